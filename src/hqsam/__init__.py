@@ -1,0 +1,36 @@
+"""Pixel-accurate masks: Segment Anything in High Quality.
+
+>>> import hqsam
+>>> segmenter = hqsam.load("nano")
+>>> session = segmenter.open("photo.jpg")
+>>> cup = session.segment(box=(306, 132, 925, 893))
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hqsam.predict.result import Segmentation
+    from hqsam.predict.segmenter import Segmenter, load
+    from hqsam.predict.session import Session
+
+__version__ = "0.1.0"
+__all__ = ["Segmentation", "Segmenter", "Session", "__version__", "load"]
+
+# Imported on first use, so that `import hqsam` and `hqsam --help` do not wait for torch.
+_HOMES = {
+    "load": "hqsam.predict.segmenter",
+    "Segmenter": "hqsam.predict.segmenter",
+    "Session": "hqsam.predict.session",
+    "Segmentation": "hqsam.predict.result",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hqsam' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

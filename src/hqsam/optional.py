@@ -1,0 +1,20 @@
+"""Optional packages: imported where they are used, and named with their install command where they are missing."""
+
+import importlib
+from types import ModuleType
+
+from hqsam.errors import MissingExtra
+
+
+def require(module: str, *, extra: str) -> ModuleType:
+    """Import an optional package.
+
+    Raises:
+        MissingExtra: it is not installed; the message is the command that installs it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or module.split(".")[0] != error.name.split(".")[0]:
+            raise
+        raise MissingExtra(f'this needs the package {module!r}; install it with: pip install "hqsam[{extra}]"') from error
