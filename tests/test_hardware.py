@@ -1,0 +1,93 @@
+import pytest
+import torch
+
+from hqsam import hardware
+from hqsam.errors import OptionError
+
+CPU = torch.device("cpu")
+
+
+def test_a_named_device_is_taken():
+    assert hardware.pick_device("cpu") == CPU
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:x", "cuda:-1", "", "cpu:3"])
+def test_an_unknown_device_is_an_error_that_names_the_choices_or_what_is_here(name):
+    with pytest.raises(OptionError, match="cpu"):
+        hardware.pick_device(name)
+
+
+def test_auto_is_always_a_device_of_this_machine():
+    assert hardware.pick_device("auto").type in hardware.DEVICES
+
+
+def test_a_missing_accelerator_is_an_error_and_not_a_silent_cpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(OptionError, match="it has cpu"):
+        hardware.pick_device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [
+        (["avx2"], torch.float32),
+        (["avx2", "avx512_f"], torch.float32),
+        (["avx512_bf16"], torch.bfloat16),
+        (["amx_bf16"], torch.bfloat16),
+    ],
+)
+def test_auto_precision_is_bfloat16_only_where_the_cpu_computes_it(monkeypatch, features, expected):
+    monkeypatch.setattr(hardware, "cpu_features", lambda: features)
+    assert hardware.pick_precision("auto", CPU) == expected
+
+
+@pytest.mark.parametrize(("capability", "expected"), [((7, 5), torch.float32), ((8, 0), torch.bfloat16)])
+def test_auto_precision_on_cuda_follows_the_compute_capability(monkeypatch, capability, expected):
+    monkeypatch.setattr(torch.version, "hip", None)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert hardware.pick_precision("auto", torch.device("cuda")) == expected
+
+
+def test_a_named_precision_is_taken_and_an_unknown_one_refused():
+    assert hardware.pick_precision("float32", CPU) == torch.float32
+    with pytest.raises(OptionError, match="bfloat16"):
+        hardware.pick_precision("bf16", CPU)
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"/sys/fs/cgroup/cpu.max": "200000 100000"}, 2),
+        ({"/sys/fs/cgroup/cpu.max": "50000 100000"}, 1),
+        ({"/sys/fs/cgroup/cpu.max": "max 100000"}, 64),
+        (
+            {
+                "/sys/fs/cgroup/cpu/cpu.cfs_quota_us": "300000",
+                "/sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000",
+            },
+            3,
+        ),
+        ({"/sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1", "/sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000"}, 64),
+        ({}, 64),
+    ],
+)
+def test_threads_respect_the_quota_of_a_container(monkeypatch, files, expected):
+    monkeypatch.setattr(hardware.os, "sched_getaffinity", lambda pid: range(64), raising=False)
+    monkeypatch.setattr(hardware, "_read", lambda path: files.get(path, ""))
+    assert hardware.available_threads() == expected
+
+
+def test_memory_is_the_smaller_of_the_machine_s_and_the_container_s(monkeypatch):
+    files = {
+        "/proc/meminfo": "MemTotal: 9 kB\nMemAvailable: 8 kB",
+        "/sys/fs/cgroup/memory.max": "4096",
+        "/sys/fs/cgroup/memory.current": "1024",
+    }
+    monkeypatch.setattr(hardware, "_read", lambda path: files.get(path, ""))
+    assert hardware.available_memory() == 3072
+
+
+def test_the_report_is_text_throughout():
+    lines = hardware.report()
+    assert {"device", "precision", "threads", "memory"} <= lines.keys()
+    assert all(isinstance(value, str) and value for value in lines.values())
