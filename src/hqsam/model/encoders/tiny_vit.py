@@ -1,0 +1,136 @@
+"""TinyViT: convolutions at stride 4, then three stages of attention in windows."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hqsam.model.attention import from_windows, to_windows
+from hqsam.model.config import TinyVitConfig
+from hqsam.model.features import ImageFeatures
+from hqsam.model.layers import ConvNorm, Mlp, Neck
+
+
+class TinyVit(nn.Module):
+    """Images to features; the early feature leaves at the stage that the config names."""
+
+    def __init__(self, config: TinyVitConfig, image_size: int, out_channels: int) -> None:
+        super().__init__()
+        del image_size  # Nothing here depends on it: windows and convolutions fit any grid.
+        self.early_stage, self.early_after_merging = config.early_stage, config.early_after_merging
+        width = config.widths[0]
+        self.stem = nn.Sequential(
+            ConvNorm(3, width // 2, 3, stride=2), nn.GELU(), ConvNorm(width // 2, width, 3, stride=2)
+        )
+        self.stages = nn.ModuleList(Stage(config, index) for index in range(4))
+        self.neck = Neck(config.widths[-1], out_channels)
+
+    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> ImageFeatures:
+        x = self.stem(images)
+        early = x
+        for index, stage in enumerate(self.stages):
+            before_merging, x = stage(x)
+            if index == self.early_stage:
+                early = x if self.early_after_merging else before_merging
+        return ImageFeatures(final=self.neck(x), early=early)
+
+
+class Stage(nn.Module):
+    """Blocks of one width, then the merging of patches into the next."""
+
+    def __init__(self, config: TinyVitConfig, index: int) -> None:
+        super().__init__()
+        width = config.widths[index]
+        if index == 0:
+            blocks = [ConvBlock(width, config.expand) for _ in range(config.depths[0])]
+        else:
+            sizes = (config.heads[index], config.windows[index], config.mlp_ratio)
+            blocks = [WindowBlock(width, *sizes) for _ in range(config.depths[index])]
+        self.blocks = nn.Sequential(*blocks)
+        last = index == len(config.widths) - 1
+        self.merge = (
+            nn.Identity() if last else merge_patches(width, config.widths[index + 1], config.merge_strides[index])
+        )
+
+    def forward(self, x: Float[Tensor, "batch channel height width"]) -> tuple[Tensor, Tensor]:
+        """The stage's output before and after merging."""
+        x = self.blocks(x)
+        return x, self.merge(x)
+
+
+def merge_patches(before: int, after: int, stride: int) -> nn.Sequential:
+    """Fewer, wider tokens."""
+    return nn.Sequential(
+        ConvNorm(before, after), nn.GELU(),
+        ConvNorm(after, after, 3, stride=stride, groups=after), nn.GELU(),
+        ConvNorm(after, after),
+    )  # fmt: skip
+
+
+class ConvBlock(nn.Module):
+    """An inverted bottleneck: widen, mix space per channel, narrow, add (MobileNetV2)."""
+
+    def __init__(self, width: int, expand: int) -> None:
+        super().__init__()
+        inner = expand * width
+        self.widen = ConvNorm(width, inner)
+        self.mix = ConvNorm(inner, inner, 3, groups=inner)
+        self.narrow = ConvNorm(inner, width)
+
+    def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height width"]:
+        mixed = F.gelu(self.mix(F.gelu(self.widen(x))))
+        return F.gelu(x + self.narrow(mixed))
+
+
+class WindowBlock(nn.Module):
+    """Attention in windows, a depthwise convolution across their borders, an MLP."""
+
+    def __init__(self, width: int, heads: int, window: int, mlp_ratio: int) -> None:
+        super().__init__()
+        self.window = window
+        self.attention = BiasedAttention(width, heads, window)
+        self.local = ConvNorm(width, width, 3, groups=width)
+        self.mlp_norm = nn.LayerNorm(width)
+        self.mlp = Mlp([width, mlp_ratio * width, width], nn.GELU)
+
+    def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height width"]:
+        x = x + self._attend(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        x = self.local(x).permute(0, 2, 3, 1)
+        return (x + self.mlp(self.mlp_norm(x))).permute(0, 3, 1, 2)
+
+    def _attend(self, x: Tensor) -> Tensor:
+        size_hw = (x.shape[1], x.shape[2])
+        window = min(self.window, max(size_hw))
+        if size_hw == (window, window):
+            return self.attention(x)
+        # Padding comes before the norm inside the attention, as in the official code.
+        return from_windows(self.attention(to_windows(x, window)), size_hw)
+
+
+class BiasedAttention(nn.Module):
+    """Multi-head attention within a window, with one learned bias per head and distance."""
+
+    def __init__(self, width: int, heads: int, window: int) -> None:
+        super().__init__()
+        self.heads, self.window = heads, window
+        self.norm = nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * width)
+        """Per head: query, key, value."""
+        self.out = nn.Linear(width, width)
+        self.bias = nn.Parameter(torch.zeros(heads, window * window))
+        """Row by absolute distance: rows apart * window + columns apart."""
+
+    def forward(self, x: Float[Tensor, "batch size size channel"]) -> Float[Tensor, "batch size size channel"]:
+        batch, size, _, channels = x.shape
+        qkv = self.qkv(self.norm(x)).view(batch, size * size, self.heads, 3, channels // self.heads)
+        query, key, value = qkv.permute(3, 0, 2, 1, 4)
+        bias = self.bias[:, absolute_distances(size, self.window, x.device)].to(query.dtype)
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        return self.out(attended.transpose(1, 2).reshape(x.shape))
+
+
+def absolute_distances(size: int, window: int, device: torch.device) -> Int[Tensor, "token token"]:
+    """Index into a window's bias table for each pair of tokens of a size x size grid (size <= window)."""
+    position = torch.arange(size, device=device)
+    apart = (position[:, None] - position[None, :]).abs()
+    return (apart[:, None, :, None] * window + apart[None, :, None, :]).reshape(size * size, size * size)

@@ -1,0 +1,78 @@
+"""SAM's image encoder: a plain ViT, most blocks in windows, a few over the whole image."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from hqsam.model.attention import attend_with_relative_positions, from_windows, to_windows
+from hqsam.model.config import VitConfig
+from hqsam.model.features import ImageFeatures
+from hqsam.model.layers import Mlp, Neck
+
+
+class Vit(nn.Module):
+    """Images to features at stride `patch`; the early feature leaves after the first global block."""
+
+    def __init__(self, config: VitConfig, image_size: int, out_channels: int) -> None:
+        super().__init__()
+        self.early_block = config.global_blocks[0]
+        self.patches = nn.Conv2d(3, config.width, config.patch, config.patch)
+        grid = image_size // config.patch
+        self.positions = nn.Parameter(torch.zeros(1, grid, grid, config.width))
+        self.blocks = nn.ModuleList(
+            VitBlock(config, grid, window=None if index in config.global_blocks else config.window)
+            for index in range(config.depth)
+        )
+        self.neck = Neck(config.width, out_channels)
+
+    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> ImageFeatures:
+        x = self.patches(images).permute(0, 2, 3, 1) + self.positions
+        early = x
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index == self.early_block:
+                early = x
+        return ImageFeatures(final=self.neck(x.permute(0, 3, 1, 2)), early=early.permute(0, 3, 1, 2))
+
+
+class VitBlock(nn.Module):
+    """Attention, then an MLP, each on normalised input and added to it."""
+
+    def __init__(self, config: VitConfig, grid: int, window: int | None) -> None:
+        super().__init__()
+        self.window = window
+        self.attention_norm = nn.LayerNorm(config.width, eps=1e-6)
+        self.attention = RelativeAttention(config.width, config.heads, window or grid)
+        self.mlp_norm = nn.LayerNorm(config.width, eps=1e-6)
+        self.mlp = Mlp([config.width, config.mlp_ratio * config.width, config.width], nn.GELU)
+
+    def forward(self, x: Float[Tensor, "batch height width channel"]) -> Float[Tensor, "batch height width channel"]:
+        x = x + self._attend(self.attention_norm(x))
+        return x + self.mlp(self.mlp_norm(x))
+
+    def _attend(self, x: Tensor) -> Tensor:
+        if self.window is None:
+            return self.attention(x)
+        # The padding is attended to, as in the official code: the weights were trained with it.
+        return from_windows(self.attention(to_windows(x, self.window)), (x.shape[1], x.shape[2]))
+
+
+class RelativeAttention(nn.Module):
+    """Multi-head attention over a grid, with learned distances along rows and columns."""
+
+    def __init__(self, width: int, heads: int, size: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.row_distances = nn.Parameter(torch.zeros(2 * size - 1, width // heads))
+        self.column_distances = nn.Parameter(torch.zeros(2 * size - 1, width // heads))
+
+    def forward(self, x: Float[Tensor, "batch height width channel"]) -> Float[Tensor, "batch height width channel"]:
+        batch, height, width, channels = x.shape
+        qkv = self.qkv(x).view(batch, height * width, 3, self.heads, channels // self.heads)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        attended = attend_with_relative_positions(
+            query, key, value, self.row_distances, self.column_distances, (height, width)
+        )
+        return self.out(attended.transpose(1, 2).reshape(x.shape))

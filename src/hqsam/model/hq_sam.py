@@ -1,0 +1,102 @@
+"""The whole model: an image is encoded once; prompts are decoded against it as often as one likes.
+
+photo ── image_encoder ──┬─ final ──────────── mask_decoder ─── SAM's masks
+                         │                      │  │ tokens, pixels
+                         └─ early ── hq ────────┴──┴─────────── the HQ mask
+"""
+
+from typing import Literal, NamedTuple
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from hqsam.model.config import ModelConfig
+from hqsam.model.encoders import build_encoder
+from hqsam.model.features import ImageFeatures
+from hqsam.model.hq_features import HqPart
+from hqsam.model.mask_decoder import Decoding, MaskDecoder
+from hqsam.model.prompt_encoder import PromptBatch, PromptEncoder
+
+Source = Literal["sum", "hq", "sam"]
+"""Whose mask: SAM's and the HQ logits added, the HQ logits alone, or SAM as it was before it was given an HQ token."""
+
+
+class Decoded(NamedTuple):
+    """Masks for a batch of prompts."""
+
+    logits: Float[Tensor, "prompt mask height width"]
+    """Above 0 is inside; a quarter of the model's stride per pixel."""
+    scores: Float[Tensor, "prompt mask"]
+    """Predicted IoU, by SAM's head; the HQ mask has none of its own."""
+
+
+class HQSam(nn.Module):
+    """SAM with the HQ output token (Ke et al., 2023); with `config.hq` None, plain SAM."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.image_encoder = build_encoder(config)
+        self.prompt_encoder = PromptEncoder(config)
+        self.mask_decoder = MaskDecoder(config)
+        self.hq = HqPart(config) if config.hq else None
+
+    def encode_image(self, images: Float[Tensor, "image 3 height width"]) -> ImageFeatures:
+        """Normalised, padded images to features: the slow part."""
+        return self.image_encoder(images)
+
+    def hq_features(self, features: ImageFeatures) -> Float[Tensor, "image pixel_channel height width"] | None:
+        """What the HQ mask needs of the image, whatever the prompt; None for plain SAM."""
+        return self.hq.image_features(features) if self.hq else None
+
+    def decode(
+        self,
+        features: ImageFeatures,
+        prompts: PromptBatch,
+        source: Source = "sum",
+        candidates: Literal[1, 3] = 1,
+        hq_features: Tensor | None = None,
+    ) -> Decoded:
+        """Prompts to masks.
+
+        With one image, all prompts are about it; with B images, prompts come in B equal runs.
+        `candidates=1` is SAM's mask 0, 3 its masks 1 to 3; `hq` has one mask a prompt, scored by the best of them.
+        """
+        decoding = self.run_decoder(features, prompts, with_hq=source != "sam")
+        first, last = (0, 0) if candidates == 1 else (1, candidates)
+        scores = decoding.iou[:, first : last + 1]
+        if source == "sam":
+            return Decoded(self.mask_decoder.masks(decoding, first, last), scores)
+        hq_logits = self.hq_masks(decoding, self.hq_features(features) if hq_features is None else hq_features)
+        if source == "hq":
+            return Decoded(hq_logits, scores.amax(dim=1, keepdim=True))
+        return Decoded(self.mask_decoder.masks(decoding, first, last) + hq_logits, scores)
+
+    def run_decoder(self, features: ImageFeatures, prompts: PromptBatch, with_hq: bool) -> Decoding:
+        """The decoder up to tokens and pixels, from which any mask can be made.
+
+        The HQ token takes part in attention and so changes SAM's masks a little; without it they are SAM's exactly.
+        """
+        embedding = _one_row_a_prompt(features.final, len(prompts)) + self.prompt_encoder.picture(prompts)
+        positions = self.prompt_encoder.grid_positions(tuple(embedding.shape[-2:])).to(embedding.dtype)
+        tokens = self.prompt_encoder.tokens(prompts)
+        guests = self.hq.token if with_hq and self.hq else tokens.new_zeros(0, self.config.width)
+        return self.mask_decoder(embedding, positions, tokens, guests)
+
+    def hq_masks(self, decoding: Decoding, hq_features: Tensor | None) -> Float[Tensor, "prompt 1 height width"]:
+        """The HQ mask's logits."""
+        assert self.hq is not None and hq_features is not None, f"{self.config.name} has no HQ part"
+        return self.hq.masks(decoding, _one_row_a_prompt(hq_features, len(decoding.iou)))
+
+    def hq_parts(self) -> list[nn.Module]:
+        """The modules that the paper trains."""
+        return [self.hq] if self.hq else []
+
+    def sam_parts(self) -> list[nn.Module]:
+        """The modules that are SAM's."""
+        return [self.image_encoder, self.prompt_encoder, self.mask_decoder]
+
+
+def _one_row_a_prompt(x: Tensor, prompts: int) -> Tensor:
+    """Repeat each image's row for its prompts; one image stays one row, which broadcasts."""
+    return x if len(x) in (1, prompts) else x.repeat_interleave(prompts // len(x), dim=0)

@@ -1,0 +1,61 @@
+"""Small layers that every part of the model shares."""
+
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ChannelNorm(nn.Module):
+    """LayerNorm over the channels of an image, as SAM's neck and decoder use it (there called LayerNorm2d)."""
+
+    def __init__(self, channels: int, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.eps = eps
+
+    def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height width"]:
+        # Channels last, the fused LayerNorm needs one pass over memory instead of six.
+        x = x.permute(0, 2, 3, 1)
+        x = F.layer_norm(x, x.shape[-1:], self.weight, self.bias, self.eps)
+        return x.permute(0, 3, 1, 2)
+
+
+class Mlp(nn.Sequential):
+    """Linear layers with an activation between them."""
+
+    def __init__(self, widths: list[int], activation: type[nn.Module] = nn.ReLU) -> None:
+        layers: list[nn.Module] = []
+        for before, after in pairwise(widths):
+            layers += [nn.Linear(before, after), activation()]
+        super().__init__(*layers[:-1])
+
+
+class ConvNorm(nn.Sequential):
+    """A convolution and its batch norm."""
+
+    def __init__(self, before: int, after: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(before, after, kernel, stride, kernel // 2, groups=groups, bias=False)
+        self.norm = nn.BatchNorm2d(after)
+
+
+class Neck(nn.Sequential):
+    """Brings the encoder's last features to the decoder's width."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(before, after, 1, bias=False)
+        self.reduce_norm = ChannelNorm(after)
+        self.smooth = nn.Conv2d(after, after, 3, padding=1, bias=False)
+        self.smooth_norm = ChannelNorm(after)
+
+
+class Upscale2x(nn.ConvTranspose2d):
+    """Twice the side, by a learned 2x2 patch for each pixel."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__(before, after, kernel_size=2, stride=2)

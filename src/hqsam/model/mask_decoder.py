@@ -1,0 +1,80 @@
+"""SAM's mask decoder. Guest tokens (the HQ token) may sit beside its own; their masks are made elsewhere."""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from hqsam.model.config import ModelConfig
+from hqsam.model.layers import ChannelNorm, Mlp, Upscale2x
+from hqsam.model.two_way_transformer import TwoWayTransformer
+
+
+class Decoding(NamedTuple):
+    """What the decoder knows after the transformer: filters to be, and the pixels they will be applied to."""
+
+    mask_tokens: Float[Tensor, "prompt mask channel"]
+    guest_tokens: Float[Tensor, "prompt guest channel"]
+    pixels: Float[Tensor, "prompt pixel_channel height width"]
+    iou: Float[Tensor, "prompt mask"]
+    """Predicted IoU of each of SAM's masks: mask 0 for a clear prompt, the others for an ambiguous one."""
+
+
+class MaskDecoder(nn.Module):
+    """Image embedding and prompt tokens to masks (SAM, appendix A)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width, decoder = config.width, config.decoder
+        masks = 1 + decoder.candidates
+        self.iou_token = nn.Parameter(torch.randn(1, width))
+        self.mask_tokens = nn.Parameter(torch.randn(masks, width))
+        self.transformer = TwoWayTransformer(width, decoder)
+        self.upscale = nn.Sequential(
+            Upscale2x(width, width // 4), ChannelNorm(width // 4), nn.GELU(),
+            Upscale2x(width // 4, width // 8), nn.GELU(),
+        )  # fmt: skip
+        self.filters = nn.ModuleList(filter_head(width) for _ in range(masks))
+        self.iou_head = Mlp([width] + [decoder.iou_width] * (decoder.iou_depth - 1) + [masks])
+
+    def forward(
+        self,
+        embedding: Float[Tensor, "prompt_or_1 channel height width"],
+        positions: Float[Tensor, "1 channel height width"],
+        prompt_tokens: Float[Tensor, "prompt point channel"],
+        guest_tokens: Float[Tensor, "guest channel"],
+    ) -> Decoding:
+        own = torch.cat([self.iou_token, self.mask_tokens, guest_tokens])
+        tokens = torch.cat([own.expand(len(prompt_tokens), -1, -1), prompt_tokens], dim=1)
+        tokens, image = self.transformer(tokens, _as_tokens(embedding), _as_tokens(positions))
+        size_hw = embedding.shape[-2:]
+        masks = len(self.mask_tokens)
+        return Decoding(
+            mask_tokens=tokens[:, 1 : 1 + masks],
+            guest_tokens=tokens[:, 1 + masks : len(own)],
+            pixels=self.upscale(image.transpose(1, 2).unflatten(2, size_hw)),
+            iou=self.iou_head(tokens[:, 0]),
+        )
+
+    def masks(self, decoding: Decoding, first: int, last: int) -> Float[Tensor, "prompt mask height width"]:
+        """Logits of SAM's masks first to last, both included. No others are computed."""
+        filters = [self.filters[index](decoding.mask_tokens[:, index]) for index in range(first, last + 1)]
+        return apply_filters(torch.stack(filters, dim=1), decoding.pixels)
+
+
+def filter_head(width: int) -> Mlp:
+    """A token becomes a filter over the upscaled pixels."""
+    return Mlp([width, width, width, width // 8])
+
+
+def apply_filters(
+    filters: Float[Tensor, "prompt mask channel"],
+    pixels: Float[Tensor, "prompt_or_1 channel height width"],
+) -> Float[Tensor, "prompt mask height width"]:
+    """Each filter's product with every pixel: the mask's logits."""
+    return (filters @ pixels.flatten(2)).unflatten(2, pixels.shape[-2:])
+
+
+def _as_tokens(grid: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch place channel"]:
+    return grid.flatten(2).transpose(1, 2)

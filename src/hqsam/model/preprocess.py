@@ -1,0 +1,34 @@
+"""Photos to what the encoder was trained on."""
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+from hqsam.model.config import ModelConfig
+
+
+def resize_longest_side(
+    image: UInt8[np.ndarray, "height width 3"], size: int
+) -> UInt8[np.ndarray, "resized_height resized_width 3"]:
+    """Scale so that the longer side is `size`, as SAM does: PIL's antialiased bilinear, sides rounded half up."""
+    height, width = image.shape[:2]
+    scale = size / max(height, width)
+    new_width, new_height = (max(1, int(side * scale + 0.5)) for side in (width, height))
+    if (new_width, new_height) == (width, height):
+        return image
+    return np.asarray(Image.fromarray(image).resize((new_width, new_height), Image.Resampling.BILINEAR))
+
+
+def normalise_and_pad(
+    images: list[UInt8[np.ndarray, "height width 3"]], config: ModelConfig
+) -> Float[Tensor, "image 3 size size"]:
+    """Resized images to one batch: mean and deviation of the pixels, then zeros below and to the right."""
+    mean = torch.tensor(config.pixel_mean).view(3, 1, 1)
+    deviation = torch.tensor(config.pixel_std).view(3, 1, 1)
+    batch = torch.zeros(len(images), 3, config.image_size, config.image_size)
+    for row, image in zip(batch, images, strict=True):
+        pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
+        row[:, : image.shape[0], : image.shape[1]] = (pixels - mean) / deviation
+    return batch

@@ -1,0 +1,91 @@
+"""SAM's two-way transformer: tokens look at the image, then the image looks back at the tokens."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hqsam.model.config import DecoderConfig
+from hqsam.model.layers import Mlp
+
+
+class TwoWayTransformer(nn.Module):
+    """Updates prompt tokens and image tokens by turns."""
+
+    def __init__(self, width: int, config: DecoderConfig) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(TwoWayBlock(width, config) for _ in range(config.depth))
+        self.final_attention = CrossAttention(width, config.heads, width // config.attention_shrink)
+        self.final_norm = nn.LayerNorm(width)
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "prompt token channel"],
+        image: Float[Tensor, "prompt_or_1 place channel"],
+        positions: Float[Tensor, "1 place channel"],
+    ) -> tuple[Float[Tensor, "prompt token channel"], Float[Tensor, "prompt place channel"]]:
+        """Both, updated.
+
+        The image may be one row shared by all prompts: then its first projections are computed once. Exact.
+        """
+        token_positions = tokens
+        for index, block in enumerate(self.blocks):
+            tokens, image = block(tokens, image, token_positions, positions, first=index == 0)
+        query, key = tokens + token_positions, image + positions
+        tokens = self.final_norm(tokens + self.final_attention(query, key, image))
+        return tokens, image
+
+
+class TwoWayBlock(nn.Module):
+    """Self attention, tokens to image, MLP, image to tokens; a norm after each."""
+
+    def __init__(self, width: int, config: DecoderConfig) -> None:
+        super().__init__()
+        inner = width // config.attention_shrink
+        self.self_attention = CrossAttention(width, config.heads, width)
+        self.self_norm = nn.LayerNorm(width)
+        self.to_image = CrossAttention(width, config.heads, inner)
+        self.to_image_norm = nn.LayerNorm(width)
+        self.mlp = Mlp([width, config.mlp_width, width])
+        self.mlp_norm = nn.LayerNorm(width)
+        self.from_image = CrossAttention(width, config.heads, inner)
+        self.from_image_norm = nn.LayerNorm(width)
+
+    def forward(
+        self, tokens: Tensor, image: Tensor, token_positions: Tensor, positions: Tensor, first: bool
+    ) -> tuple[Tensor, Tensor]:
+        if first:  # Here the tokens are their own positions still, and have nothing to be added to.
+            tokens = self.self_norm(self.self_attention(tokens, tokens, tokens))
+        else:
+            placed = tokens + token_positions
+            tokens = self.self_norm(tokens + self.self_attention(placed, placed, tokens))
+        placed_image = image + positions
+        tokens = self.to_image_norm(tokens + self.to_image(tokens + token_positions, placed_image, image))
+        tokens = self.mlp_norm(tokens + self.mlp(tokens))
+        image = self.from_image_norm(image + self.from_image(placed_image, tokens + token_positions, tokens))
+        return tokens, image
+
+
+class CrossAttention(nn.Module):
+    """Multi-head attention in `inner` channels. A row of one, as query or as key, serves the whole batch."""
+
+    def __init__(self, width: int, heads: int, inner: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, inner)
+        self.key = nn.Linear(width, inner)
+        self.value = nn.Linear(width, inner)
+        self.out = nn.Linear(inner, width)
+
+    def forward(
+        self,
+        query: Float[Tensor, "query_batch query channel"],
+        key: Float[Tensor, "key_batch key channel"],
+        value: Float[Tensor, "key_batch key channel"],
+    ) -> Float[Tensor, "batch query channel"]:
+        batch = max(len(query), len(key))
+        parts = (self.query(query), self.key(key), self.value(value))
+        attended = F.scaled_dot_product_attention(*(self._split(part).expand(batch, -1, -1, -1) for part in parts))
+        return self.out(attended.transpose(1, 2).flatten(2))
+
+    def _split(self, x: Tensor) -> Float[Tensor, "batch head token channel"]:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
