@@ -1,0 +1,67 @@
+"""Which model `--model auto` means, and why: said to the user each time, because the answer depends on the machine."""
+
+import os
+from dataclasses import dataclass
+
+from hqsam.errors import DownloadError, OutputError
+from hqsam.weights import cache
+from hqsam.weights.download import Progress, fetch
+from hqsam.weights.registry import CHECKPOINTS
+
+BEST_FIRST = ("vit_h", "vit_l", "vit_b", "vit_tiny")
+"""By the paper's mean IoU over its four high-quality sets: 89.3, 89.1, 86.3 and 81.4 percent (its table 10)."""
+SMALLEST, BUNDLED = "vit_tiny", "nano"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model for `hqsam.load`, and why it was this one."""
+
+    name: str
+    reason: str
+
+
+def choose_model(on_progress: Progress | None = None) -> Choice:
+    """`$HQSAM_MODEL`, else the best checkpoint in the cache, else `vit_tiny`, downloaded now, else `nano`.
+
+    That there is no network is found out within three seconds.
+    """
+    choice = _without_asking() or _by_download(on_progress)
+    return choice if isinstance(choice, Choice) else _bundled(choice)
+
+
+def choose_without_network() -> Choice:
+    """What `choose_model` would take, as far as that can be known without downloading anything."""
+    if choice := _without_asking():
+        return choice
+    if cache.is_offline():
+        return _bundled("the network is forbidden by HQSAM_OFFLINE or HF_HUB_OFFLINE")
+    return Choice(SMALLEST, f"{_to_download()} when first needed, or {BUNDLED} if there is no network")
+
+
+def _without_asking() -> Choice | None:
+    if named := os.environ.get("HQSAM_MODEL", "").strip():
+        return Choice(named, "HQSAM_MODEL names it")
+    here = cache.names_here()
+    best = next((name for name in BEST_FIRST if name in here), None)
+    return Choice(best, f"the best checkpoint in {cache.home()}") if best else None
+
+
+def _by_download(on_progress: Progress | None) -> Choice | str:
+    """The small model, or why it cannot be had."""
+    if cache.is_offline():
+        return "the network is forbidden by HQSAM_OFFLINE or HF_HUB_OFFLINE"
+    try:
+        fetch(SMALLEST, on_progress)
+    except (DownloadError, OutputError) as error:
+        return str(error).partition("\n")[0].partition(". ")[0].rstrip(":.")  # its first sentence
+    return Choice(SMALLEST, _to_download())
+
+
+def _to_download() -> str:
+    megabytes = (CHECKPOINTS[SMALLEST].bytes or 0) / 1e6
+    return f"the smallest official checkpoint ({megabytes:.0f} MB), downloaded"
+
+
+def _bundled(cause: str) -> Choice:
+    return Choice(BUNDLED, f"it comes with hqsam, no better one is in {cache.home()}, and {cause}")
