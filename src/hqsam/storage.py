@@ -59,12 +59,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         temporary_path = _begin(path)
         yield temporary_path
-        _flush_to_disk(temporary_path)
-        temporary_path.replace(path)
-        _flush_folder_to_disk(path.parent)
+        _settle(temporary_path, path)
     except OSError as error:
         if _is_about_writing(error, path, temporary_path):
-            raise OutputError(f"cannot write {path}: {_cause(error)}") from error
+            raise output_error(path, error) from error
         raise
     finally:
         if temporary_path is not None:
@@ -89,6 +87,24 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         OutputError: the file cannot be written; what `path` held before is untouched.
     """
     write_bytes(path, text.encode())
+
+
+def move_into_place(finished: Path, path: Path) -> None:
+    """Give a file that was written under another name of the same folder, such as a download, its own.
+
+    Raises:
+        OutputError: it cannot be done; both files are as they were.
+    """
+    try:
+        _settle(finished, path)
+    except OSError as error:
+        raise output_error(path, error) from error
+
+
+def output_error(path: Path, error: OSError) -> OutputError:
+    """What to tell a person whose file the operating system did not write."""
+    cause = _CAUSES.get(error.errno or 0, error.strerror or str(error))
+    return OutputError(f"cannot write {path}: {cause}")
 
 
 class Journal:
@@ -124,7 +140,7 @@ class Journal:
             try:
                 self._write(line)
             except OSError as error:
-                raise OutputError(f"cannot write {self.path}: {_cause(error)}") from error
+                raise output_error(self.path, error) from error
 
     def close(self) -> None:
         """Bring everything to the disk. A later append opens the journal again."""
@@ -160,9 +176,7 @@ class Journal:
     def _open(self) -> int:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         whole = self._read()[1]
-        descriptor = os.open(
-            self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666
-        )
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
         os.ftruncate(descriptor, whole)
         return descriptor
 
@@ -222,6 +236,12 @@ def _is_abandoned(path: Path, host: str, process: int) -> bool:
     return time.time() - path.stat().st_mtime > _DAY_SECONDS
 
 
+def _settle(finished: Path, path: Path) -> None:
+    _flush_to_disk(finished)
+    finished.replace(path)
+    _flush_folder_to_disk(path.parent)
+
+
 def _flush_to_disk(path: Path) -> None:
     with path.open("r+b") as file:
         os.fsync(file.fileno())
@@ -244,7 +264,3 @@ def _is_about_writing(error: OSError, path: Path, temporary_path: Path | None) -
     if error.errno is None or isinstance(error, ConnectionError | TimeoutError):
         return False
     return error.filename is None or os.fspath(error.filename) in (str(path), str(temporary_path))
-
-
-def _cause(error: OSError) -> str:
-    return _CAUSES.get(error.errno or 0, error.strerror or str(error))

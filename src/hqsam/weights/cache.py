@@ -1,0 +1,41 @@
+"""Where checkpoints lie on this machine, and whether the network may be used to get others."""
+
+import os
+from pathlib import Path
+
+from hqsam.weights.registry import CHECKPOINTS, Checkpoint
+
+_BUNDLED = Path(__file__).parent
+_YES = {"1", "true", "yes", "on"}
+
+
+def home() -> Path:
+    """The folder of fetched checkpoints: `$HQSAM_HOME`, else `hqsam` in `$XDG_CACHE_HOME` or `~/.cache`."""
+    if chosen := os.environ.get("HQSAM_HOME"):
+        return Path(chosen).expanduser()
+    caches = os.environ.get("XDG_CACHE_HOME")
+    return (Path(caches) if caches else Path.home() / ".cache") / "hqsam"
+
+
+def path_of(checkpoint: Checkpoint) -> Path:
+    """Where the checkpoint is, or would be."""
+    return (_BUNDLED if checkpoint.is_bundled else home()) / checkpoint.file
+
+
+def is_here(checkpoint: Checkpoint) -> bool:
+    """Whether it can be loaded without a network.
+
+    A file gets its name only after its hash was checked, so its size is enough to know it again.
+    """
+    path = path_of(checkpoint)
+    return path.is_file() and checkpoint.bytes in (None, path.stat().st_size)
+
+
+def names_here() -> list[str]:
+    """The names that can be loaded without a network, in the order of the table."""
+    return [name for name, checkpoint in CHECKPOINTS.items() if is_here(checkpoint)]
+
+
+def is_offline() -> bool:
+    """Whether `HQSAM_OFFLINE` or `HF_HUB_OFFLINE` forbids the network."""
+    return any(os.environ.get(name, "").lower() in _YES for name in ("HQSAM_OFFLINE", "HF_HUB_OFFLINE"))

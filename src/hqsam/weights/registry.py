@@ -1,0 +1,172 @@
+"""Every checkpoint that hqsam can fetch by name, as a table. To add one is to add a row."""
+
+import difflib
+import os
+from dataclasses import dataclass
+
+from hqsam.errors import OptionError
+
+APACHE = "Apache-2.0"
+HQ_NOTICE = (
+    "Trained on HQSeg-44K, of which DIS5K has its own, restrictive terms of use: "
+    "read them before commercial use of the weights."
+)
+SAM_BUCKET = "https://dl.fbaipublicfiles.com/segment_anything"
+DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
+HUB = "https://huggingface.co"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """One file that holds one model."""
+
+    name: str
+    """The model's name, and what `hqsam.load` takes."""
+    file: str
+    origin: str
+    """Who trained it."""
+    sources: tuple[str, ...] = ()
+    """Where it can be had, tried in turn: URLs, or `hub:OWNER/REPO/FILE`. All must give the very same bytes."""
+    bytes: int | None = None
+    """Size; None for a bundled file."""
+    sha256: str | None = None
+    """Digest of the file; None for a bundled one, which carries its own in its header."""
+    licence: str = APACHE
+    notice: str = ""
+    """What a user of the weights must know beside the licence."""
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether the file is part of the package and never fetched."""
+        return not self.sources
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where it can be had now; `HF_ENDPOINT` moves the Hub's addresses to a mirror of the Hub."""
+        return tuple(_url(source) for source in self.sources)
+
+
+def find(name: str) -> Checkpoint:
+    """The row of that name.
+
+    Raises:
+        OptionError: there is none; the message lists those there are.
+    """
+    if name not in CHECKPOINTS:
+        close = difflib.get_close_matches(name, CHECKPOINTS, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise OptionError(f"there is no checkpoint named {name!r}{hint}; known: {', '.join(CHECKPOINTS)}")
+    return CHECKPOINTS[name]
+
+
+def _url(source: str) -> str:
+    if not source.startswith("hub:"):
+        return source
+    owner, repo, file = source.removeprefix("hub:").split("/", 2)
+    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUB
+    return f"{endpoint}/{owner}/{repo}/resolve/main/{file}"
+
+
+# Sizes and digests: Git LFS pointers of the authors' own commits, and for files that the authors serve
+# elsewhere, uploads of different people that agree. Mirrors by third parties are safe: the digest decides.
+_ROWS = (
+    Checkpoint(
+        name="vit_tiny",
+        file="sam_hq_vit_tiny.pth",
+        origin="HQ-SAM, light (Ke et al., ETH Zurich and HKUST, 2023)",
+        sources=("hub:lkeab/hq-sam/sam_hq_vit_tiny.pth",),
+        bytes=42_526_881,
+        sha256="0f32c075ccdd870ae54db2f7630e7a0878ede5a2b06d05d6fe02c65a82fb7196",
+        notice=HQ_NOTICE,
+    ),
+    Checkpoint(
+        name="vit_b",
+        file="sam_hq_vit_b.pth",
+        origin="HQ-SAM (Ke et al., ETH Zurich and HKUST, 2023)",
+        sources=(
+            "hub:lkeab/hq-sam/sam_hq_vit_b.pth",
+            f"{DRIVE}11yExZLOve38kRZPfRx_MRxfIAKmfMY47",
+            "hub:1038lab/sam/sam_hq_vit_b.pth",
+        ),
+        bytes=379_335_069,
+        sha256="14a9d662cd6f5a9c2dba6d40ab0058d88d287e4a18fd6fdc6ad5fb1a3fdeaa57",
+        notice=HQ_NOTICE,
+    ),
+    Checkpoint(
+        name="vit_l",
+        file="sam_hq_vit_l.pth",
+        origin="HQ-SAM (Ke et al., ETH Zurich and HKUST, 2023)",
+        sources=(
+            "hub:lkeab/hq-sam/sam_hq_vit_l.pth",
+            f"{DRIVE}1Uk17tDKX1YAKas5knI4y9ZJCo0lRVL0G",
+            "hub:1038lab/sam/sam_hq_vit_l.pth",
+        ),
+        bytes=1_254_865_805,
+        sha256="e1a6c385d62bf005ded91a54d5ec55c985cfc4103ef89c08d90f39f04934c343",
+        notice=HQ_NOTICE,
+    ),
+    Checkpoint(
+        name="vit_h",
+        file="sam_hq_vit_h.pth",
+        origin="HQ-SAM (Ke et al., ETH Zurich and HKUST, 2023)",
+        sources=(
+            "hub:lkeab/hq-sam/sam_hq_vit_h.pth",
+            f"{DRIVE}1qobFYrI4eyIANfBSmYcGuWRaSIXfMOQ8",
+            "hub:1038lab/sam/sam_hq_vit_h.pth",
+        ),
+        bytes=2_570_940_653,
+        sha256="a7ac14a085326d9fa6199c8c698c4f0e7280afdbb974d2c4660ec60877b45e35",
+        notice=HQ_NOTICE,
+    ),
+    Checkpoint(
+        name="mobile_sam",
+        file="mobile_sam.pt",
+        origin="MobileSAM (Zhang et al., Kyung Hee University, 2023)",
+        sources=(
+            "https://github.com/ChaoningZhang/MobileSAM/raw/master/weights/mobile_sam.pt",
+            "hub:dhkim2810/MobileSAM/mobile_sam.pt",
+        ),
+        bytes=40_728_226,
+        sha256="6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
+    ),
+    Checkpoint(
+        name="sam_vit_b",
+        file="sam_vit_b_01ec64.pth",
+        origin="SAM (Kirillov et al., Meta AI, 2023)",
+        sources=(
+            f"{SAM_BUCKET}/sam_vit_b_01ec64.pth",
+            "hub:sam-hq-team/sam-hq-training/pretrained_checkpoint/sam_vit_b_01ec64.pth",
+            "hub:1038lab/sam/sam_vit_b.pth",
+        ),
+        bytes=375_042_383,
+        sha256="ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+    ),
+    Checkpoint(
+        name="sam_vit_l",
+        file="sam_vit_l_0b3195.pth",
+        origin="SAM (Kirillov et al., Meta AI, 2023)",
+        sources=(f"{SAM_BUCKET}/sam_vit_l_0b3195.pth", "hub:1038lab/sam/sam_vit_l.pth"),
+        bytes=1_249_524_607,
+        sha256="3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+    ),
+    Checkpoint(
+        name="sam_vit_h",
+        file="sam_vit_h_4b8939.pth",
+        origin="SAM (Kirillov et al., Meta AI, 2023)",
+        sources=(
+            f"{SAM_BUCKET}/sam_vit_h_4b8939.pth",
+            "hub:sam-hq-team/sam-hq-training/pretrained_checkpoint/sam_vit_h_4b8939.pth",
+            "hub:1038lab/sam/sam_vit_h.pth",
+        ),
+        bytes=2_564_550_879,
+        sha256="a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
+    ),
+    Checkpoint(
+        name="nano",
+        file="nano.safetensors",
+        origin="the hqsam project",
+        notice="Some of its training data is for non-commercial research by its terms: see docs/nano.md.",
+    ),
+)
+
+CHECKPOINTS: dict[str, Checkpoint] = {row.name: row for row in _ROWS}
