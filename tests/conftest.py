@@ -1,5 +1,18 @@
 """In tests, every annotated shape and type of hqsam is checked when a function is called."""
 
+import os
+
+import pytest
 from jaxtyping import install_import_hook
 
-install_import_hook("hqsam", "beartype.beartype")
+# As type checkers have it, an int will do where a float is asked for.
+install_import_hook("hqsam", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave slow tests out of everyday runs; `-m slow` and HQSAM_TEST_ALL=1 ask for them."""
+    if config.option.markexpr or os.environ.get("HQSAM_TEST_ALL"):
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="slow: run with -m slow, or set HQSAM_TEST_ALL=1"))
