@@ -1,0 +1,94 @@
+"""Masks as polygons and back, pixel for pixel: holes stay holes, and every part stays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Num
+
+from hqsam.masks.boxes import Window
+from hqsam.masks.filling import fill_even_odd
+from hqsam.masks.outlines import trace
+
+
+@dataclass(frozen=True, eq=False)
+class Polygon:
+    """One part of a mask and the holes in it. Corners are x, y; no corner is repeated at the end."""
+
+    exterior: Num[np.ndarray, "corner 2"]
+    """Clockwise on the screen."""
+    holes: tuple[Num[np.ndarray, "_ 2"], ...] = ()
+    """Anticlockwise on the screen."""
+
+    @property
+    def rings(self) -> tuple[np.ndarray, ...]:
+        """The exterior, then the holes."""
+        return (self.exterior, *self.holes)
+
+
+def to_polygons(mask: Bool[np.ndarray, "height width"], tolerance: float = 0) -> list[Polygon]:
+    """The outlines of a mask along its pixels' edges, one polygon for each part.
+
+    Pixels that only touch at a corner are different parts, so every polygon is simple, as GIS tools ask.
+
+    Args:
+        mask: what to outline.
+        tolerance: 0 is exact. Above it, corners are left out as long as none of them is further than this
+            many pixels from the new outline; a part or hole too small for that is kept as it is.
+    """
+    rings_of_part: dict[int, list[np.ndarray]] = {}
+    for outline in trace(mask):
+        rings_of_part.setdefault(outline.part, []).append(simplify(outline.corners, tolerance))
+    return [Polygon(rings[0], tuple(rings[1:])) for rings in rings_of_part.values()]
+
+
+def from_polygons(polygons: Sequence[Polygon], size_hw: tuple[int, int]) -> Bool[np.ndarray, "height width"]:
+    """The pixels whose centres lie in one of the polygons and in none of that polygon's holes."""
+    mask = np.zeros(size_hw, dtype=bool)
+    for polygon in polygons:
+        rows, columns = _window(polygon, size_hw)
+        corner = np.array([columns.start, rows.start])
+        inside = fill_even_odd(
+            [ring - corner for ring in polygon.rings], (rows.stop - rows.start, columns.stop - columns.start)
+        )
+        mask[rows, columns] |= inside
+    return mask
+
+
+def simplify(ring: Num[np.ndarray, "corner 2"], tolerance: float) -> Num[np.ndarray, "fewer 2"]:
+    """Leave out corners (Douglas and Peucker) that are within `tolerance` pixels of the line without them."""
+    if tolerance <= 0:
+        return ring
+    fewer = cv2.approxPolyDP(ring.astype(np.float32)[:, None], tolerance, closed=True)[:, 0]
+    return fewer.astype(ring.dtype) if len(fewer) >= 3 else ring
+
+
+def as_one_ring(polygons: Sequence[Polygon]) -> Num[np.ndarray, "corner 2"]:
+    """Polygons with holes as one closed line, for formats that know nothing else.
+
+    The rings are joined by slits that are walked there and back, and so enclose nothing: filled by the
+    even-odd or the winding rule, the line gives the same pixels.
+    """
+    rings = [ring for polygon in polygons for ring in polygon.rings]
+    if not rings:
+        return np.zeros((0, 2), dtype=np.int64)
+    joined, *others = sorted(rings, key=lambda ring: ring[:, 0].min())
+    for ring in others:
+        joined = _join(joined, ring)
+    return joined
+
+
+def _join(ring: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Walk `ring` to the corner nearest to the leftmost of `other`, around `other`, and on."""
+    there = int(other[:, 0].argmin())
+    here = int(np.square(ring - other[there]).sum(axis=1).argmin())
+    return np.concatenate([ring[: here + 1], other[there:], other[: there + 1], ring[here:]])
+
+
+def _window(polygon: Polygon, size_hw: tuple[int, int]) -> Window:
+    """The rows and columns of the image that a polygon can reach."""
+    limit = np.array(size_hw[::-1])
+    x0, y0 = np.clip(np.floor(polygon.exterior.min(axis=0)), 0, limit).astype(int).tolist()
+    x1, y1 = np.clip(np.ceil(polygon.exterior.max(axis=0)), 0, limit).astype(int).tolist()
+    return slice(y0, y1), slice(x0, x1)

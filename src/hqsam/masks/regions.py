@@ -1,0 +1,68 @@
+"""The pieces of a mask and the holes in it; the point furthest inside."""
+
+from typing import Literal
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Int
+
+from hqsam.errors import InputError
+
+
+def components(
+    mask: Bool[np.ndarray, "height width"], touching: Literal["edges", "corners"] = "corners"
+) -> Int[np.ndarray, "height width"]:
+    """Number the pieces of a mask 1, 2, ... from the largest to the smallest; 0 is outside.
+
+    Pixels belong together if they share an edge, or, by default, at least a corner.
+    """
+    labels, areas = _label(mask, 4 if touching == "edges" else 8)
+    order = np.argsort(-areas[1:], kind="stable")
+    number = np.zeros(len(areas), dtype=np.int32)
+    number[order + 1] = np.arange(1, len(areas))
+    return number[labels]
+
+
+def remove_specks(mask: Bool[np.ndarray, "height width"], min_area: int) -> Bool[np.ndarray, "height width"]:
+    """Drop the pieces of fewer than `min_area` pixels. The largest piece always stays."""
+    labels, areas = _label(mask, 8)
+    keep = areas >= min_area
+    keep[0] = False
+    if len(areas) > 1:
+        keep[1 + areas[1:].argmax()] = True
+    return keep[labels]
+
+
+def fill_holes(mask: Bool[np.ndarray, "height width"], max_area: int | None = None) -> Bool[np.ndarray, "height width"]:
+    """Fill the holes of at most `max_area` pixels, or all of them.
+
+    A hole is background that no path along pixel edges joins to the image's border.
+    """
+    labels, areas = _label(~mask, 4)
+    hole = np.ones(len(areas), dtype=bool) if max_area is None else areas <= max_area
+    for border in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        hole[border] = False
+    hole[0] = False
+    return mask | hole[labels]
+
+
+def innermost_point(mask: Bool[np.ndarray, "height width"]) -> tuple[int, int]:
+    """The pixel (x, y) of a mask that is furthest from everything outside; beyond the image is outside, too.
+
+    Of several that are equally far, the first in reading order, as the paper's evaluation has it.
+
+    Raises:
+        InputError: the mask is empty.
+    """
+    if not mask.any():
+        raise InputError("an empty mask has no innermost point; check mask.any() first")
+    padded = np.pad(mask, 1).astype(np.uint8)
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    y, x = np.unravel_index(distance.argmax(), distance.shape)
+    return int(x) - 1, int(y) - 1
+
+
+def _label(mask: np.ndarray, connectivity: int) -> tuple[np.ndarray, np.ndarray]:
+    """Numbered pieces in reading order, and their areas; 0 is what is outside the mask."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=connectivity)
+    return labels, stats[:, cv2.CC_STAT_AREA]

@@ -1,0 +1,47 @@
+import numpy as np
+from hypothesis import given
+from tests.masks.strategies import masks, stacks
+
+from hqsam.masks.boxes import box_of_mask, boxes_of_masks, mask_of_box
+
+
+@given(masks)
+def test_a_box_holds_the_whole_mask_and_touches_it_on_every_side(mask):
+    x0, y0, x1, y1 = box_of_mask(mask)
+    inside = mask[y0:y1, x0:x1]
+    assert inside.sum() == mask.sum()
+    for side in (inside[:1], inside[-1:], inside[:, :1], inside[:, -1:]):
+        assert side.any() == mask.any()
+
+
+def test_the_box_of_an_empty_mask_is_all_zero():
+    assert box_of_mask(np.zeros((5, 6), bool)).tolist() == [0, 0, 0, 0]
+
+
+def test_the_box_of_one_pixel_is_one_wide_and_one_high():
+    mask = np.zeros((5, 6), bool)
+    mask[2, 4] = True
+    assert box_of_mask(mask).tolist() == [4, 2, 5, 3]
+
+
+@given(stacks)
+def test_boxes_of_many_masks_are_the_boxes_of_each(stack):
+    assert np.array_equal(boxes_of_masks(stack), [box_of_mask(mask) for mask in stack])
+
+
+def test_no_masks_have_no_boxes():
+    assert boxes_of_masks(np.zeros((0, 5, 6), bool)).shape == (0, 4)
+
+
+def test_a_filled_box_has_that_box():
+    assert box_of_mask(mask_of_box((1, 2, 5, 4), (6, 7))).tolist() == [1, 2, 5, 4]
+
+
+def test_a_filled_box_counts_pixels_whose_centre_is_inside():
+    assert box_of_mask(mask_of_box((0.6, 0.4, 2.4, 2.6), (6, 7))).tolist() == [1, 0, 2, 3]
+
+
+def test_a_box_beyond_the_image_is_cut_off():
+    assert mask_of_box((-5, -5, 50, 50), (3, 4)).all()
+    assert not mask_of_box((-5, -5, -1, -1), (3, 4)).any()
+    assert not mask_of_box((10, 10, 20, 20), (3, 4)).any()
