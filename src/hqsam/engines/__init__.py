@@ -1,9 +1,10 @@
 """Who can run a model: encode images, decode prompts. One file per runtime, all with the interface below."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
@@ -27,12 +28,14 @@ class EncodedImage:
         return sum(part.nbytes for part in parts if part is not None)
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Runs one model. Results are float32 on the CPU."""
 
     config: ModelConfig
+    device: torch.device
 
-    def encode(self, images: list[UInt8[np.ndarray, "height width 3"]]) -> list[EncodedImage]:
+    def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
         """RGB images whose longer side is the model's image size, in one batch."""
         ...
 

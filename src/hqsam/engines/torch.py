@@ -21,7 +21,7 @@ class TorchEngine:
         self.model = model.eval().requires_grad_(False).to(device, precision)
 
     @torch.inference_mode()
-    def encode(self, images: list[UInt8[np.ndarray, "height width 3"]]) -> list[EncodedImage]:
+    def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
         """RGB images whose longer side is the model's image size, in one batch."""
         batch = normalise_and_pad(images, self.config).to(self.device, self.precision)
         features = self.model.encode_image(batch)

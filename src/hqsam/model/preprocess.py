@@ -22,13 +22,13 @@ def resize_longest_side(
 
 
 def normalise_and_pad(
-    images: list[UInt8[np.ndarray, "height width 3"]], config: ModelConfig
+    images: list[UInt8[np.ndarray, "_ _ 3"]], config: ModelConfig
 ) -> Float[Tensor, "image 3 size size"]:
     """Resized images to one batch: mean and deviation of the pixels, then zeros below and to the right."""
     mean = torch.tensor(config.pixel_mean).view(3, 1, 1)
     deviation = torch.tensor(config.pixel_std).view(3, 1, 1)
     batch = torch.zeros(len(images), 3, config.image_size, config.image_size)
     for row, image in zip(batch, images, strict=True):
-        pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)  # a copy: photos are often read-only
         row[:, : image.shape[0], : image.shape[1]] = (pixels - mean) / deviation
     return batch
