@@ -1,0 +1,33 @@
+"""Paint over a picture: a colour, and how much of it each pixel gets."""
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from hqsam.pictures.palette import Rgb
+
+
+class Canvas:
+    """A picture being painted. Nothing is rounded before the end."""
+
+    def __init__(self, picture: UInt8[np.ndarray, "height width 3"]) -> None:
+        self._colours = picture.astype(np.float32)
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        return self._colours.shape[0], self._colours.shape[1]
+
+    def paint(self, colour: Rgb, share: Float[np.ndarray, "rows columns"], top: int = 0, left: int = 0) -> None:
+        """Mix `colour` in, by 0 to 1 for each pixel, at a place that may reach beyond the picture."""
+        rows, columns = _inside(top, share.shape[0], self.size_hw[0]), _inside(left, share.shape[1], self.size_hw[1])
+        share = share[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left, None]
+        under = self._colours[rows, columns]
+        under += (np.array(colour, dtype=np.float32) - under) * share
+
+    def picture(self) -> UInt8[np.ndarray, "height width 3"]:
+        """What it looks like now."""
+        return np.clip(np.rint(self._colours), 0, 255).astype(np.uint8)
+
+
+def _inside(start: int, length: int, limit: int) -> slice:
+    first = min(max(start, 0), limit)
+    return slice(first, min(max(start + length, first), limit))

@@ -1,0 +1,78 @@
+"""The prompts, drawn: a box as a line, a click as a disc with a plus or a minus."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float, Num
+
+from hqsam.pictures.canvas import Canvas
+from hqsam.pictures.palette import INK, NEGATIVE, POSITIVE, WHITE, Rgb
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """What to draw on top: prompts, in the image's pixels."""
+
+    boxes: Num[np.ndarray, "box 4"] = field(default_factory=lambda: np.zeros((0, 4)))
+    points: Num[np.ndarray, "point 2"] = field(default_factory=lambda: np.zeros((0, 2)))
+    labels: Num[np.ndarray, "point"] = field(default_factory=lambda: np.zeros(0))
+    """1 for "this is the object", 0 for "this is not"."""
+
+
+def draw_marks(canvas: Canvas, marks: Marks, colours: Sequence[Rgb], line: float) -> None:
+    """Draw boxes in their objects' colours, then clicks; `line` is the width of lines in pixels."""
+    for index, box in enumerate(marks.boxes.tolist()):
+        draw_box(canvas, box, colours[index % len(colours)] if colours else WHITE, line)
+    for (x, y), label in zip(marks.points.tolist(), marks.labels.tolist(), strict=True):
+        draw_click(canvas, x, y, "+" if label == 1 else "-", radius=3.2 * line + 1.5)
+
+
+def draw_box(canvas: Canvas, box_xyxy: Sequence[float], colour: Rgb, line: float) -> None:
+    """A line along the edges of a box, on a dark one that keeps it readable on any photo."""
+    for top, left, rows, columns in _windows_along(box_xyxy, margin=math.ceil(line) + 2):
+        distance = _distance_to_box(box_xyxy, top, left, rows, columns)
+        canvas.paint(INK, 0.45 * _cover(line / 2 + max(1, line / 3) - distance), top, left)
+        canvas.paint(colour, _cover(line / 2 - distance), top, left)
+
+
+def draw_click(canvas: Canvas, x: float, y: float, sign: str, radius: float) -> None:
+    """A disc with a white rim and a white sign, at pixel (x, y)."""
+    rim = max(1.0, radius / 5)
+    reach = math.ceil(radius + 3 * rim) + 1
+    top, left = round(y) - reach, round(x) - reach
+    down, right = np.ogrid[: 2 * reach + 1, : 2 * reach + 1]
+    down, right = np.abs(down + top - y), np.abs(right + left - x)
+    distance = np.hypot(down, right)
+    canvas.paint(INK, 0.35 * _cover((radius + 2.5 * rim - distance) / (1.5 * rim)), top, left)
+    canvas.paint(WHITE, _cover(radius + rim - distance), top, left)
+    canvas.paint(POSITIVE if sign == "+" else NEGATIVE, _cover(radius - distance), top, left)
+    bar = np.minimum(_cover(0.58 * radius - right), _cover(0.16 * radius - down))
+    post = np.minimum(_cover(0.58 * radius - down), _cover(0.16 * radius - right))
+    canvas.paint(WHITE, np.maximum(bar, post) if sign == "+" else bar, top, left)
+
+
+def _cover(inside_by: np.ndarray) -> Float[np.ndarray, "rows columns"]:
+    """How much of a pixel a shape covers, from how far the pixel's centre is inside it."""
+    return np.clip(inside_by + 0.5, 0, 1).astype(np.float32)
+
+
+def _distance_to_box(box_xyxy: Sequence[float], top: int, left: int, rows: int, columns: int) -> np.ndarray:
+    x0, y0, x1, y1 = box_xyxy
+    x, y = np.arange(left, left + columns) + 0.5, np.arange(top, top + rows) + 0.5
+    beyond_x = np.abs(x - (x0 + x1) / 2) - (x1 - x0) / 2
+    beyond_y = np.abs(y - (y0 + y1) / 2) - (y1 - y0) / 2
+    return np.abs(np.maximum(beyond_x[None, :], beyond_y[:, None]))
+
+
+def _windows_along(box_xyxy: Sequence[float], margin: int) -> Iterator[tuple[int, int, int, int]]:
+    """Top, left, height, width of four windows that hold the edges of a box and do not overlap."""
+    x0, y0, x1, y1 = (round(edge) for edge in box_xyxy)
+    if min(x1 - x0, y1 - y0) <= 2 * margin:
+        yield y0 - margin, x0 - margin, y1 - y0 + 2 * margin, x1 - x0 + 2 * margin
+        return
+    for y in (y0, y1):
+        yield y - margin, x0 - margin, 2 * margin, x1 - x0 + 2 * margin
+    for x in (x0, x1):
+        yield y0 + margin, x - margin, y1 - y0 - 2 * margin, 2 * margin
