@@ -68,32 +68,35 @@ class Frame:
     def masks_to_image(self, logits: Float[Tensor, "mask h w"]) -> Float[Tensor, "mask height width"]:
         """The decoder's logits at the image's size, by official SAM's two bilinear steps.
 
-        This holds four bytes per pixel and mask. `masks_in_image` makes the masks themselves for a quarter of it.
+        This holds four bytes per pixel and mask. `masks_in_image` makes the masks themselves for a quarter of it,
+        `window_in_image` a part of one.
         """
-        return _bilinear(self._logits_of_image(logits), self.image_size_hw)
+        return _bilinear(self._to_resized(logits), self.image_size_hw)
 
     def masks_in_image(self, logits: Float[Tensor, "mask h w"]) -> Bool[Tensor, "mask height width"]:
         """Where `masks_to_image` is above zero, one band of rows at a time, so that little memory is needed."""
-        masks = torch.empty(len(logits), *self.image_size_hw, dtype=torch.bool, device=logits.device)
+        height, width = self.image_size_hw
+        masks = torch.empty(len(logits), height, width, dtype=torch.bool, device=logits.device)
+        rows_at_once = max(1, _PIXELS_AT_ONCE // width)
         for mask, one in zip(masks, logits, strict=True):
-            self._threshold(one[None], mask)
+            wide = _bilinear(self._to_resized(one[None]), (self.resized_hw[0], width))[0]
+            for start in range(0, height, rows_at_once):
+                rows = slice(start, start + rows_at_once)
+                torch.gt(_some_rows(wide, height, rows), 0, out=mask[rows])
         return masks
 
-    def _logits_of_image(self, logits: Tensor) -> Tensor:
+    def window_in_image(
+        self, logits: Float[Tensor, "h w"], rows: slice, columns: slice
+    ) -> Float[Tensor, "rows columns"]:
+        """What `masks_to_image` has in these rows and columns, made without the rest."""
+        height, width = self.image_size_hw
+        wide = _bilinear(self._to_resized(logits[None]), (self.resized_hw[0], width))[0]
+        return _some_rows(wide[:, columns], height, rows)
+
+    def _to_resized(self, logits: Float[Tensor, "mask h w"]) -> Float[Tensor, "mask resized_height resized_width"]:
         """The first step: to the model's pixels, without its padding."""
         height, width = self.resized_hw
         return _bilinear(logits, (self.model_size, self.model_size))[..., :height, :width]
-
-    def _threshold(self, logits: Float[Tensor, "1 h w"], mask: Bool[Tensor, "height width"]) -> None:
-        """The second step, for one mask: columns first, as torch does, then rows in bands, then `> 0`."""
-        resized = self._logits_of_image(logits)
-        wide = _bilinear(resized, (resized.shape[-2], self.image_size_hw[1]))[0]
-        above, below, weight = _rows_between(resized.shape[-2], self.image_size_hw[0], logits.device)
-        rows = max(1, _PIXELS_AT_ONCE // self.image_size_hw[1])
-        for start in range(0, self.image_size_hw[0], rows):
-            band = slice(start, start + rows)
-            values = wide[above[band]] * (1 - weight[band]) + wide[below[band]] * weight[band]
-            torch.gt(values, 0, out=mask[band])
 
 
 def clip_boxes(boxes: Float[np.ndarray, "*batch 4"], size_hw: tuple[int, int]) -> Float[np.ndarray, "*batch 4"]:
@@ -114,12 +117,15 @@ def _bilinear(maps: Float[Tensor, "mask h w"], size_hw: tuple[int, int]) -> Floa
     return F.interpolate(maps[:, None], size_hw, mode="bilinear", align_corners=False)[:, 0]
 
 
-def _rows_between(rows_in: int, rows_out: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """For each output row of a bilinear resize, the input rows above and below, and the weight of the second.
+def _some_rows(wide: Float[Tensor, "rows_in width"], rows_out: int, rows: slice) -> Float[Tensor, "rows width"]:
+    """Some rows of a bilinear resize to `rows_out` rows.
 
-    In float32 and in torch's order of operations, so that the result is `F.interpolate`'s own.
+    In float32 and in torch's order of operations (columns before rows), so that they are `F.interpolate`'s own.
     """
-    scale = torch.tensor(rows_in, dtype=torch.float32, device=device) / rows_out
-    place = (scale * (torch.arange(rows_out, dtype=torch.float32, device=device) + 0.5) - 0.5).clamp(min=0)
+    scale = torch.tensor(len(wide), dtype=torch.float32, device=wide.device) / rows_out
+    row = torch.arange(*rows.indices(rows_out), dtype=torch.float32, device=wide.device)
+    place = (scale * (row + 0.5) - 0.5).clamp(min=0)
     above = place.long()
-    return above, (above + 1).clamp(max=rows_in - 1), (place - above)[:, None]
+    below = (above + 1).clamp(max=len(wide) - 1)
+    weight = (place - above)[:, None]
+    return wide[above] * (1 - weight) + wide[below] * weight
