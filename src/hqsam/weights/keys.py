@@ -1,0 +1,266 @@
+"""What others call our parameters: the only place that knows.
+
+Each row of the tables has our name, the official one (segment-anything, segment-anything-hq, MobileSAM) and the
+one of Hugging Face transformers (`SamModel`, `SamHQModel`). A dash: that code has no such part.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from itertools import product
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from hqsam.errors import CheckpointError
+
+Naming = Literal["hqsam", "official", "transformers"]
+NAMINGS: tuple[Naming, ...] = ("hqsam", "official", "transformers")
+
+UNUSED = "unused."
+"""In our files, this prefix marks a tensor that our model has no use for, under the name that it came with."""
+
+
+class Sorted(NamedTuple):
+    """The tensors of a file, as `to_ours` sorts them."""
+
+    ours: dict[str, Tensor]
+    """Under our names."""
+    unused: dict[str, Tensor]
+    """Known, but of no use to our model; under `unused.` and their own names."""
+    unknown: dict[str, Tensor]
+    """Nobody's that we know of; under their own names."""
+
+
+def naming_of(keys: Iterable[str]) -> Naming | None:
+    """Whose names these are; None if most of them are nobody's."""
+    keys = [key for key in keys if not key.startswith(UNUSED)]
+    known = {naming: sum(_match(key, naming) is not None for key in keys) for naming in NAMINGS}
+    best = max(NAMINGS, key=lambda naming: known[naming])
+    return best if 2 * known[best] > len(keys) else None
+
+
+def to_ours(tensors: Mapping[str, Tensor], naming: Naming) -> Sorted:
+    """Sort a file's tensors and give them our names. Nothing is lost: `from_ours` is the way back."""
+    found = Sorted({}, {}, {})
+    stacks: dict[str, dict[int, Tensor]] = {}
+    for key, tensor in tensors.items():
+        match = _match(key, naming)
+        if naming == "hqsam":
+            (found.unused if key.startswith(UNUSED) else found.ours)[key] = tensor
+        elif match is None:
+            is_unused = re.fullmatch(_UNUSED_NAMES[naming], key)
+            (found.unused if is_unused else found.unknown)[UNUSED + key if is_unused else key] = tensor
+        elif match.rule.change == "stack":
+            stacks.setdefault(match.name_in("hqsam"), {})[int(match.words["stack"])] = tensor
+        else:
+            found.ours[match.name_in("hqsam")] = tensor.flatten() if match.rule.change == "row" else tensor
+    for name, rows in stacks.items():
+        found.ours[name] = torch.cat([rows[index] for index in sorted(rows)])
+    return found
+
+
+def from_ours(tensors: Mapping[str, Tensor], naming: Naming) -> dict[str, Tensor]:
+    """Our tensors, with what came along unused, under the names of others.
+
+    Raises:
+        CheckpointError: the code with those names has no such part.
+    """
+    theirs: dict[str, Tensor] = {}
+    for key, tensor in tensors.items():
+        original = key.removeprefix(UNUSED)
+        if naming == "hqsam":
+            theirs[key] = tensor
+        elif original == key:
+            theirs.update(_split(key, tensor, naming))
+        elif re.fullmatch(_UNUSED_NAMES[naming], original):
+            theirs[original] = tensor
+    return theirs
+
+
+def names_in(naming: Naming, key: str) -> list[str]:
+    """What others call a parameter of ours; several names where they hold it in pieces.
+
+    Raises:
+        CheckpointError: the code with those names has no such part.
+    """
+    match = _match(key, "hqsam")
+    if match is None or match.rule.names[naming] is None:
+        raise CheckpointError(f"{naming} code has no counterpart to our {key}")
+    pieces = _STACKED if match.rule.change == "stack" and naming != "hqsam" else 1
+    return [match.name_in(naming, stack=str(index)) for index in range(pieces)]
+
+
+def _split(key: str, tensor: Tensor, naming: Naming) -> dict[str, Tensor]:
+    names = names_in(naming, key)
+    match = _match(key, "hqsam")
+    if match is None or match.rule.change == "same":
+        return {names[0]: tensor}
+    rows = tensor.reshape(len(names), -1).split(1)
+    return dict(zip(names, rows, strict=True))
+
+
+# {i} and {j} stand for numbers and * for the rest; the other words in braces are looked up in _WORDS.
+_TABLES = {
+    ("image_encoder", "image_encoder", "vision_encoder"): """
+        neck.{neck}.*                 neck.{neck}.*               neck.{neck}.*
+        positions                     pos_embed                   pos_embed
+        patches.*                     patch_embed.proj.*          patch_embed.projection.*
+        blocks.{i}.attention_norm.*   blocks.{i}.norm1.*          layers.{i}.layer_norm1.*
+        blocks.{i}.{attention}        blocks.{i}.{attention}      layers.{i}.{attention}
+        blocks.{i}.mlp_norm.*         blocks.{i}.norm2.*          layers.{i}.layer_norm2.*
+        blocks.{i}.{mlp}.*            blocks.{i}.{mlp}.*          layers.{i}.{mlp}.*
+        stem.{i}.{unit}.*             patch_embed.seq.{i}.{unit}.* -
+        stages.{i}.{merge}.{unit}.*   layers.{i}.{merge}.{unit}.*  -
+        stages.{i}.blocks.{j}.{convolution}.{unit}.* layers.{i}.blocks.{j}.{convolution}.{unit}.* -
+        stages.{i}.blocks.{j}.{window}.*      layers.{i}.blocks.{j}.{window}.*            -
+        stages.{i}.blocks.{j}.attention.bias  layers.{i}.blocks.{j}.attn.attention_biases -
+    """,
+    ("prompt_encoder", "prompt_encoder", "prompt_encoder"): """
+        point_kinds.weight            point_embeddings.{stack}.weight  point_embed.{stack}.weight
+        padding                       not_a_point_embed.weight{row}    not_a_point_embed.weight{row}
+        no_mask                       no_mask_embed.weight{row}        no_mask_embed.weight{row}
+        mask_to_embedding.{mask}.*    mask_downscaling.{mask}.*        mask_embed.{mask}.*
+    """,
+    ("prompt_encoder", "prompt_encoder.pe_layer", "shared_image_embedding"): """
+        frequencies                   positional_encoding_gaussian_matrix  positional_embedding
+    """,
+    ("mask_decoder.transformer",) * 3: """
+        blocks.{i}.{look}.{part}.*    layers.{i}.{look}.{part}.*  layers.{i}.{look}.{part}.*
+        blocks.{i}.{norm}.*           layers.{i}.{norm}.*         layers.{i}.{norm}.*
+        blocks.{i}.{mlp}.*           layers.{i}.{mlp}.*         layers.{i}.{mlp}.*
+        final_attention.{part}.*      final_attn_token_to_image.{part}.* final_attn_token_to_image.{part}.*
+        final_norm.*                  norm_final_attn.*           layer_norm_final_attn.*
+    """,
+    ("mask_decoder",) * 3: """
+        iou_token                     iou_token.weight            iou_token.weight
+        mask_tokens                   mask_tokens.weight          mask_tokens.weight
+        upscale.{upscale}.*           output_upscaling.{upscale}.* upscale_{upscale}.*
+        filters.{i}.{mlp3}.*          output_hypernetworks_mlps.{i}.{mlp3}.* output_hypernetworks_mlps.{i}.{mlp3}.*
+        iou_head.{mlp3}.*             iou_prediction_head.{mlp3}.* iou_prediction_head.{mlp3}.*
+    """,
+    ("hq", "mask_decoder", "mask_decoder"): """
+        token                         hf_token.weight             hq_token.weight
+        filter.{mlp3}.*               hf_mlp.{mlp3}.*             hq_mask_mlp.{mlp3}.*
+        from_early.{conv}.*           compress_vit_feat.{conv}.*  compress_vit_{conv}.*
+        from_final.{conv}.*           embedding_encoder.{conv}.*  encoder_{conv}.*
+        from_decoder.{conv}.*         embedding_maskfeature.{conv}.* mask_{conv}.*
+    """,
+}
+
+# Ours, official, transformers; where the third is missing, it is the second.
+_WORDS = {
+    "neck": ("reduce 0 conv1", "reduce_norm 1 layer_norm1", "smooth 2 conv2", "smooth_norm 3 layer_norm2"),
+    "attention": (
+        "attention.qkv.* attn.qkv.*",
+        "attention.out.* attn.proj.*",
+        "attention.row_distances attn.rel_pos_h",
+        "attention.column_distances attn.rel_pos_w",
+    ),
+    "mlp": ("mlp.0 mlp.lin1", "mlp.2 mlp.lin2"),
+    "unit": ("conv c", "norm bn"),
+    "merge": ("merge.0 downsample.conv1", "merge.2 downsample.conv2", "merge.4 downsample.conv3"),
+    "convolution": ("widen conv1", "mix conv2", "narrow conv3"),
+    "window": (
+        *("attention.norm attn.norm", "attention.qkv attn.qkv", "attention.out attn.proj"),
+        *("local.conv local_conv.c", "local.norm local_conv.bn"),
+        *("mlp_norm mlp.norm", "mlp.0 mlp.fc1", "mlp.2 mlp.fc2"),
+    ),
+    "mask": ("0 0 conv1", "1 1 layer_norm1", "3 3 conv2", "4 4 layer_norm2", "6 6 conv3"),
+    "look": (
+        "self_attention self_attn",
+        "to_image cross_attn_token_to_image",
+        "from_image cross_attn_image_to_token",
+    ),
+    "part": ("query q_proj", "key k_proj", "value v_proj", "out out_proj"),
+    "norm": (
+        *("self_norm norm1 layer_norm1", "to_image_norm norm2 layer_norm2"),
+        *("mlp_norm norm3 layer_norm3", "from_image_norm norm4 layer_norm4"),
+    ),
+    "upscale": ("0 0 conv1", "1 1 layer_norm", "3 3 conv2"),
+    "mlp3": ("0 layers.0 proj_in", "2 layers.1 layers.0", "4 layers.2 proj_out"),
+    "conv": ("0 0 conv1", "1 1 norm", "3 3 conv2"),
+}
+
+# TinyViT's classifier; buffers that some versions store though they are constants; and a tensor that transformers
+# ties to shared_image_embedding's, of which a file may hold both.
+_UNUSED_NAMES: dict[Naming, str] = {
+    "official": r"image_encoder\.(norm_head|head)\..+|.+\.attention_bias_idxs|.+\.attn\.ab|pixel_(mean|std)",
+    "transformers": r"prompt_encoder\.shared_embedding\.positional_embedding",
+}
+
+_STACKED = 4
+"""How many kinds of points there are: others keep an embedding for each, we keep a table."""
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """One kind of parameter, in every naming."""
+
+    names: dict[Naming, str | None]
+    """With {i}, {j}, {rest} and {stack} where a key has its own words."""
+    change: Literal["same", "row", "stack"]
+    """`row`: others have an axis of length 1 before ours. `stack`: so, and one tensor for each row of ours."""
+
+
+class _Match(NamedTuple):
+    rule: _Rule
+    words: dict[str, str]
+
+    def name_in(self, naming: Naming, **more: str) -> str:
+        template = self.rule.names[naming]
+        assert template is not None
+        return template.format(**{**self.words, **more})
+
+
+@lru_cache(maxsize=10_000)
+def _match(key: str, naming: Naming) -> _Match | None:
+    for pattern, rule in _patterns(naming):
+        if found := pattern.fullmatch(key):
+            return _Match(rule, found.groupdict())
+    return None
+
+
+@cache
+def _patterns(naming: Naming) -> list[tuple[re.Pattern[str], _Rule]]:
+    return [(_pattern(template), rule) for rule in _rules() if (template := rule.names[naming]) is not None]
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    pattern = re.escape(template)
+    for word, meaning in {"i": r"\d+", "j": r"\d+", "stack": r"\d+", "rest": r"[a-z_]+"}.items():
+        pattern = pattern.replace(re.escape(f"{{{word}}}"), f"(?P<{word}>{meaning})")
+    return re.compile(pattern)
+
+
+@cache
+def _rules() -> list[_Rule]:
+    rows = [
+        [f"{prefix}.{name}" if name != "-" else None for prefix, name in zip(prefixes, line.split(), strict=True)]
+        for prefixes, table in _TABLES.items()
+        for line in table.strip().splitlines()
+    ]
+    return [_rule(names) for row in rows for names in _spelled_out(row)]
+
+
+def _spelled_out(row: list[str | None]) -> Iterator[list[str | None]]:
+    """The row once for each choice of its words."""
+    words = [word for word in _WORDS if f"{{{word}}}" in (row[0] or "")]
+    for choice in product(*(_WORDS[word] for word in words)):
+        columns = [(*spelling.split(), spelling.split()[-1])[:3] for spelling in choice]
+        yield [_fill(name, words, [column[index] for column in columns]) for index, name in enumerate(row)]
+
+
+def _fill(name: str | None, words: list[str], spellings: list[str]) -> str | None:
+    for word, spelling in zip(words, spellings, strict=True):
+        name = name and name.replace(f"{{{word}}}", spelling)
+    return name and name.replace("*", "{rest}")
+
+
+def _rule(names: list[str | None]) -> _Rule:
+    written = " ".join(name or "" for name in names)
+    change = "stack" if "{stack}" in written else "row" if "{row}" in written else "same"
+    plain = [name and name.replace("{row}", "") for name in names]
+    return _Rule(dict(zip(NAMINGS, plain, strict=True)), change)

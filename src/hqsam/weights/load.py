@@ -1,0 +1,67 @@
+"""A model from a name, a file, a folder or a Hugging Face repo: strict, without running code that a file may hold."""
+
+import re
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from hqsam.errors import CheckpointError, OptionError
+from hqsam.model.config import MODELS
+from hqsam.model.hq_sam import HQSam
+from hqsam.weights import hub
+from hqsam.weights.download import Progress, fetch
+from hqsam.weights.identify import Identified, identify
+from hqsam.weights.read import SUFFIXES, read_checkpoint
+from hqsam.weights.registry import CHECKPOINTS, find
+
+
+def load_model(source: str | Path, model: str | None = None, on_progress: Progress | None = None) -> HQSam:
+    """The model that `source` holds: in float32, on the CPU, ready to predict.
+
+    `source` is a name of the table (fetched if need be), a checkpoint file (official naming, transformers' or ours),
+    a folder with one, or a Hugging Face repo as `owner/name`. Which model it is, is found out from the file;
+    with `model` it must be that one. The values stay on the disk until they are used.
+
+    Raises:
+        OptionError: nothing has that name.
+        CheckpointError: the file is damaged, unsafe, of another model, or has a tensor too many or too few.
+        DownloadError: it is not here and cannot be fetched.
+    """
+    if model is not None and model not in MODELS:
+        raise OptionError(f"there is no model named {model!r}; known: {', '.join(MODELS)}")
+    path = locate(source, on_progress)
+    if model is None and str(source) in CHECKPOINTS:
+        model = str(source)
+    return _filled(identify(read_checkpoint(path), model))
+
+
+def locate(source: str | Path, on_progress: Progress | None = None) -> Path:
+    """Where the file of a name, path or repo is on this machine, once it is here.
+
+    Raises:
+        OptionError: nothing has that name.
+        CheckpointError: there is no such file.
+        DownloadError: it is not here and cannot be fetched.
+    """
+    if isinstance(source, str) and source in CHECKPOINTS:
+        return fetch(source, on_progress)
+    path = Path(source).expanduser()
+    if path.exists():
+        return path
+    if isinstance(source, str) and hub.is_repo(source):
+        return hub.fetch_repo(source)
+    if isinstance(source, Path) or path.suffix in SUFFIXES or re.search(r"[/\\]", source):
+        raise CheckpointError(f"there is no file {path}")
+    return fetch(find(source).name)  # which explains what names there are
+
+
+def _filled(identified: Identified) -> HQSam:
+    """The empty model with the file's tensors in place: nothing was initialised, and nothing is copied."""
+    model = identified.empty_model
+    model.load_state_dict({key: _as_float32(value) for key, value in identified.tensors.items()}, assign=True)
+    return model.eval()
+
+
+def _as_float32(tensor: Tensor) -> Tensor:
+    return tensor.to(torch.float32) if tensor.is_floating_point() else tensor

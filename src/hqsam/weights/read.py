@@ -1,0 +1,174 @@
+"""Open a checkpoint file of any kind: tensors, memory-mapped, under the names they have there. No code in it runs."""
+
+import json
+import pickle
+import warnings
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from hqsam.errors import CheckpointError
+from hqsam.weights.keys import Naming, naming_of
+
+SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
+FORMAT = "hqsam"
+"""What the header entry `format` says in files of ours."""
+
+_SHARDS = "model.safetensors.index.json"
+_WRAPPERS = ("model", "state_dict", "model_state_dict", "module")
+_DAMAGED = (RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, zipfile.BadZipFile)
+"""What torch raises over bytes that are no checkpoint of its own."""
+
+_SAM_2 = "this is a SAM 2 checkpoint; hqsam reads SAM and HQ-SAM of the first generation"
+_STRANGERS = {
+    "sam_mask_decoder.": _SAM_2,
+    "image_encoder.trunk.": _SAM_2,
+    "output_hypernetworks_mlps.": (
+        "this is a mask decoder alone, as the official training script saves it; put `mask_decoder.` before its "
+        "names and add them to the SAM checkpoint that it was trained on"
+    ),
+}
+"""By the beginning of a name."""
+
+
+@dataclass(frozen=True)
+class StoredCheckpoint:
+    """What a file holds."""
+
+    path: Path
+    naming: Naming
+    tensors: Mapping[str, Tensor]
+    """Under the names of the file; their values are read from the disk when they are used."""
+    header: Mapping[str, str]
+    """What a safetensors file says about itself."""
+    transformers_config: Mapping[str, Any] | None = None
+    """The `config.json` beside a file with transformers' names."""
+
+
+def read_checkpoint(path: Path) -> StoredCheckpoint:
+    """Open a checkpoint: a file of torch or safetensors, or a folder with one.
+
+    Raises:
+        CheckpointError: there is none, it is damaged, holds code, or is of something else than a SAM.
+    """
+    file = _file_in(path) if path.is_dir() else path
+    try:
+        tensors, header = _read(file)
+    except OSError as error:
+        raise CheckpointError(f"cannot read {file}: {error.strerror or error}") from error
+    if tensors and all(key.startswith("module.") for key in tensors):  # torch's DataParallel was saved
+        tensors = {key.removeprefix("module."): tensor for key, tensor in tensors.items()}
+    naming = "hqsam" if header.get("format") == FORMAT else naming_of(tensors)
+    if naming is None:
+        raise CheckpointError(f"{file} is no SAM or HQ-SAM checkpoint: {_stranger(tensors)}")
+    config = _json(file.with_name("config.json")) if naming == "transformers" else None
+    return StoredCheckpoint(file, naming, tensors, header, config)
+
+
+def _file_in(folder: Path) -> Path:
+    for name in ("model.safetensors", _SHARDS):
+        if (folder / name).is_file():
+            return folder / name
+    for suffix in SUFFIXES:
+        found = sorted(folder.glob(f"*{suffix}"))
+        if len(found) > 1:
+            names = ", ".join(path.name for path in found)
+            raise CheckpointError(f"{folder} holds several checkpoints; name one of them: {names}")
+        if found:
+            return found[0]
+    raise CheckpointError(f"{folder} holds no checkpoint: no file that ends in {', '.join(SUFFIXES)}")
+
+
+def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    if file.name == _SHARDS:
+        shards = sorted({Path(name).name for name in (_json(file) or {}).get("weight_map", {}).values()})
+        parts = [_read_safetensors(file.with_name(name))[0] for name in shards]
+        return {key: tensor for part in parts for key, tensor in part.items()}, {}
+    with file.open("rb") as opened:
+        beginning = opened.read(64)
+    if beginning[8:9] == b"{":
+        return _read_safetensors(file)
+    if beginning.startswith(b"PK\x03\x04") and not zipfile.is_zipfile(file):
+        raise CheckpointError(f"{file} is truncated: its end is missing. Fetch it again")
+    if beginning.startswith((b"PK\x03\x04", b"\x80")):
+        return _read_torch(file), {}
+    raise CheckpointError(f"{file} is no checkpoint: {_what_it_is(beginning)}")
+
+
+def _read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(file, framework="pt") as opened:
+            return {key: opened.get_tensor(key) for key in opened.keys()}, opened.metadata() or {}  # noqa: SIM118
+    except SafetensorError as error:
+        raise CheckpointError(f"{file} is damaged or truncated ({error}). Fetch it again") from error
+
+
+def _read_torch(file: Path) -> dict[str, Tensor]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about file formats of old, which are no concern of the user's
+            loaded = torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{file} was refused: it is damaged, or holds more than plain tensors, which could be harmful code. "
+            f"If you trust it, save its state dict alone: torch.save(model.state_dict(), ...). ({_first_line(error)})"
+        ) from error
+    except _DAMAGED as error:
+        raise CheckpointError(f"{file} is damaged or truncated ({_first_line(error)}). Fetch it again") from error
+    return _unwrapped(loaded, file)
+
+
+def _unwrapped(loaded: object, file: Path) -> dict[str, Tensor]:
+    """The state dict, whether it is the whole file or, as training scripts save it, an entry of it."""
+    entries = dict(loaded) if isinstance(loaded, Mapping) else {}
+    for candidate in (loaded, *(entries.get(key) for key in _WRAPPERS)):
+        if state_dict := _state_dict(candidate):
+            return state_dict
+    what = f"the entries {', '.join(map(str, list(entries)[:8]))}" if entries else f"a {type(loaded).__name__}"
+    raise CheckpointError(
+        f"{file} holds {what}, and no state dict; expected names and tensors, perhaps under {' or '.join(_WRAPPERS)}"
+    )
+
+
+def _state_dict(candidate: object) -> dict[str, Tensor]:
+    """The candidate, if it is one; else nothing."""
+    entries = dict(candidate) if isinstance(candidate, Mapping) else {}
+    right = all(isinstance(key, str) and isinstance(value, Tensor) for key, value in entries.items())
+    return entries if right else {}
+
+
+def _what_it_is(beginning: bytes) -> str:
+    if not beginning:
+        return "it is empty"
+    if beginning.startswith(b"version https://git-lfs"):
+        return "it is a pointer of Git LFS; fetch the file itself with `git lfs pull`"
+    if beginning.lstrip().startswith(b"<"):
+        return "it is a web page, perhaps an error page saved in place of the download"
+    return f"it begins with {beginning[:8]!r}, as neither torch nor safetensors files do"
+
+
+def _stranger(tensors: Mapping[str, Tensor]) -> str:
+    for prefix, meaning in _STRANGERS.items():
+        if any(key.startswith(prefix) for key in tensors):
+            return meaning
+    return f"its {len(tensors)} tensors have names such as {', '.join(list(tensors)[:3])}"
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+    if values is not None and not isinstance(values, dict):
+        raise CheckpointError(f"{path} is damaged: it holds a {type(values).__name__}, not an object")
+    return values
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -1,0 +1,164 @@
+"""The `config.json` of Hugging Face's SamModel and SamHQModel, from and to ours."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hqsam.errors import CheckpointError
+from hqsam.model.config import DecoderConfig, HqConfig, ModelConfig, VitConfig
+
+_DEFAULTS = {
+    "vision_config": {
+        "hidden_size": 768,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "image_size": 1024,
+        "patch_size": 16,
+        "window_size": 14,
+        "global_attn_indexes": [2, 5, 8, 11],
+        "output_channels": 256,
+        "mlp_ratio": 4.0,
+        "hidden_act": "gelu",
+        "qkv_bias": True,
+        "use_abs_pos": True,
+        "use_rel_pos": True,
+    },
+    "prompt_encoder_config": {"mask_input_channels": 16},
+    "mask_decoder_config": {
+        "mlp_dim": 2048,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 8,
+        "attention_downsample_rate": 2,
+        "num_multimask_outputs": 3,
+        "iou_head_depth": 3,
+        "iou_head_hidden_dim": 256,
+        "hidden_act": "relu",
+    },
+}
+"""What a config file that does not say otherwise means."""
+_FIXED = {
+    "vision_config": ("hidden_act", "qkv_bias", "use_abs_pos", "use_rel_pos"),
+    "mask_decoder_config": ("hidden_act",),
+}
+"""What our model cannot vary."""
+
+
+def from_transformers(values: Mapping[str, Any], name: str = "custom") -> ModelConfig:
+    """Our config of a SamModel or SamHQModel.
+
+    Raises:
+        CheckpointError: it describes something that our model cannot be.
+    """
+    kind = values.get("model_type")
+    if kind not in ("sam", "sam_hq"):
+        raise CheckpointError(f"config.json is of a {kind!r}; expected 'sam' or 'sam_hq'")
+    vision, prompt, decoder = (_section(values, section) for section in _DEFAULTS)
+    width = vision["output_channels"]
+    return ModelConfig(
+        name=name,
+        encoder=_vit(vision),
+        hq=HqConfig(fusion_width=width // 4) if kind == "sam_hq" else None,
+        image_size=vision["image_size"],
+        width=width,
+        mask_prompt_channels=prompt["mask_input_channels"],
+        decoder=DecoderConfig(
+            depth=decoder["num_hidden_layers"],
+            heads=decoder["num_attention_heads"],
+            mlp_width=decoder["mlp_dim"],
+            attention_shrink=decoder["attention_downsample_rate"],
+            candidates=decoder["num_multimask_outputs"],
+            iou_depth=decoder["iou_head_depth"],
+            iou_width=decoder["iou_head_hidden_dim"],
+        ),
+    )
+
+
+def to_transformers(config: ModelConfig) -> dict[str, Any]:
+    """The `config.json` that makes transformers build this model.
+
+    Raises:
+        CheckpointError: transformers has no such model.
+    """
+    vit, decoder, side = config.encoder, config.decoder, config.embedding_size
+    if not isinstance(vit, VitConfig):
+        raise CheckpointError(f"transformers' SAM has no TinyViT encoder, so {config.name} cannot be written for it")
+    kind = "sam_hq" if config.hq else "sam"
+    return {
+        "architectures": ["SamHQModel" if config.hq else "SamModel"],
+        "model_type": kind,
+        "vision_config": _DEFAULTS["vision_config"]
+        | {
+            "model_type": f"{kind}_vision_model",
+            "hidden_size": vit.width,
+            "num_hidden_layers": vit.depth,
+            "num_attention_heads": vit.heads,
+            "image_size": config.image_size,
+            "patch_size": vit.patch,
+            "window_size": vit.window,
+            "global_attn_indexes": list(vit.global_blocks),
+            "output_channels": config.width,
+            "num_pos_feats": config.width // 2,
+            "mlp_ratio": float(vit.mlp_ratio),
+            "mlp_dim": vit.mlp_ratio * vit.width,
+        },
+        "prompt_encoder_config": {
+            "hidden_size": config.width,
+            "image_size": config.image_size,
+            "patch_size": vit.patch,
+            "image_embedding_size": side,
+            "mask_input_channels": config.mask_prompt_channels,
+        },
+        "mask_decoder_config": {
+            "hidden_size": config.width,
+            "hidden_act": "relu",
+            "num_hidden_layers": decoder.depth,
+            "num_attention_heads": decoder.heads,
+            "mlp_dim": decoder.mlp_width,
+            "attention_downsample_rate": decoder.attention_shrink,
+            "num_multimask_outputs": decoder.candidates,
+            "iou_head_depth": decoder.iou_depth,
+            "iou_head_hidden_dim": decoder.iou_width,
+            **({"vit_dim": vit.width} if config.hq else {}),
+        },
+    }
+
+
+def preprocessor_for(config: ModelConfig) -> dict[str, Any]:
+    """The `preprocessor_config.json` that goes with it, so that transformers prepares images as we do."""
+    return {
+        "image_processor_type": "SamImageProcessor",
+        "processor_class": "SamHQProcessor" if config.hq else "SamProcessor",
+        "do_resize": True,
+        "size": {"longest_edge": config.image_size},
+        "mask_size": {"longest_edge": config.mask_size},
+        "do_pad": True,
+        "pad_size": {"height": config.image_size, "width": config.image_size},
+        "mask_pad_size": {"height": config.mask_size, "width": config.mask_size},
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": [mean / 255 for mean in config.pixel_mean],
+        "image_std": [deviation / 255 for deviation in config.pixel_std],
+        "do_convert_rgb": True,
+        "resample": 2,
+    }
+
+
+def _section(values: Mapping[str, Any], section: str) -> dict[str, Any]:
+    merged = _DEFAULTS[section] | (values.get(section) or {})
+    for key in _FIXED.get(section, ()):
+        if merged[key] != _DEFAULTS[section][key]:
+            raise CheckpointError(f"config.json has {key} = {merged[key]!r}; expected {_DEFAULTS[section][key]!r}")
+    return merged
+
+
+def _vit(vision: Mapping[str, Any]) -> VitConfig:
+    width = vision["hidden_size"]
+    return VitConfig(
+        width=width,
+        depth=vision["num_hidden_layers"],
+        heads=vision["num_attention_heads"],
+        global_blocks=tuple(vision["global_attn_indexes"]),
+        patch=vision["patch_size"],
+        window=vision["window_size"],
+        mlp_ratio=int((vision.get("mlp_dim") or vision["mlp_ratio"] * width) / width),
+    )
