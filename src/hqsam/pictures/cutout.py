@@ -1,8 +1,10 @@
-"""An object without its background: RGBA, with an edge that lies softly on any other picture."""
+"""An object without its background: RGBA, with an edge that lies cleanly on any other picture."""
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Float32, UInt8
+
+from hqsam.masks.boxes import box_of_mask, window_of_box
 
 _REACH = 3
 """Pixels to either side of the edge that may be soft; everything further is wholly in or wholly out."""
@@ -12,20 +14,26 @@ def cutout(
     image: UInt8[np.ndarray, "height width 3"],
     alpha: Float[np.ndarray, "height width"] | Bool[np.ndarray, "height width"],
 ) -> UInt8[np.ndarray, "height width 4"]:
-    """The photo with an alpha channel, and without the background's colour in the soft edge.
+    """The photo with an alpha channel, and without the background's colour in the edge.
+
+    What cannot be seen is black: the file is smaller, and nobody finds the background in it.
 
     Args:
         image: the photo.
-        alpha: how much of each pixel belongs to the object, 0 to 1, from `soft_alpha`; or a mask, whose edge
-            is then softened by about a pixel.
+        alpha: how much of each pixel belongs to the object, 0 to 1, from `soft_alpha`; or a mask, whose stairs
+            are then smoothed.
     """
-    share = smooth_alpha(alpha) if alpha.dtype == bool else np.clip(alpha, 0, 1).astype(np.float32)
-    colours = _without_background(image, share)
-    return np.dstack([colours, np.rint(share * 255).astype(np.uint8)])
+    share = smooth_alpha(alpha) if alpha.dtype == bool else alpha
+    opaque = np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
+    pixels = np.zeros((*opaque.shape, 4), np.uint8)
+    if opaque.any():
+        window = window_of_box(box_of_mask(opaque > 0))
+        pixels[window] = np.dstack([_without_background(image[window], opaque[window]), opaque[window]])
+    return pixels
 
 
-def soft_alpha(logits: Float[np.ndarray, "height width"], softness: float = 1.6) -> Float[np.ndarray, "height width"]:
-    """How much of each pixel belongs to the object, from logits of the image's size.
+def soft_alpha(logits: Float[np.ndarray, "height width"], softness: float = 1.6) -> Float32[np.ndarray, "height width"]:
+    """How much of each pixel belongs to the object, from logits of the image's size: over a half in the mask.
 
     A logit divided by its slope is how many pixels away the edge is; a steep sigmoid of that goes from out to
     in over about `softness` pixels, just where the logits cross 0 between pixels. More than 3 pixels from the
@@ -35,18 +43,20 @@ def soft_alpha(logits: Float[np.ndarray, "height width"], softness: float = 1.6)
     slope = np.hypot(_derivative(logits, 1, 0), _derivative(logits, 0, 1))
     inside_by = logits / np.maximum(slope, 1e-6)
     alpha = 1 / (1 + np.exp(np.clip(-4 / softness * inside_by, -60, 60)))
-    return np.where(_near_the_edge(mask), alpha, mask).astype(np.float32)
+    return _hard_but_near_the_edge(alpha, mask)
 
 
-def smooth_alpha(mask: Bool[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
-    """A mask with its stairs smoothed, for where there are no logits."""
+def smooth_alpha(mask: Bool[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
+    """A mask with its stairs smoothed, for where there are no logits: over a half in the mask."""
     blurred = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.6, borderType=cv2.BORDER_REPLICATE)
-    return np.where(_near_the_edge(mask), blurred, mask).astype(np.float32)
+    return _hard_but_near_the_edge(blurred, mask)
 
 
-def _near_the_edge(mask: np.ndarray) -> np.ndarray:
+def _hard_but_near_the_edge(alpha: np.ndarray, mask: np.ndarray) -> np.ndarray:
     kernel = np.ones((2 * _REACH + 1, 2 * _REACH + 1), np.uint8)
-    return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, kernel) > 0
+    near = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, kernel) > 0
+    sided = np.where(mask, np.maximum(alpha, 128 / 255), np.minimum(alpha, 127 / 255))
+    return np.where(near, sided, mask).astype(np.float32)
 
 
 def _derivative(logits: np.ndarray, along_x: int, along_y: int) -> np.ndarray:
@@ -54,18 +64,17 @@ def _derivative(logits: np.ndarray, along_x: int, along_y: int) -> np.ndarray:
     return cv2.Scharr(logits.astype(np.float32), cv2.CV_32F, along_x, along_y, scale=1 / 32)
 
 
-def _without_background(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def _without_background(image: np.ndarray, opaque: np.ndarray) -> np.ndarray:
     """Where a pixel is partly background, take the colour of the object next to it, as far as there is any.
 
-    The colour next to it is a blurred mean of the pixels that are the object's alone. What cannot be seen is
-    black: the file is smaller, and nobody finds the background in it.
+    That colour is a blurred mean of the pixels that are the object's alone.
     """
-    solid = cv2.erode((alpha > 0.99).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32)
+    solid = cv2.erode((opaque > 252).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32)
     near, amount = _blur(image * solid[..., None]), _blur(solid)
     own = near / np.maximum(amount, 1e-6)[..., None]
-    share = np.clip(3 * (1 - alpha), 0, 1) * np.clip(amount * 1000, 0, 1)
-    colours = image + (own - image) * share[..., None]
-    colours[(alpha == 0) & (share < 1)] = 0
+    partly = np.clip((255 - opaque.astype(np.float32)) / 85, 0, 1)
+    colours = image + (own - image) * (partly * np.clip(amount * 1000, 0, 1))[..., None]
+    colours[opaque == 0] = 0
     return np.clip(np.rint(colours), 0, 255).astype(np.uint8)
 
 
