@@ -62,7 +62,7 @@ def _snapshot(repo: str) -> Path:
         return Path(snapshot_download(repo, allow_patterns=[chosen, "config.json", *shards], endpoint=endpoint))
     except CheckpointError:
         raise
-    except Exception as error:  # noqa: BLE001  (its HTTP library, and so its errors, differ between releases)
+    except Exception as error:  # its HTTP library, and so its errors, differ between releases
         reason = str(error).strip().partition("\n")[0]
         raise DownloadError(
             f"there is no file {repo}, and no such Hugging Face repo could be fetched: {reason}"

@@ -50,6 +50,14 @@ class StoredCheckpoint:
     transformers_config: Mapping[str, Any] | None = None
     """The `config.json` beside a file with transformers' names."""
 
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """Where a file of ours says that it is from; empty for others."""
+        try:
+            return json.loads(self.header.get("provenance") or "{}")
+        except ValueError as error:
+            raise CheckpointError(f"{self.path} has a damaged header: {error}") from error
+
 
 def read_checkpoint(path: Path) -> StoredCheckpoint:
     """Open a checkpoint: a file of torch or safetensors, or a folder with one.

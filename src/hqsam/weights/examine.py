@@ -1,0 +1,113 @@
+"""What a checkpoint file is, and whether it is whole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hqsam.errors import CheckpointError
+from hqsam.model.config import ModelConfig
+from hqsam.weights.convert import registered
+from hqsam.weights.digest import sha256_of
+from hqsam.weights.identify import Identified, identify
+from hqsam.weights.keys import Naming
+from hqsam.weights.load import locate
+from hqsam.weights.read import StoredCheckpoint, read_checkpoint
+from hqsam.weights.save import sha256_of_tensors
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """What a checkpoint file says of itself."""
+
+    path: Path
+    naming: Naming
+    config: ModelConfig
+    bytes: int
+    parameters: int
+    """All that the model computes with, buffers not counted."""
+    hq_parameters: int
+    """Those of them that the paper trains."""
+    precisions: tuple[str, ...]
+    """Types of the tensors, such as float32."""
+    provenance: Mapping[str, Any]
+    licence: str
+    notice: str
+    unused: tuple[str, ...]
+    """Tensors that the file holds and our model has no use for."""
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self.config.name
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A file that was read to the end and found whole."""
+
+    path: Path
+    model: str
+    sha256: str
+    registered_as: str | None
+    """The checkpoint of the table that it is a copy of, to the byte; None for any other file."""
+    checked: tuple[str, ...]
+    """What was looked at, in words."""
+
+
+def info(source: str | Path) -> FileInfo:
+    """Describe a checkpoint without reading its values.
+
+    Raises:
+        CheckpointError: it cannot be read, or is no model that we know.
+    """
+    stored = read_checkpoint(locate(source))
+    identified = identify(stored)
+    model = identified.empty_model
+    return FileInfo(
+        path=stored.path,
+        naming=stored.naming,
+        config=identified.config,
+        bytes=stored.path.stat().st_size,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        hq_parameters=sum(parameter.numel() for part in model.hq_parts() for parameter in part.parameters()),
+        precisions=tuple(sorted({str(tensor.dtype).removeprefix("torch.") for tensor in stored.tensors.values()})),
+        provenance=stored.provenance,
+        licence=stored.header.get("licence", ""),
+        notice=stored.header.get("notice", ""),
+        unused=tuple(identified.unused),
+    )
+
+
+def verify(source: str | Path) -> Verified:
+    """Read a checkpoint to the end: its digest, its names and shapes, its values.
+
+    Raises:
+        CheckpointError: it is damaged, of another model than it says, or holds NaN or infinity.
+    """
+    stored = read_checkpoint(locate(source))
+    identified = identify(stored)
+    checked = ["every tensor of the model is there, in its shape, and no other"]
+    _require_finite(stored, identified)
+    checked.append("all values are finite")
+    if stored.naming == "hqsam":
+        _require_own_digest(stored)
+        checked.append("the digest in its header is right")
+    row = registered(stored.path)
+    if row:
+        checked.append(f"it is {row.file} as published, to the byte")
+    return Verified(
+        stored.path, identified.config.name, sha256_of(stored.path), row.name if row else None, tuple(checked)
+    )
+
+
+def _require_finite(stored: StoredCheckpoint, identified: Identified) -> None:
+    broken = [key for key, tensor in identified.tensors.items() if not tensor.isfinite().all()]
+    if broken:
+        raise CheckpointError(f"{stored.path} is damaged: NaN or infinity in {', '.join(broken[:6])}")
+
+
+def _require_own_digest(stored: StoredCheckpoint) -> None:
+    said, found = stored.header.get("sha256"), sha256_of_tensors(stored.tensors)
+    if said != found:
+        raise CheckpointError(f"{stored.path} is damaged: its tensors have the digest {found}, its header says {said}")

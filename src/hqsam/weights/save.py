@@ -1,0 +1,93 @@
+"""Write a model as a file of ours: safetensors, with what it is and where it is from in the header."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from hqsam import storage
+from hqsam.errors import OutputError
+from hqsam.model.config import ModelConfig
+from hqsam.model.hq_sam import HQSam
+from hqsam.weights.read import FORMAT
+
+
+def save_model(
+    model: HQSam,
+    path: str | Path,
+    *,
+    provenance: Mapping[str, Any] | None = None,
+    licence: str = "",
+    notice: str = "",
+    precision: torch.dtype = torch.float32,
+) -> None:
+    """Write the whole model; `load_model` reads it back, in float32.
+
+    `precision` is that of the file: float16 halves it. `provenance` is anything that JSON can hold: data, recipe,
+    seed, commit. `licence` and `notice` are for whoever finds the file alone.
+
+    Raises:
+        OutputError: it cannot be written; nothing half-written is left.
+    """
+    tensors = {
+        key: value.to("cpu", precision) if value.is_floating_point() else value.cpu()
+        for key, value in model.state_dict().items()
+    }
+    write_ours(path, tensors, model.config, provenance=provenance, licence=licence, notice=notice)
+
+
+def write_ours(
+    path: str | Path,
+    tensors: Mapping[str, Tensor],
+    config: ModelConfig,
+    *,
+    provenance: Mapping[str, Any] | None = None,
+    licence: str = "",
+    notice: str = "",
+) -> None:
+    """Write tensors that have our names already, as they are.
+
+    Raises:
+        OutputError: the file cannot be written; nothing half-written is left.
+    """
+    header = {
+        "format": FORMAT,
+        "model": config.name,
+        "config": json.dumps(config.to_dict()),
+        "provenance": json.dumps(provenance or {}, ensure_ascii=False),
+        "licence": licence,
+        "notice": notice,
+        "sha256": sha256_of_tensors(tensors),
+    }
+    write_safetensors(path, tensors, header)
+
+
+def write_safetensors(path: str | Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> None:
+    """Write tensors and a header as they are.
+
+    Raises:
+        OutputError: the file cannot be written; nothing half-written is left.
+    """
+    whole = {key: tensor.detach().contiguous() for key, tensor in tensors.items()}
+    with storage.replacing(path) as temporary_path:
+        try:
+            save_file(whole, temporary_path, metadata=dict(header))
+        except SafetensorError as error:  # which is how it reports a full disk
+            raise OutputError(f"cannot write {path}: {error}") from error
+
+
+def sha256_of_tensors(tensors: Mapping[str, Tensor]) -> str:
+    """The digest of names, types, shapes and values, whatever their order and the file they lie in."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        # As bytes, because numpy knows no bfloat16; through one dimension, because a scalar cannot be viewed so.
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
