@@ -13,6 +13,7 @@ from hqsam import storage
 from hqsam.errors import CheckpointError, OptionError, OutputError
 from hqsam.model.config import MODELS, ModelConfig
 from hqsam.weights.digest import sha256_of
+from hqsam.weights.download import Progress
 from hqsam.weights.identify import Identified, identify
 from hqsam.weights.keys import NAMINGS, Naming, from_ours
 from hqsam.weights.load import locate
@@ -24,7 +25,9 @@ from hqsam.weights.transformers_config import preprocessor_for, to_transformers
 _PICKLES = (".pth", ".pt")
 
 
-def convert(source: str | Path, target: str | Path, naming: Naming | None = None) -> Path:
+def convert(
+    source: str | Path, target: str | Path, naming: Naming | None = None, on_progress: Progress | None = None
+) -> Path:
     """Write a checkpoint under other names; every tensor keeps its value to the bit, the way there and back.
 
     Unless `naming` says otherwise, a target in `.safetensors` becomes a file of ours, one in `.pth` or `.pt`
@@ -39,7 +42,7 @@ def convert(source: str | Path, target: str | Path, naming: Naming | None = None
     naming = naming or _naming_for(target)
     if naming not in NAMINGS:
         raise OptionError(f"unknown naming {naming!r}; choose one of {', '.join(NAMINGS)}")
-    stored = read_checkpoint(locate(source))
+    stored = read_checkpoint(locate(source, on_progress))
     identified = identify(stored)
     if naming == "hqsam":
         _write_ours(target, stored, identified)

@@ -9,6 +9,7 @@ from hqsam.errors import CheckpointError
 from hqsam.model.config import ModelConfig
 from hqsam.weights.convert import registered
 from hqsam.weights.digest import sha256_of
+from hqsam.weights.download import Progress
 from hqsam.weights.identify import Identified, identify
 from hqsam.weights.keys import Naming
 from hqsam.weights.load import locate
@@ -55,13 +56,13 @@ class Verified:
     """What was looked at, in words."""
 
 
-def info(source: str | Path) -> FileInfo:
+def info(source: str | Path, on_progress: Progress | None = None) -> FileInfo:
     """Describe a checkpoint without reading its values.
 
     Raises:
         CheckpointError: it cannot be read, or is no model that we know.
     """
-    stored = read_checkpoint(locate(source))
+    stored = read_checkpoint(locate(source, on_progress))
     identified = identify(stored)
     model = identified.empty_model
     return FileInfo(
@@ -79,13 +80,13 @@ def info(source: str | Path) -> FileInfo:
     )
 
 
-def verify(source: str | Path) -> Verified:
+def verify(source: str | Path, on_progress: Progress | None = None) -> Verified:
     """Read a checkpoint to the end: its digest, its names and shapes, its values.
 
     Raises:
         CheckpointError: it is damaged, of another model than it says, or holds NaN or infinity.
     """
-    stored = read_checkpoint(locate(source))
+    stored = read_checkpoint(locate(source, on_progress))
     identified = identify(stored)
     checked = ["every tensor of the model is there, in its shape, and no other"]
     _require_finite(stored, identified)

@@ -1,0 +1,146 @@
+"""`hqsam weights`: list, fetch, verify, convert and describe checkpoints."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(help="List, fetch, verify, convert and describe checkpoints.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Source = Annotated[str, typer.Argument(metavar="FILE", help="A file, a folder, a name of the list, or owner/repo.")]
+
+
+class Names(str, Enum):
+    """Whose names for the tensors."""
+
+    hqsam = "hqsam"
+    official = "official"
+    transformers = "transformers"
+
+
+@app.command("list")
+def list_checkpoints(as_json: Json = False) -> None:
+    """Every checkpoint that can be fetched by name, and which are here."""
+    from hqsam.weights import cache, registry
+
+    rows = [
+        {**dataclasses.asdict(row), "urls": row.urls, "path": str(cache.path_of(row)), "here": cache.is_here(row)}
+        for row in registry.CHECKPOINTS.values()
+    ]
+    if as_json:
+        _print_json(rows)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "size", "here", "licence", "origin", caption=f"folder: {cache.home()}", box=None)
+    for row in rows:
+        here = "yes" if row["here"] else "no"
+        table.add_row(row["name"], _size(row["bytes"]), here, row["licence"] + "*" * bool(row["notice"]), row["origin"])
+    Console().print(table)
+    for notice in dict.fromkeys(row["notice"] for row in rows if row["notice"]):
+        names = ", ".join(row["name"] for row in rows if row["notice"] == notice)
+        typer.echo(f"* {names}: {notice}")
+
+
+@app.command()
+def fetch(name: Annotated[str, typer.Argument(metavar="NAME", help="A name of `hqsam weights list`.")]) -> None:
+    """Download a checkpoint, going on where an earlier try stopped, and check its hash."""
+    from hqsam.weights import download
+
+    with progress_bar(name) as on_progress:
+        path = download.fetch(name, on_progress)
+    typer.echo(path)
+
+
+@app.command()
+def verify(file: Source) -> None:
+    """Read a checkpoint to the end: hash, names, shapes, values."""
+    from hqsam.weights.examine import verify as verify_file
+
+    with progress_bar(file) as on_progress:
+        verified = verify_file(file, on_progress)
+    typer.echo(f"{verified.path} holds {verified.model} and is whole:")
+    for checked in verified.checked:
+        typer.echo(f"  {checked}")
+    typer.echo(f"  sha256 {verified.sha256}")
+
+
+@app.command()
+def convert(
+    file: Source,
+    to: Annotated[
+        Path,
+        typer.Option(help="NAME.safetensors (ours), NAME.pth (official), or a folder (transformers)."),
+    ],
+    naming: Annotated[Names | None, typer.Option(help="Whose names, if the suffix does not say it.")] = None,
+) -> None:
+    """Write a checkpoint under other names, without loss."""
+    from hqsam.weights.convert import convert as convert_file
+
+    with progress_bar(file) as on_progress:
+        path = convert_file(file, to, naming.value if naming else None, on_progress)
+    typer.echo(path)
+
+
+@app.command()
+def info(file: Source, as_json: Json = False) -> None:
+    """Say which model a file holds, in which naming, from where, and under which terms."""
+    from hqsam.weights.examine import info as describe
+
+    with progress_bar(file) as on_progress:
+        described = describe(file, on_progress)
+    values = {
+        "file": str(described.path),
+        "model": described.model,
+        "naming": described.naming,
+        "bytes": described.bytes,
+        "parameters": described.parameters,
+        "hq_parameters": described.hq_parameters,
+        "precisions": described.precisions,
+        "licence": described.licence,
+        "notice": described.notice,
+        "provenance": described.provenance,
+        "unused": described.unused,
+        "config": described.config.to_dict(),
+    }
+    if as_json:
+        _print_json(values)
+        return
+    for label, value in values.items():
+        if value:
+            typer.echo(f"{label.replace('_', ' '):<15}{_readable(value)}")
+
+
+@contextmanager
+def progress_bar(name: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr that appears with the first bytes of a download; lend its callback to whatever may download."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(f"fetching {name}", visible=False)
+        yield lambda done, total: progress.update(task, completed=done, total=total or None, visible=True)
+
+
+def _print_json(values: Any) -> None:
+    typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
+
+
+def _readable(value: Any) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _size(size: int | None) -> str:
+    return f"{size / 1e6:,.0f} MB" if size else "bundled"
