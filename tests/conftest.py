@@ -16,3 +16,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="slow: run with -m slow, or set HQSAM_TEST_ALL=1"))
+
+
+@pytest.fixture(scope="session")
+def tiny_model():
+    """A whole HQ-SAM of a few hundred kB; `tests.tiny` has the other kinds."""
+    from tests.tiny import tiny_model  # after the hook above, so that its shapes are checked too
+
+    return tiny_model()
+
+
+@pytest.fixture(scope="session")
+def tiny_segmenter():
+    """The same, ready to open images."""
+    from tests.tiny import tiny_segmenter
+
+    return tiny_segmenter()

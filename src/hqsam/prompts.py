@@ -26,7 +26,7 @@ _SURENESS = 1e-3
 """A mask prompt is never surer than 99.9 %, which is about +-7 in logits."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Prompts:
     """N checked prompts for one image. Made by `check_prompts`; refined by `with_clicks` and `with_mask`."""
 
@@ -56,21 +56,29 @@ class Prompts:
         return replace(self, mask_logits=logits)
 
     def in_model(self) -> tuple[Float[np.ndarray, "prompt token 2"], Int64[np.ndarray, "prompt token"]]:
-        """Points and labels as the prompt encoder was trained on them, in the model's pixels, in float32.
-
-        Clicks first; then the two corners of the box or, where there is none, one padding point. A prompt
-        that is only a mask has none of them.
-        """
-        points, labels = self.frame.points_to_model(self.points), self.labels
-        if self.boxes is not None:
-            ends = self.frame.boxes_to_model(self.boxes).reshape(-1, 2, 2)
-            end_labels = [BOX_START, BOX_END]
-        else:
-            ends = np.zeros((len(self), 1 if points.shape[1] else 0, 2))
-            end_labels = [PADDING] * ends.shape[1]
-        points = np.concatenate([points, ends], axis=1)
-        labels = np.concatenate([labels, np.tile(np.array(end_labels, np.int64), (len(self), 1))], axis=1)
+        """Points and labels for the prompt encoder, in the model's pixels, in float32."""
+        boxes = None if self.boxes is None else self.frame.boxes_to_model(self.boxes)
+        points, labels = as_trained(self.frame.points_to_model(self.points), self.labels, boxes)
         return points.astype(np.float32), labels
+
+
+def as_trained(
+    points: Float[np.ndarray, "prompt point 2"],
+    labels: Int64[np.ndarray, "prompt point"],
+    boxes: Float[np.ndarray, "prompt 4"] | None,
+) -> tuple[Float[np.ndarray, "prompt token 2"], Int64[np.ndarray, "prompt token"]]:
+    """Clicks and boxes in the order that SAM was trained on.
+
+    Clicks first; then the two corners of the box or, where there is none, one padding point. A prompt that is
+    only a mask has none of them.
+    """
+    if boxes is not None:
+        ends, end_labels = boxes.reshape(-1, 2, 2), [BOX_START, BOX_END]
+    else:
+        end_labels = [PADDING] * min(1, points.shape[1])
+        ends = np.zeros((len(points), len(end_labels), 2), points.dtype)
+    all_labels = [labels, np.tile(np.array(end_labels, np.int64), (len(points), 1))]
+    return np.concatenate([points, ends], axis=1), np.concatenate(all_labels, axis=1)
 
 
 def check_prompts(

@@ -1,0 +1,191 @@
+"""What a prompt gave: masks with their scores, in the pixels of the upright image."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32, Int, UInt8
+
+from hqsam.errors import ImageError
+from hqsam.masks import regions
+from hqsam.masks.boxes import Window, box_of_mask, window_of_box
+from hqsam.masks.polygons import Polygon, to_polygons
+from hqsam.masks.rle import Rle, encode
+from hqsam.model.hq_sam import Source
+from hqsam.pictures.cutout import cutout, smooth_alpha, soft_alpha
+from hqsam.pictures.marks import Marks
+from hqsam.pictures.overlay import overlay
+from hqsam.pictures.reading import ImageLike, read_image
+from hqsam.prompts import Prompts
+
+_MARGIN = 4
+"""Pixels around a mask within which its soft edge ends; `pictures.cutout` makes it at most 3 pixels wide."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Segmentation:
+    """N masks: one row each in every array, ordered by prompt. Arrays keep their rank, whatever N is.
+
+    Only the small logits are held. Masks of the image's size are made when they are first asked for; `to_rle`,
+    `to_polygons`, `save` and iterating make them one at a time.
+    """
+
+    logits: Float32[np.ndarray, "mask mask_size mask_size"]
+    """At the decoder's resolution, in the model's square; above 0 is inside. What `mask=` takes."""
+    scores: Float32[np.ndarray, "mask"]
+    """Predicted IoU of each mask, by SAM's own head; it was not trained on HQ masks."""
+    prompt_index: Int[np.ndarray, "mask"]
+    """Which prompt of the call each mask is for."""
+    prompts: Prompts
+    """All prompts of the call."""
+    source: Source
+    """Whose masks: "sum", "hq" or "sam"."""
+    changed_masks: Bool[np.ndarray, "mask height width"] | None = None
+    """Masks that differ from the logits, made by `remove_specks` and `fill_holes`."""
+
+    @cached_property
+    def masks(self) -> Bool[np.ndarray, "mask height width"]:
+        """All masks at the image's size."""
+        if self.changed_masks is not None:
+            return self.changed_masks
+        return self._masks_by_logits(slice(None))
+
+    @cached_property
+    def boxes(self) -> Int[np.ndarray, "mask 4"]:
+        """The smallest box x0, y0, x1, y1 around each mask, x1 and y1 one past its last pixel; zeros where empty."""
+        boxes = [box_of_mask(mask) for mask in self._each_mask()]
+        return np.stack(boxes) if boxes else np.zeros((0, 4), np.int64)
+
+    @property
+    def image_size_hw(self) -> tuple[int, int]:
+        """Height and width of the upright image."""
+        return self.prompts.frame.image_size_hw
+
+    def __len__(self) -> int:
+        return len(self.logits)
+
+    def __getitem__(self, index: Any) -> "Segmentation":
+        """Some of the masks, by number, slice, list or bool array; one mask keeps its row."""
+        rows = self._rows(index)
+        changed = None if self.changed_masks is None else self.changed_masks[rows]
+        part = replace(
+            self,
+            logits=self.logits[rows],
+            scores=self.scores[rows],
+            prompt_index=self.prompt_index[rows],
+            changed_masks=changed,
+        )
+        if "masks" in self.__dict__:  # made already, so not to be made again
+            part.__dict__["masks"] = self.masks[rows]
+        return part
+
+    def __repr__(self) -> str:
+        height, width = self.image_size_hw
+        scores = np.array2string(self.scores, precision=2, separator=", ", threshold=6)
+        return f"Segmentation({len(self)} masks of {width} x {height}, source={self.source!r}, scores={scores})"
+
+    def __iter__(self) -> Iterator["Segmentation"]:
+        return (self[row] for row in range(len(self)))
+
+    def best(self) -> "Segmentation":
+        """For each prompt its mask of the highest score; for HQ-SAM, the official `multimask_output=True`."""
+        order = np.lexsort((-self.scores, self.prompt_index))
+        _, first = np.unique(self.prompt_index[order], return_index=True)
+        return self[order[first]]
+
+    def remove_specks(self, min_area: int) -> "Segmentation":
+        """The same masks without their pieces of fewer than `min_area` pixels; the largest piece stays."""
+        return self._with_masks(lambda mask: regions.remove_specks(mask, min_area))
+
+    def fill_holes(self, max_area: int | None = None) -> "Segmentation":
+        """The same masks with their holes of at most `max_area` pixels filled, or all holes."""
+        return self._with_masks(lambda mask: regions.fill_holes(mask, max_area))
+
+    def to_rle(self) -> list[Rle]:
+        """Each mask as COCO's compressed run-length encoding."""
+        return [encode(mask) for mask in self._each_mask()]
+
+    def to_polygons(self, tolerance: float = 0) -> list[list[Polygon]]:
+        """Each mask as polygons with their holes, exact, or simplified by at most `tolerance` pixels."""
+        return [to_polygons(mask, tolerance) for mask in self._each_mask()]
+
+    def overlay(
+        self, image: ImageLike, prompts: Literal["shown", "hidden"] = "shown"
+    ) -> UInt8[np.ndarray, "height width 3"]:
+        """The photo with the masks on it in colours, and the boxes and clicks that they came from.
+
+        Raises:
+            ImageError: the image cannot be read, or is of another size.
+        """
+        marks = self._marks() if prompts == "shown" else None
+        return overlay(self._read(image), self.masks, marks)
+
+    def cutout(self, image: ImageLike) -> UInt8[np.ndarray, "height width 4"]:
+        """The photo where the masks are, transparent elsewhere, with an edge as soft as the logits place it.
+
+        Raises:
+            ImageError: the image cannot be read, or is of another size.
+        """
+        pixels = self._read(image)
+        alpha = np.zeros(self.image_size_hw, np.float32)
+        for row, mask in enumerate(self._each_mask()):
+            window = _with_margin(window_of_box(box_of_mask(mask)), _MARGIN)
+            np.maximum(alpha[window], self._soft_alpha(row, mask, window), out=alpha[window])
+        return cutout(pixels, alpha)
+
+    def _rows(self, index: Any) -> Any:
+        """The same rows as an index that keeps the rank, and that shares memory where it can."""
+        if isinstance(index, slice):
+            return index
+        rows = np.atleast_1d(np.arange(len(self))[index])
+        return slice(rows[0], rows[0] + 1) if len(rows) == 1 else rows
+
+    def _soft_alpha(self, row: int, mask: np.ndarray, window: Window) -> Float32[np.ndarray, "rows columns"]:
+        logits = self.prompts.frame.window_in_image(torch.from_numpy(self.logits[row]), *window).numpy()
+        alpha = soft_alpha(logits)
+        if self.changed_masks is None:
+            return alpha
+        # Where a mask was changed by hand the logits know nothing of its edge, nor of what is near.
+        changed = (mask[window] != (logits > 0)).astype(np.uint8)
+        near = cv2.dilate(changed, np.ones((2 * _MARGIN + 1, 2 * _MARGIN + 1), np.uint8)) > 0
+        return np.where(near, smooth_alpha(mask[window]), alpha)
+
+    def _marks(self) -> Marks:
+        used = self.prompts.select(np.unique(self.prompt_index))
+        boxes = np.zeros((0, 4)) if self.prompts.boxes is None else self.prompts.boxes[self.prompt_index]
+        return Marks(boxes=boxes, points=used.points.reshape(-1, 2), labels=used.labels.reshape(-1))
+
+    def _read(self, image: ImageLike) -> UInt8[np.ndarray, "height width 3"]:
+        pixels = read_image(image)
+        (height, width), (mask_height, mask_width) = pixels.shape[:2], self.image_size_hw
+        if (height, width) != (mask_height, mask_width):
+            raise ImageError(
+                f"the image is {width} x {height} and the masks are {mask_width} x {mask_height}; give the image "
+                "that was opened, upright"
+            )
+        return pixels
+
+    def _masks_by_logits(self, rows: slice) -> Bool[np.ndarray, "mask height width"]:
+        return self.prompts.frame.masks_in_image(torch.from_numpy(self.logits[rows])).numpy()
+
+    def _each_mask(self) -> Iterator[Bool[np.ndarray, "height width"]]:
+        if self.changed_masks is not None or "masks" in self.__dict__:
+            yield from self.masks
+        else:
+            for row in range(len(self)):
+                yield self._masks_by_logits(slice(row, row + 1))[0]
+
+    def _with_masks(self, change: Callable[[np.ndarray], np.ndarray]) -> "Segmentation":
+        masks = np.empty((len(self), *self.image_size_hw), bool)
+        for row, mask in enumerate(self._each_mask()):
+            masks[row] = change(mask)
+        return replace(self, changed_masks=masks)
+
+
+def _with_margin(window: Window, margin: int) -> Window:
+    rows, columns = (slice(max(0, side.start - margin), side.stop + margin) for side in window)
+    return rows, columns

@@ -1,0 +1,97 @@
+"""A model that is ready to segment: `hqsam.load` makes one, and it opens images."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import torch
+
+from hqsam.engines import Engine
+from hqsam.engines.torch import TorchEngine
+from hqsam.errors import OptionError
+from hqsam.geometry import Frame
+from hqsam.hardware import pick_device, pick_precision
+from hqsam.model.config import ModelConfig
+from hqsam.model.preprocess import resize_longest_side
+from hqsam.pictures.reading import ImageLike, read_image
+from hqsam.predict.session import Session
+from hqsam.weights.load import load_model
+
+BACKENDS = ("auto", "torch")
+"""What can run a model; `auto` is torch."""
+
+
+def load(
+    name: str | Path = "nano", device: str = "auto", precision: str = "auto", backend: str = "auto"
+) -> "Segmenter":
+    """A model by its name, from a checkpoint file, or from a Hugging Face repo, ready to segment.
+
+    `device` is cuda, mps or cpu; `auto` takes the first that is there. `precision` is float32, bfloat16 or
+    float16; `auto` is bfloat16 where the hardware computes it natively, else float32.
+
+    Raises:
+        OptionError: there is no such model, device, precision or backend.
+        CheckpointError: the file is damaged, unsafe or of another model.
+        DownloadError: the weights are not here and cannot be fetched.
+    """
+    if backend not in BACKENDS:
+        raise OptionError(f"unknown backend {backend!r}; choose one of {', '.join(BACKENDS)}")
+    place = pick_device(device)
+    dtype = pick_precision(precision, place)
+    return Segmenter(TorchEngine(load_model(name), place, dtype))
+
+
+class Segmenter:
+    """Opens images. What it holds never changes, so threads may share one."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @property
+    def config(self) -> ModelConfig:
+        """Every size of the model."""
+        return self._engine.config
+
+    @property
+    def name(self) -> str:
+        """The model's name, such as vit_l."""
+        return self._engine.config.name
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self._engine.device
+
+    def open(self, image: ImageLike, max_pixels: int | None = None) -> Session:
+        """Read and encode an image: the slow part, once per image.
+
+        `image` is a path, an open file, a PIL image or an array [H, W, 3] of uint8 RGB; `pictures.reading` says
+        what else, and what `max_pixels` is. Prompts and masks are in the pixels of the upright image.
+
+        Raises:
+            ImageError: it cannot be read, is too large, or is no image.
+        """
+        return next(self.open_many([image], max_pixels=max_pixels))
+
+    def open_many(
+        self, images: Iterable[ImageLike], batch_size: int = 8, max_pixels: int | None = None
+    ) -> Iterator[Session]:
+        """Sessions for many images, in their order, encoded `batch_size` at a time as they are asked for.
+
+        Raises:
+            ImageError: one of a batch cannot be read; the sessions of earlier batches have been given out.
+        """
+        if batch_size < 1:
+            raise OptionError(f"batch_size is {batch_size}; give 1 or more images at a time")
+        return self._open_batches(iter(images), batch_size, max_pixels)
+
+    def _open_batches(self, images: Iterator[ImageLike], batch_size: int, max_pixels: int | None) -> Iterator[Session]:
+        size = self.config.image_size
+        while batch := list(islice(images, batch_size)):
+            frames, resized = [], []
+            for image in batch:
+                pixels = read_image(image, max_pixels)
+                frames.append(Frame((pixels.shape[0], pixels.shape[1]), size))
+                resized.append(resize_longest_side(pixels, size))  # the full-size pixels are not kept
+            for frame, encoded in zip(frames, self._engine.encode(resized), strict=True):
+                yield Session(frame, encoded, self._engine)

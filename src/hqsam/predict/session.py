@@ -1,0 +1,151 @@
+"""One image, encoded: prompt it as often as you like."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import numpy as np
+import torch
+
+from hqsam.engines import EncodedImage, Engine
+from hqsam.errors import OptionError, PromptError
+from hqsam.geometry import Frame
+from hqsam.model.config import ModelConfig
+from hqsam.model.hq_sam import Decoded, Source
+from hqsam.model.prompt_encoder import PromptBatch
+from hqsam.predict.result import Segmentation
+from hqsam.prompts import Prompts, check_prompts
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+else:
+    ArrayLike: TypeAlias = Any  # whatever comes is looked at, and what does not fit is refused in our own words
+
+_PROMPTS_AT_ONCE = 16
+"""Prompts decoded in one pass. At 1024 pixels each takes some 60 MB on the way, and more gain no speed on a CPU."""
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """An encoded image. It exists only once the encoding is done and never changes, so it cannot be stale.
+
+    Hold as many as you like: a session keeps the features, not the image.
+    """
+
+    frame: Frame
+    encoded: EncodedImage = field(repr=False)
+    engine: Engine = field(repr=False)
+
+    @property
+    def image_size_hw(self) -> tuple[int, int]:
+        """Height and width of the upright image, in which prompts and masks are."""
+        return self.frame.image_size_hw
+
+    def segment(
+        self,
+        *,
+        points: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        box: ArrayLike | None = None,
+        boxes: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        refine: Segmentation | None = None,
+        candidates: int = 1,
+        source: str | None = None,
+    ) -> Segmentation:
+        """Masks for one prompt or for N of them, in the pixels of the upright image.
+
+        Args:
+            points: clicks x, y: [K, 2] for one prompt, [N, K, 2] for N. With `labels` of the same shape without
+                the 2: 1 where the object is, 0 where it is not.
+            box: x0, y0, x1, y1; `boxes` [N, 4] for N prompts. What is outside the image is cut off.
+            mask: a bool mask [H, W] of the image, or [N, H, W]; or logits [N, h, w] as in an answer's `.logits`.
+            refine: an earlier answer: its prompts are kept, the new clicks come after theirs, and its logits
+                (of three candidates the best) become the mask prompt.
+            candidates: 1 is SAM's mask 0; 3 is its masks 1 to 3, for prompts that can be read in several ways.
+            source: "sum" of SAM's and the HQ logits (the default), "hq" alone, or "sam" as it was without the HQ
+                token, which is all that a plain SAM has.
+
+        Raises:
+            PromptError: the prompt is empty, not finite, outside the image, or does not fit together.
+            OptionError: another source, or another number of candidates.
+        """
+        chosen = _check_source(source, self.engine.config)
+        if candidates not in (1, 3):
+            raise OptionError(f"candidates is {candidates!r}; choose 1 mask a prompt, or 3")
+        given = {"points": points, "labels": labels, "box": box, "boxes": boxes, "mask": mask}
+        prompts = self._check(given) if refine is None else self._refined(refine, given)
+        logits, scores = self._decode(prompts, chosen, candidates)
+        return Segmentation(
+            logits=logits.flatten(0, 1).numpy(),
+            scores=scores.flatten().numpy(),
+            prompt_index=np.repeat(np.arange(len(prompts)), logits.shape[1]),
+            prompts=prompts,
+            source=chosen,
+        )
+
+    def _check(self, given: dict[str, Any]) -> Prompts:
+        return check_prompts(self.frame, self.engine.config.mask_size, **given)
+
+    def _refined(self, earlier: Segmentation, given: dict[str, Any]) -> Prompts:
+        """The earlier prompts with new clicks, and with the earlier answer as mask prompt."""
+        if not isinstance(earlier, Segmentation):
+            raise PromptError(f"refine is a {type(earlier).__name__}; give what an earlier segment() returned")
+        surplus = [name for name in ("box", "boxes", "mask") if given[name] is not None]
+        if surplus:
+            raise PromptError(
+                f"got refine and {surplus[0]}; refine keeps the earlier box and gives the earlier mask, and takes "
+                "new points with labels"
+            )
+        _check_same_place(earlier, self.frame, self.engine.config)
+        best = earlier.best()
+        if len(best) == 0:
+            raise PromptError("refine holds no mask; refine an answer that has one")
+        prompts = best.prompts.select(best.prompt_index).with_mask(best.logits)
+        if given["points"] is None and given["labels"] is None:
+            return prompts
+        clicks = self._check(given)
+        if len(clicks) != len(prompts):
+            raise PromptError(
+                f"points are for {len(clicks)} prompts and refine has {len(prompts)}; give points "
+                f"[{len(prompts)}, K, 2], or refine one of them, as in refine=many[0]"
+            )
+        return prompts.with_clicks(clicks)
+
+    def _decode(self, prompts: Prompts, source: Source, candidates: int) -> Decoded:
+        rows = np.arange(len(prompts))
+        parts = [
+            self.engine.decode(self.encoded, _as_batch(prompts.select(some)), source, candidates)
+            for some in np.split(rows, range(_PROMPTS_AT_ONCE, len(rows), _PROMPTS_AT_ONCE))
+        ]
+        return Decoded(*(torch.cat(part) for part in zip(*parts, strict=True)))
+
+
+def _as_batch(prompts: Prompts) -> PromptBatch:
+    points, labels = prompts.in_model()
+    logits = prompts.mask_logits
+    mask = None if logits is None else torch.from_numpy(logits)[:, None]
+    return PromptBatch(torch.from_numpy(points), torch.from_numpy(labels), mask)
+
+
+def _check_source(source: str | None, config: ModelConfig) -> Source:
+    if source is None:
+        return cast("Source", config.sources[0])
+    if source in config.sources:
+        return cast("Source", source)
+    if source in ("sum", "hq"):
+        raise OptionError(f'{config.name} is a plain SAM and has only source="sam"; load an HQ-SAM for {source!r}')
+    raise OptionError(f"unknown source {source!r}; choose one of {', '.join(config.sources)}")
+
+
+def _check_same_place(earlier: Segmentation, frame: Frame, config: ModelConfig) -> None:
+    if earlier.prompts.frame.image_size_hw != frame.image_size_hw:
+        (was_high, was_wide), (height, width) = earlier.prompts.frame.image_size_hw, frame.image_size_hw
+        raise PromptError(
+            f"refine is from a {was_wide} x {was_high} image and this one is {width} x {height}; refine an answer "
+            "of the same image"
+        )
+    if earlier.logits.shape[-2:] != (config.mask_size, config.mask_size):
+        raise PromptError(
+            f"refine has logits of {earlier.logits.shape[-2:]}, and {config.name} takes {config.mask_size} x "
+            f"{config.mask_size}; refine an answer of the same model, or give its mask: mask=earlier.masks[0]"
+        )

@@ -1,0 +1,39 @@
+"""Models of every kind, so small that a test makes them from nothing; their weights are random but always the same."""
+
+import torch
+
+from hqsam.engines.torch import TorchEngine
+from hqsam.model.config import DecoderConfig, HqConfig, ModelConfig, TinyVitConfig, VitConfig
+from hqsam.model.hq_sam import HQSam
+from hqsam.predict.segmenter import Segmenter
+
+ENCODERS = {
+    "vit": VitConfig(width=32, depth=3, heads=2, global_blocks=(1, 2), window=3),
+    "tiny_vit": TinyVitConfig(widths=(8, 16, 24, 32), depths=(1, 1, 1, 1), heads=(1, 2, 3, 4), windows=(4, 4, 3, 4)),
+}
+KINDS = ("vit", "tiny_vit", "plain_vit", "plain_tiny_vit")
+
+
+def tiny_config(kind: str = "vit") -> ModelConfig:
+    """`vit` and `tiny_vit` are HQ-SAMs, with the prefix `plain_` plain SAMs; all see 128 x 128 pixels."""
+    return ModelConfig(
+        name=f"{kind}_of_the_tests",
+        encoder=ENCODERS[kind.removeprefix("plain_")],
+        hq=None if kind.startswith("plain_") else HqConfig(fusion_width=8),
+        image_size=128,
+        width=32,
+        mask_prompt_channels=8,
+        decoder=DecoderConfig(heads=4, mlp_width=32, iou_width=32),
+    )
+
+
+def tiny_model(kind: str = "vit") -> HQSam:
+    """A whole model of a few hundred kB, always with the same weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        return HQSam(tiny_config(kind)).eval()
+
+
+def tiny_segmenter(kind: str = "vit") -> Segmenter:
+    """The same model, ready to open images on the CPU in float32."""
+    return Segmenter(TorchEngine(tiny_model(kind), torch.device("cpu"), torch.float32))
