@@ -55,6 +55,13 @@ class TestReplacing:
         storage.write_bytes(tmp_path / name, b"pixels")
         assert names_in(tmp_path) == [name]
 
+    @pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+    def test_others_may_read_it_as_any_new_file_even_if_the_writer_is_secretive(self, tmp_path):
+        (tmp_path / "usual").touch()
+        with storage.replacing(tmp_path / "mask.png") as temporary_path:
+            temporary_path.chmod(0o600)
+        assert (tmp_path / "mask.png").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
     def test_many_writers_of_one_file_leave_one_whole_file(self, tmp_path):
         with storage.replacing(tmp_path / "a.txt") as first, storage.replacing(tmp_path / "a.txt") as second:
             first.write_text("first")

@@ -58,7 +58,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary_path: Path | None = None
     try:
         temporary_path = _begin(path)
+        mode = temporary_path.stat().st_mode
         yield temporary_path
+        temporary_path.chmod(mode)  # some writers (safetensors) put a file in its place that only its owner may read
         _settle(temporary_path, path)
     except OSError as error:
         if _is_about_writing(error, path, temporary_path):
