@@ -159,6 +159,7 @@ NANO = ModelConfig(
         depths=(2, 2, 6, 2),
         heads=(2, 3, 6, 8),
         windows=(8, 8, 16, 32),
+        expand=3,
         early_stage=0,
         early_after_merging=False,
     ),

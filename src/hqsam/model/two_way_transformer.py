@@ -2,8 +2,8 @@
 
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from hqsam.model.attention import attend
 from hqsam.model.config import DecoderConfig
 from hqsam.model.layers import Mlp
 
@@ -84,7 +84,7 @@ class CrossAttention(nn.Module):
     ) -> Float[Tensor, "batch query channel"]:
         batch = max(len(query), len(key))
         parts = (self.query(query), self.key(key), self.value(value))
-        attended = F.scaled_dot_product_attention(*(self._split(part).expand(batch, -1, -1, -1) for part in parts))
+        attended = attend(*(self._split(part).expand(batch, -1, -1, -1) for part in parts))
         return self.out(attended.transpose(1, 2).flatten(2))
 
     def _split(self, x: Tensor) -> Float[Tensor, "batch head token channel"]:

@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hqsam.model.attention import from_windows, to_windows
+from hqsam.model.attention import attend, from_windows, to_windows
 from hqsam.model.config import TinyVitConfig
 from hqsam.model.features import ImageFeatures
 from hqsam.model.layers import ConvNorm, Mlp, Neck
@@ -125,7 +125,7 @@ class BiasedAttention(nn.Module):
         qkv = self.qkv(self.norm(x)).view(batch, size * size, self.heads, 3, channels // self.heads)
         query, key, value = qkv.permute(3, 0, 2, 1, 4)
         bias = self.bias[:, absolute_distances(size, self.window, x.device)].to(query.dtype)
-        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        attended = attend(query, key, value, bias)
         return self.out(attended.transpose(1, 2).reshape(x.shape))
 
 

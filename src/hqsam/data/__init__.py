@@ -1,0 +1,1 @@
+"""Images with true masks: read, checked, augmented, and turned into prompts."""

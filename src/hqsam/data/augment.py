@@ -1,0 +1,113 @@
+"""Photos changed so that a small model sees more of the world than it was given.
+
+Everything takes a random generator, so that a batch is a pure function of its seed.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from hqsam.data.sample import Sample
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentConfig:
+    """How much a sample is changed."""
+
+    scale: tuple[float, float] = (0.7, 2.0)
+    """Long side after jitter, relative to the model's image; drawn evenly in its logarithm."""
+    fit: float = 0.4
+    """How often the whole photo is shown instead, scaled to fit, as in use."""
+    stretch: float = 1.2
+    """Largest change of the aspect ratio."""
+    flip: float = 0.5
+    paste: float = 0.6
+    """How often an object of another photo is pasted in."""
+    colour: float = 0.8
+    gray: float = 0.05
+    blur: float = 0.1
+
+
+def augment(sample: Sample, other: Sample, size: int, config: AugmentConfig, random: np.random.Generator) -> Sample:
+    """A size x size sample: jittered, flipped, with an object of the other pasted in, in other colours.
+
+    Outside the photo the image holds the mean colour's zeros and the label 0.
+    """
+    sample = jitter(sample, size, config, random)
+    if random.random() < config.paste:
+        sample = paste(jitter(other, size, config, random), sample, random)
+    if random.random() < config.flip:
+        sample = Sample(sample.image[:, ::-1], sample.labels[:, ::-1], sample.name)
+    return Sample(recolour(sample.image, config, random), np.ascontiguousarray(sample.labels), sample.name)
+
+
+def jitter(sample: Sample, size: int, config: AugmentConfig, random: np.random.Generator) -> Sample:
+    """Large-scale jitter: scale, then crop or pad to size x size (Ghiasi et al., 2021)."""
+    height, width = sample.labels.shape
+    fits = random.random() < config.fit
+    scale = 1.0 if fits else float(np.exp(random.uniform(*np.log(config.scale))))
+    stretch = 1.0 if fits else float(np.exp(random.uniform(-1, 1) * np.log(config.stretch)))
+    factor = scale * size / max(height, width)
+    size_wh = (max(8, round(width * factor * stretch)), max(8, round(height * factor / stretch)))
+    shrinks = size_wh[0] < width
+    image = cv2.resize(sample.image, size_wh, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    labels = cv2.resize(sample.labels, size_wh, interpolation=cv2.INTER_NEAREST_EXACT)
+    x, y = (0 if fits else int(random.integers(0, max(1, side - size + 1))) for side in size_wh)
+    image, labels = image[y : y + size, x : x + size], labels[y : y + size, x : x + size]
+    pad = ((0, size - labels.shape[0]), (0, size - labels.shape[1]))
+    return Sample(_pad_with_mean(image, pad), np.pad(labels, pad), sample.name)
+
+
+def _pad_with_mean(image: np.ndarray, pad: tuple[tuple[int, int], tuple[int, int]]) -> np.ndarray:
+    # The mean colour is zero after normalising: what the encoder sees beside a photo in use.
+    padded = np.empty((image.shape[0] + pad[0][1], image.shape[1] + pad[1][1], 3), np.uint8)
+    padded[:] = (124, 116, 104)
+    padded[: image.shape[0], : image.shape[1]] = image
+    return padded
+
+
+def paste(source: Sample, onto: Sample, random: np.random.Generator) -> Sample:
+    """Copy one object of the source to a random place of the other sample, with a soft edge."""
+    ids = [number for number in source.object_ids if 0.01 < (source.labels == number).mean() < 0.4]
+    if not ids:
+        return onto
+    mask = source.labels == ids[int(random.integers(len(ids)))]
+    shift = [int(random.integers(-side // 3, side // 3 + 1)) for side in mask.shape]
+    mask, pixels = np.roll(mask, shift, (0, 1)), np.roll(source.image, shift, (0, 1))
+    mask = _without_wrapped(mask, shift)
+    if mask.sum() < 64:
+        return onto
+    alpha = cv2.GaussianBlur(mask.astype(np.float32), (3, 3), 0.7)[..., None]
+    image = (pixels * alpha + onto.image * (1 - alpha)).astype(np.uint8)
+    labels = np.where(mask, onto.labels.max() + 1, onto.labels).astype(np.uint16)
+    return Sample(image, labels, onto.name)
+
+
+def _without_wrapped(mask: np.ndarray, shift: list[int]) -> np.ndarray:
+    mask = mask.copy()
+    for axis, steps in enumerate(shift):
+        wrapped = slice(0, steps) if steps >= 0 else slice(steps, None)
+        mask[(slice(None),) * axis + (wrapped,)] = False
+    return mask
+
+
+def recolour(
+    image: UInt8[np.ndarray, "height width 3"], config: AugmentConfig, random: np.random.Generator
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Change brightness, contrast, saturation and tint; sometimes drop colour or sharpness."""
+    if random.random() < config.colour:
+        gain = np.float32(random.uniform(0.7, 1.3)) * random.uniform(0.92, 1.08, 3).astype(np.float32)
+        image = _saturate(image, float(random.uniform(0.6, 1.4)))
+        image = np.clip((image - 116.0) * gain + 116.0 + random.uniform(-30, 30), 0, 255).astype(np.uint8)
+    if random.random() < config.gray:
+        image = np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    if random.random() < config.blur:
+        image = cv2.GaussianBlur(image, (0, 0), float(random.uniform(0.5, 1.5)))
+    return np.ascontiguousarray(image)
+
+
+def _saturate(image: np.ndarray, amount: float) -> Float[np.ndarray, "height width 3"]:
+    gray = image.mean(axis=2, keepdims=True, dtype=np.float32)
+    return gray + (image - gray) * np.float32(amount)

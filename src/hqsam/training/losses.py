@@ -1,0 +1,70 @@
+"""What a mask is judged by in training."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def overlap_losses(
+    logits: Float[Tensor, "prompt mask height width"], truth: Float[Tensor, "prompt height width"]
+) -> Float[Tensor, "prompt mask"]:
+    """Cross entropy plus Dice for each mask; the truth is the share of each pixel that is covered, 0 to 1."""
+    target = truth[:, None].expand_as(logits)
+    cross_entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(dim=(2, 3))
+    inside = logits.sigmoid()
+    shared = (inside * target).sum(dim=(2, 3))
+    dice = 1 - (2 * shared + 1) / (inside.sum(dim=(2, 3)) + target.sum(dim=(2, 3)) + 1)
+    return 2 * cross_entropy + dice
+
+
+def true_iou(
+    logits: Float[Tensor, "prompt mask height width"], truth: Float[Tensor, "prompt height width"]
+) -> Float[Tensor, "prompt mask"]:
+    """What the IoU head should have said."""
+    predicted, target = logits > 0, (truth > 0.5)[:, None]
+    shared, either = (predicted & target).sum(dim=(2, 3)), (predicted | target).sum(dim=(2, 3))
+    return shared / either.clamp(min=1)
+
+
+POINTS = 112 * 112
+"""Points a mask at which the HQ loss is taken (official training)."""
+
+
+def uncertain_point_losses(
+    logits: Float[Tensor, "prompt 1 height width"],
+    truth: Float[Tensor, "prompt 1 height width"],
+    points: int = POINTS,
+) -> Float[Tensor, ""]:
+    """HQ-SAM's loss: cross entropy plus Dice at points, mostly where the mask is least sure (PointRend).
+
+    Of three times as many random points the three quarters of `points` with the logits nearest 0 are kept,
+    and a quarter is drawn afresh.
+    """
+    where = uncertain_points(logits.detach(), points)
+    at_points = sample_at(logits, where)
+    with torch.no_grad():
+        wanted = sample_at(truth, where)
+    cross_entropy = F.binary_cross_entropy_with_logits(at_points, wanted, reduction="none").mean(dim=1)
+    inside = at_points.sigmoid()
+    dice = 1 - (2 * (inside * wanted).sum(dim=1) + 1) / (inside.sum(dim=1) + wanted.sum(dim=1) + 1)
+    return (cross_entropy + dice).mean()
+
+
+def uncertain_points(
+    logits: Float[Tensor, "prompt 1 height width"], points: int, oversample: int = 3, share: float = 0.75
+) -> Float[Tensor, "prompt point 2"]:
+    """x, y in [0, 1]."""
+    drawn = torch.rand(len(logits), points * oversample, 2, device=logits.device, dtype=logits.dtype)
+    kept = int(points * share)
+    surest_last = sample_at(logits, drawn).abs().topk(kept, dim=1, largest=False).indices
+    uncertain = drawn.gather(1, surest_last[..., None].expand(-1, -1, 2))
+    fresh = torch.rand(len(logits), points - kept, 2, device=logits.device, dtype=logits.dtype)
+    return torch.cat([uncertain, fresh], dim=1)
+
+
+def sample_at(
+    grid: Float[Tensor, "prompt 1 height width"], points: Float[Tensor, "prompt point 2"]
+) -> Float[Tensor, "prompt point"]:
+    """Bilinear values of each grid at points in [0, 1]."""
+    return F.grid_sample(grid, 2 * points[:, :, None] - 1, align_corners=False)[:, 0, :, 0]

@@ -1,0 +1,64 @@
+"""Recipes: functions that return a config. Each says what it stands for."""
+
+from hqsam.data.augment import AugmentConfig
+from hqsam.data.loader import SamplingConfig
+from hqsam.training.config import Recipe, StageConfig
+
+_ALL_SETS = (
+    ("ecssd", 0.32),
+    ("ccp-fashion", 0.12),
+    ("coco-instances", 0.13),
+    ("coco-panoptic", 0.07),
+    ("feral-cats", 0.12),
+    ("bsds500", 0.07),
+    ("coseg-cow", 0.03),
+    ("carrot-weed", 0.03),
+    ("sky", 0.03),
+    ("crackforest", 0.02),
+    ("camvid-street", 0.02),
+    ("dsb2018-nuclei", 0.02),
+    ("cwfid-weeds", 0.02),
+)
+"""How often `nano` sees each set: varied photos with accurate masks most."""
+
+_ACCURATE_SETS = (
+    ("ecssd", 0.55),
+    ("feral-cats", 0.12),
+    ("carrot-weed", 0.1),
+    ("crackforest", 0.08),
+    ("coseg-cow", 0.08),
+    ("sky", 0.07),
+)
+
+_UNIONS = (("ccp-fashion", 0.5), ("feral-cats", 0.1), ("crackforest", 1.0))
+
+
+def nano(steps: tuple[int, int, int, int] = (4000, 4000, 800, 700)) -> Recipe:
+    """The bundled model, from nothing: SAM at 192, 256 and 512 pixels, then the HQ part with SAM frozen.
+
+    Most is learnt at small sizes, where a step costs a fraction; the rate falls only at the end, at full size.
+    """
+    tiny, small, large, hq = steps
+    return Recipe(
+        model="nano",
+        read_at=512,
+        stages=(
+            StageConfig(name="sam-192", trains="sam", steps=tiny, sampling=_everything(8, 192), decay=0),
+            StageConfig(name="sam-256", trains="sam", steps=small, sampling=_everything(8, 256), warmup=1, decay=0),
+            StageConfig(
+                name="sam-512", trains="sam", steps=large, sampling=_everything(4, 512), learning_rate=5e-4, decay=0.8
+            ),
+            StageConfig(
+                name="hq-512", trains="hq", steps=hq, sampling=_ACCURATE, weight_decay=0, average=0.99, decay=0.4
+            ),
+        ),
+    )
+
+
+def _everything(batch_size: int, size: int) -> SamplingConfig:
+    return SamplingConfig(batch_size=batch_size, objects=6, size=size, weights=_ALL_SETS, unions=_UNIONS)
+
+
+_ACCURATE = SamplingConfig(
+    batch_size=4, objects=4, size=512, weights=_ACCURATE_SETS, unions=_UNIONS, augment=AugmentConfig(fit=0.6)
+)
