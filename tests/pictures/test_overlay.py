@@ -58,6 +58,11 @@ def test_clicks_are_green_with_a_plus_and_red_with_a_minus():
     assert near(drawn[53, 40], 255) and not near(drawn[53, 100], 255)
 
 
+def test_padding_among_the_clicks_is_not_drawn():
+    marks = Marks(points=np.array([[40, 50]]), labels=np.array([-1]))
+    assert np.array_equal(overlay(GREY, [], marks), GREY)
+
+
 def test_a_box_is_drawn_along_its_edges_only():
     drawn = overlay(GREY, [], Marks(boxes=np.array([[30, 20, 130, 100]])))
     assert near(drawn[19:21, 80].max(axis=0), 255, 60)

@@ -62,23 +62,23 @@ def disjoint_labels(
         size_hw: needed only if there may be no mask at all.
     """
     labels = np.zeros(masks[0].shape if size_hw is None else size_hw, dtype=np.int32)
-    for index in _painting_order(masks, order):
+    for index in painting_order([int(np.count_nonzero(mask)) for mask in masks], order):
         labels[masks[index]] = index + 1
     return labels
 
 
-def _painting_order(masks: Sequence[np.ndarray] | np.ndarray, order: Order) -> list[int]:
-    """From the bottom to the top."""
-    last_to_first = list(range(len(masks)))[::-1]
+def painting_order(areas: Sequence[int], order: Order) -> list[int]:
+    """In which order to paint masks of these areas over each other, from the bottom to the top."""
+    last_to_first = list(range(len(areas)))[::-1]
     match order:
         case "first_on_top":
             return last_to_first
         case "last_on_top":
             return last_to_first[::-1]
         case "small_on_top":
-            return sorted(last_to_first, key=lambda index: -np.count_nonzero(masks[index]))
+            return sorted(last_to_first, key=lambda index: -areas[index])
         case "large_on_top":
-            return sorted(last_to_first, key=lambda index: np.count_nonzero(masks[index]))
+            return sorted(last_to_first, key=lambda index: areas[index])
 
 
 def _suppress(

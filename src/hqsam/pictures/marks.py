@@ -18,7 +18,7 @@ class Marks:
     boxes: Num[np.ndarray, "box 4"] = field(default_factory=lambda: np.zeros((0, 4)))
     points: Num[np.ndarray, "point 2"] = field(default_factory=lambda: np.zeros((0, 2)))
     labels: Num[np.ndarray, "point"] = field(default_factory=lambda: np.zeros(0))
-    """1 for "this is the object", 0 for "this is not"."""
+    """1 for "this is the object", 0 for "this is not"; anything else is not drawn."""
 
 
 def draw_marks(canvas: Canvas, marks: Marks, colours: Sequence[Rgb], line: float) -> None:
@@ -26,7 +26,8 @@ def draw_marks(canvas: Canvas, marks: Marks, colours: Sequence[Rgb], line: float
     for index, box in enumerate(marks.boxes.tolist()):
         draw_box(canvas, box, colours[index % len(colours)] if colours else WHITE, line)
     for (x, y), label in zip(marks.points.tolist(), marks.labels.tolist(), strict=True):
-        draw_click(canvas, x, y, "+" if label == 1 else "-", radius=3.2 * line + 1.5)
+        if label in (0, 1):
+            draw_click(canvas, x, y, "+" if label == 1 else "-", radius=3.2 * line + 1.5)
 
 
 def draw_box(canvas: Canvas, box_xyxy: Sequence[float], colour: Rgb, line: float) -> None:

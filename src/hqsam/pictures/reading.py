@@ -58,12 +58,25 @@ def read_image(image: ImageLike, max_pixels: int | None = None) -> UInt8[np.ndar
     if isinstance(image, Image.Image):
         return _from_pil(image, "the PIL image")
     if isinstance(image, str | os.PathLike) or hasattr(image, "read"):
-        return _from_file(image, _pixel_limit() if max_pixels is None else max_pixels)
+        with open_picture(image, max_pixels) as picture:
+            return _from_pil(picture, _name(image))
     return _from_array(_as_array(image))
 
 
-def _from_file(source: Any, max_pixels: int) -> UInt8[np.ndarray, "height width 3"]:
-    name = str(source) if isinstance(source, str | os.PathLike) else getattr(source, "name", "the open file")
+def name_of(image: ImageLike) -> str:
+    """The name of the file that an image comes from, without its folder; "image" where there is none."""
+    source = image if isinstance(image, str | os.PathLike) else getattr(image, "filename", getattr(image, "name", ""))
+    return Path(source).name if source and isinstance(source, str | os.PathLike) else "image"
+
+
+def open_picture(source: Any, max_pixels: int | None = None) -> Image.Image:
+    """A picture file of at most `max_pixels`, as Pillow has it, not decoded yet. Close it when done.
+
+    Raises:
+        ImageError: it is missing, too large, or no picture.
+    """
+    max_pixels = _pixel_limit() if max_pixels is None else max_pixels
+    name = _name(source)
     if isinstance(source, str | os.PathLike):
         _check_path(source)
     try:
@@ -71,14 +84,18 @@ def _from_file(source: Any, max_pixels: int) -> UInt8[np.ndarray, "height width 
             image = Image.open(source)
     except Exception as error:  # on damaged files Pillow's readers raise whatever they trip over
         raise ImageError(f"cannot read {name}: {_cause(error)}") from error
-    with image:
-        width, height = image.size
-        if width * height > max_pixels:
-            raise ImageError(
-                f"{name} has {width} x {height} pixels, more than the {max_pixels:,} that are allowed; "
-                "shrink it, or raise the limit with HQSAM_MAX_PIXELS"
-            )
-        return _from_pil(image, name)
+    width, height = image.size
+    if width * height > max_pixels:
+        image.close()
+        raise ImageError(
+            f"{name} has {width} x {height} pixels, more than the {max_pixels:,} that are allowed; "
+            "shrink it, or raise the limit with HQSAM_MAX_PIXELS"
+        )
+    return image
+
+
+def _name(source: Any) -> str:
+    return str(source) if isinstance(source, str | os.PathLike) else getattr(source, "name", "the open file")
 
 
 def _check_path(path: str | os.PathLike[str]) -> None:

@@ -1,0 +1,83 @@
+"""PNG and JSON files, written whole or not at all, and read with errors that name the file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from hqsam import storage
+from hqsam.errors import DataError
+from hqsam.pictures.reading import open_picture
+
+_ORIENTATION = 0x0112
+
+
+def write_png(path: Path, pixels: np.ndarray, notes: dict[str, str] | None = None) -> Path:
+    """A picture, with words beside it that no viewer minds."""
+    info = PngImagePlugin.PngInfo()
+    for key, words in (notes or {}).items():
+        info.add_itxt(f"hqsam:{key}", words)
+    with storage.replacing(path) as temporary_path:
+        Image.fromarray(pixels).save(temporary_path, format="PNG", pnginfo=info)
+    return path
+
+
+def read_picture(path: Path) -> tuple[Image.Image, dict[str, str]]:
+    """A picture as it is, and what `write_png` noted beside it.
+
+    Raises:
+        DataError: it is missing, damaged, or no picture.
+    """
+    try:
+        with open_picture(path) as image:
+            image.load()
+            texts = getattr(image, "text", {})
+    except Exception as error:  # on damaged files Pillow's readers raise whatever they trip over
+        raise DataError(f"cannot read {path} as a picture: {error}") from error
+    return image, {key[6:]: str(words) for key, words in texts.items() if key.startswith("hqsam:")}
+
+
+def size_of_picture(path: Path) -> tuple[int, int]:
+    """Height and width of a photo as it is shown, without decoding it."""
+    try:
+        with open_picture(path) as image:
+            width, height = image.size
+            on_its_side = image.getexif().get(_ORIENTATION, 1) >= 5
+    except Exception as error:  # as above
+        raise DataError(f"cannot read {path} as a picture: {error}") from error
+    return (width, height) if on_its_side else (height, width)
+
+
+def write_json(path: Path, content: Any) -> Path:
+    """JSON that differs only where the content does."""
+    storage.write_text(path, json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
+    return path
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        DataError: it is missing, damaged, or something else than an object.
+    """
+    try:
+        content = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path} holds a JSON {type(content).__name__}, and an object {{...}} was expected")
+    return content
+
+
+def read_text(path: Path) -> str:
+    """A text file in UTF-8.
+
+    Raises:
+        DataError: it is missing or no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read {path}: {error}") from error

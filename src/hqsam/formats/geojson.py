@@ -1,0 +1,80 @@
+"""GeoJSON in pixels: x to the right and y down from the photo's top left corner; holes and parts are kept."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hqsam.errors import DataError
+from hqsam.formats.document import Document, MaskedObject
+from hqsam.formats.files import read_json, write_json
+from hqsam.masks.polygons import Polygon, from_polygons, to_polygons
+
+
+def write(document: Document, folder: Path, tolerance: float = 0) -> list[Path]:
+    """`photo.geojson`: one feature for each object, with its label and score as properties."""
+    height, width = document.size_hw
+    content = {
+        "type": "FeatureCollection",
+        "image": {"name": document.image_name, "width": width, "height": height},
+        "features": [_feature(number, one, tolerance) for number, one in enumerate(document.objects, start=1)],
+    }
+    return [write_json(document.path(folder, ".geojson"), content)]
+
+
+def read(path: Path, size_hw: tuple[int, int] | None = None) -> list[Document]:
+    """The polygons of a file in pixels; points and lines are passed over.
+
+    Args:
+        path: the file.
+        size_hw: the photo's size, for a file that hqsam did not write.
+
+    Raises:
+        DataError: it cannot be read, or does not say how large the photo is.
+    """
+    content = read_json(path)
+    try:
+        image = content.get("image") or {}
+        if size_hw is None and not image:
+            raise DataError(f"{path} does not say how large its photo is; pass size_hw")
+        size = size_hw or (int(image["height"]), int(image["width"]))
+        objects = [_object(feature, size) for feature in content["features"]]
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise DataError(f"{path} is not GeoJSON as expected: {type(error).__name__}: {error}") from error
+    return [Document(str(image.get("name", path.name)), size, tuple(one for one in objects if one is not None))]
+
+
+def _feature(number: int, one: MaskedObject, tolerance: float) -> dict[str, Any]:
+    properties = {"label": one.label} | ({} if one.score is None else {"score": one.score})
+    geometry = _geometry(to_polygons(one.mask, tolerance))
+    return {"type": "Feature", "id": number, "properties": properties, "geometry": geometry}
+
+
+def _geometry(polygons: list[Polygon]) -> dict[str, Any]:
+    """Rings are closed by their first corner, and wind as RFC 7946 asks of x and y."""
+    parts = [[[*ring.tolist(), ring[0].tolist()] for ring in polygon.rings] for polygon in polygons]
+    if len(parts) == 1:
+        return {"type": "Polygon", "coordinates": parts[0]}
+    return {"type": "MultiPolygon", "coordinates": parts}
+
+
+def _object(feature: dict[str, Any], size_hw: tuple[int, int]) -> MaskedObject | None:
+    geometry: dict[str, Any] = feature.get("geometry") or {}
+    match geometry.get("type"):
+        case "Polygon":
+            parts = [geometry["coordinates"]]
+        case "MultiPolygon":
+            parts = geometry["coordinates"]
+        case _:
+            return None
+    properties = feature.get("properties") or {}
+    score = properties.get("score")
+    mask = from_polygons([_polygon(rings) for rings in parts], size_hw)
+    return MaskedObject.of(mask, str(properties.get("label", "object")), None if score is None else float(score))
+
+
+def _polygon(rings: list[list[list[float]]]) -> Polygon:
+    exterior, *holes = (np.array(ring, dtype=np.float64)[:-1, :2] for ring in rings)
+    if not all(np.isfinite(ring).all() for ring in (exterior, *holes)):
+        raise ValueError("a coordinate is not a number")
+    return Polygon(exterior, tuple(holes))

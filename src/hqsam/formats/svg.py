@@ -1,0 +1,104 @@
+"""SVG: one path for each object, with its holes, in the photo's pixels; lies exactly on the photo."""
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from hqsam import storage
+from hqsam.errors import DataError
+from hqsam.formats.document import Document, MaskedObject
+from hqsam.formats.files import read_text
+from hqsam.masks.filling import fill_even_odd
+from hqsam.masks.polygons import to_polygons
+from hqsam.pictures.palette import colour_of
+
+_SVG = "http://www.w3.org/2000/svg"
+_TOKEN = re.compile(r"[A-Za-z]|[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+
+
+def write(document: Document, folder: Path, tolerance: float = 0) -> list[Path]:
+    """`photo.svg`. The label is the path's title; it and the score are also in `data-label` and `data-score`."""
+    height, width = document.size_hw
+    attributes = {"viewBox": f"0 0 {width} {height}", "width": str(width), "height": str(height)}
+    root = ElementTree.Element("svg", {"xmlns": _SVG, **attributes, "data-image": _clean(document.image_name)})
+    for number, one in enumerate(document.objects):
+        root.append(_path(number, one, tolerance))
+    ElementTree.indent(root)
+    path = document.path(folder, ".svg")
+    storage.write_text(path, ElementTree.tostring(root, encoding="unicode") + "\n")
+    return [path]
+
+
+def read(path: Path) -> list[Document]:
+    """The paths of a file as we write it: straight lines, no transforms.
+
+    Raises:
+        DataError: it cannot be read, or has curves.
+    """
+    text = read_text(path)
+    if "<!ENTITY" in text:  # a few lines of these can grow to fill the memory
+        raise DataError(f"{path} declares XML entities, which hqsam does not read; save it as plain SVG")
+    try:
+        root = ElementTree.fromstring(text)
+        size_hw = int(root.attrib["height"]), int(root.attrib["width"])
+        objects = tuple(_object(element, size_hw) for element in root.iter(f"{{{_SVG}}}path"))
+    except (ElementTree.ParseError, LookupError, ValueError, OverflowError) as error:
+        raise DataError(f"{path} is no SVG that hqsam can read: {error}") from error
+    return [Document(root.get("data-image", path.name), size_hw, objects)]
+
+
+def _path(number: int, one: MaskedObject, tolerance: float) -> ElementTree.Element:
+    red, green, blue = colour_of(number)
+    style = {"fill": f"#{red:02x}{green:02x}{blue:02x}", "fill-opacity": "0.6", "fill-rule": "evenodd"}
+    about = {"id": f"object-{number + 1}", "data-label": _clean(one.label)}
+    score = {} if one.score is None else {"data-score": repr(one.score)}
+    rings = [ring for polygon in to_polygons(one.mask, tolerance) for ring in polygon.rings]
+    element = ElementTree.Element("path", {**about, **score, **style, "d": "".join(map(_commands, rings))})
+    ElementTree.SubElement(element, "title").text = _clean(one.label)
+    return element
+
+
+def _commands(ring: np.ndarray) -> str:
+    """A closed line: M to the first corner, H or V along pixel edges, L elsewhere, Z back."""
+    x, y = ring[0].tolist()
+    commands = [f"M{x:g} {y:g}"]
+    for u, v in ring[1:].tolist():
+        commands.append(f"H{u:g}" if v == y else f"V{v:g}" if u == x else f"L{u:g} {v:g}")
+        x, y = u, v
+    return "".join([*commands, "Z"])
+
+
+def _object(element: ElementTree.Element, size_hw: tuple[int, int]) -> MaskedObject:
+    score = element.get("data-score")
+    mask = fill_even_odd(_rings(element.get("d", "")), size_hw)
+    return MaskedObject.of(mask, element.get("data-label", "object"), None if score is None else float(score))
+
+
+def _rings(commands: str) -> list[np.ndarray]:
+    rings: list[list[tuple[float, float]]] = []
+    command, tokens = "", iter(_TOKEN.findall(commands))
+    for token in tokens:
+        if token.isalpha():
+            command, token = token, "" if token == "Z" else next(tokens, "")
+        match command:
+            case "M":
+                rings.append([(float(token), float(next(tokens, "")))])
+                command = "L"
+            case "L":
+                rings[-1].append((float(token), float(next(tokens, ""))))
+            case "H":
+                rings[-1].append((float(token), rings[-1][-1][1]))
+            case "V":
+                rings[-1].append((rings[-1][-1][0], float(token)))
+            case "Z":
+                pass
+            case _:
+                raise ValueError(f"the path command {command!r} is not one of M, L, H, V, Z")
+    return [np.array(ring) for ring in rings]
+
+
+def _clean(words: str) -> str:
+    """Without the characters that XML forbids."""
+    return "".join(letter for letter in words if letter >= " " or letter in "\t\n\r")

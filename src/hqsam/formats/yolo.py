@@ -1,0 +1,100 @@
+"""YOLO's segmentation labels: one line for each object, a class number and one outline in shares of the photo's size.
+
+One outline is all that a line can hold. Parts and holes are joined to it by slits that enclose nothing, so the
+even-odd and the winding rule still fill exactly the mask; tools that draw the outline may show the slits.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hqsam import storage
+from hqsam.errors import DataError, OptionError
+from hqsam.formats.document import Document, MaskedObject, labels_of
+from hqsam.formats.files import read_text, size_of_picture
+from hqsam.masks.filling import fill_even_odd
+from hqsam.masks.polygons import as_one_ring, to_polygons
+
+_CLASSES = "classes.txt"
+_PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+
+
+def write(document: Document, folder: Path, tolerance: float = 0, classes: Sequence[str] | None = None) -> list[Path]:
+    """`photo.txt`, and beside it `classes.txt`. An object with an empty mask gets no line.
+
+    Args:
+        document: the photo's objects.
+        folder: where to write.
+        tolerance: see `masks.polygons`.
+        classes: the name of class 0, 1, ... By default the names in the folder's `classes.txt`, then the new
+            ones in alphabetical order, so that photos written one after another agree.
+
+    Raises:
+        OptionError: a label is not among `classes`.
+    """
+    classes = _classes(document, folder) if classes is None else list(classes)
+    lines = [_line(one, classes, document.size_hw, tolerance) for one in document.objects if one.area]
+    storage.write_text(folder / _CLASSES, "".join(f"{name}\n" for name in classes))
+    path = document.path(folder, ".txt")
+    storage.write_text(path, "".join(lines))
+    return [path, folder / _CLASSES]
+
+
+def read(path: Path, size_hw: tuple[int, int] | None = None) -> list[Document]:
+    """The objects of one label file; classes have the names in `classes.txt` beside it, else their numbers.
+
+    Args:
+        path: the label file.
+        size_hw: the photo's size. By default the photo is looked for beside the file, and in `images` where the
+            file is in `labels`.
+
+    Raises:
+        DataError: it cannot be read, is of boxes, or the photo's size cannot be found out.
+    """
+    photo = None if size_hw else _photo_of(path)
+    if photo is None and size_hw is None:
+        raise DataError(f"found no photo for {path}, beside it or in 'images', to know its size; pass size_hw")
+    size = size_hw or size_of_picture(photo or path)
+    names = _names(path.parent / _CLASSES)
+    lines = [line for line in read_text(path).splitlines() if line.strip()]
+    objects = tuple(_object(line, names, size, path) for line in lines)
+    return [Document(photo.name if photo else path.name, size, objects)]
+
+
+def _classes(document: Document, folder: Path) -> list[str]:
+    known = _names(folder / _CLASSES)
+    return known + [label for label in labels_of([document]) if label not in known]
+
+
+def _names(path: Path) -> list[str]:
+    lines = read_text(path).split("\n") if path.exists() else [""]
+    return [line.rstrip("\r") for line in (lines if lines[-1] else lines[:-1])]
+
+
+def _line(one: MaskedObject, classes: list[str], size_hw: tuple[int, int], tolerance: float) -> str:
+    if "\n" in one.label or one.label not in classes:
+        raise OptionError(f"the label {one.label!r} is none of the classes {classes}; add it to them")
+    ring = as_one_ring(to_polygons(one.mask, tolerance)) / np.array(size_hw[::-1])
+    return " ".join([str(classes.index(one.label)), *(f"{share:.6f}" for share in ring.ravel().tolist())]) + "\n"
+
+
+def _object(line: str, names: list[str], size_hw: tuple[int, int], path: Path) -> MaskedObject:
+    try:
+        number, *shares = line.split()
+        index, ring = int(number), np.array([float(share) for share in shares]).reshape(-1, 2)
+    except ValueError as error:
+        raise DataError(f"{path} has a line that is no YOLO outline: {line[:60]!r}") from error
+    if len(ring) < 3 or index < 0 or not all(map(math.isfinite, ring.ravel())):
+        raise DataError(f"{path} has a line without an outline (is it of boxes?): {line[:60]!r}")
+    label = names[index] if index < len(names) else str(index)
+    return MaskedObject.of(fill_even_odd([ring * np.array(size_hw[::-1])], size_hw), label)
+
+
+def _photo_of(path: Path) -> Path | None:
+    folders = [path.parent, path.parent.parent / "images"]
+    if path.parent.parent.name == "labels":
+        folders.append(path.parent.parent.parent / "images" / path.parent.name)
+    candidates = (folder / f"{path.stem}{suffix}" for folder in folders for suffix in _PHOTOS)
+    return next((photo for photo in candidates if photo.exists()), None)

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from hqsam.errors import DataError
+from hqsam.formats import label_map, png
+from hqsam.formats.document import Document, MaskedObject
+
+DISC = np.hypot(*(np.indices((20, 24)) - np.array([10, 12])[:, None, None])) < 7
+
+
+def saved(array, folder, mode=None):
+    path = folder / "mask.png"
+    Image.fromarray(array, mode).save(path) if mode is None else Image.fromarray(array).convert(mode).save(path)
+    return path
+
+
+def palette(indices, colours, folder):
+    image = Image.fromarray(indices.astype(np.uint8))
+    image = image.copy()
+    image.putpalette(np.array(colours, np.uint8).tobytes())
+    image.save(folder / "mask.png")
+    return folder / "mask.png"
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        DISC * np.uint8(1),
+        DISC * np.uint8(255),
+        DISC * np.uint8(100),
+        DISC * np.uint16(65535),
+        DISC,
+        np.repeat((DISC * np.uint8(255))[..., None], 3, axis=2),
+        DISC[..., None] * np.array([200, 0, 0], np.uint8),
+        np.dstack([np.full((20, 24, 3), 77, np.uint8), DISC * np.uint8(255)]),
+        np.dstack([np.repeat((DISC * np.uint8(255))[..., None], 3, axis=2), np.full((20, 24), 255, np.uint8)]),
+    ],
+    ids=["0/1", "0/255", "0/100", "16 bits", "1 bit", "RGB", "red", "cutout", "RGB with a full alpha"],
+)
+def test_a_mask_is_read_however_it_was_written(array, tmp_path):
+    assert np.array_equal(png.read_mask(saved(array, tmp_path)), DISC)
+
+
+def test_a_soft_mask_is_cut_at_a_half(tmp_path):
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (2, 1))
+    assert np.array_equal(png.read_mask(saved(ramp, tmp_path)), ramp > 127)
+
+
+def test_a_coloured_palette_is_read_by_index(tmp_path):
+    path = palette(DISC * 2, [(0, 0, 0), (128, 0, 0), (0, 128, 0)], tmp_path)
+    assert np.array_equal(png.read_mask(path), DISC)
+
+
+def test_a_black_and_white_palette_is_read_by_colour(tmp_path):
+    path = palette(~DISC, [(255, 255, 255), (0, 0, 0)], tmp_path)
+    assert np.array_equal(png.read_mask(path), DISC)
+
+
+def test_a_jpeg_of_a_mask_is_read(tmp_path):
+    path = tmp_path / "mask.jpg"
+    Image.fromarray(DISC * np.uint8(255)).save(path, quality=95)
+    assert (png.read_mask(path) ^ DISC).sum() <= 2
+
+
+def test_a_map_of_numbered_objects_is_no_mask(tmp_path):
+    with pytest.raises(DataError, match="label_map"):
+        png.read_mask(saved(DISC + np.eye(20, 24).astype(np.uint8), tmp_path))
+
+
+def test_nothing_and_everything_are_masks(tmp_path):
+    assert not png.read_mask(saved(np.zeros((3, 4), np.uint8), tmp_path)).any()
+    assert png.read_mask(saved(np.full((3, 4), 255, np.uint8), tmp_path)).all()
+    assert png.read_mask(saved(np.ones((3, 4), np.uint8), tmp_path)).all()
+
+
+def test_masks_are_0_and_255_and_as_large_as_the_photo(tmp_path):
+    (path,) = png.write(Document("a.jpg", (20, 24), (MaskedObject.of(DISC),)), tmp_path)
+    with Image.open(path) as image:
+        assert image.mode == "L" and image.size == (24, 20)
+        assert set(np.unique(np.asarray(image)).tolist()) == {0, 255}
+
+
+@pytest.mark.parametrize(("count", "depth"), [(3, np.uint8), (255, np.uint8), (256, np.uint16)])
+def test_a_label_map_has_as_many_bits_as_it_needs(count, depth, tmp_path):
+    pixels = [np.arange(20 * 24).reshape(20, 24) == number for number in range(count)]
+    document = Document("a.jpg", (20, 24), tuple(map(MaskedObject.of, pixels)))
+    (path,) = label_map.write(document, tmp_path)
+    with Image.open(path) as image:
+        labels = np.asarray(image)
+    assert labels.dtype == depth
+    assert labels.ravel()[:count].tolist() == list(range(1, count + 1))
+    assert label_map.read(path) == [Document("a_labels.png", (20, 24), document.objects)]
+
+
+def test_label_maps_of_others_are_read_by_value(tmp_path):
+    numbers = DISC.astype(np.uint8) * 7
+    numbers[0, 0] = 200
+    (document,) = label_map.read(saved(numbers, tmp_path))
+    assert [one.area for one in document.objects] == [DISC.sum(), 1]
+    (document,) = label_map.read(palette(DISC * 2, [(0, 0, 0), (128, 0, 0), (0, 128, 0)], tmp_path))
+    assert [one.area for one in document.objects] == [DISC.sum()]
+
+
+def test_a_photo_is_no_label_map(tmp_path):
+    with pytest.raises(DataError, match="RGB"):
+        label_map.read(saved(np.zeros((3, 4, 3), np.uint8), tmp_path))
