@@ -1,0 +1,102 @@
+"""Prompts as an ideal user would give them, who knows the true mask: its box, a click, and corrections.
+
+Nothing here is random, so that two models are asked the same questions.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+from jaxtyping import Bool
+
+from hqsam.errors import InputError
+from hqsam.masks.boxes import box_of_mask
+from hqsam.masks.regions import innermost_point
+
+GoOn = Literal["points", "refine"]
+"""How a correction is told: all clicks so far, or the new click and the earlier answer as mask prompt."""
+
+
+class Answer(Protocol):
+    """What is asked of an answer: `predict.Segmentation` has it."""
+
+    @property
+    def masks(self) -> Bool[np.ndarray, "mask height width"]: ...
+
+
+class Promptable(Protocol):
+    """What is asked of a session: `predict.Session` has it, and so may a test's stand-in."""
+
+    @property
+    def segment(self) -> Callable[..., Any]: ...
+
+
+class Click(NamedTuple):
+    """One click of the user, at a pixel."""
+
+    x: int
+    y: int
+    label: Literal[0, 1]
+    """1: this is the object. 0: this is not."""
+
+
+def from_box(session: Promptable, truth: Bool[np.ndarray, "height width"], source: str | None = None) -> Answer:
+    """The answer to the box of the true mask.
+
+    Raises:
+        InputError: the true mask is empty.
+    """
+    if not truth.any():
+        raise InputError("the true mask is empty, so nothing can be asked about it; leave such objects out")
+    return session.segment(box=box_of_mask(truth), source=source)
+
+
+def by_clicks(
+    session: Promptable,
+    truth: Bool[np.ndarray, "height width"],
+    corrections: int = 2,
+    go_on: GoOn = "points",
+    source: str | None = None,
+) -> list[Answer]:
+    """The answers to a click at the innermost point of the true mask, and to each correction after it.
+
+    Args:
+        session: the photo, encoded.
+        truth: the true mask.
+        corrections: how many clicks follow the first. Where nothing is left to correct, the answer stays.
+        go_on: how corrections are told.
+        source: as in `session.segment`.
+
+    Raises:
+        InputError: the true mask is empty.
+    """
+    clicks = [Click(*innermost_point(truth), 1)]
+    answers: list[Answer] = [_ask(session, clicks, source)]
+    for _ in range(corrections):
+        click = correction(answers[-1].masks[0], truth)
+        if click is None:
+            answers.append(answers[-1])
+            continue
+        clicks.append(click)
+        refined = go_on == "refine"
+        answers.append(_ask(session, clicks[-1:], source, answers[-1]) if refined else _ask(session, clicks, source))
+    return answers
+
+
+def correction(predicted: Bool[np.ndarray, "height width"], truth: Bool[np.ndarray, "height width"]) -> Click | None:
+    """A click at the innermost point of the larger error: of what is missing, or of what is too much.
+
+    None if there is no error. Of two errors of one size, what is missing comes first.
+    """
+    missing, surplus = truth & ~predicted, predicted & ~truth
+    if not missing.any() and not surplus.any():
+        return None
+    if np.count_nonzero(missing) >= np.count_nonzero(surplus):
+        return Click(*innermost_point(missing), 1)
+    return Click(*innermost_point(surplus), 0)
+
+
+def _ask(session: Promptable, clicks: list[Click], source: str | None, refine: Answer | None = None) -> Answer:
+    points, labels = [(click.x, click.y) for click in clicks], [click.label for click in clicks]
+    earlier = {} if refine is None else {"refine": refine}
+    return session.segment(points=points, labels=labels, source=source, **earlier)
