@@ -3,10 +3,15 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 # As type checkers have it, an int will do where a float is asked for.
 install_import_hook("hqsam", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+
+# A busy machine is no failure.
+settings.register_profile("hqsam", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hqsam")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -14,7 +14,9 @@ from tests.formats.documents import AWKWARD_DOCUMENTS, documents
 
 # pycocotools 2.0.11 has not caught up with NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-each_in_the_same_folder = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+each_in_the_same_folder = settings(
+    max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 
 
 def read_by_pycocotools(path):

@@ -9,7 +9,9 @@ from hqsam.formats import FORMATS, coco, geojson, label_map, labelme, png, svg, 
 from hqsam.formats.document import Document, MaskedObject
 from tests.formats.documents import AWKWARD_DOCUMENTS, documents, shapes, trip
 
-each_in_the_same_folder = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+each_in_the_same_folder = settings(
+    max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 OUTLINES = {"coco": coco, "svg": svg, "labelme": labelme, "geojson": geojson, "yolo": yolo}
 KEEPS_SCORES = {"coco": coco, "svg": svg, "labelme": labelme, "geojson": geojson}
 
