@@ -34,4 +34,5 @@ $(BIN)/python:
 	@$(PYTHON) -m venv .venv >/dev/null 2>&1 || { \
 		$(PYTHON) -m venv --clear --without-pip .venv && \
 		$(PYTHON) -m pip install --quiet --disable-pip-version-check \
-			--target "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" pip; }
+			--target "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" pip; } || \
+		{ rm -rf .venv; exit 1; }

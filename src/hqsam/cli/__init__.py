@@ -1,0 +1,50 @@
+"""The command line: a file a verb, each a thin door to one room of the library.
+
+Nothing here imports torch before a verb needs it, so that `hqsam --help` answers at once.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+import hqsam
+from hqsam.cli import demo, doctor, segment, weights
+from hqsam.cli.exits import exit_code, one_line
+from hqsam.errors import HqsamError
+
+app = typer.Typer(
+    name="hqsam",
+    help="Pixel-accurate masks from a click, a box or a mask: Segment Anything in High Quality.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(segment.segment)
+app.command()(demo.demo)
+app.command()(doctor.doctor)
+app.add_typer(weights.app, name="weights")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and leave with its exit code: 0 done, 1 failed, 2 asked wrongly, 130 stopped by Ctrl-C."""
+    try:
+        app(arguments)
+    except HqsamError as error:
+        typer.echo(f"hqsam: {one_line(error)}", err=True)
+        sys.exit(exit_code(error))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hqsam {hqsam.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _every_command(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass

@@ -1,0 +1,69 @@
+"""Words of a command line to what the library takes."""
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from hqsam.errors import InputError
+
+Box = tuple[float, float, float, float]
+Point = tuple[float, float]
+
+
+def parse_box(text: str) -> Box:
+    """`x0,y0,x1,y1`."""
+    x0, y0, x1, y1 = _numbers(text, "x0,y0,x1,y1")
+    return x0, y0, x1, y1
+
+
+def parse_point(text: str) -> Point:
+    """`x,y`."""
+    x, y = _numbers(text, "x,y")
+    return x, y
+
+
+def split_words(text: str) -> list[str]:
+    """`png,overlay` or `png overlay`, each once."""
+    return list(dict.fromkeys(text.replace(",", " ").split()))
+
+
+def prompt_from_options(
+    boxes: list[Box], points: list[Point], not_points: list[Point], mask: Path | None
+) -> dict[str, Any]:
+    """The arguments of `Session.segment`: one prompt, or with several boxes one a box.
+
+    Raises:
+        DataError: the mask cannot be read.
+        InputError: there is no prompt, or several boxes come with clicks, which could belong to any of them.
+    """
+    if not (boxes or points or not_points or mask):
+        raise InputError(
+            "say what to segment, with --box x0,y0,x1,y1, --point x,y or --mask FILE, in the photo's pixels"
+        )
+    if len(boxes) > 1 and (points or not_points or mask):
+        raise InputError(
+            f"got {len(boxes)} boxes together with clicks or a mask, which could belong to any of them; "
+            "give one box with them, or segment the boxes by themselves"
+        )
+    prompt: dict[str, Any] = {}
+    if boxes:
+        prompt |= {"box": boxes[0]} if len(boxes) == 1 else {"boxes": boxes}
+    if points or not_points:
+        prompt |= {"points": points + not_points, "labels": [1] * len(points) + [0] * len(not_points)}
+    if mask:
+        from hqsam.formats.png import read_mask
+
+        prompt["mask"] = read_mask(mask)
+    return prompt
+
+
+def _numbers(text: str, form: str) -> list[float]:
+    expected = form.count(",") + 1
+    try:
+        numbers = [float(word) for word in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != expected:
+        raise typer.BadParameter(f"{text!r} is not {form}: {expected} numbers with commas between them, in pixels")
+    return numbers

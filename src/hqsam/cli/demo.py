@@ -1,0 +1,97 @@
+"""`hqsam demo`: the photos of examples/, segmented by box, by clicks, and with a correction."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import hqsam
+from hqsam.errors import InputError
+
+if TYPE_CHECKING:
+    from hqsam.pictures.contact_sheet import Tile
+    from hqsam.predict.segmenter import Segmenter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """A photo, an object on it, and how to ask for it."""
+
+    photo: str
+    what: str
+    how: str
+    prompt: dict[str, Any]
+    """Arguments of `Session.segment`."""
+    correction: dict[str, Any] = field(default_factory=dict)
+    """Clicks that go on from the first answer."""
+
+
+EXAMPLES = (
+    Example(photo="coffee.jpg", what="cup", how="a box", prompt={"box": (170, 15, 412, 308)}),
+    Example(photo="astronaut.jpg", what="astronaut", how="a box", prompt={"box": (18, 12, 367, 512)}),
+    Example(
+        photo="rocket.jpg",
+        what="rocket",
+        how="two clicks",
+        prompt={"points": [(322, 152), (322, 300)], "labels": [1, 1]},
+    ),
+    Example(photo="cat.jpg", what="eye", how="one click", prompt={"points": [(163, 130)], "labels": [1]}),
+    Example(
+        photo="photographer.jpg",
+        what="photographer",
+        how="a box and a correction",
+        prompt={"box": (0, 60, 330, 512)},
+        correction={"points": [(250, 350)], "labels": [0]},
+    ),
+)
+
+
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the pictures go.")] = Path("out"),
+    model: Annotated[str, typer.Option(help="A name of `hqsam weights list`, a file, or auto.")] = "nano",
+) -> None:
+    """Segment the example photos and write masks, overlays, cutouts and a contact sheet."""
+    from hqsam.cli.models import load_segmenter
+    from hqsam.formats.files import write_png
+    from hqsam.pictures.contact_sheet import contact_sheet
+
+    photos = examples_folder()
+    segmenter = load_segmenter(model)
+    tiles = [tile for example in EXAMPLES for tile in _show(segmenter, example, photos, out)]
+    sheet = write_png(out / "contact_sheet.png", contact_sheet(tiles, columns=3))
+    typer.echo(f"Masks, overlays and cutouts of {len(EXAMPLES)} photos are in {out}/; open {sheet} to see them all.")
+
+
+def examples_folder() -> Path:
+    """The example photos: in the package, or beside it in a clone of the repository.
+
+    Raises:
+        InputError: they are in neither place.
+    """
+    package = Path(hqsam.__file__).parent
+    places = [package / "examples", package.parents[1] / "examples"]
+    found = next((place for place in places if (place / EXAMPLES[0].photo).is_file()), None)
+    if found is None:
+        raise InputError(f"the example photos are missing; they should be in {places[0]}: install hqsam again")
+    return found
+
+
+def _show(segmenter: "Segmenter", example: Example, photos: Path, out: Path) -> list["Tile"]:
+    """Segment one example, write its files, say so, and return its row of the contact sheet."""
+    from hqsam.pictures.contact_sheet import Tile
+    from hqsam.pictures.reading import read_image
+
+    path = photos / example.photo
+    session = segmenter.open(path)
+    first = session.segment(**example.prompt)
+    result = session.segment(refine=first, **example.correction) if example.correction else first
+    files = result.save(out, "png", "overlay", "cutout", image=path)
+    asked = f"the {example.what}, by {example.how}"
+    typer.echo(f"{example.photo}: {asked} -> {', '.join(file.name for file in files)}")
+    before = Tile(first.overlay(path), f"{example.photo}, before the correction")
+    return [
+        before if example.correction else Tile(read_image(path), example.photo),
+        Tile(result.overlay(path), asked),
+        Tile(result.cutout(path), "cut out"),
+    ]

@@ -1,0 +1,50 @@
+"""`hqsam doctor`: what is installed, what the machine can do, which checkpoints are here."""
+
+import importlib.metadata
+import platform
+
+import typer
+
+import hqsam
+
+PACKAGES = ("torch", "numpy", "opencv-python-headless", "pillow", "safetensors", "huggingface_hub", "pycocotools")
+
+
+def doctor() -> None:
+    """Print versions, device, precision, threads, memory and the checkpoints on this machine."""
+    from hqsam import hardware
+
+    _print("Versions", _versions())
+    _print("Machine", hardware.report())
+    _print("Weights", _weights())
+
+
+def _versions() -> dict[str, str]:
+    ours = {"hqsam": hqsam.__version__, "Python": platform.python_version()}
+    return ours | {name: _version(name) for name in PACKAGES}
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _weights() -> dict[str, str]:
+    from hqsam.weights import cache, choose
+
+    network = "not used: HQSAM_OFFLINE or HF_HUB_OFFLINE is set" if cache.is_offline() else "used when needed"
+    choice = choose.choose_without_network()
+    return {
+        "folder": str(cache.home()),
+        "here": ", ".join(cache.names_here()) or "none",
+        "network": network,
+        "--model auto": f"{choice.name}: {choice.reason}",
+    }
+
+
+def _print(title: str, lines: dict[str, str]) -> None:
+    typer.secho(title, bold=True)
+    for label, value in lines.items():
+        typer.echo(f"  {label:<24}{value}")

@@ -1,0 +1,157 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import hqsam as package
+from hqsam.formats import coco, png
+from hqsam.masks import rle
+
+
+@pytest.fixture
+def segment(hqsam, photos, tiny_file):
+    """Run `hqsam segment` in a folder of photos, with a tiny model on the CPU."""
+
+    def run(*words):
+        return hqsam("segment", *words, "--model", tiny_file, "--device", "cpu", "--precision", "float32")
+
+    return run
+
+
+def written(folder):
+    return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+
+
+def test_one_photo_and_one_box_give_a_mask_and_an_overlay(segment, photos):
+    finished = segment("cat.jpg", "--box", "20,30,300,200")
+    assert finished.code == 0
+    assert written(photos / "out") == ["cat_mask.png", "cat_overlay.png"]
+    assert "out/cat_mask.png" in finished.out.replace("\\", "/")
+    assert set(np.unique(Image.open("out/cat_mask.png"))) <= {0, 255}
+
+
+def test_the_command_gives_what_the_library_gives(segment, photos, tiny_file):
+    segment("cat.jpg", "--point", "100,100", "--point", "120,90", "--not-point", "10,10", "--source", "hq")
+    session = package.load(tiny_file, device="cpu", precision="float32").open("cat.jpg")
+    expected = session.segment(points=[(100, 100), (120, 90), (10, 10)], labels=[1, 1, 0], source="hq")
+    assert np.array_equal(png.read_mask(photos / "out" / "cat_mask.png"), expected.masks[0])
+
+
+def test_several_boxes_are_several_objects(segment, photos):
+    segment("cat.jpg", "--box", "20,30,300,200", "--box", "0,0,50,50", "--format", "png,coco")
+    assert written(photos / "out") == ["cat_coco.json", "cat_mask_01.png", "cat_mask_02.png"]
+    (document,) = coco.read(photos / "out" / "cat_coco.json")
+    assert document.image_name == "cat.jpg" and len(document.objects) == 2
+
+
+def test_all_formats_can_be_asked_for_at_once(segment, photos):
+    finished = segment("cat.jpg", "--point", "100,100", "--format", "png,overlay,cutout,coco,svg", "--candidates", "3")
+    assert finished.code == 0
+    suffixes = [name.removeprefix("cat") for name in written(photos / "out")]
+    assert suffixes == [
+        *(".svg", "_coco.json", "_cutout_01.png", "_cutout_02.png", "_cutout_03.png"),
+        *("_mask_01.png", "_mask_02.png", "_mask_03.png", "_overlay.png"),
+    ]
+
+
+def test_a_mask_written_by_one_run_is_the_prompt_of_the_next(segment, photos):
+    segment("cat.jpg", "--box", "20,30,300,200")
+    Image.fromarray(np.pad(np.full((100, 100), 255, np.uint8), ((50, 150), (50, 301)))).save("rough.png")
+    assert segment("cat.jpg", "--mask", "rough.png", "--out", "second").code == 0
+    assert written(photos / "second") == ["cat_mask.png", "cat_overlay.png"]
+
+
+def test_json_is_a_line_a_photo_and_writes_no_files_unless_asked(segment, photos):
+    finished = segment("cat.jpg", "coffee.jpg", "--box", "20,30,300,200", "--json")
+    records = [json.loads(line) for line in finished.out.splitlines()]
+    assert [record["photo"] for record in records] == ["cat.jpg", "coffee.jpg"]
+    (one,) = records[0]["objects"]
+    assert records[0]["size"] == {"width": 451, "height": 300}
+    assert rle.decode(one["rle"]).sum() == one["area"] and len(one["box"]) == 4
+    assert not (photos / "out").exists()
+    assert segment("cat.jpg", "--box", "20,30,300,200", "--json", "--out", "here").code == 0
+    assert written(photos / "here")
+
+
+def test_photos_that_fail_do_not_stop_the_others_and_are_reported_at_the_end(segment, photos):
+    (photos / "broken.jpg").write_bytes(b"\xff\xd8 not much of a photo")
+    finished = segment("broken.jpg", "gone.jpg", "cat.jpg", "--box", "20,30,300,200")
+    assert finished.code == 1
+    assert written(photos / "out") == ["cat_mask.png", "cat_overlay.png"]
+    assert "broken.jpg" in finished.err and "gone.jpg" in finished.err and "2 of 3 photos failed" in finished.err
+
+
+def test_json_reports_failures_in_line(segment, photos):
+    finished = segment("gone.jpg", "cat.jpg", "--box", "20,30,300,200", "--json")
+    failed, done = (json.loads(line) for line in finished.out.splitlines())
+    assert "no such file" in failed["error"] and "error" not in done
+    assert finished.code == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "--box"),
+        (["--box", "1,2,3"], "4 numbers"),
+        (["--point", "a,b"], "2 numbers"),
+        (["--box", "1,2,30,40", "--box", "5,6,70,80", "--point", "3,3"], "any of them"),
+        (["--point", "1,1", "--candidates", "2"], "1 mask a prompt, or 3"),
+        (["--point", "1,1", "--source", "best"], "best"),
+        (["--point", "1,1", "--format", "png,tiff"], "tiff"),
+        (["--point", "1,1", "--mask", "missing.png"], "missing.png"),
+    ],
+)
+def test_a_command_that_cannot_be_meant_leaves_with_2_before_any_work(segment, photos, words, said):
+    finished = segment("cat.jpg", *words)
+    assert finished.code == 2
+    assert said in " ".join(finished.err.split())
+    assert not (photos / "out").exists()
+
+
+def test_a_prompt_that_fits_no_photo_is_bad_use_and_one_that_fits_some_is_failed_work(segment):
+    assert segment("cat.jpg", "--box", "500,10,590,390").code == 2
+    assert segment("cat.jpg", "coffee.jpg", "--box", "500,10,590,390").code == 1
+
+
+def test_a_photo_that_cannot_be_read_is_failed_work(segment):
+    assert segment("gone.jpg", "--point", "1,1").code == 1
+
+
+def test_a_folder_that_cannot_be_written_is_failed_work_and_leaves_nothing(segment, photos):
+    (photos / "out").write_text("a file, not a folder")
+    finished = segment("cat.jpg", "--point", "100,100")
+    assert finished.code == 1 and "out" in finished.err
+    assert (photos / "out").read_text() == "a file, not a folder"
+
+
+def test_results_of_an_earlier_run_are_replaced_kept_or_refused_as_asked(segment, photos):
+    segment("cat.jpg", "--point", "100,100")
+    mask = photos / "out" / "cat_mask.png"
+    mask.write_bytes(b"mine")
+    assert segment("cat.jpg", "--point", "100,100", "--existing", "refuse").code == 1
+    assert "kept" in segment("cat.jpg", "--point", "100,100", "--existing", "keep").out
+    assert mask.read_bytes() == b"mine"
+    assert segment("cat.jpg", "--point", "100,100").code == 0
+    assert mask.read_bytes() != b"mine"
+
+
+def test_photos_of_one_name_do_not_overwrite_each_other_s_results(segment, photos):
+    for folder in ("a", "b"):
+        (photos / folder).mkdir()
+        (photos / "cat.jpg").rename(photos / folder / "1.jpg") if folder == "a" else (photos / "coffee.jpg").rename(
+            photos / folder / "1.jpg"
+        )
+    segment("a", "b", "--point", "100,100", "--format", "png")
+    assert written(photos / "out") == ["a/1_mask.png", "b/1_mask.png"]
+
+
+def test_the_model_that_is_used_is_named_on_stderr(segment, tiny_file):
+    assert f"model: {tiny_file}" in segment("cat.jpg", "--point", "100,100").err
+
+
+def test_auto_says_which_model_it_took_and_why(hqsam, photos, tiny_file, monkeypatch):
+    monkeypatch.setenv("HQSAM_MODEL", str(tiny_file))
+    finished = hqsam("segment", "cat.jpg", "--point", "100,100")
+    assert finished.code == 0
+    assert f"model: {tiny_file} (HQSAM_MODEL names it)" in finished.err
