@@ -1,5 +1,7 @@
 """What can be done with an answer."""
 
+import dataclasses
+import json
 import pickle
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from hqsam.errors import ImageError
+from hqsam.errors import ImageError, OptionError, OutputError
 from hqsam.geometry import Frame
 from hqsam.masks.polygons import from_polygons
 from hqsam.masks.rle import decode
@@ -170,6 +172,74 @@ def test_pictures_take_the_photo_as_it_was_opened(discs, photo, tmp_path):
     for draw in (discs.cutout, discs.overlay):
         with pytest.raises(ImageError, match="96 x 128 and the masks are 128 x 96"):
             draw(photo.swapaxes(0, 1))
+
+
+def test_coco_has_every_mask_with_its_score_and_label(discs):
+    content = discs.to_coco(labels=["cup", "plate", "cup"])
+    assert json.loads(json.dumps(content)) == content
+    assert [category["name"] for category in content["categories"]] == ["cup", "plate"]
+    for annotation, mask, score in zip(content["annotations"], discs.masks, discs.scores, strict=True):
+        np.testing.assert_array_equal(decode(annotation["segmentation"]), mask)
+        assert annotation["area"] == mask.sum()
+        assert annotation["score"] == pytest.approx(score)
+
+
+def test_there_is_a_label_for_each_mask_or_one_for_all(discs):
+    assert [one.label for one in discs.to_document(labels="cup").objects] == ["cup"] * 3
+    with pytest.raises(OptionError, match="2 labels for 3 masks"):
+        discs.to_document(labels=["cup", "plate"])
+
+
+def test_one_mask_is_saved_under_exactly_the_name_given(discs, tmp_path):
+    paths = discs[0].save(tmp_path / "cup.png")
+    assert paths == [tmp_path / "cup.png"]
+    np.testing.assert_array_equal(np.asarray(Image.open(paths[0])), discs.masks[0] * 255)
+
+
+def test_several_masks_under_one_name_are_numbered(discs, tmp_path):
+    paths = discs.save(str(tmp_path / "new" / "cup.png"))
+    assert [path.name for path in paths] == ["cup_01.png", "cup_02.png", "cup_03.png"]
+    for path, mask in zip(paths, discs.masks, strict=True):
+        np.testing.assert_array_equal(np.asarray(Image.open(path)) > 0, mask)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".svg", ".geojson", ".txt"])
+def test_a_suffix_names_the_format(discs, tmp_path, suffix):
+    path = tmp_path / f"cups{suffix}"
+    assert discs.save(path)[0] == path
+    assert path.stat().st_size > 50
+
+
+def test_a_format_can_be_named_beside_the_suffix(discs, photo, tmp_path):
+    discs[0].save(tmp_path / "cup.png", "cutout", image=photo)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "cup.png")), discs[0].cutout(photo))
+
+
+def test_several_formats_are_saved_into_a_folder_under_the_photos_name(discs, photo, tmp_path):
+    found = dataclasses.replace(discs[0], image_name="cup.jpg")
+    paths = found.save(tmp_path / "out", "png", "overlay", "cutout", "coco", "svg", image=photo)
+    names = ["cup_mask.png", "cup_overlay.png", "cup_cutout.png", "cup_coco.json", "cup.svg"]
+    assert [path.name for path in paths] == names
+    assert {path.parent for path in paths} == {tmp_path / "out"}
+    np.testing.assert_array_equal(np.asarray(Image.open(paths[1])), found.overlay(photo))
+    assert [path.name for path in found.save(tmp_path / "masks_only")] == ["cup_mask.png"]
+
+
+def test_what_cannot_be_saved_is_refused_before_anything_is_written(discs, tmp_path):
+    for path, formats, message in (
+        ("cup.jpg", (), "jpg.*png"),
+        ("out", ("webp",), "webp"),
+        ("out", ("png", "overlay"), "image="),
+    ):
+        with pytest.raises(OptionError, match=message):
+            discs.save(tmp_path / path, *formats)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_an_error_that_leaves_nothing(discs, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="file"):
+        discs.save(tmp_path / "file" / "cup.png")
 
 
 def test_an_answer_says_what_it_is_in_one_line(discs):

@@ -49,6 +49,15 @@ def test_images_are_read_as_they_are_asked_for(photos, tiny_segmenter):
     assert len(read) == 1
 
 
+def test_a_session_and_its_answers_know_the_name_of_the_photo(photos, tiny_segmenter, tmp_path):
+    Image.fromarray(photos[0]).save(tmp_path / "cup.png")
+    prompt = {"box": (1, 1, 8, 8)}
+    with Image.open(tmp_path / "cup.png") as picture, (tmp_path / "cup.png").open("rb") as file:
+        for source in (tmp_path / "cup.png", str(tmp_path / "cup.png"), picture, file):
+            assert tiny_segmenter.open(source).segment(**prompt).image_name == "cup.png"
+    assert tiny_segmenter.open(photos[0]).segment(**prompt).image_name == "image"
+
+
 def test_a_batch_holds_at_least_one_image(photos, tiny_segmenter):
     with pytest.raises(OptionError, match="batch_size"):
         tiny_segmenter.open_many(photos, batch_size=0)

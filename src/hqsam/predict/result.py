@@ -1,29 +1,31 @@
 """What a prompt gave: masks with their scores, in the pixels of the upright image."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from os import PathLike
+from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Int, UInt8
 
-from hqsam.errors import ImageError
+from hqsam.errors import ImageError, OptionError
+from hqsam.formats.coco import to_coco
+from hqsam.formats.document import Document, MaskedObject
 from hqsam.masks import regions
-from hqsam.masks.boxes import Window, box_of_mask, window_of_box
+from hqsam.masks.boxes import box_of_mask
 from hqsam.masks.polygons import Polygon, to_polygons
 from hqsam.masks.rle import Rle, encode
 from hqsam.model.hq_sam import Source
-from hqsam.pictures.cutout import cutout, smooth_alpha, soft_alpha
+from hqsam.pictures.cutout import cutout
 from hqsam.pictures.marks import Marks
 from hqsam.pictures.overlay import overlay
 from hqsam.pictures.reading import ImageLike, read_image
+from hqsam.predict.saving import save
+from hqsam.predict.soft_edge import add_soft_edge
 from hqsam.prompts import Prompts
-
-_MARGIN = 4
-"""Pixels around a mask within which its soft edge ends; `pictures.cutout` makes it at most 3 pixels wide."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,6 +46,8 @@ class Segmentation:
     """All prompts of the call."""
     source: Source
     """Whose masks: "sum", "hq" or "sam"."""
+    image_name: str = "image"
+    """What the image's file is called; files that are written take their names from it."""
     changed_masks: Bool[np.ndarray, "mask height width"] | None = None
     """Masks that differ from the logits, made by `remove_specks` and `fill_holes`."""
 
@@ -113,6 +117,48 @@ class Segmentation:
         """Each mask as polygons with their holes, exact, or simplified by at most `tolerance` pixels."""
         return [to_polygons(mask, tolerance) for mask in self._each_mask()]
 
+    def to_document(self, image: ImageLike | None = None, labels: str | Sequence[str] = "object") -> Document:
+        """What `hqsam.formats` writes. `labels` names the masks, one name for each or one for all.
+
+        Raises:
+            ImageError: the image cannot be read, or is of another size.
+            OptionError: there are not as many labels as masks.
+        """
+        names = [labels] * len(self) if isinstance(labels, str) else list(labels)
+        if len(names) != len(self):
+            raise OptionError(f"got {len(names)} labels for {len(self)} masks; give each mask one")
+        objects = [
+            MaskedObject.of(mask, name, float(score))
+            for mask, name, score in zip(self._each_mask(), names, self.scores, strict=True)
+        ]
+        pixels = None if image is None else self._read(image)
+        return Document(
+            self.image_name, self.image_size_hw, tuple(objects), pixels, self._marks(), soft_alpha=self.soft_alpha
+        )
+
+    def to_coco(self, labels: str | Sequence[str] = "object") -> dict[str, Any]:
+        """A whole COCO data set of this image: run lengths, boxes x, y, width, height, areas and scores."""
+        return to_coco([self.to_document(labels=labels)])
+
+    def save(
+        self,
+        path: str | PathLike[str],
+        *formats: str,
+        image: ImageLike | None = None,
+        labels: str | Sequence[str] = "object",
+    ) -> list[Path]:
+        """Write the masks, and return the files.
+
+        A path with a suffix is a file: `save("cup.png")` a black and white mask, "cup.json" COCO, "cup.svg" or
+        "cup.geojson" outlines, "cup.txt" YOLO; `save("cup.png", "cutout", image=photo)` another format under that
+        name. Any other path is a folder: `save("out", "png", "overlay", "coco", image=photo)`.
+
+        Raises:
+            OptionError: there is no such format, or it is a picture and needs `image`.
+            OutputError: a file cannot be written; nothing half-written was left.
+        """
+        return save(self.to_document(image, labels), path, formats)
+
     def overlay(
         self, image: ImageLike, prompts: Literal["shown", "hidden"] = "shown"
     ) -> UInt8[np.ndarray, "height width 3"]:
@@ -125,17 +171,19 @@ class Segmentation:
         return overlay(self._read(image), self.masks, marks)
 
     def cutout(self, image: ImageLike) -> UInt8[np.ndarray, "height width 4"]:
-        """The photo where the masks are, transparent elsewhere, with an edge as soft as the logits place it.
+        """The photo where any of the masks is, transparent elsewhere, with an edge as soft as the logits place it.
 
         Raises:
             ImageError: the image cannot be read, or is of another size.
         """
-        pixels = self._read(image)
+        return cutout(self._read(image), self.soft_alpha())
+
+    def soft_alpha(self, row: int | None = None) -> Float32[np.ndarray, "height width"]:
+        """How much of each pixel belongs to a mask, 0 to 1, or to any of them."""
         alpha = np.zeros(self.image_size_hw, np.float32)
-        for row, mask in enumerate(self._each_mask()):
-            window = _with_margin(window_of_box(box_of_mask(mask)), _MARGIN)
-            np.maximum(alpha[window], self._soft_alpha(row, mask, window), out=alpha[window])
-        return cutout(pixels, alpha)
+        for one in self if row is None else [self[row]]:
+            add_soft_edge(alpha, one.masks[0], one.logits[0], self.prompts.frame)
+        return alpha
 
     def _rows(self, index: Any) -> Any:
         """The same rows as an index that keeps the rank, and that shares memory where it can."""
@@ -143,16 +191,6 @@ class Segmentation:
             return index
         rows = np.atleast_1d(np.arange(len(self))[index])
         return slice(rows[0], rows[0] + 1) if len(rows) == 1 else rows
-
-    def _soft_alpha(self, row: int, mask: np.ndarray, window: Window) -> Float32[np.ndarray, "rows columns"]:
-        logits = self.prompts.frame.window_in_image(torch.from_numpy(self.logits[row]), *window).numpy()
-        alpha = soft_alpha(logits)
-        if self.changed_masks is None:
-            return alpha
-        # Where a mask was changed by hand the logits know nothing of its edge, nor of what is near.
-        changed = (mask[window] != (logits > 0)).astype(np.uint8)
-        near = cv2.dilate(changed, np.ones((2 * _MARGIN + 1, 2 * _MARGIN + 1), np.uint8)) > 0
-        return np.where(near, smooth_alpha(mask[window]), alpha)
 
     def _marks(self) -> Marks:
         used = self.prompts.select(np.unique(self.prompt_index))
@@ -184,8 +222,3 @@ class Segmentation:
         for row, mask in enumerate(self._each_mask()):
             masks[row] = change(mask)
         return replace(self, changed_masks=masks)
-
-
-def _with_margin(window: Window, margin: int) -> Window:
-    rows, columns = (slice(max(0, side.start - margin), side.stop + margin) for side in window)
-    return rows, columns

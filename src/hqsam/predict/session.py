@@ -34,6 +34,8 @@ class Session:
     frame: Frame
     encoded: EncodedImage = field(repr=False)
     engine: Engine = field(repr=False)
+    image_name: str = "image"
+    """What the image's file is called, if it came from one."""
 
     @property
     def image_size_hw(self) -> tuple[int, int]:
@@ -81,6 +83,7 @@ class Session:
             prompt_index=np.repeat(np.arange(len(prompts)), logits.shape[1]),
             prompts=prompts,
             source=chosen,
+            image_name=self.image_name,
         )
 
     def _check(self, given: dict[str, Any]) -> Prompts:

@@ -1,0 +1,1 @@
+"""hqsam for code that speaks another library's language."""

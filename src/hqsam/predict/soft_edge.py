@@ -1,0 +1,38 @@
+"""How much of each pixel of the image belongs to a mask, from the logits that it was cut from."""
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32
+
+from hqsam.geometry import Frame
+from hqsam.masks.boxes import Window, box_of_mask, window_of_box
+from hqsam.pictures.cutout import smooth_alpha, soft_alpha
+
+_MARGIN = 4
+"""Pixels around a mask within which its soft edge ends; `pictures.cutout` makes it at most 3 pixels wide."""
+
+
+def add_soft_edge(
+    alpha: Float32[np.ndarray, "height width"],
+    mask: Bool[np.ndarray, "height width"],
+    logits: Float32[np.ndarray, "h w"],
+    frame: Frame,
+) -> None:
+    """Raise `alpha`, 0 to 1, to what a mask covers of each pixel; only the mask's surroundings are computed.
+
+    Where the mask was changed by hand, the logits know nothing of its edge; it is smoothed there instead.
+    """
+    window = _with_margin(window_of_box(box_of_mask(mask)))
+    values = frame.window_in_image(torch.from_numpy(logits), *window).numpy()
+    share = soft_alpha(values)
+    changed = mask[window] != (values > 0)
+    if changed.any():
+        near = cv2.dilate(changed.astype(np.uint8), np.ones((2 * _MARGIN + 1, 2 * _MARGIN + 1), np.uint8)) > 0
+        share = np.where(near, smooth_alpha(mask[window]), share)
+    np.maximum(alpha[window], share, out=alpha[window])
+
+
+def _with_margin(window: Window) -> Window:
+    rows, columns = (slice(max(0, side.start - _MARGIN), side.stop + _MARGIN) for side in window)
+    return rows, columns

@@ -1,0 +1,237 @@
+"""Code written for segment-anything or segment-anything-hq, with only its import changed."""
+
+import numpy as np
+import pytest
+import torch
+
+from hqsam.errors import CheckpointError, ImageError, OptionError, PromptError
+from hqsam.integrations import segment_anything
+from hqsam.integrations.segment_anything import ResizeLongestSide, Sam, SamPredictor, sam_model_registry
+from hqsam.model.config import MODELS
+from hqsam.model.hq_sam import HQSam
+from tests.tiny import KINDS, tiny_model, tiny_segmenter
+
+POINTS, LABELS, BOX = np.array([[30, 20], [60, 40]]), np.array([1, 0]), np.array([10, 5, 80, 50])
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return np.random.default_rng(3).integers(0, 255, (60, 90, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def predictor(photo):
+    predictor = SamPredictor(Sam(tiny_model("vit")))
+    predictor.set_image(photo)
+    return predictor
+
+
+@pytest.fixture
+def plain_predictor(photo):
+    predictor = SamPredictor(Sam(tiny_model("plain_vit")))
+    predictor.set_image(photo)
+    return predictor
+
+
+def test_a_script_for_hq_sam_runs(photo):
+    """The prediction script of segment-anything-hq's README, but for the size of its model."""
+    sam = Sam(tiny_model("tiny_vit"))
+    sam.to(device="cpu")
+    sam.eval()
+    predictor = SamPredictor(sam)
+    predictor.set_image(photo)
+    masks, scores, logits = predictor.predict(
+        point_coords=POINTS,
+        point_labels=LABELS,
+        box=BOX,
+        multimask_output=False,
+        hq_token_only=True,
+    )
+    assert masks.shape == (1, 60, 90) and masks.dtype == bool
+    assert scores.shape == (1,) and scores.dtype == np.float32
+    assert logits.shape == (1, 32, 32) and logits.dtype == np.float32
+    masks, _, _ = predictor.predict(POINTS, LABELS, mask_input=logits, multimask_output=False)
+    assert masks.shape == (1, 60, 90)
+
+
+def test_a_script_for_sam_runs(photo):
+    """Cells of Meta's predictor notebook: the best of three masks of a click goes back in with a second click."""
+    predictor = SamPredictor(Sam(tiny_model("plain_vit")))
+    predictor.set_image(photo, "RGB")
+    masks, scores, logits = predictor.predict(point_coords=POINTS[:1], point_labels=LABELS[:1], multimask_output=True)
+    assert masks.shape == (3, 60, 90)
+    assert scores.shape == (3,)
+    assert logits.shape == (3, 32, 32)
+    mask_input = logits[np.argmax(scores), :, :]
+    masks, _, _ = predictor.predict(
+        point_coords=POINTS, point_labels=LABELS, mask_input=mask_input[None, :, :], multimask_output=False
+    )
+    assert masks.shape == (1, 60, 90)
+    boxes = torch.tensor([[75, 5, 85, 50], [5, 5, 45, 30], [10, 40, 60, 59]], device=predictor.device)
+    transformed = predictor.transform.apply_boxes_torch(boxes, photo.shape[:2])
+    masks, scores, logits = predictor.predict_torch(
+        point_coords=None, point_labels=None, boxes=transformed, multimask_output=False
+    )
+    assert masks.shape == (3, 1, 60, 90) and masks.dtype == torch.bool
+    assert scores.shape == (3, 1)
+    assert logits.shape == (3, 1, 32, 32)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("multimask", [False, True])
+def test_it_answers_as_a_session_does(photo, kind, multimask):
+    predictor = SamPredictor(Sam(tiny_model(kind)))
+    predictor.set_image(photo)
+    session = tiny_segmenter(kind).open(photo)
+    candidates = 3 if multimask else 1
+    for prompt, ours in (
+        ({"point_coords": POINTS, "point_labels": LABELS}, {"points": POINTS, "labels": LABELS}),
+        ({"box": BOX}, {"box": BOX}),
+        ({"box": BOX[None]}, {"box": BOX}),
+        (
+            {"box": BOX, "point_coords": POINTS, "point_labels": LABELS},
+            {"box": BOX, "points": POINTS, "labels": LABELS},
+        ),
+    ):
+        masks, scores, logits = predictor.predict(**prompt, multimask_output=multimask)
+        expected = session.segment(**ours, candidates=candidates)
+        expected = expected if kind.startswith("plain") else expected.best()
+        np.testing.assert_allclose(logits, expected.logits, atol=1e-5)
+        np.testing.assert_allclose(scores, expected.scores, atol=1e-5)
+        np.testing.assert_array_equal(masks, expected.masks)
+
+
+def test_the_hq_token_alone_is_scored_by_the_best_of_three(photo, predictor):
+    _, scores, logits = predictor.predict(POINTS, LABELS, hq_token_only=True)
+    expected = tiny_segmenter("vit").open(photo).segment(points=POINTS, labels=LABELS, source="hq", candidates=3)
+    np.testing.assert_allclose(logits, expected.logits, atol=1e-5)
+    np.testing.assert_allclose(scores, expected.scores, atol=1e-5)
+
+
+def test_logits_instead_of_masks(predictor):
+    masks, _, _ = predictor.predict(box=BOX)
+    logits, _, _ = predictor.predict(box=BOX, return_logits=True)
+    assert logits.dtype == np.float32
+    np.testing.assert_array_equal(logits > 0, masks)
+
+
+def test_bgr_is_turned_to_rgb(photo, predictor):
+    expected = predictor.predict(box=BOX)[2]
+    predictor.set_image(np.ascontiguousarray(photo[..., ::-1]), image_format="BGR")
+    np.testing.assert_array_equal(predictor.predict(box=BOX)[2], expected)
+    with pytest.raises(OptionError, match="RGB or BGR"):
+        predictor.set_image(photo, "HSV")
+
+
+def test_an_image_that_was_scaled_before_is_the_same_image(photo, predictor):
+    expected = predictor.predict(box=BOX)[2]
+    scaled = torch.as_tensor(predictor.transform.apply_image(photo)).permute(2, 0, 1)[None]
+    predictor.set_torch_image(scaled, photo.shape[:2])
+    np.testing.assert_array_equal(predictor.predict(box=BOX)[2], expected)
+    assert predictor.input_size == tuple(scaled.shape[2:]) == (85, 128)
+    assert predictor.original_size == (60, 90)
+    with pytest.raises(ImageError, match="long side of 128"):
+        predictor.set_torch_image(scaled[..., :100], photo.shape[:2])
+    with pytest.raises(ImageError, match="scale it"):
+        predictor.set_torch_image(scaled, (60, 60))
+
+
+def test_an_image_is_set_before_it_is_prompted(photo, predictor):
+    assert predictor.get_image_embedding().shape == (1, 32, 8, 8)
+    predictor.reset_image()
+    assert not predictor.is_image_set
+    for call in (predictor.get_image_embedding, lambda: predictor.predict(box=BOX)):
+        with pytest.raises(PromptError, match="set_image"):
+            call()
+    predictor.set_image(photo)
+    assert predictor.is_image_set
+
+
+def test_prompts_that_do_not_fit_together_are_refused(predictor, plain_predictor):
+    with pytest.raises(PromptError, match="together"):
+        predictor.predict(point_coords=POINTS)
+    with pytest.raises(PromptError, match="at least one"):
+        predictor.predict()
+    with pytest.raises(PromptError, match=r"\[1, 2\]"):
+        predictor.predict_torch(torch.ones(2, 1, 2), torch.ones(2, 1), torch.ones(1, 4))
+    with pytest.raises(OptionError, match="plain SAM"):
+        plain_predictor.predict(box=BOX, hq_token_only=True)
+
+
+@pytest.mark.parametrize("kind", ["vit", "plain_vit"])
+def test_the_model_itself_takes_a_batch_of_records(photo, kind):
+    sam = Sam(tiny_model(kind))
+    transform = ResizeLongestSide(sam.image_encoder.img_size)
+    image = torch.as_tensor(transform.apply_image(photo)).permute(2, 0, 1).contiguous()
+    boxes = transform.apply_boxes_torch(torch.as_tensor(np.stack([BOX, BOX + 3])), photo.shape[:2])
+    points = transform.apply_coords_torch(torch.as_tensor(POINTS)[None], photo.shape[:2])
+    records = [
+        {"image": image, "original_size": photo.shape[:2], "boxes": boxes},
+        {
+            "image": image.flip(2),
+            "original_size": photo.shape[:2],
+            "point_coords": points,
+            "point_labels": torch.as_tensor(LABELS)[None],
+        },
+    ]
+    answers = sam(records, multimask_output=True)
+    masks = 1 if kind == "vit" else 3
+    assert answers[0]["masks"].shape == (2, masks, 60, 90)
+    assert answers[1]["low_res_logits"].shape == (1, masks, 32, 32)
+    predictor = SamPredictor(sam)
+    predictor.set_image(photo)
+    found, scores, logits = predictor.predict_torch(None, None, boxes)
+    torch.testing.assert_close(answers[0]["low_res_logits"], logits, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(answers[0]["iou_predictions"], scores, rtol=1e-4, atol=1e-5)
+    assert (answers[0]["masks"] == found).float().mean() > 0.999
+
+
+def test_sizes_are_theirs():
+    """Rounded half up, x and y scaled apart."""
+    transform = ResizeLongestSide(1024)
+    assert transform.get_preprocess_shape(427, 300, 1024) == (1024, 719)
+    expected = np.array([[150 * (719 / 300), 235 * (1024 / 427)]])
+    np.testing.assert_array_equal(transform.apply_coords(np.array([[150, 235]]), (427, 300)), expected)
+    in_torch = transform.apply_coords_torch(torch.tensor([[150, 235]]), (427, 300))
+    np.testing.assert_allclose(in_torch, expected, rtol=1e-6)
+    assert transform.apply_image_torch(torch.zeros(2, 3, 30, 20)).shape == (2, 3, 1024, 683)
+    assert transform.apply_boxes(np.array([0, 0, 300, 427]), (427, 300)).tolist() == [[0, 0, 719, 1024]]
+
+
+def test_the_encoder_returns_what_theirs_does():
+    images = torch.zeros(1, 3, 128, 128)
+    embedding, early = Sam(tiny_model("vit")).image_encoder(images)
+    assert embedding.shape == (1, 32, 8, 8)
+    assert early[0].shape == (1, 8, 8, 32)
+    assert Sam(tiny_model("plain_vit")).image_encoder(images).shape == (1, 32, 8, 8)
+
+
+@pytest.fixture
+def small_table(monkeypatch):
+    """The registry's names, for models of the tests' size."""
+    for name, kind in (("vit_b", "vit"), ("vit_tiny", "tiny_vit")):
+        monkeypatch.setitem(MODELS, name, tiny_model(kind).config)
+
+
+def test_a_model_without_a_checkpoint_is_hq_sam_and_random(small_table):
+    sam = sam_model_registry["vit_b"]()
+    assert isinstance(sam.model, HQSam)
+    assert sam.model.hq is not None
+    assert not sam.training
+    trainable = {name.split(".")[0] for name, value in sam.model.named_parameters() if value.requires_grad}
+    assert trainable == {"hq"}
+    assert sam_model_registry["vit_tiny"](checkpoint=None).image_encoder.img_size == 128
+
+
+def test_a_checkpoint_is_hq_or_plain_as_it_says_itself(small_table, monkeypatch):
+    for kind in ("vit", "plain_vit"):
+        monkeypatch.setattr(segment_anything.registry, "load_model", lambda checkpoint, kind=kind: tiny_model(kind))
+        sam = sam_model_registry["vit_b"](checkpoint="sam.pth")
+        assert (sam.model.hq is None) == (kind == "plain_vit")
+    with pytest.raises(CheckpointError, match="not vit_tiny"):
+        sam_model_registry["vit_tiny"](checkpoint="sam.pth")
+
+
+def test_the_registry_has_every_name_of_both_packages():
+    assert {"default", "vit_b", "vit_l", "vit_h", "vit_tiny", "vit_t"} <= set(sam_model_registry)
+    assert sam_model_registry["default"] is segment_anything.build_sam is segment_anything.build_sam_vit_h
