@@ -232,6 +232,11 @@ def test_a_checkpoint_is_hq_or_plain_as_it_says_itself(small_table, monkeypatch)
         sam_model_registry["vit_tiny"](checkpoint="sam.pth")
 
 
+def test_the_baseline_without_a_checkpoint_is_plain(monkeypatch):
+    monkeypatch.setitem(MODELS, "sam_vit_b", tiny_model("plain_vit").config)
+    assert segment_anything.sam_model_registry_baseline["vit_b"]().model.hq is None
+
+
 def test_the_registry_has_every_name_of_both_packages():
     assert {"default", "vit_b", "vit_l", "vit_h", "vit_tiny", "vit_t"} <= set(sam_model_registry)
     assert sam_model_registry["default"] is segment_anything.build_sam is segment_anything.build_sam_vit_h

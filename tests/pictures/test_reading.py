@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from hqsam.errors import ImageError, OptionError
-from hqsam.pictures.reading import read_image
+from hqsam.pictures.reading import name_of, read_image
 
 
 @pytest.fixture
@@ -27,6 +27,14 @@ def test_a_path_an_open_file_a_pil_image_and_an_array_are_the_same_photo(photo, 
             read = read_image(source)
             assert read.dtype == np.uint8
             np.testing.assert_array_equal(read, photo)
+
+
+def test_an_image_is_called_as_its_file_is(photo, tmp_path):
+    path = tmp_path / "cup.png"
+    Image.fromarray(photo).save(path)
+    with path.open("rb") as file, Image.open(path) as picture:
+        assert {name_of(source) for source in (path, str(path), file, picture)} == {"cup.png"}
+    assert name_of(photo) == name_of(io.BytesIO()) == name_of(Image.fromarray(photo)) == "image"
 
 
 def stored(upright, orientation):

@@ -14,6 +14,7 @@ from hqsam.integrations.segment_anything.registry import (
     build_sam_vit_l,
     build_sam_vit_t,
     sam_model_registry,
+    sam_model_registry_baseline,
 )
 from hqsam.integrations.segment_anything.sam import Sam
 from hqsam.integrations.segment_anything.transforms import ResizeLongestSide
@@ -28,4 +29,5 @@ __all__ = [
     "build_sam_vit_l",
     "build_sam_vit_t",
     "sam_model_registry",
+    "sam_model_registry_baseline",
 ]

@@ -1,6 +1,7 @@
 """Models by the official packages' names."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from hqsam.errors import CheckpointError
@@ -8,6 +9,18 @@ from hqsam.integrations.segment_anything.sam import Sam
 from hqsam.model.config import MODELS
 from hqsam.model.hq_sam import HQSam
 from hqsam.weights.load import load_model
+
+
+def _build(name: str, checkpoint: str | Path | None = None) -> Sam:
+    model = HQSam(MODELS[name]) if checkpoint is None else load_model(checkpoint)
+    if model.config.encoder != MODELS[name].encoder:
+        raise CheckpointError(
+            f"{checkpoint} holds {model.config.name}, not {name}; build it by its own name, or with hqsam.load"
+        )
+    if model.config.hq is not None:  # what the HQ package trains, and nothing else
+        for part in model.sam_parts():
+            part.requires_grad_(False)
+    return Sam(model).eval()
 
 
 def build_sam_vit_h(checkpoint: str | Path | None = None) -> Sam:
@@ -41,14 +54,11 @@ sam_model_registry: dict[str, Callable[..., Sam]] = {
     "vit_t": build_sam_vit_t,
 }
 
-
-def _build(name: str, checkpoint: str | Path | None) -> Sam:
-    model = HQSam(MODELS[name]).eval() if checkpoint is None else load_model(checkpoint)
-    if model.config.encoder != MODELS[name].encoder:
-        raise CheckpointError(
-            f"{checkpoint} holds {model.config.name}, not {name}; build it by its own name, or with hqsam.load"
-        )
-    if model.config.hq is not None:  # what the HQ package trains, and nothing else
-        for part in model.sam_parts():
-            part.requires_grad_(False)
-    return Sam(model).eval()
+sam_model_registry_baseline: dict[str, Callable[..., Sam]] = {
+    "default": partial(_build, "sam_vit_h"),
+    "vit_h": partial(_build, "sam_vit_h"),
+    "vit_l": partial(_build, "sam_vit_l"),
+    "vit_b": partial(_build, "sam_vit_b"),
+    "vit_tiny": partial(_build, "mobile_sam"),
+}
+"""The HQ package's name for plain SAM."""
