@@ -3,9 +3,10 @@
 Masks here are at any one resolution; points and boxes come in its pixels.
 """
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Float
+
+from hqsam.masks.regions import innermost_point
 
 Mask = Bool[np.ndarray, "height width"]
 
@@ -33,16 +34,11 @@ def random_point(region: Mask, random: np.random.Generator) -> Float[np.ndarray,
     return np.array([column, row], np.float32)
 
 
-def innermost_point(region: Mask) -> Float[np.ndarray, "2"]:
-    """x, y of the pixel farthest from the region's edge; the image's border is an edge too."""
-    distance = cv2.distanceTransform(np.pad(region.astype(np.uint8), 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
-    row, column = divmod(int(distance.argmax()), region.shape[1])
-    return np.array([column, row], np.float32)
-
-
 def click(region: Mask, random: np.random.Generator, innermost: float = 0.5) -> Float[np.ndarray, "2"]:
     """A click into the region: in its middle, or anywhere."""
-    return innermost_point(region) if random.random() < innermost else random_point(region, random)
+    return (
+        np.array(innermost_point(region), np.float32) if random.random() < innermost else random_point(region, random)
+    )
 
 
 def correction(truth: Mask, predicted: Mask, random: np.random.Generator) -> tuple[Float[np.ndarray, "2"], int]:

@@ -18,7 +18,7 @@ class TorchEngine:
 
     def __init__(self, model: HQSam, device: torch.device, precision: torch.dtype) -> None:
         self.config, self.device, self.precision = model.config, device, precision
-        self.model = model.eval().requires_grad_(False).to(device, precision)
+        self.model = model.eval().requires_grad_(False).to(device).in_precision(precision)
 
     @torch.inference_mode()
     def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:

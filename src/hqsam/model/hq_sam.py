@@ -7,6 +7,7 @@ photo ── image_encoder ──┬─ final ───────────�
 
 from typing import Literal, NamedTuple
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -78,7 +79,7 @@ class HQSam(nn.Module):
         The HQ token takes part in attention and so changes SAM's masks a little; without it they are SAM's exactly.
         """
         embedding = _one_row_a_prompt(features.final, len(prompts)) + self.prompt_encoder.picture(prompts)
-        positions = self.prompt_encoder.grid_positions(tuple(embedding.shape[-2:])).to(embedding.dtype)
+        positions = self.prompt_encoder.grid_positions((embedding.shape[-2], embedding.shape[-1])).to(embedding.dtype)
         tokens = self.prompt_encoder.tokens(prompts)
         guests = self.hq.token if with_hq and self.hq else tokens.new_zeros(0, self.config.width)
         return self.mask_decoder(embedding, positions, tokens, guests)
@@ -87,6 +88,13 @@ class HQSam(nn.Module):
         """The HQ mask's logits."""
         assert self.hq is not None and hq_features is not None, f"{self.config.name} has no HQ part"
         return self.hq.masks(decoding, _one_row_a_prompt(hq_features, len(decoding.iou)))
+
+    def in_precision(self, precision: torch.dtype) -> "HQSam":
+        """Itself, with all weights cast but the frequencies that place points: bfloat16 would move them by pixels."""
+        frequencies = self.prompt_encoder.frequencies.float()
+        self.to(precision)
+        self.prompt_encoder.frequencies = frequencies
+        return self
 
     def hq_parts(self) -> list[nn.Module]:
         """The modules that the paper trains."""

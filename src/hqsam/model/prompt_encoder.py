@@ -44,6 +44,7 @@ class PromptEncoder(nn.Module):
         super().__init__()
         width, channels = config.width, config.mask_prompt_channels
         self.image_size, self.grid = config.image_size, config.embedding_size
+        self.frequencies: Tensor
         self.register_buffer("frequencies", torch.randn(2, width // 2))
         self.point_kinds = nn.Embedding(4, width)
         """Negative, positive, box start, box end."""

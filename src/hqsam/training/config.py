@@ -15,6 +15,8 @@ class StageConfig:
     """All of SAM with clicks over several rounds, or the HQ part alone with SAM frozen."""
     steps: int
     sampling: SamplingConfig
+    optimiser: Literal["muon", "adamw"] = "muon"
+    """Muon for the matrices of linear layers, AdamW for the rest; or AdamW for all, as the paper's Adam."""
     learning_rate: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.98)
     weight_decay: float = 0.05

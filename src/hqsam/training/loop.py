@@ -47,7 +47,7 @@ def train(
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
-    model = HQSam(MODELS[recipe.model]).to(device, memory_format=torch.channels_last)
+    model = HQSam(MODELS[recipe.model]).to(device).to(memory_format=torch.channels_last)
     initialise(model)
     for index, stage in enumerate(recipe.stages):
         run = _Stage(recipe, stage, index, model, folder / f"{index}-{stage.name}", device)
@@ -76,7 +76,7 @@ class _Stage:
         self.trained = nn.ModuleList(self.model.sam_parts() if stage.trains == "sam" else self.model.hq_parts())
         self.model.requires_grad_(False)
         self.trained.requires_grad_(True)
-        self.optimiser = _optimiser(self.trained, stage)
+        self.optimisers = _optimisers(self.trained, stage)
         self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.step = 0
 
@@ -108,12 +108,13 @@ class _Stage:
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingError(f"the loss is {value} at step {self.step} of stage {self.stage.name!r}")
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.stage.learning_rate * rate_at(self.step, self.stage)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.trained.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.trained.parameters(), self.stage.clip)
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = self.stage.learning_rate * rate_at(self.step, self.stage)
+            optimiser.step()
         self._update_average()
         return {"loss": value, "norm": float(norm), **{name: float(value) for name, value in metrics.items()}}
 
@@ -132,7 +133,7 @@ class _Stage:
             "stage": json.dumps(asdict(self.stage)),
             "model": self.model.state_dict(),
             "average": self.average,
-            "optimiser": self.optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
         }
         checkpoint.save(self.folder, self.step, state)
 
@@ -142,7 +143,8 @@ class _Stage:
             return
         self.step, self.average = state["step"], state["average"]
         self.model.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
 
 
 def rate_at(step: int, stage: StageConfig) -> float:
@@ -157,13 +159,24 @@ def _at_size(model: HQSam, size: int) -> HQSam:
     if model.config.image_size == size:
         return copy.deepcopy(model)
     config: ModelConfig = replace(model.config, image_size=size)
-    resized = HQSam(config).to(next(model.parameters()).device, memory_format=torch.channels_last)
+    resized = HQSam(config).to(next(model.parameters()).device)
     resized.load_state_dict(model.state_dict())
-    return resized
+    return resized.to(memory_format=torch.channels_last)
 
 
-def _optimiser(trained: nn.Module, stage: StageConfig) -> torch.optim.Optimizer:
-    decayed: list[Any] = [p for p in trained.parameters() if p.ndim > 1]
+def _optimisers(trained: nn.Module, stage: StageConfig) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of linear layers, whose updates it makes orthogonal; AdamW for all else."""
+    of_linear = {id(module.weight) for module in trained.modules() if isinstance(module, nn.Linear)}
+    matrices: list[Any] = [p for p in trained.parameters() if id(p) in of_linear]
+    decayed: list[Any] = [p for p in trained.parameters() if p.ndim > 1 and id(p) not in of_linear]
     free: list[Any] = [p for p in trained.parameters() if p.ndim <= 1]
+    if stage.optimiser == "adamw":
+        matrices, decayed = [], matrices + decayed
     groups = [{"params": decayed, "weight_decay": stage.weight_decay}, {"params": free, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=stage.learning_rate, betas=stage.betas, fused=True)
+    adamw = torch.optim.AdamW(groups, lr=stage.learning_rate, betas=stage.betas, fused=True)
+    if not matrices:
+        return [adamw]
+    muon = torch.optim.Muon(
+        matrices, lr=stage.learning_rate, weight_decay=stage.weight_decay, adjust_lr_fn="match_rms_adamw"
+    )
+    return [adamw, muon]

@@ -49,7 +49,14 @@ def nano(steps: tuple[int, int, int, int] = (4000, 4000, 800, 700)) -> Recipe:
                 name="sam-512", trains="sam", steps=large, sampling=_everything(4, 512), learning_rate=5e-4, decay=0.8
             ),
             StageConfig(
-                name="hq-512", trains="hq", steps=hq, sampling=_ACCURATE, weight_decay=0, average=0.99, decay=0.4
+                name="hq-512",
+                trains="hq",
+                steps=hq,
+                sampling=_ACCURATE,
+                optimiser="adamw",
+                weight_decay=0,
+                average=0.99,
+                decay=0.4,
             ),
         ),
     )

@@ -9,5 +9,6 @@ from hqsam.model.encoders.vit import Vit
 
 def build_encoder(config: ModelConfig) -> nn.Module:
     """The encoder that a config describes: images in, `ImageFeatures` out."""
-    family = Vit if isinstance(config.encoder, VitConfig) else TinyVit
-    return family(config.encoder, image_size=config.image_size, out_channels=config.width)
+    if isinstance(config.encoder, VitConfig):
+        return Vit(config.encoder, config.image_size, config.width)
+    return TinyVit(config.encoder, config.width)

@@ -12,11 +12,10 @@ from hqsam.model.layers import ConvNorm, Mlp, Neck
 
 
 class TinyVit(nn.Module):
-    """Images to features; the early feature leaves at the stage that the config names."""
+    """Images of any size to features; the early feature leaves at the stage that the config names."""
 
-    def __init__(self, config: TinyVitConfig, image_size: int, out_channels: int) -> None:
+    def __init__(self, config: TinyVitConfig, out_channels: int) -> None:
         super().__init__()
-        del image_size  # Nothing here depends on it: windows and convolutions fit any grid.
         self.early_stage, self.early_after_merging = config.early_stage, config.early_after_merging
         width = config.widths[0]
         self.stem = nn.Sequential(
