@@ -10,7 +10,7 @@ from pycocotools.coco import COCO
 from hqsam.errors import DataError
 from hqsam.formats import coco
 from hqsam.formats.document import Document, MaskedObject
-from tests.formats.documents import AWKWARD_DOCUMENTS, documents
+from tests.formats.documents import AWKWARD_DOCUMENTS, contents, document_of
 
 # pycocotools 2.0.11 has not caught up with NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -26,8 +26,9 @@ def read_by_pycocotools(path):
 
 @pytest.mark.parametrize("outlines", ["runs", "polygons"])
 @each_in_the_same_folder
-@given(document=documents)
-def test_pycocotools_reads_the_same_masks_boxes_and_labels(document, outlines, tmp_path):
+@given(content=contents)
+def test_pycocotools_reads_the_same_masks_boxes_and_labels(content, outlines, tmp_path):
+    document = document_of(content)
     (path,) = coco.write(document, tmp_path, outlines)
     theirs = read_by_pycocotools(path)
     annotations = theirs.loadAnns(theirs.getAnnIds())
@@ -50,8 +51,9 @@ def test_awkward_masks_are_the_same_to_pycocotools_as_polygons(name, tmp_path):
 
 
 @each_in_the_same_folder
-@given(document=documents)
-def test_polygons_are_read_back_exactly(document, tmp_path):
+@given(content=contents)
+def test_polygons_are_read_back_exactly(content, tmp_path):
+    document = document_of(content)
     assert coco.read(coco.write(document, tmp_path, "polygons")[0]) == [document]
 
 

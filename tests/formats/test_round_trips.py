@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hqsam.errors import DataError
 from hqsam.formats import FORMATS, coco, geojson, label_map, labelme, png, svg, yolo
 from hqsam.formats.document import Document, MaskedObject
-from tests.formats.documents import AWKWARD_DOCUMENTS, documents, shapes, trip
+from tests.formats.documents import AWKWARD_DOCUMENTS, contents, document_of, shapes, trip
 
 each_in_the_same_folder = settings(
     max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -25,16 +25,18 @@ def picture_of(size_hw, folder):
 
 @pytest.mark.parametrize("module", OUTLINES.values(), ids=OUTLINES)
 @each_in_the_same_folder
-@given(document=documents)
-def test_masks_and_labels_come_back_pixel_for_pixel(document, module, tmp_path):
+@given(content=contents)
+def test_masks_and_labels_come_back_pixel_for_pixel(content, module, tmp_path):
+    document = document_of(content)
     picture_of(document.size_hw, tmp_path)
     assert shapes(trip(module, document, tmp_path)) == shapes(document)
 
 
 @pytest.mark.parametrize("module", KEEPS_SCORES.values(), ids=KEEPS_SCORES)
 @each_in_the_same_folder
-@given(document=documents)
-def test_scores_and_the_photo_s_name_come_back_too(document, module, tmp_path):
+@given(content=contents)
+def test_scores_and_the_photo_s_name_come_back_too(content, module, tmp_path):
+    document = document_of(content)
     assert trip(module, document, tmp_path) == document
 
 
@@ -48,15 +50,17 @@ def test_awkward_masks_come_back(module, name, tmp_path):
 
 
 @each_in_the_same_folder
-@given(document=documents)
-def test_png_masks_come_back_one_by_one(document, tmp_path):
+@given(content=contents)
+def test_png_masks_come_back_one_by_one(content, tmp_path):
+    document = document_of(content)
     paths = png.write(document, tmp_path)
     assert tuple(one for path in paths for one in png.read(path)[0].objects) == document.objects
 
 
 @each_in_the_same_folder
-@given(document=documents)
-def test_a_label_map_keeps_objects_as_far_as_they_do_not_overlap(document, tmp_path):
+@given(content=contents)
+def test_a_label_map_keeps_objects_as_far_as_they_do_not_overlap(content, tmp_path):
+    document = document_of(content)
     (again,) = label_map.read(label_map.write(document, tmp_path, order="last_on_top")[0])
     assert [(one.label, one.score) for one in again.objects] == [(one.label, one.score) for one in document.objects]
     covered = np.zeros(document.size_hw, bool)

@@ -4,7 +4,7 @@ Nothing here is random, so that two models are asked the same questions.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool
@@ -17,6 +17,7 @@ GoOn = Literal["points", "refine"]
 """How a correction is told: all clicks so far, or the new click and the earlier answer as mask prompt."""
 
 
+@runtime_checkable
 class Answer(Protocol):
     """What is asked of an answer: `predict.Segmentation` has it."""
 
@@ -24,6 +25,7 @@ class Answer(Protocol):
     def masks(self) -> Bool[np.ndarray, "mask height width"]: ...
 
 
+@runtime_checkable
 class Promptable(Protocol):
     """What is asked of a session: `predict.Session` has it, and so may a test's stand-in."""
 

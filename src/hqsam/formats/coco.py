@@ -109,6 +109,8 @@ def _mask(segmentation: Any, size_hw: tuple[int, int]) -> np.ndarray:
     """Run lengths, or polygons as pycocotools fills them, so that areas agree with everyone else's."""
     if isinstance(segmentation, dict):
         return rle.decode(segmentation)
+    if not isinstance(segmentation, list):
+        raise ValueError(f"a segmentation is {segmentation!r}, and run lengths or a list of polygons were expected")
     # pycocotools takes four numbers for a box; two corners enclose nothing.
     rings = [[float(number) for number in ring] for ring in segmentation if len(ring) >= 6]
     if any(len(ring) % 2 for ring in rings):
