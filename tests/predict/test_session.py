@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from hqsam.engines.torch import TorchEngine
 from hqsam.errors import ImageError, OptionError, PromptError
 from hqsam.model.preprocess import normalise_and_pad, resize_longest_side
 from hqsam.model.prompt_encoder import PromptBatch
+from hqsam.predict.segmenter import Segmenter
 from tests.tiny import KINDS, tiny_model, tiny_segmenter
 
 BOX, BOXES = (10, 5, 80, 50), [(10, 5, 80, 50), (0, 0, 30, 60), (40, 20, 89, 59), (5, 5, 20, 20)]
@@ -110,9 +112,6 @@ def test_the_sum_is_sams_logits_plus_the_hq_logits(session, tiny_model):
 def test_source_sam_is_the_same_model_without_its_hq_part(photo):
     hq, plain = tiny_model("vit"), tiny_model("plain_vit")
     plain.load_state_dict({key: value for key, value in hq.state_dict().items() if not key.startswith("hq.")})
-    from hqsam.engines.torch import TorchEngine
-    from hqsam.predict.segmenter import Segmenter
-
     sessions = [Segmenter(TorchEngine(model, torch.device("cpu"), torch.float32)).open(photo) for model in (hq, plain)]
     for candidates in (1, 3):
         one, other = (each.segment(**CLICK, source="sam", candidates=candidates) for each in sessions)
@@ -223,6 +222,13 @@ def test_a_bool_mask_of_the_image_is_a_prompt(session):
 def test_the_same_prompt_gives_the_same_masks(session):
     one, other = session.segment(boxes=BOXES), session.segment(boxes=BOXES)
     np.testing.assert_array_equal(one.logits, other.logits)
+
+
+def test_in_bfloat16_the_answer_is_float32_and_nearly_the_same(session, photo):
+    engine = TorchEngine(tiny_model(), torch.device("cpu"), torch.bfloat16)
+    found, exact = Segmenter(engine).open(photo).segment(boxes=BOXES), session.segment(boxes=BOXES)
+    assert found.logits.dtype == found.scores.dtype == np.float32
+    assert np.abs(found.logits - exact.logits).mean() < 0.05 * exact.logits.std()
 
 
 def test_a_session_cannot_go_stale(tiny_segmenter, photo):

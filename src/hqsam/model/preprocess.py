@@ -6,6 +6,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
+from hqsam.geometry import Frame
 from hqsam.model.config import ModelConfig
 
 
@@ -13,12 +14,10 @@ def resize_longest_side(
     image: UInt8[np.ndarray, "height width 3"], size: int
 ) -> UInt8[np.ndarray, "resized_height resized_width 3"]:
     """Scale so that the longer side is `size`, as SAM does: PIL's antialiased bilinear, sides rounded half up."""
-    height, width = image.shape[:2]
-    scale = size / max(height, width)
-    new_width, new_height = (max(1, int(side * scale + 0.5)) for side in (width, height))
-    if (new_width, new_height) == (width, height):
+    height, width = Frame((image.shape[0], image.shape[1]), size).resized_hw
+    if (height, width) == image.shape[:2]:
         return image
-    return np.asarray(Image.fromarray(image).resize((new_width, new_height), Image.Resampling.BILINEAR))
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
 
 
 def normalise_and_pad(
