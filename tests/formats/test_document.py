@@ -30,6 +30,11 @@ def test_files_are_named_after_the_photo_and_numbered_only_if_there_are_several(
     assert many.object_path(Path("out"), "_mask.png", 1) == Path("out/a_mask_02.png")
 
 
+def test_masks_are_listed_in_the_order_of_the_objects():
+    document = Document("a.jpg", (6, 8), (MaskedObject.of(SQUARE), MaskedObject.of(~SQUARE)))
+    assert np.array_equal(list(document.masks), [SQUARE, ~SQUARE])
+
+
 def test_without_the_photo_a_picture_cannot_be_made():
     with pytest.raises(OptionError, match="needs the photo"):
         Document("a.jpg", (6, 8)).required_pixels("overlay")

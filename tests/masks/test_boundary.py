@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.masks.strategies import AWKWARD, masks, pairs
 
 from hqsam.errors import InputError
 from hqsam.masks.boundary import _erode, _erode_step_by_step, boundary, boundary_iou, boundary_width, iou
+from tests.masks.strategies import AWKWARD, masks, pairs
 
 
 @given(masks, st.integers(1, 9))

@@ -1,8 +1,8 @@
 import numpy as np
 from hypothesis import given
-from tests.masks.strategies import masks, stacks
 
 from hqsam.masks.boxes import box_of_mask, boxes_of_masks, mask_of_box
+from tests.masks.strategies import masks, stacks
 
 
 @given(masks)

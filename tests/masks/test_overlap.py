@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco_mask
-from tests.masks.strategies import stacks
 
 from hqsam.masks import rle
 from hqsam.masks.boundary import iou
 from hqsam.masks.overlap import box_iou, disjoint_labels, mask_iou, suppress_boxes, suppress_masks
+from tests.masks.strategies import stacks
 
 corners = arrays(np.float64, st.tuples(st.integers(0, 6), st.just(4)), elements=st.integers(0, 20))
 boxes = corners.map(

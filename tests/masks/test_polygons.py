@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.masks.strategies import AWKWARD, draw, masks
 
 from hqsam.masks.filling import fill_even_odd
 from hqsam.masks.polygons import Polygon, as_one_ring, from_polygons, simplify, to_polygons
+from tests.masks.strategies import AWKWARD, draw, masks
 
 
 def twice_the_area(ring):

@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.masks.strategies import AWKWARD, draw, masks
 
 from hqsam.errors import InputError
 from hqsam.masks.regions import components, fill_holes, innermost_point, remove_specks
+from tests.masks.strategies import AWKWARD, draw, masks
 
 
 @given(masks, st.sampled_from(["edges", "corners"]))

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from pycocotools import mask as coco_mask
-from tests.masks.strategies import AWKWARD, masks
 
 from hqsam.errors import DataError
 from hqsam.masks import rle
+from tests.masks.strategies import AWKWARD, masks
 
 # pycocotools 2.0.11 has not caught up with NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

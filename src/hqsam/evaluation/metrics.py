@@ -36,5 +36,7 @@ def mean(agreements: Sequence[Agreement]) -> Agreement:
     """
     if not agreements:
         raise InputError("there is nothing to take the mean of; give at least one agreement")
-    mean_iou, mean_boundary_iou = np.mean(agreements, axis=0, dtype=np.float64).tolist()
-    return Agreement(mean_iou, mean_boundary_iou)
+    count = len(agreements)
+    return Agreement(
+        sum(each.iou for each in agreements) / count, sum(each.boundary_iou for each in agreements) / count
+    )

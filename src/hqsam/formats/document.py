@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
@@ -75,6 +76,11 @@ class Document:
                 )
 
     @property
+    def masks(self) -> Sequence[Bool[np.ndarray, "height width"]]:
+        """The objects' masks, each made anew when it is asked for."""
+        return _Masks(self.objects)
+
+    @property
     def stem(self) -> str:
         """The photo's name without folder and suffix."""
         return Path(self.image_name).stem
@@ -101,6 +107,19 @@ class Document:
                 f"or choose a format that is made of masks alone"
             )
         return self.pixels
+
+
+class _Masks(Sequence[np.ndarray]):
+    """So that a picture of hundreds of objects holds one mask at a time."""
+
+    def __init__(self, objects: Sequence[MaskedObject]) -> None:
+        self._objects = objects
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._objects[index].mask
 
 
 def labels_of(documents: Sequence[Document]) -> list[str]:

@@ -13,5 +13,5 @@ def write(document: Document, folder: Path) -> list[Path]:
     Raises:
         OptionError: the document was made without the photo.
     """
-    picture = overlay(document.required_pixels("overlay"), [one.mask for one in document.objects], document.marks)
+    picture = overlay(document.required_pixels("overlay"), document.masks, document.marks)
     return [write_png(document.path(folder, "_overlay.png"), picture)]

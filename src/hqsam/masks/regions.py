@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from hqsam.errors import InputError
+from hqsam.masks.boxes import box_of_mask, window_of_box
 
 
 def components(
@@ -56,10 +57,11 @@ def innermost_point(mask: Bool[np.ndarray, "height width"]) -> tuple[int, int]:
     """
     if not mask.any():
         raise InputError("an empty mask has no innermost point; check mask.any() first")
-    padded = np.pad(mask, 1).astype(np.uint8)
+    rows, columns = window_of_box(box_of_mask(mask))  # beyond its box is outside
+    padded = np.pad(mask[rows, columns], 1).astype(np.uint8)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     y, x = np.unravel_index(distance.argmax(), distance.shape)
-    return int(x) - 1, int(y) - 1
+    return columns.start + int(x) - 1, rows.start + int(y) - 1
 
 
 def _label(mask: np.ndarray, connectivity: int) -> tuple[np.ndarray, np.ndarray]:
