@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import hqsam
-from hqsam.cli import demo, doctor, segment, weights
+from hqsam.cli import demo, doctor, segment, train, weights
 from hqsam.cli.exits import exit_code, one_line
 from hqsam.errors import HqsamError
 
@@ -21,6 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(segment.segment)
+app.command()(train.train)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
 app.add_typer(weights.app, name="weights")

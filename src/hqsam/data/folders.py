@@ -21,6 +21,15 @@ class Pair:
     set_name: str
 
 
+def read_sets(root: Path, longest_side: int | None = None) -> dict[str, list[Sample]]:
+    """Every set below `root` in memory, by its name.
+
+    Raises:
+        DataError: there is none, or a file of one cannot be used.
+    """
+    return {name: [read_pair(pair, longest_side) for pair in pairs] for name, pairs in find_sets(root).items()}
+
+
 def find_sets(root: Path) -> dict[str, list[Pair]]:
     """Every folder below `root` that holds `images` and `masks`, by its name.
 

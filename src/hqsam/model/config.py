@@ -41,6 +41,8 @@ class TinyVitConfig:
     """Side of the attention windows per stage, in tokens. A grid smaller than its window is one window."""
     merge_strides: tuple[int, int, int] = (2, 2, 1)
     """How much each patch merging shrinks the grid."""
+    attention_biases: bool = True
+    """Add the learned biases to attention. See `OFFICIAL_TINY_VIT` for the models that are run without."""
     expand: int = 4
     mlp_ratio: int = 4
     early_stage: int = 1
@@ -169,10 +171,18 @@ NANO = ModelConfig(
     decoder=DecoderConfig(mlp_width=1024, iou_width=192),
 )
 
+OFFICIAL_TINY_VIT = TinyVitConfig(attention_biases=False)
+"""TinyViT as the official builders leave it.
+
+Its attention copies its biases when it is put into evaluation mode, and the builders do that before they load the
+weights: the copies stay zero, unless the caller calls `eval()` once more. HQ-SAM's tiny model is run, and was as far
+as we can tell trained, in this state; with the biases its features differ by a hundredth of their deviation and more.
+"""
+
 MODELS: dict[str, ModelConfig] = {
     "nano": NANO,
-    "vit_tiny": ModelConfig(name="vit_tiny", encoder=TinyVitConfig(), hq=HqConfig()),
+    "vit_tiny": ModelConfig(name="vit_tiny", encoder=OFFICIAL_TINY_VIT, hq=HqConfig()),
     **{name: ModelConfig(name=name, encoder=vit, hq=HqConfig()) for name, vit in VITS.items()},
-    "mobile_sam": ModelConfig(name="mobile_sam", encoder=TinyVitConfig()),
+    "mobile_sam": ModelConfig(name="mobile_sam", encoder=OFFICIAL_TINY_VIT),
     **{f"sam_{name}": ModelConfig(name=f"sam_{name}", encoder=vit) for name, vit in VITS.items()},
 }

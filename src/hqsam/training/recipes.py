@@ -1,7 +1,10 @@
 """Recipes: functions that return a config. Each says what it stands for."""
 
+from collections.abc import Callable
+
 from hqsam.data.augment import AugmentConfig
 from hqsam.data.loader import SamplingConfig
+from hqsam.errors import OptionError
 from hqsam.training.config import Recipe, StageConfig
 
 _ALL_SETS = (
@@ -69,3 +72,18 @@ def _everything(batch_size: int, size: int) -> SamplingConfig:
 _ACCURATE = SamplingConfig(
     batch_size=4, objects=4, size=512, weights=_ACCURATE_SETS, unions=_UNIONS, augment=AugmentConfig(fit=0.6)
 )
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {"nano": nano}
+"""By the name that `hqsam train` takes."""
+
+
+def recipe_of(name: str) -> Recipe:
+    """A recipe by its name.
+
+    Raises:
+        OptionError: there is no such recipe.
+    """
+    if name not in RECIPES:
+        raise OptionError(f"unknown recipe {name!r}; choose one of {', '.join(RECIPES)}")
+    return RECIPES[name]()

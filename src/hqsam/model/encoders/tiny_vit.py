@@ -43,8 +43,7 @@ class Stage(nn.Module):
         if index == 0:
             blocks = [ConvBlock(width, config.expand) for _ in range(config.depths[0])]
         else:
-            sizes = (config.heads[index], config.windows[index], config.mlp_ratio)
-            blocks = [WindowBlock(width, *sizes) for _ in range(config.depths[index])]
+            blocks = [WindowBlock(config, index) for _ in range(config.depths[index])]
         self.blocks = nn.Sequential(*blocks)
         last = index == len(config.widths) - 1
         self.merge = (
@@ -84,13 +83,13 @@ class ConvBlock(nn.Module):
 class WindowBlock(nn.Module):
     """Attention in windows, a depthwise convolution across their borders, an MLP."""
 
-    def __init__(self, width: int, heads: int, window: int, mlp_ratio: int) -> None:
+    def __init__(self, config: TinyVitConfig, stage: int) -> None:
         super().__init__()
-        self.window = window
-        self.attention = BiasedAttention(width, heads, window)
+        width, self.window = config.widths[stage], config.windows[stage]
+        self.attention = BiasedAttention(width, config.heads[stage], self.window, config.attention_biases)
         self.local = ConvNorm(width, width, 3, groups=width)
         self.mlp_norm = nn.LayerNorm(width)
-        self.mlp = Mlp([width, mlp_ratio * width, width], nn.GELU)
+        self.mlp = Mlp([width, config.mlp_ratio * width, width], nn.GELU)
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height width"]:
         x = x + self._attend(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
@@ -109,9 +108,9 @@ class WindowBlock(nn.Module):
 class BiasedAttention(nn.Module):
     """Multi-head attention within a window, with one learned bias per head and distance."""
 
-    def __init__(self, width: int, heads: int, window: int) -> None:
+    def __init__(self, width: int, heads: int, window: int, biased: bool) -> None:
         super().__init__()
-        self.heads, self.window = heads, window
+        self.heads, self.window, self.biased = heads, window, biased
         self.norm = nn.LayerNorm(width)
         self.qkv = nn.Linear(width, 3 * width)
         """Per head: query, key, value."""
@@ -123,9 +122,11 @@ class BiasedAttention(nn.Module):
         batch, size, _, channels = x.shape
         qkv = self.qkv(self.norm(x)).view(batch, size * size, self.heads, 3, channels // self.heads)
         query, key, value = qkv.permute(3, 0, 2, 1, 4)
-        bias = self.bias[:, absolute_distances(size, self.window, x.device)].to(query.dtype)
-        attended = attend(query, key, value, bias)
+        attended = attend(query, key, value, self._bias_for(size).to(query.dtype) if self.biased else None)
         return self.out(attended.transpose(1, 2).reshape(x.shape))
+
+    def _bias_for(self, size: int) -> Float[Tensor, "head token token"]:
+        return self.bias[:, absolute_distances(size, self.window, self.bias.device)]
 
 
 def absolute_distances(size: int, window: int, device: torch.device) -> Int[Tensor, "token token"]:
