@@ -17,6 +17,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.ranges.append(self.headers.get("Range"))
         self.server.answer(self)
 
+    do_HEAD = do_GET  # noqa: N815
+
     def log_message(self, *_: object) -> None:
         pass
 

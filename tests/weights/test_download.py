@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.weights.mirror import Handler, breaking, failing, honest, mirror
 
 from hqsam import storage
 from hqsam.errors import CheckpointError, DownloadError, OptionError, OutputError
 from hqsam.weights import cache, download, network, registry
 from hqsam.weights.registry import Checkpoint
+from tests.weights.mirror import Handler, breaking, failing, honest, mirror
 
 DATA = bytes(range(256)) * 1000
 OTHER = DATA[::-1]
@@ -189,6 +189,7 @@ PROGRAM = """
 import sys
 from hqsam.weights.download import download
 from hqsam.weights.registry import Checkpoint
+from tests.weights.mirror import Handler, breaking, failing, honest, mirror
 url, size, digest = sys.argv[1:]
 row = Checkpoint(name="m", file="model.pth", origin="us", sources=(url,), bytes=int(size), sha256=digest)
 seen = []

@@ -129,7 +129,7 @@ def _theirs(identified: Identified, naming: Naming) -> Mapping[str, Tensor]:
 
 def _require_official(config: ModelConfig) -> None:
     """The official code builds its own models only, and knows no config."""
-    theirs = (row for name, row in MODELS.items() if CHECKPOINTS[name].sources)
+    theirs = [MODELS[name] for name, row in CHECKPOINTS.items() if not row.is_bundled and name in MODELS]
     if not any(row == dataclasses.replace(config, name=row.name) for row in theirs):
         raise CheckpointError(
             f"the official code has no model like {config.name}; convert it to .safetensors, or to a folder for "

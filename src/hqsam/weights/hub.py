@@ -2,13 +2,14 @@
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from hqsam.errors import CheckpointError, DownloadError
 from hqsam.weights import cache, network
 from hqsam.weights.registry import HUB
 
-_REPO = re.compile(r"[\w.-]+/[\w.-]+")
+_REPO = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 """In this order, what transformers calls a checkpoint."""
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
@@ -20,15 +21,18 @@ def is_repo(source: str) -> bool:
 
 
 def fetch_repo(repo: str) -> Path:
-    """The checkpoint of a repo, as a file or as a folder of shards, fetched if it is not here.
+    """The checkpoint of a repo, fetched if it is not here; of shards, their index.
 
     Raises:
         DownloadError: there is no network, it is forbidden, or there is no such repo.
         CheckpointError: the repo holds no checkpoint, or several.
     """
-    folder = _snapshot(repo)
-    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    return folder / choose_file(repo, names)
+    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUB
+    if cache.is_offline():
+        return _already_here(repo, "the network is forbidden by HQSAM_OFFLINE or HF_HUB_OFFLINE")
+    if not network.is_reachable([endpoint]):
+        return _already_here(repo, f"there is no network: {network.host_of(endpoint)} cannot be reached")
+    return _fetched(repo, endpoint)
 
 
 def choose_file(repo: str, names: list[str]) -> str:
@@ -47,19 +51,12 @@ def choose_file(repo: str, names: list[str]) -> str:
     return found[0]
 
 
-def _snapshot(repo: str) -> Path:
-    """The folder of the repo's files on this machine: fetched, or without a network what is here already."""
-    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUB
-    if cache.is_offline():
-        return _snapshot_here(repo, "the network is forbidden by HQSAM_OFFLINE or HF_HUB_OFFLINE")
-    if not network.is_reachable([endpoint]):
-        return _snapshot_here(repo, f"there is no network: {network.host_of(endpoint)} cannot be reached")
+def _fetched(repo: str, endpoint: str) -> Path:
     from huggingface_hub import HfApi, snapshot_download
 
     try:
         chosen = choose_file(repo, HfApi(endpoint=endpoint).list_repo_files(repo))
-        shards = ["*.safetensors"] if chosen.endswith(".index.json") else []
-        return Path(snapshot_download(repo, allow_patterns=[chosen, "config.json", *shards], endpoint=endpoint))
+        return Path(snapshot_download(repo, allow_patterns=_together_with(chosen), endpoint=endpoint)) / chosen
     except CheckpointError:
         raise
     except Exception as error:  # its HTTP library, and so its errors, differ between releases
@@ -69,10 +66,17 @@ def _snapshot(repo: str) -> Path:
         ) from error
 
 
-def _snapshot_here(repo: str, why: str) -> Path:
+def _already_here(repo: str, why: str) -> Path:
+    """What an earlier call fetched. We do not know what else the repo holds, so every kind is looked for."""
     from huggingface_hub import snapshot_download
 
-    try:
-        return Path(snapshot_download(repo, local_files_only=True))
-    except FileNotFoundError as error:
-        raise DownloadError(f"there is no file {repo}; no Hugging Face repo of that name is here, and {why}") from error
+    for wanted in (*_FILES, *(f"*{suffix}" for suffix in _SUFFIXES)):
+        with suppress(FileNotFoundError):
+            folder = Path(snapshot_download(repo, allow_patterns=_together_with(wanted), local_files_only=True))
+            if found := sorted(folder.rglob(wanted)):
+                return found[0]
+    raise DownloadError(f"there is no file {repo}; no Hugging Face repo of that name is here, and {why}")
+
+
+def _together_with(name: str) -> list[str]:
+    return [name, "config.json", *(["*.safetensors"] if name.endswith(".index.json") else [])]

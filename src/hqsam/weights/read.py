@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import re
+import struct
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -22,7 +24,10 @@ FORMAT = "hqsam"
 
 _SHARDS = "model.safetensors.index.json"
 _WRAPPERS = ("model", "state_dict", "model_state_dict", "module")
-_DAMAGED = (RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, zipfile.BadZipFile)
+_DAMAGED = (
+    *(RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError),
+    *(ArithmeticError, MemoryError, struct.error, zipfile.BadZipFile),
+)
 """What torch raises over bytes that are no checkpoint of its own."""
 
 _SAM_2 = "this is a SAM 2 checkpoint; hqsam reads SAM and HQ-SAM of the first generation"
@@ -123,9 +128,12 @@ def _read_torch(file: Path) -> dict[str, Tensor]:
             warnings.simplefilter("ignore")  # about file formats of old, which are no concern of the user's
             loaded = torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
     except pickle.UnpicklingError as error:
+        # Not torch's own words: they advise to switch the protection off.
+        asked = re.search(r"GLOBAL (\S+)", str(error))
         raise CheckpointError(
-            f"{file} was refused: it is damaged, or holds more than plain tensors, which could be harmful code. "
-            f"If you trust it, save its state dict alone: torch.save(model.state_dict(), ...). ({_first_line(error)})"
+            f"{file} was refused: it is damaged, or holds more than plain tensors"
+            f"{f' (it asks for {asked[1]})' if asked else ''}, which could be harmful code. If you trust it, save its "
+            "state dict alone: torch.save(model.state_dict(), ...)"
         ) from error
     except _DAMAGED as error:
         raise CheckpointError(f"{file} is damaged or truncated ({_first_line(error)}). Fetch it again") from error
