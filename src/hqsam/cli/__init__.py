@@ -36,10 +36,11 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(exit_code(error))
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> bool:
     if wanted:
         typer.echo(f"hqsam {hqsam.__version__}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

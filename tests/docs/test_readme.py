@@ -1,0 +1,62 @@
+"""The code in README.md and docs/ runs, as it is written there."""
+
+import re
+import shutil
+
+import pytest
+
+from hqsam.cli import main
+from hqsam.weights import cache
+from tests.docs.blocks import ROOT, blocks_of, documents
+from tests.nano import nano_file
+
+PYTHON = [block for document in documents() for block in blocks_of(document, ("python",))]
+SHELL = [block for document in documents() for block in blocks_of(document, ("sh", "shell", "bash", "console"))]
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """A folder as a reader has it, with the example photos, the bundled model and no network."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HQSAM_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HQSAM_OFFLINE", "1")
+    monkeypatch.delenv("HQSAM_MODEL", raising=False)
+    monkeypatch.setattr(cache, "_BUNDLED", nano_file(tmp_path).parent)
+    return tmp_path
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=str)
+def test_python_in_the_documents_runs(block, workplace):
+    if block.reason_not_to_run:
+        pytest.skip(block.reason_not_to_run)
+    code = compile("\n" * block.line + block.code, str(ROOT / block.document), "exec")
+    exec(code, {"__name__": "__main__"})
+
+
+@pytest.mark.parametrize("block", SHELL, ids=str)
+def test_commands_in_the_documents_run(block, workplace):
+    if block.reason_not_to_run:
+        pytest.skip(block.reason_not_to_run)
+    for words in block.commands:
+        assert words[0] == "hqsam", (
+            f"{block}: {words[0]} cannot be run here; write <!-- not run: why --> above the block"
+        )
+        with pytest.raises(SystemExit) as left:
+            main(words[1:])
+        assert not left.value.code, f"{block}: {' '.join(words)}"
+
+
+def test_the_readme_has_code_that_runs():
+    assert any(block.document == "README.md" and not block.reason_not_to_run for block in PYTHON)
+    assert any(block.document == "README.md" and not block.reason_not_to_run for block in SHELL)
+
+
+@pytest.mark.parametrize("document", [*documents(), *ROOT.glob("*.md")], ids=lambda path: path.name)
+def test_links_within_the_repository_lead_somewhere(document):
+    targets = re.findall(
+        r"\]\((?!https?:|#|mailto:)([^)#\s]+)|(?:src|srcset|href)=\"(?!https?:|#)([^\"]+)\"",
+        document.read_text("utf-8"),
+    )
+    missing = [a or b for a, b in targets if not (document.parent / (a or b)).exists()]
+    assert not missing
