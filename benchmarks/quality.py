@@ -1,0 +1,141 @@
+"""`python -m benchmarks.quality --data DIR`: how good a model's masks are, beside GrabCut and the box itself.
+
+Every photo of each set below DIR (SET/images, SET/masks) is asked about by the box of the true mask, by one click at
+its innermost point, and by two corrections more, told as points alone and by refining the answer. Results are kept
+object by object, so that a killed run goes on; the table is Markdown.
+"""
+
+import argparse
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+import hqsam
+from hqsam.data.folders import Pair, find_sets, read_pair
+from hqsam.data.sample import Sample
+from hqsam.evaluation.metrics import compare
+from hqsam.evaluation.protocols import by_clicks, from_box
+from hqsam.masks.boxes import box_of_mask, mask_of_box
+from hqsam.storage import Journal
+
+Masks = Iterator[tuple[str, np.ndarray, float]]
+"""What was asked, the mask it gave, and the seconds it took."""
+
+
+def main() -> None:
+    arguments = _arguments()
+    with Journal(arguments.out) as journal:
+        done = {(record["who"], record["object"]) for record in journal}
+        for who, masks_of in _contestants(arguments.models, arguments.grabcut).items():
+            for set_name, pairs in find_sets(arguments.data).items():
+                for pair in pairs[: arguments.photos]:
+                    for record in _measure(who, set_name, pair, arguments.objects, masks_of, done):
+                        journal.append(record)
+        print(table(list(journal)))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--models", nargs="*", default=["nano"], help="names or checkpoint files")
+    parser.add_argument("--grabcut", action="store_true", help="measure GrabCut and the filled box, too")
+    parser.add_argument("--photos", type=int, default=60, help="of each set, the first in order of name")
+    parser.add_argument("--objects", type=int, default=3, help="of each photo, the largest")
+    parser.add_argument("--out", type=Path, default=Path("out/quality.jsonl"))
+    return parser.parse_args()
+
+
+def _contestants(models: list[str], grabcut: bool) -> dict[str, Callable[[Sample], Callable[[np.ndarray], Masks]]]:
+    """Each opens a photo and then answers for one true mask after the other."""
+    contestants: dict[str, Any] = {name: _Prompted(name) for name in models}
+    if grabcut:
+        contestants["GrabCut"] = lambda sample: lambda truth: _grabcut(sample.image, truth)
+        contestants["filled box"] = lambda sample: lambda truth: _filled_box(truth)
+    return contestants
+
+
+def _measure(
+    who: str, set_name: str, pair: Pair, objects: int, masks_of: Any, done: set[tuple[str, str]]
+) -> Iterator[dict[str, Any]]:
+    sample = read_pair(pair)
+    wanted = [(f"{sample.name}/{number}", sample.mask(number)) for number in _largest(sample, objects)]
+    wanted = [(name, truth) for name, truth in wanted if (who, name) not in done]
+    if not wanted:
+        return
+    answers_for = masks_of(sample)
+    for name, truth in wanted:
+        answers = {}
+        for asked, mask, seconds in answers_for(truth):
+            agreement = compare(mask, truth)
+            answers[asked] = [agreement.iou, agreement.boundary_iou, seconds]
+        yield {"who": who, "set": set_name, "object": name, "answers": answers}
+
+
+def _largest(sample: Sample, count: int) -> list[int]:
+    areas = np.bincount(sample.labels.reshape(-1))
+    areas[0] = 0
+    large = [int(number) for number in np.argsort(-areas, kind="stable") if areas[number] >= 64]
+    return large[:count]
+
+
+class _Prompted:
+    """A model of ours, asked in every way."""
+
+    def __init__(self, name: str) -> None:
+        self.segmenter = hqsam.load(name, precision="float32")
+
+    def __call__(self, sample: Sample) -> Callable[[np.ndarray], Masks]:
+        session = self.segmenter.open(sample.image)
+
+        def answers(truth: np.ndarray) -> Masks:
+            for source in self.segmenter.config.sources:
+                began = time.perf_counter()
+                mask = from_box(session, truth, source).masks[0]
+                yield f"box {source}", mask, time.perf_counter() - began
+                for go_on in ("points", "refine"):
+                    clicked = by_clicks(session, truth, 2, go_on, source)
+                    yield f"3 clicks by {go_on} {source}", clicked[-1].masks[0], 0.0
+                yield f"1 click {source}", clicked[0].masks[0], 0.0
+
+        return answers
+
+
+def _grabcut(image: np.ndarray, truth: np.ndarray) -> Masks:
+    x0, y0, x1, y1 = (int(value) for value in box_of_mask(truth))
+    labels, background, foreground = np.zeros(truth.shape, np.uint8), np.zeros((1, 65)), np.zeros((1, 65))
+    began = time.perf_counter()
+    cv2.setRNGSeed(0)
+    try:
+        rectangle = (x0, y0, x1 - x0, y1 - y0)
+        cv2.grabCut(image[..., ::-1].copy(), labels, rectangle, background, foreground, 5, cv2.GC_INIT_WITH_RECT)
+    except cv2.error:  # a box that leaves no background to learn from
+        labels = mask_of_box(box_of_mask(truth), truth.shape).astype(np.uint8)
+    yield "box", (labels & 1).astype(bool), time.perf_counter() - began
+
+
+def _filled_box(truth: np.ndarray) -> Masks:
+    yield "box", mask_of_box(box_of_mask(truth), truth.shape), 0.0
+
+
+def table(records: list[dict[str, Any]]) -> str:
+    """Mean IoU / mean boundary IoU for each set and each way of asking."""
+    cells: dict[tuple[str, str], dict[str, list[list[float]]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        for asked, values in record["answers"].items():
+            cells[record["who"], asked][record["set"]].append(values)
+    sets = sorted({record["set"] for record in records})
+    lines = ["| who | asked by | " + " | ".join(sets) + " |", "|---" * (len(sets) + 2) + "|"]
+    for (who, asked), by_set in sorted(cells.items()):
+        means = [np.mean(by_set[name], axis=0) if by_set[name] else None for name in sets]
+        shown = ["" if mean is None else f"{mean[0]:.3f} / {mean[1]:.3f}" for mean in means]
+        lines.append(f"| {who} | {asked} | " + " | ".join(shown) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Batches: what they hold, and that they are a pure function of the seed and their number."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from hqsam.data.augment import AugmentConfig, augment, jitter, paste
+from hqsam.data.loader import PromptedImages, SamplingConfig, batches
+from hqsam.data.sample import Sample
+from hqsam.errors import DataError
+from hqsam.model.prompt_encoder import BOX_END, BOX_START, PADDING, POSITIVE
+from tests.training.scenes import scene
+
+SETS = {"drawn": [scene(seed, 64) for seed in range(6)]}
+CONFIG = SamplingConfig(batch_size=3, objects=4, size=48, weights=(("drawn", 1.0), ("absent", 2.0)))
+
+
+def dataset(**changes) -> PromptedImages:
+    return PromptedImages(SETS, replace(CONFIG, **changes), seed=5, batches=4)
+
+
+def test_a_batch_holds_images_masks_and_prompts():
+    batch = dataset()[0]
+    assert batch.images.shape == (3, 48, 48, 3)
+    assert batch.truth.shape == (3, 4, 12, 12)
+    assert batch.points.shape == (3, 4, 2, 2)
+    assert batch.truth.flatten(2).amax(2).min() > 0
+
+
+def test_the_same_number_gives_the_same_batch_in_any_process_and_any_order():
+    made_here = [dataset()[number] for number in range(4)]
+    made_elsewhere = [None, *batches(dataset(), 1, workers=2)]
+    for here, elsewhere in list(zip(made_here, made_elsewhere, strict=True))[1:]:
+        assert all(torch.equal(*pair) for pair in zip(here, elsewhere, strict=True))
+
+
+def test_prompts_are_boxes_and_clicks_in_the_shares_asked_for():
+    labels = torch.cat([dataset(boxes=0.5, batch_size=30)[number].labels.flatten(0, 1) for number in range(3)])
+    boxes = (labels == torch.tensor([BOX_START, BOX_END])).all(1)
+    clicks = (labels == torch.tensor([POSITIVE, PADDING])).all(1)
+    assert (boxes | clicks).all()
+    assert 0.4 < boxes.float().mean() < 0.6
+
+
+def test_sets_that_are_not_there_are_an_error_only_when_all_are_missing():
+    with pytest.raises(DataError, match="absent"):
+        PromptedImages(SETS, replace(CONFIG, weights=(("absent", 1.0),)), 0, 1)
+
+
+def test_the_truth_of_a_logit_is_the_covered_share_of_its_pixels():
+    still = AugmentConfig(fit=1, paste=0, flip=0, colour=0, gray=0, blur=0)
+    labels = np.zeros((48, 48), np.uint16)
+    labels[:2, :6] = 1
+    sets = {"drawn": [Sample(np.zeros((48, 48, 3), np.uint8), labels)]}
+    truth = PromptedImages(sets, replace(CONFIG, augment=still), 0, 1)[0].truth[0, 0]
+    assert truth[0, :3].tolist() == [128, 64, 0]
+    assert truth[1:].sum() == 0
+
+
+def test_a_fitted_photo_is_whole_and_padded_below_with_the_mean_colour():
+    tall = Sample(np.full((20, 40, 3), 9, np.uint8), np.ones((20, 40), np.uint16))
+    fitted = jitter(tall, 40, AugmentConfig(fit=1), np.random.default_rng(0))
+    assert (fitted.image[:20] == 9).all()
+    assert (fitted.image[20:] == (124, 116, 104)).all()
+    assert fitted.labels.sum() == 20 * 40
+
+
+def test_jitter_moves_image_and_labels_together():
+    random = np.random.default_rng(1)
+    marked = np.zeros((60, 60, 3), np.uint8)
+    marked[20:40, 25:45] = 255
+    sample = Sample(marked, (marked[..., 0] > 0).astype(np.uint16))
+    for _ in range(20):
+        moved = jitter(sample, 48, AugmentConfig(fit=0), random)
+        painted = moved.image[..., 0] > 127
+        agreement = (painted == (moved.labels > 0)) | (moved.image == (124, 116, 104)).all(2)
+        assert agreement.mean() > 0.97
+
+
+def test_a_pasted_object_brings_its_pixels_and_a_label_of_its_own():
+    source = Sample(np.full((32, 32, 3), 200, np.uint8), np.zeros((32, 32), np.uint16))
+    source.labels[10:20, 10:20] = 7
+    onto = Sample(np.zeros((32, 32, 3), np.uint8), np.ones((32, 32), np.uint16))
+    pasted = paste(source, onto, np.random.default_rng(3))
+    assert pasted.object_ids == [1, 2]
+    assert np.median(pasted.image[pasted.mask(2)]) == 200
+    assert onto.image.max() == 0
+
+
+def test_augmenting_leaves_the_sample_as_it_was():
+    before = SETS["drawn"][0].image.copy()
+    augment(SETS["drawn"][0], SETS["drawn"][1], 48, AugmentConfig(), np.random.default_rng(0))
+    assert (SETS["drawn"][0].image == before).all()

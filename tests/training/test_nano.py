@@ -1,0 +1,121 @@
+"""The recipe of `nano`, in miniature: a few drawn photos, a minute, and both parts learn."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from hqsam.data.augment import AugmentConfig
+from hqsam.engines.torch import TorchEngine
+from hqsam.masks.boundary import boundary_iou
+from hqsam.predict.segmenter import Segmenter
+from hqsam.training.config import Recipe
+from hqsam.training.loop import train
+from hqsam.training.recipes import nano
+from hqsam.weights.load import load_model
+from hqsam.weights.save import save_model
+from tests.training.scenes import scene
+
+SIZE = 96
+SETS = {"drawn": [scene(seed, SIZE) for seed in range(12)]}
+CALM = AugmentConfig(scale=(0.9, 1.3), colour=0.2, paste=0, blur=0, gray=0, fit=0.7)
+
+
+def miniature(steps: tuple[int, ...]) -> Recipe:
+    """The recipe's stages with few steps on small images."""
+    recipe = nano()
+    stages = []
+    for stage, count in zip(recipe.stages, steps, strict=True):
+        sampling = replace(
+            stage.sampling, size=SIZE, batch_size=4, objects=3, weights=(("drawn", 1.0),), unions=(), augment=CALM
+        )
+        stages.append(replace(stage, steps=count, sampling=sampling, warmup=min(stage.warmup, 10), average=0.9))
+    return replace(recipe, stages=tuple(stages), precision="float32")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A model of some 200 steps, and the losses on the way, by stage."""
+    losses: dict[str, list[float]] = {}
+    model = train(
+        miniature((100, 0, 20, 50)),
+        SETS,
+        tmp_path_factory.mktemp("run"),
+        lambda stage, _step, _steps, metrics: losses.setdefault(stage, []).append(metrics["loss"]),
+        workers=0,
+    )
+    return model, losses
+
+
+def test_the_loss_falls_in_the_sam_stages_and_in_the_hq_stage(trained):
+    _, losses = trained
+    sam = [loss for stage, values in losses.items() if stage.startswith("sam") for loss in values]
+    assert np.mean(sam[-20:]) < 0.75 * np.mean(sam[:20])
+    assert np.mean(losses["hq-512"][-15:]) < 0.75 * np.mean(losses["hq-512"][:15])
+
+
+def test_the_hq_masks_have_better_edges_than_sam_s(trained, tmp_path):
+    model, _ = trained
+    save_model(model, tmp_path / "mini.safetensors")
+    reloaded = load_model(tmp_path / "mini.safetensors")
+    segmenter = Segmenter(TorchEngine(reloaded, torch.device("cpu"), torch.float32))
+    edges = {"hq": [], "sam": []}
+    for sample in SETS["drawn"]:
+        session = segmenter.open(sample.image)
+        for number in sample.object_ids:
+            truth = sample.mask(number)
+            ys, xs = np.nonzero(truth)
+            box = (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)
+            for source, found in edges.items():
+                found.append(boundary_iou(session.segment(box=box, source=source).masks[0], truth))
+    assert np.mean(edges["hq"]) > np.mean(edges["sam"])
+
+
+@pytest.fixture
+def one_thread():
+    """Threads add in changing order; with one, equal runs are equal to the last bit."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_a_run_that_is_stopped_goes_on_to_where_the_unbroken_one_ends(tmp_path, one_thread):
+    recipe = miniature((4, 2, 0, 0))
+
+    def stop_at_third(stage: str, step: int, *_: object) -> None:
+        if stage == "sam-192" and step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, SETS, tmp_path / "broken", stop_at_third, workers=0, save_every=2)
+    broken = train(recipe, SETS, tmp_path / "broken", workers=0, save_every=2).state_dict()
+    unbroken = train(recipe, SETS, tmp_path / "unbroken", workers=0, save_every=2).state_dict()
+    assert [name for name, value in unbroken.items() if not torch.equal(broken[name], value)] == []
+
+
+def test_the_sam_part_is_untouched_by_the_hq_stage(tmp_path):
+    before = train(miniature((2, 0, 0, 0)), SETS, tmp_path, workers=0).state_dict()
+    after = train(miniature((2, 0, 0, 3)), SETS, tmp_path, workers=0).state_dict()
+    changed = {name.split(".")[0] for name, value in after.items() if not torch.equal(before[name], value)}
+    assert changed == {"hq"}
+
+
+def test_only_the_last_checkpoints_are_kept_and_each_is_whole(tmp_path):
+    train(miniature((7, 0, 0, 0)), SETS, tmp_path, workers=0, save_every=2)
+    kept = sorted(path.name for path in (tmp_path / "0-sam-192").glob("*.ckpt"))
+    assert kept == ["step-0000006.ckpt", "step-0000007.ckpt"]
+    assert all(torch.load(tmp_path / "0-sam-192" / name, weights_only=True)["step"] for name in kept)
+
+
+def test_the_rate_ramps_up_stays_and_falls_to_nothing():
+    from hqsam.training.loop import rate_at
+
+    stage = replace(nano().stages[2], steps=100, warmup=10, decay=0.5)
+    rates = [rate_at(step, stage) for step in range(100)]
+    assert rates[0] == 0.1
+    assert rates[10:50] == [1.0] * 40
+    assert all(earlier > later for earlier, later in pairwise(rates[50:]))
+    assert rates[-1] == pytest.approx(0.02)

@@ -1,0 +1,37 @@
+"""Settings changed by name."""
+
+import pytest
+
+from hqsam.errors import OptionError
+from hqsam.training.overrides import override
+from hqsam.training.recipes import nano
+
+
+def test_a_path_reaches_into_stages_and_leaves_the_rest():
+    recipe = override(nano(), "stages.1.sampling.batch_size=3")
+    assert recipe.stages[1].sampling.batch_size == 3
+    assert recipe.stages[0] == nano().stages[0]
+
+
+def test_whole_numbers_will_do_for_fractions_and_lists_for_tuples():
+    assert override(nano(), "stages.0.learning_rate=1").stages[0].learning_rate == 1.0
+    assert override(nano(), "stages.0.rounds=[1.0]").stages[0].rounds == (1.0,)
+
+
+def test_words_need_no_quotes():
+    assert override(nano(), "precision=float32").precision == "float32"
+
+
+@pytest.mark.parametrize(
+    ("assignment", "complaint"),
+    [
+        ("seed", "path=value"),
+        ("sead=1", "no 'sead'"),
+        ("stages.9.steps=1", "nothing is called '9'"),
+        ("seed=many", "give a int"),
+        ("stages.0.steps=1.5", "give a int"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_words(assignment, complaint):
+    with pytest.raises(OptionError, match=complaint):
+        override(nano(), assignment)
