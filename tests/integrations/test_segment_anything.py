@@ -8,6 +8,7 @@ from hqsam.errors import CheckpointError, ImageError, OptionError, PromptError
 from hqsam.integrations import segment_anything
 from hqsam.integrations.segment_anything import ResizeLongestSide, Sam, SamPredictor, sam_model_registry
 from hqsam.model.config import MODELS
+from hqsam.model.encoders.tiny_vit import BiasedAttention
 from hqsam.model.hq_sam import HQSam
 from tests.tiny import KINDS, tiny_model, tiny_segmenter
 
@@ -240,3 +241,15 @@ def test_the_baseline_without_a_checkpoint_is_plain(monkeypatch):
 def test_the_registry_has_every_name_of_both_packages():
     assert {"default", "vit_b", "vit_l", "vit_h", "vit_tiny", "vit_t"} <= set(sam_model_registry)
     assert sam_model_registry["default"] is segment_anything.build_sam is segment_anything.build_sam_vit_h
+
+
+def test_tiny_vit_has_its_biases_once_the_caller_calls_eval(photo):
+    model = tiny_model("plain_tiny_vit")
+    for module in model.modules():
+        if isinstance(module, BiasedAttention):
+            module.biased = False
+            torch.nn.init.normal_(module.bias)
+    sam = Sam(model)
+    images = sam.preprocess(torch.rand(1, 3, 128, 128))
+    before = sam.encode(images).final
+    assert not torch.allclose(sam.eval().encode(images).final, before, atol=1e-3)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from hqsam.errors import ImageError, OptionError, PromptError
 from hqsam.geometry import Frame
+from hqsam.model.encoders.tiny_vit import BiasedAttention
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import Decoded, HQSam
 from hqsam.model.prompt_encoder import PromptBatch
@@ -39,6 +40,13 @@ class Sam(nn.Module):
     def image_encoder(self) -> "ImageEncoder":
         """Knows the model's `img_size`, and can be called."""
         return ImageEncoder(self.model)
+
+    def train(self, mode: bool = True) -> "Sam":
+        """As in those packages, TinyViT has its trained biases only once the caller has asked for a mode himself."""
+        for module in self.model.modules():
+            if isinstance(module, BiasedAttention):
+                module.biased = True
+        return super().train(mode)
 
     @torch.no_grad()
     def forward(
