@@ -20,7 +20,7 @@ def _build(name: str, checkpoint: str | Path | None = None) -> Sam:
     if model.config.hq is not None:  # what the HQ package trains, and nothing else
         for part in model.sam_parts():
             part.requires_grad_(False)
-    sam = Sam(model)
+    sam = Sam(model.eval())
     sam.training = False  # not by eval(), which is the caller's to call: see Sam.train
     return sam
 
