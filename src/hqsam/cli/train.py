@@ -50,7 +50,8 @@ def train(
         say(f"{sum(map(len, sets.values()))} images in {len(sets)} sets")
         model = train(config, sets, folder, report, workers=workers, device=pick_device(device).type)
     path = folder / f"{recipe}.safetensors"
-    save_model(model, path, provenance={"recipe": asdict(config), "images": {k: len(v) for k, v in sets.items()}})
+    provenance = {"recipe": asdict(config), "images": {name: len(samples) for name, samples in sets.items()}}
+    save_model(model, path, provenance=provenance, notice=config.notice)
     typer.echo(f"wrote {path}; try it: hqsam segment PHOTO --model {path} --box x0,y0,x1,y1")
 
 

@@ -40,5 +40,7 @@ class Recipe:
     stages: tuple[StageConfig, ...]
     read_at: int
     """Photos are kept in memory at most this large, in pixels of their longer side."""
+    notice: str = ""
+    """What whoever finds the weights should know of the data's terms; it goes into the file's header."""
     seed: int = 42
     precision: Literal["bfloat16", "float32"] = "bfloat16"

@@ -36,20 +36,29 @@ _ACCURATE_SETS = (
 _UNIONS = (("ccp-fashion", 0.5), ("feral-cats", 0.1), ("crackforest", 1.0))
 
 
-def nano(steps: tuple[int, int, int, int] = (4000, 4000, 800, 700)) -> Recipe:
-    """The bundled model, from nothing: SAM at 192, 256 and 512 pixels, then the HQ part with SAM frozen.
+def nano(steps: tuple[int, int, int, int, int] = (4000, 4000, 2000, 1000, 700)) -> Recipe:
+    """The bundled model, from nothing: SAM at 192, 256, 384 and 512 pixels, then the HQ part with SAM frozen.
 
     Most is learnt at small sizes, where a step costs a fraction; the rate falls only at the end, at full size.
     """
-    tiny, small, large, hq = steps
+    tiny, small, medium, large, hq = steps
     return Recipe(
         model="nano",
         read_at=512,
+        notice=_NOTICE,
         stages=(
             StageConfig(name="sam-192", trains="sam", steps=tiny, sampling=_everything(8, 192), decay=0),
-            StageConfig(name="sam-256", trains="sam", steps=small, sampling=_everything(8, 256), warmup=1, decay=0),
+            StageConfig(name="sam-256", trains="sam", steps=small, sampling=_everything(8, 256), decay=0, warmup=20),
+            StageConfig(name="sam-384", trains="sam", steps=medium, sampling=_everything(6, 384), decay=0, warmup=20),
             StageConfig(
-                name="sam-512", trains="sam", steps=large, sampling=_everything(4, 512), learning_rate=5e-4, decay=0.8
+                name="sam-512",
+                trains="sam",
+                steps=large,
+                sampling=_everything(4, 512),
+                learning_rate=7e-4,
+                warmup=20,
+                decay=1,
+                average=0.99,
             ),
             StageConfig(
                 name="hq-512",
@@ -58,8 +67,9 @@ def nano(steps: tuple[int, int, int, int] = (4000, 4000, 800, 700)) -> Recipe:
                 sampling=_ACCURATE,
                 optimiser="adamw",
                 weight_decay=0,
-                average=0.99,
+                warmup=50,
                 decay=0.4,
+                average=0.99,
             ),
         ),
     )
@@ -73,6 +83,11 @@ _ACCURATE = SamplingConfig(
     batch_size=4, objects=4, size=512, weights=_ACCURATE_SETS, unions=_UNIONS, augment=AugmentConfig(fit=0.6)
 )
 
+_NOTICE = (
+    "Trained on photos and masks of public research data sets, some of which (BSDS500, CamVid, CrackForest, CWFID, "
+    "carrot-weed) allow non-commercial use only and most of which state no terms for the photos. The code's licence "
+    "does not cover these weights: use them for research and evaluation. See docs/nano.md."
+)
 
 RECIPES: dict[str, Callable[[], Recipe]] = {"nano": nano}
 """By the name that `hqsam train` takes."""
