@@ -40,7 +40,7 @@ def trained(tmp_path_factory):
     """A model of some 200 steps, and the losses on the way, by stage."""
     losses: dict[str, list[float]] = {}
     model = train(
-        miniature((100, 0, 0, 20, 50)),
+        miniature((90, 0, 20, 50)),
         SETS,
         tmp_path_factory.mktemp("run"),
         lambda stage, _step, _steps, metrics: losses.setdefault(stage, []).append(metrics["loss"]),
@@ -83,7 +83,7 @@ def one_thread():
 
 
 def test_a_run_that_is_stopped_goes_on_to_where_the_unbroken_one_ends(tmp_path, one_thread):
-    recipe = miniature((4, 2, 0, 0, 0))
+    recipe = miniature((4, 2, 0, 0))
 
     def stop_at_third(stage: str, step: int, *_: object) -> None:
         if stage == "sam-192" and step == 3:
@@ -97,14 +97,14 @@ def test_a_run_that_is_stopped_goes_on_to_where_the_unbroken_one_ends(tmp_path, 
 
 
 def test_the_sam_part_is_untouched_by_the_hq_stage(tmp_path):
-    before = train(miniature((2, 0, 0, 0, 0)), SETS, tmp_path, workers=0).state_dict()
-    after = train(miniature((2, 0, 0, 0, 3)), SETS, tmp_path, workers=0).state_dict()
+    before = train(miniature((2, 0, 0, 0)), SETS, tmp_path, workers=0).state_dict()
+    after = train(miniature((2, 0, 0, 3)), SETS, tmp_path, workers=0).state_dict()
     changed = {name.split(".")[0] for name, value in after.items() if not torch.equal(before[name], value)}
     assert changed == {"hq"}
 
 
 def test_only_the_last_checkpoints_are_kept_and_each_is_whole(tmp_path):
-    train(miniature((7, 0, 0, 0, 0)), SETS, tmp_path, workers=0, save_every=2)
+    train(miniature((7, 0, 0, 0)), SETS, tmp_path, workers=0, save_every=2)
     kept = sorted(path.name for path in (tmp_path / "0-sam-192").glob("*.ckpt"))
     assert kept == ["step-0000006.ckpt", "step-0000007.ckpt"]
     assert all(torch.load(tmp_path / "0-sam-192" / name, weights_only=True)["step"] for name in kept)

@@ -36,29 +36,29 @@ _ACCURATE_SETS = (
 _UNIONS = (("ccp-fashion", 0.5), ("feral-cats", 0.1), ("crackforest", 1.0))
 
 
-def nano(steps: tuple[int, int, int, int, int] = (4000, 4000, 2000, 1000, 700)) -> Recipe:
-    """The bundled model, from nothing: SAM at 192, 256, 384 and 512 pixels, then the HQ part with SAM frozen.
+def nano(steps: tuple[int, int, int, int] = (4000, 6000, 600, 700)) -> Recipe:
+    """The bundled model, from nothing: SAM at 192 and at 256 pixels, SAM at 512, then the HQ part with SAM frozen.
 
-    Most is learnt at small sizes, where a step costs a fraction; the rate falls only at the end, at full size.
+    Most is learnt at small sizes, where a step costs a fraction; the last SAM stage only gets used to the full size.
+    The HQ stage is the paper's: its loss and its frozen SAM, with boxes and clicks as prompts.
     """
-    tiny, small, medium, large, hq = steps
+    tiny, small, large, hq = steps
     return Recipe(
         model="nano",
         read_at=512,
         notice=_NOTICE,
         stages=(
             StageConfig(name="sam-192", trains="sam", steps=tiny, sampling=_everything(8, 192), decay=0),
-            StageConfig(name="sam-256", trains="sam", steps=small, sampling=_everything(8, 256), decay=0, warmup=20),
-            StageConfig(name="sam-384", trains="sam", steps=medium, sampling=_everything(6, 384), decay=0, warmup=20),
+            StageConfig(name="sam-256", trains="sam", steps=small, sampling=_everything(8, 256), decay=0.4, warmup=20),
             StageConfig(
                 name="sam-512",
                 trains="sam",
                 steps=large,
                 sampling=_everything(4, 512),
-                learning_rate=7e-4,
+                learning_rate=2.5e-4,
                 warmup=20,
                 decay=1,
-                average=0.99,
+                average=0.98,
             ),
             StageConfig(
                 name="hq-512",
