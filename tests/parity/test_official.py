@@ -18,6 +18,8 @@ from hqsam.weights.keys import to_ours
 from tests.parity.records import CASES, PHOTOS, photo, prompt, record, state_dict
 
 HQ_MODELS = ("vit_tiny", "vit_b", *(pytest.param(name, marks=pytest.mark.slow) for name in ("vit_l", "vit_h")))
+# With the scope, pytest runs all tests of one model before those of the next, so that each is loaded once.
+each_model = pytest.mark.parametrize("model", HQ_MODELS, scope="module")
 TWINS = {"vit_tiny": "mobile_sam", "vit_b": "sam_vit_b"}
 """HQ-SAMs, and the plain SAM that each is when it is asked for source='sam'."""
 
@@ -92,7 +94,7 @@ def test_a_photo_is_resized_as_the_official_code_resizes_it(name):
     assert (resize_longest_side(photo(name), 1024)[::8, ::8] == record("vit_tiny")[f"{name}/resized"]).all()
 
 
-@pytest.mark.parametrize("model", HQ_MODELS)
+@each_model
 def test_the_features_are_the_official_ones(model, session_of):
     for name in PHOTOS:
         if f"{name}/features" not in record(model):
@@ -106,14 +108,14 @@ def test_the_features_are_the_official_ones(model, session_of):
 
 
 @pytest.mark.parametrize("source", ["sum", "hq"])
-@pytest.mark.parametrize("model", HQ_MODELS)
+@each_model
 def test_the_masks_are_the_official_ones(model, source, session_of):
     for name, case in cases(model):
         for mode, found in answers(session_of(model, name), case, source).items():
             assert_as_recorded(found, part(model, f"{name}/{case}/{mode}/{source}/"))
 
 
-@pytest.mark.parametrize("model", TWINS)
+@pytest.mark.parametrize("model", TWINS, scope="module")
 def test_the_source_sam_is_plain_sam(model, session_of):
     for name, case in cases(TWINS[model]):
         for mode, found in answers(session_of(model, name), case, "sam").items():
