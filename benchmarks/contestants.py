@@ -6,6 +6,7 @@ Random weights are fair here: the arithmetic takes the same time whatever the nu
 import contextlib
 import importlib.util
 import io
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -70,8 +71,7 @@ class SegmentAnythingHq:
     """The official package, used as its README does."""
 
     def __init__(self, model: str, device: torch.device) -> None:
-        with contextlib.suppress(ImportError):
-            import torchvision_ops  # noqa: F401  (torchvision's operators, where its build does not match torch's)
+        let_torchvision_import()
         with contextlib.redirect_stdout(io.StringIO()):
             from segment_anything_hq import SamPredictor, sam_model_registry
 
@@ -89,6 +89,7 @@ class Transformers:
     """transformers' SamHQModel. Our functions stand in for its processor, which needs torchvision."""
 
     def __init__(self, model: str, device: torch.device) -> None:
+        let_torchvision_import()
         from transformers import SamHQConfig, SamHQModel, SamHQVisionConfig
 
         vit = VITS[model]
@@ -119,6 +120,24 @@ class Transformers:
             output = self.model(input_points=points, input_labels=labels, multimask_output=False, **features)
             return (frame.masks_to_image(output.pred_masks[0, 0]) > 0).cpu().numpy()
 
+
+def let_torchvision_import() -> None:
+    """Peers import torchvision, and that fails beside a build of torch that it was not compiled for.
+
+    Nothing here calls its compiled operators, so naming them is enough.
+    """
+    try:
+        import torchvision  # noqa: F401
+    except ImportError:
+        pass  # not installed, which transformers does not mind
+    except RuntimeError:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        _OPERATORS.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _OPERATORS.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+
+_OPERATORS = torch.library.Library("torchvision", "FRAGMENT")
 
 FIELD = {
     "hqsam": Entry(lambda model, device: Ours(model, device, torch.float32), tuple(MODELS), "hqsam"),
