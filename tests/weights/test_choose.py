@@ -41,6 +41,12 @@ def test_the_environment_s_choice_comes_first_even_if_a_better_one_is_here(monke
     assert not downloads
 
 
+@pytest.mark.parametrize("said", ["", " ", "auto"])
+def test_an_environment_that_names_no_model_is_as_none(monkeypatch, downloads, said):
+    monkeypatch.setenv("HQSAM_MODEL", said)
+    assert choose.choose_model().name == "vit_tiny"
+
+
 def test_the_best_checkpoint_in_the_cache_is_taken_without_a_download(empty_cache, downloads):
     put(empty_cache, "vit_tiny")
     put(empty_cache, "vit_b")

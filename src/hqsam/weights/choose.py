@@ -40,7 +40,8 @@ def choose_without_network() -> Choice:
 
 
 def _without_asking() -> Choice | None:
-    if named := os.environ.get("HQSAM_MODEL", "").strip():
+    named = os.environ.get("HQSAM_MODEL", "").strip()
+    if named not in ("", "auto"):
         return Choice(named, "HQSAM_MODEL names it")
     here = cache.names_here()
     best = next((name for name in BEST_FIRST if name in here), None)
