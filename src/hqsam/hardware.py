@@ -31,9 +31,7 @@ def pick_device(name: str = "auto") -> "torch.device":
         name = next((kind for kind in ("cuda", "mps") if _device_count(kind)), "cpu")
     kind, _, index = name.partition(":")
     if kind not in DEVICES or (index and not index.isdecimal()):
-        raise OptionError(
-            f"unknown device {name!r}; choose one of {', '.join(DEVICES)}, or a number as in cuda:0"
-        )
+        raise OptionError(f"unknown device {name!r}; choose one of {', '.join(DEVICES)}, or a number as in cuda:0")
     if int(index or 0) >= _device_count(kind):
         raise OptionError(f"device {name!r} is not on this machine; it has {_devices_here()}")
     return torch.device(name)
@@ -80,11 +78,7 @@ def cpu_features() -> list[str]:
             "avx512_bf16": torch.cpu._is_avx512_bf16_supported(),
             "amx_bf16": torch.cpu._is_amx_tile_supported(),
         }
-    return [
-        name
-        for name in ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_bf16")
-        if capabilities.get(name)
-    ]
+    return [name for name in ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_bf16") if capabilities.get(name)]
 
 
 def available_threads() -> int:

@@ -17,4 +17,6 @@ def require(module: str, *, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or module.split(".")[0] != error.name.split(".")[0]:
             raise
-        raise MissingExtra(f'this needs the package {module!r}; install it with: pip install "hqsam[{extra}]"') from error
+        raise MissingExtra(
+            f'this needs the package {module!r}; install it with: pip install "hqsam[{extra}]"'
+        ) from error
