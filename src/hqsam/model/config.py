@@ -172,11 +172,12 @@ NANO = ModelConfig(
 )
 
 OFFICIAL_TINY_VIT = TinyVitConfig(attention_biases=False)
-"""TinyViT as the official builders leave it.
+"""TinyViT as the official builders leave it: without the biases that it was trained with.
 
-Its attention copies its biases when it is put into evaluation mode, and the builders do that before they load the
-weights: the copies stay zero, unless the caller calls `eval()` once more. HQ-SAM's tiny model is run, and was as far
-as we can tell trained, in this state; with the biases its features differ by a hundredth of their deviation and more.
+Its attention copies the biases when it is put into evaluation mode, and the builders do that before they load the
+weights, so the copies stay zero until the caller calls `eval()` once more. The authors advise to (SysCV/sam-hq#44).
+What the builders return is what we are held to, so these rows follow them; the drop-in classes of
+`integrations.segment_anything` use the biases from the caller's `eval()` on, as the official ones do.
 """
 
 MODELS: dict[str, ModelConfig] = {
