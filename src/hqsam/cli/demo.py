@@ -11,6 +11,7 @@ from hqsam.errors import InputError
 
 if TYPE_CHECKING:
     from hqsam.pictures.contact_sheet import Tile
+    from hqsam.predict.result import Segmentation
     from hqsam.predict.segmenter import Segmenter
 
 
@@ -28,21 +29,26 @@ class Example:
 
 
 EXAMPLES = (
-    Example(photo="coffee.jpg", what="cup", how="a box", prompt={"box": (170, 15, 412, 308)}),
-    Example(photo="astronaut.jpg", what="astronaut", how="a box", prompt={"box": (18, 12, 367, 512)}),
+    Example(photo="coffee.jpg", what="the top of the cup", how="a box", prompt={"box": (170, 15, 412, 210)}),
     Example(
-        photo="rocket.jpg",
-        what="rocket",
-        how="two clicks",
-        prompt={"points": [(322, 152), (322, 300)], "labels": [1, 1]},
+        photo="astronaut.jpg",
+        what="head, patch and helmet",
+        how="three boxes",
+        prompt={"boxes": [(150, 12, 305, 195), (132, 348, 208, 424), (278, 342, 500, 512)]},
     ),
-    Example(photo="cat.jpg", what="eye", how="one click", prompt={"points": [(163, 130)], "labels": [1]}),
+    Example(photo="cat.jpg", what="an eye", how="one click", prompt={"points": [(172, 125)], "labels": [1]}),
     Example(
         photo="photographer.jpg",
-        what="photographer",
-        how="a box and a correction",
-        prompt={"box": (0, 60, 330, 512)},
-        correction={"points": [(250, 350)], "labels": [0]},
+        what="the photographer",
+        how="four clicks",
+        prompt={"points": [(95, 270), (220, 140), (60, 440), (300, 400)], "labels": [1, 1, 1, 0]},
+    ),
+    Example(
+        photo="rocket.jpg",
+        what="the rocket",
+        how="two clicks and two corrections",
+        prompt={"points": [(322, 152), (322, 300)], "labels": [1, 1]},
+        correction={"points": [(290, 250), (370, 250)], "labels": [0, 0]},
     ),
 )
 
@@ -77,21 +83,26 @@ def examples_folder() -> Path:
     return found
 
 
+def segment_example(segmenter: "Segmenter", example: Example, photo: Path) -> tuple["Segmentation", "Segmentation"]:
+    """The first answer, and the last: the same where there is nothing to correct."""
+    session = segmenter.open(photo)
+    first = session.segment(**example.prompt)
+    return first, session.segment(refine=first, **example.correction) if example.correction else first
+
+
 def _show(segmenter: "Segmenter", example: Example, photos: Path, out: Path) -> list["Tile"]:
     """Segment one example, write its files, say so, and return its row of the contact sheet."""
     from hqsam.pictures.contact_sheet import Tile
     from hqsam.pictures.reading import read_image
 
     path = photos / example.photo
-    session = segmenter.open(path)
-    first = session.segment(**example.prompt)
-    result = session.segment(refine=first, **example.correction) if example.correction else first
-    files = result.save(out, "png", "overlay", "cutout", image=path)
-    asked = f"the {example.what}, by {example.how}"
+    first, last = segment_example(segmenter, example, path)
+    files = last.save(out, "png", "overlay", "cutout", image=path)
+    asked = f"{example.what}, by {example.how}"
     typer.echo(f"{example.photo}: {asked} -> {', '.join(file.name for file in files)}")
-    before = Tile(first.overlay(path), f"{example.photo}, before the correction")
+    before = Tile(first.overlay(path), f"{example.photo}, before the corrections")
     return [
         before if example.correction else Tile(read_image(path), example.photo),
-        Tile(result.overlay(path), asked),
-        Tile(result.cutout(path), "cut out"),
+        Tile(last.overlay(path), asked),
+        Tile(last.cutout(path), "cut out"),
     ]
