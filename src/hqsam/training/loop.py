@@ -47,7 +47,7 @@ def train(
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
-    model = HQSam(MODELS[recipe.model]).to(device).to(memory_format=torch.channels_last)
+    model = HQSam(MODELS[recipe.model]).to(device)
     initialise(model)
     for index, stage in enumerate(recipe.stages):
         run = _Stage(recipe, stage, index, model, folder / f"{index}-{stage.name}", device)
@@ -161,7 +161,7 @@ def _at_size(model: HQSam, size: int) -> HQSam:
     config: ModelConfig = replace(model.config, image_size=size)
     resized = HQSam(config).to(next(model.parameters()).device)
     resized.load_state_dict(model.state_dict())
-    return resized.to(memory_format=torch.channels_last)
+    return resized
 
 
 def _optimisers(trained: nn.Module, stage: StageConfig) -> list[torch.optim.Optimizer]:
