@@ -292,6 +292,14 @@ class TestDamageAndMalice:
         except CheckpointError as error:
             assert str(path) in str(error)
 
+    def test_a_zip_whose_index_claims_another_disk(self, tmp_path):
+        path = saved(tmp_path / "a.pth", official("plain_vit"))
+        content = bytearray(path.read_bytes())
+        content[content.rindex(b"PK\x06\x07") + 16] ^= 2  # how many disks there are, in the zip64 locator
+        path.write_bytes(content)
+        with pytest.raises(CheckpointError, match="damaged"):
+            load_model(path)
+
     @pytest.mark.parametrize("config", ["", "{}", "[]", '{"family": "vit"}', '{"family": "none", "encoder": {}}'])
     def test_a_file_of_ours_with_a_broken_config(self, tmp_path, config):
         path = our_file(tmp_path)

@@ -107,8 +107,8 @@ def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         beginning = opened.read(64)
     if beginning[8:9] == b"{":
         return _read_safetensors(file)
-    if beginning.startswith(b"PK\x03\x04") and not zipfile.is_zipfile(file):
-        raise CheckpointError(f"{file} is truncated: its end is missing. Fetch it again")
+    if beginning.startswith(b"PK\x03\x04") and not _is_zip(file):
+        raise CheckpointError(f"{file} is truncated: its end is missing or damaged. Fetch it again")
     if beginning.startswith((b"PK\x03\x04", b"\x80")):
         return _read_torch(file), {}
     raise CheckpointError(f"{file} is no checkpoint: {_what_it_is(beginning)}")
@@ -126,7 +126,7 @@ def _read_torch(file: Path) -> dict[str, Tensor]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about file formats of old, which are no concern of the user's
-            loaded = torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
+            loaded = torch.load(file, map_location="cpu", weights_only=True, mmap=_is_zip(file))
     except pickle.UnpicklingError as error:
         # Not torch's own words: they advise to switch the protection off.
         asked = re.search(r"GLOBAL (\S+)", str(error))
@@ -188,3 +188,11 @@ def _json(path: Path) -> dict[str, Any] | None:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def _is_zip(file: Path) -> bool:
+    """Whether it is a zip archive as far as it can be read; a damaged index may make Python raise instead of answer."""
+    try:
+        return zipfile.is_zipfile(file)
+    except zipfile.BadZipFile:
+        return False
