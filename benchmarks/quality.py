@@ -125,19 +125,29 @@ def _filled_box(truth: np.ndarray) -> Masks:
 
 
 def table(records: list[dict[str, Any]]) -> str:
-    """Mean IoU / mean boundary IoU for each set and each way of asking; the median seconds of a box last."""
+    """Mean IoU / mean boundary IoU by set: one table for boxes, with the median seconds, and one for clicks."""
     cells: dict[tuple[str, str], dict[str, list[list[float]]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         for asked, values in record["answers"].items():
             cells[record["who"], asked][record["set"]].append(values)
+    boxes = {column: by_set for column, by_set in cells.items() if column[1].startswith("box")}
+    clicks = {column: by_set for column, by_set in cells.items() if column not in boxes}
     sets = sorted({record["set"] for record in records})
-    lines = ["| who | asked by | " + " | ".join(sets) + " | seconds |", "|---" * (len(sets) + 3) + "|"]
-    for (who, asked), by_set in sorted(cells.items()):
-        means = [np.mean(by_set[name], axis=0) if by_set[name] else None for name in sets]
+    return "\n\n".join(_table_of(columns, sets) for columns in (boxes, clicks) if columns)
+
+
+def _table_of(columns: dict[tuple[str, str], dict[str, list[list[float]]]], sets: list[str]) -> str:
+    names = sorted(columns)
+    lines = ["| set | objects | " + " | ".join(f"{who}, {asked}" for who, asked in names) + " |"]
+    lines.append("| --- |" + " ---: |" * (len(names) + 1))
+    for set_name in sets:
+        found = [columns[name].get(set_name) for name in names]
+        means = [np.mean(values, axis=0) if values else None for values in found]
         shown = ["" if mean is None else f"{mean[0]:.3f} / {mean[1]:.3f}" for mean in means]
-        seconds = np.median([values[2] for found in by_set.values() for values in found])
-        shown.append("" if np.isnan(seconds) else f"{seconds:.2f}")
-        lines.append(f"| {who} | {asked} | " + " | ".join(shown) + " |")
+        lines.append(f"| {set_name} | {max(len(values or []) for values in found)} | " + " | ".join(shown) + " |")
+    seconds = [np.median([values[2] for found in columns[name].values() for values in found]) for name in names]
+    if not np.isnan(seconds).all():
+        lines.append("| seconds | | " + " | ".join(f"{value:.2f}" for value in seconds) + " |")
     return "\n".join(lines)
 
 
