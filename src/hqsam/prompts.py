@@ -17,10 +17,8 @@ from jaxtyping import Bool, Float, Int64
 from hqsam.errors import PromptError
 from hqsam.geometry import Frame, box_areas, clip_boxes
 
-NEGATIVE, POSITIVE = 0, 1
-BOX_START, BOX_END = 2, 3
-PADDING = -1
-"""What SAM's prompt encoder calls a point that is there only to fill up."""
+PADDING, NEGATIVE, POSITIVE, BOX_START, BOX_END = -1, 0, 1, 2, 3
+"""What a point can be to SAM: nothing but padding, a click outside, a click inside, a box's first and last corner."""
 
 _SURENESS = 1e-3
 """A mask prompt is never surer than 99.9 %, which is about +-7 in logits."""

@@ -10,7 +10,7 @@ from hqsam.data.augment import AugmentConfig, augment, jitter, paste
 from hqsam.data.loader import PromptedImages, SamplingConfig, batches
 from hqsam.data.sample import Sample
 from hqsam.errors import DataError
-from hqsam.model.prompt_encoder import BOX_END, BOX_START, PADDING, POSITIVE
+from hqsam.prompts import BOX_END, BOX_START, PADDING, POSITIVE
 from tests.training.scenes import scene
 
 SETS = {"drawn": [scene(seed, 64) for seed in range(6)]}

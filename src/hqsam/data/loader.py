@@ -15,7 +15,7 @@ from hqsam.data.augment import AugmentConfig, augment
 from hqsam.data.prompting import click, noisy_box
 from hqsam.data.sample import Sample
 from hqsam.errors import DataError
-from hqsam.model.prompt_encoder import BOX_END, BOX_START, PADDING, POSITIVE
+from hqsam.prompts import BOX_END, BOX_START, PADDING, POSITIVE
 
 
 class Batch(NamedTuple):

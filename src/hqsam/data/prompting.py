@@ -6,6 +6,7 @@ Masks here are at any one resolution; points and boxes come in its pixels.
 import numpy as np
 from jaxtyping import Bool, Float
 
+from hqsam.masks.boxes import box_of_mask
 from hqsam.masks.regions import innermost_point
 
 Mask = Bool[np.ndarray, "height width"]
@@ -13,8 +14,7 @@ Mask = Bool[np.ndarray, "height width"]
 
 def box_of(mask: Mask) -> Float[np.ndarray, "4"]:
     """x0, y0, x1, y1 of the mask, the maxima inclusive, as the official training has it."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return np.array([columns[0], rows[0], columns[-1], rows[-1]], np.float32)
+    return (box_of_mask(mask) - (0, 0, 1, 1)).astype(np.float32)
 
 
 def noisy_box(mask: Mask, random: np.random.Generator, spread: float = 0.1, limit: float = 20) -> np.ndarray:

@@ -9,9 +9,7 @@ from torch import Tensor, nn
 
 from hqsam.model.config import ModelConfig
 from hqsam.model.layers import ChannelNorm
-
-PADDING, NEGATIVE, POSITIVE, BOX_START, BOX_END = -1, 0, 1, 2, 3
-"""What a point of a prompt can be: nothing, a click outside, a click inside, a box's first and last corner."""
+from hqsam.prompts import PADDING
 
 
 @dataclass(frozen=True)
