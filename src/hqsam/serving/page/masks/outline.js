@@ -1,0 +1,66 @@
+/** The edge of a mask as a vector path along pixel edges: exact, and sharp at every zoom. */
+
+const known = new WeakMap();
+
+/** @param {import("./mask.js").Mask} mask @returns {Path2D} in image pixels; fill it by "evenodd" */
+export function outlineOf(mask) {
+  if (!known.has(mask)) known.set(mask, asPath(rings(mask)));
+  return known.get(mask);
+}
+
+/**
+ * Closed rings of corners. Outer ones have the mask on their right, so they run clockwise; holes the other way.
+ * @returns {number[][]} each x, y, x, y, ...
+ */
+export function rings(mask) {
+  const { x0, y0, x1, y1 } = mask.box;
+  const [wide, high] = [x1 - x0, y1 - y0];
+  const at = (x, y) => x >= 0 && x < wide && y >= 0 && y < high && mask.bits[y * wide + x] === 1;
+  const walked = new Uint8Array(wide * high); // left edges; every ring has one
+  const found = [];
+  for (let y = 0; y < high; y++) {
+    for (let x = 0; x < wide; x++) {
+      const place = y * wide + x;
+      if (mask.bits[place] && !walked[place] && !at(x - 1, y)) found.push(walk(x, y, at, walked, wide, x0, y0));
+    }
+  }
+  return found;
+}
+
+const STEPS = [[1, 0], [0, 1], [-1, 0], [0, -1]]; // right, down, left, up; the mask is on the right hand
+const RIGHT_CELL = [[0, 0], [-1, 0], [-1, -1], [0, -1]];
+const LEFT_CELL = [[0, -1], [0, 0], [-1, 0], [-1, -1]];
+const UP = 3;
+
+/** Follows the edge from the lower end of a pixel's left side upwards, until it is back. */
+function walk(startX, startY, at, walked, wide, offsetX, offsetY) {
+  const ring = [];
+  let [x, y, way] = [startX, startY + 1, UP];
+  do {
+    if (way === UP) walked[(y - 1) * wide + x] = 1;
+    x += STEPS[way][0];
+    y += STEPS[way][1];
+    const next = turn(x, y, way, at);
+    if (next !== way) ring.push(x + offsetX, y + offsetY);
+    way = next;
+  } while (x !== startX || y !== startY + 1 || way !== UP);
+  return ring;
+}
+
+/** Where the edge goes on: pixels that touch at a corner only are kept apart. */
+function turn(x, y, way, at) {
+  const [rightX, rightY] = RIGHT_CELL[way];
+  if (!at(x + rightX, y + rightY)) return (way + 1) % 4;
+  const [leftX, leftY] = LEFT_CELL[way];
+  return at(x + leftX, y + leftY) ? (way + 3) % 4 : way;
+}
+
+function asPath(all) {
+  const path = new Path2D();
+  for (const ring of all) {
+    path.moveTo(ring[0], ring[1]);
+    for (let place = 2; place < ring.length; place += 2) path.lineTo(ring[place], ring[place + 1]);
+    path.closePath();
+  }
+  return path;
+}

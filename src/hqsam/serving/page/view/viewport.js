@@ -1,0 +1,104 @@
+/** Which part of the image is on the screen. Screen means CSS pixels from the stage's upper left corner. */
+
+const MOST = 64; // CSS pixels for one pixel of the image
+const MARGIN = 24;
+
+export class Viewport extends EventTarget {
+  /** The image's and the stage's sizes. */
+  image = { width: 1, height: 1 };
+  stage = { width: 1, height: 1 };
+  scale = 1;
+  x = 0; // where the image's corner is on the screen
+  y = 0;
+  #fitted = true;
+
+  /** Shows another image, whole. */
+  show(image) {
+    this.image = image;
+    this.fit();
+  }
+
+  /** The stage has another size: a fitted image stays fitted, else the middle stays. */
+  resize(stage) {
+    const was = this.stage;
+    this.stage = stage;
+    if (this.#fitted) return this.fit();
+    this.#move(this.scale, this.x + (stage.width - was.width) / 2, this.y + (stage.height - was.height) / 2);
+  }
+
+  fit() {
+    const scale = this.fittingScale;
+    this.#move(
+      scale,
+      (this.stage.width - this.image.width * scale) / 2,
+      (this.stage.height - this.image.height * scale) / 2,
+    );
+    this.#fitted = true;
+  }
+
+  get fittingScale() {
+    const room = Math.min(MARGIN, this.stage.width / 20);
+    const across = (this.stage.width - 2 * room) / this.image.width;
+    const down = (this.stage.height - 2 * room) / this.image.height;
+    return Math.max(0.001, Math.min(across, down, MOST));
+  }
+
+  /** Zooms by a factor; what is under `at` (the middle if not given) stays there. */
+  zoom(factor, at = this.middle) {
+    const least = Math.min(this.fittingScale / 2, 1);
+    const scale = Math.min(MOST, Math.max(least, this.scale * factor));
+    const [x, y] = this.toImage(at);
+    this.#move(scale, at[0] - x * scale, at[1] - y * scale);
+  }
+
+  /** One pixel of the image for one pixel of the screen. */
+  actualSize() {
+    this.zoom(1 / devicePixelRatio / this.scale);
+  }
+
+  pan(dx, dy) {
+    this.#move(this.scale, this.x + dx, this.y + dy);
+  }
+
+  /** Pans just enough that a place of the image is on the stage. */
+  reveal([imageX, imageY]) {
+    const [x, y] = this.toScreen([imageX, imageY]);
+    const beyond = (value, size) => Math.max(0, MARGIN - value) - Math.max(0, value - size + MARGIN);
+    const [dx, dy] = [beyond(x, this.stage.width), beyond(y, this.stage.height)];
+    if (dx || dy) this.pan(dx, dy);
+  }
+
+  get middle() {
+    return [this.stage.width / 2, this.stage.height / 2];
+  }
+
+  toImage([x, y]) {
+    return [(x - this.x) / this.scale, (y - this.y) / this.scale];
+  }
+
+  toScreen([x, y]) {
+    return [x * this.scale + this.x, y * this.scale + this.y];
+  }
+
+  /** The same, no further out than the image's border. */
+  toImageInside(at) {
+    const [x, y] = this.toImage(at);
+    return [Math.min(this.image.width, Math.max(0, x)), Math.min(this.image.height, Math.max(0, y))];
+  }
+
+  /** Whether a place on the screen is on the image. */
+  isOnImage(at) {
+    const [x, y] = this.toImage(at);
+    return x >= 0 && y >= 0 && x < this.image.width && y < this.image.height;
+  }
+
+  /** Some of the image always stays on the stage. */
+  #move(scale, x, y) {
+    const keep = (place, size, stage) => Math.min(stage - MARGIN, Math.max(MARGIN - size * scale, place));
+    this.scale = scale;
+    this.x = keep(x, this.image.width, this.stage.width);
+    this.y = keep(y, this.image.height, this.stage.height);
+    this.#fitted = false;
+    this.dispatchEvent(new Event("change"));
+  }
+}
