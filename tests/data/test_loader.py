@@ -1,4 +1,4 @@
-"""Batches: what they hold, and that they are a pure function of the seed and their number."""
+"""Batches: what they hold, and that they are a pure function of the seed and their rows."""
 
 from dataclasses import replace
 
@@ -7,9 +7,13 @@ import pytest
 import torch
 
 from hqsam.data.augment import AugmentConfig, augment, jitter, paste
-from hqsam.data.loader import PromptedImages, SamplingConfig, batches
+from hqsam.data.jitter import JitterConfig
+from hqsam.data.loader import PromptedImages, batches, rows_of
 from hqsam.data.sample import Sample
+from hqsam.data.sampling import SamplingConfig
+from hqsam.data.views import prompted
 from hqsam.errors import DataError
+from hqsam.masks import rle
 from hqsam.prompts import BOX_END, BOX_START, PADDING, POSITIVE
 from tests.training.scenes import scene
 
@@ -18,35 +22,96 @@ CONFIG = SamplingConfig(batch_size=3, objects=4, size=48, weights=(("drawn", 1.0
 
 
 def dataset(**changes) -> PromptedImages:
-    return PromptedImages(SETS, replace(CONFIG, **changes), seed=5, batches=4)
+    return PromptedImages(SETS, replace(CONFIG, **changes), seed=5)
+
+
+ROWS = [rows_of(step, 3) for step in range(4)]
+PAPER = replace(CONFIG, weights=(), objects=1, prompts="paper", truth_stride=1, augment=JitterConfig())
 
 
 def test_a_batch_holds_images_masks_and_prompts():
-    batch = dataset()[0]
+    batch = dataset()[range(3)]
     assert batch.images.shape == (3, 48, 48, 3)
     assert batch.truth.shape == (3, 4, 12, 12)
     assert batch.points.shape == (3, 4, 2, 2)
     assert batch.truth.flatten(2).amax(2).min() > 0
 
 
-def test_the_same_number_gives_the_same_batch_in_any_process_and_any_order():
-    made_here = [dataset()[number] for number in range(4)]
-    made_elsewhere = [None, *batches(dataset(), 1, workers=2)]
+def test_the_same_rows_give_the_same_batch_in_any_process_and_any_order():
+    made_here = [dataset()[rows] for rows in ROWS]
+    made_elsewhere = [None, *batches(dataset(), ROWS[1:], workers=2)]
     for here, elsewhere in list(zip(made_here, made_elsewhere, strict=True))[1:]:
-        assert all(torch.equal(*pair) for pair in zip(here, elsewhere, strict=True))
+        assert all(same(*pair) for pair in zip(here, elsewhere, strict=True))
 
 
 def test_prompts_are_boxes_and_clicks_in_the_shares_asked_for():
-    labels = torch.cat([dataset(boxes=0.5, batch_size=30)[number].labels.flatten(0, 1) for number in range(3)])
+    labels = dataset(boxes=0.5)[range(90)].labels.flatten(0, 1)
     boxes = (labels == torch.tensor([BOX_START, BOX_END])).all(1)
     clicks = (labels == torch.tensor([POSITIVE, PADDING])).all(1)
     assert (boxes | clicks).all()
     assert 0.4 < boxes.float().mean() < 0.6
 
 
+def same(one, other):
+    return one is other is None or torch.equal(one, other)
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_processes_that_share_a_step_make_what_one_would(ranks):
+    whole = PromptedImages(SETS, PAPER, seed=1)[rows_of(2, 8)]
+    parts = [PromptedImages(SETS, PAPER, seed=1)[rows_of(2, 8, rank, ranks)] for rank in range(ranks)]
+    for column, pieces in zip(whole, zip(*parts, strict=True), strict=True):
+        assert torch.equal(column, torch.cat(pieces))
+
+
+def test_without_weights_every_photo_comes_once_an_epoch_and_each_epoch_has_its_own_order():
+    plain = [Sample(np.full((48, 48, 3), 10 * k, np.uint8), np.ones((48, 48), np.uint16)) for k in range(9)]
+    still = replace(PAPER, augment=JitterConfig(scale=(1, 1), flip=0))
+    images = PromptedImages({"a": plain[:4], "b": plain[4:]}, still, seed=3)
+    assert images.images == 9
+    epochs = [[int(images.view(row).image[0, 0, 0]) // 10 for row in range(9 * e, 9 * e + 9)] for e in range(3)]
+    assert [sorted(epoch) for epoch in epochs] == [list(range(9))] * 3
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+
+
+def test_the_paper_s_prompts_say_how_many_tokens_are_meant():
+    batch = PromptedImages(SETS, PAPER, seed=0)[range(60)]
+    assert set(batch.tokens.flatten().tolist()) == {0, 2, 11}
+    assert torch.equal(batch.has_mask, batch.tokens == 0)
+    assert batch.truth.shape == (60, 1, 48, 48)
+    assert batch.mask_prompt.shape == (60, 1, 1, 12, 12)
+    assert set(batch.mask_prompt.unique().tolist()) == {0, 255}
+    assert not batch.mask_prompt[~batch.has_mask].any()
+    assert (batch.truth.flatten(2).amax(2) > 128).all()
+
+
+def test_a_view_can_be_asked_about_again():
+    images = PromptedImages(SETS, PAPER, seed=0)
+    random = np.random.default_rng(0)
+    asked = [prompted(images.view(3), PAPER, random) for _ in range(12)]
+    assert len({tuple(one.tokens) for one in asked}) > 1
+    assert all((one.truth == images.row(3).truth).all() for one in asked)
+
+
+def test_an_object_under_another_is_shown_whole():
+    lower, upper = np.zeros((48, 48), bool), np.zeros((48, 48), bool)
+    lower[8:40, 8:40], upper[16:24, 16:24] = True, True
+    labels = np.where(upper, 2, lower * 1).astype(np.uint16)
+    sample = Sample(np.zeros((48, 48, 3), np.uint8), labels, "", {1: rle.encode(lower)})
+    still = replace(PAPER, objects=20, augment=JitterConfig(scale=(1, 1), flip=0))
+    masks = PromptedImages({"a": [sample]}, still, seed=0).view(0).masks
+    assert {int((mask > 0).sum()) for mask in masks} == {32 * 32, 8 * 8}
+
+
+def test_a_photo_without_objects_is_an_error_that_names_it():
+    empty = Sample(np.zeros((48, 48, 3), np.uint8), np.zeros((48, 48), np.uint16), "set/photo")
+    with pytest.raises(DataError, match="set/photo"):
+        PromptedImages({"a": [empty]}, PAPER, seed=0).view(0)
+
+
 def test_sets_that_are_not_there_are_an_error_only_when_all_are_missing():
     with pytest.raises(DataError, match="absent"):
-        PromptedImages(SETS, replace(CONFIG, weights=(("absent", 1.0),)), 0, 1)
+        PromptedImages(SETS, replace(CONFIG, weights=(("absent", 1.0),)), 0)
 
 
 def test_the_truth_of_a_logit_is_the_covered_share_of_its_pixels():
@@ -54,7 +119,7 @@ def test_the_truth_of_a_logit_is_the_covered_share_of_its_pixels():
     labels = np.zeros((48, 48), np.uint16)
     labels[:2, :6] = 1
     sets = {"drawn": [Sample(np.zeros((48, 48, 3), np.uint8), labels)]}
-    truth = PromptedImages(sets, replace(CONFIG, augment=still), 0, 1)[0].truth[0, 0]
+    truth = PromptedImages(sets, replace(CONFIG, augment=still), 0)[[0]].truth[0, 0]
     assert truth[0, :3].tolist() == [128, 64, 0]
     assert truth[1:].sum() == 0
 

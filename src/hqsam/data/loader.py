@@ -1,122 +1,143 @@
-"""Batches for training: augmented images, true masks, first prompts. Batch n is a pure function of the seed and n."""
+"""Batches for training: images, true masks, prompts. Row r of a run is a pure function of the seed and r.
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+A run is one long line of rows; step n takes the rows from n * batch_size on. So a run can go on anywhere, and processes
+that share a step, each with some of its rows, make together what one would.
+"""
+
+import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from hqsam.data.augment import AugmentConfig, augment
-from hqsam.data.prompting import click, noisy_box
+from hqsam.data.jitter import JitterConfig
 from hqsam.data.sample import Sample
+from hqsam.data.sampling import SamplingConfig
+from hqsam.data.views import View, jittered_view, prompted, view_of
 from hqsam.errors import DataError
-from hqsam.prompts import BOX_END, BOX_START, PADDING, POSITIVE
+
+_TRIES = 20
+_WHOLE_PHOTO = JitterConfig(scale=(1, 1))
 
 
 class Batch(NamedTuple):
     """B images with P objects each; prompts in the model's pixels."""
 
     images: UInt8[Tensor, "image height width 3"]
-    truth: UInt8[Tensor, "image object mask_height mask_width"]
-    """Share of each logit's pixel that the object covers, 0 to 255."""
-    points: Float[Tensor, "image object point 2"]
-    labels: Int[Tensor, "image object point"]
+    truth: UInt8[Tensor, "image object truth_height truth_width"]
+    """Share of each pixel that the object covers, 0 to 255."""
+    points: Float[Tensor, "image object token 2"]
+    labels: Int[Tensor, "image object token"]
+    tokens: Int[Tensor, "image object"]
+    """How many of an object's points are meant. Those after them only fill the tensor; SAM never saw such."""
+    mask_prompt: Float[Tensor, "image object 1 mask_height mask_width"] | None = None
+    has_mask: Bool[Tensor, "image object"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class SamplingConfig:
-    """Which objects a batch shows, and how they are first pointed at."""
+class Row(NamedTuple):
+    """One image of a batch."""
 
-    batch_size: int
-    objects: int
-    """Objects of each image, drawn with replacement."""
-    size: int
-    """Side of the image, in pixels."""
-    stride: int = 4
-    """Pixels of the image per logit, along one side."""
-    weights: tuple[tuple[str, float], ...]
-    """How often each set is drawn; sets that are not named are left out."""
-    unions: tuple[tuple[str, float], ...] = ()
-    """How often all objects of a set's image are taken as one: garments as a person."""
-    boxes: float = 0.55
-    """How often the first prompt is a box rather than a click."""
-    smallest: float = 0.0008
-    """Objects below this share of the image are not asked for."""
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    image: np.ndarray
+    truth: np.ndarray
+    points: np.ndarray
+    labels: np.ndarray
+    tokens: np.ndarray
+    mask_prompt: np.ndarray | None
+    has_mask: np.ndarray | None
 
 
 class PromptedImages(Dataset[Batch]):
-    """Batches by their number."""
+    """Rows of a run, one at a time or as a batch.
 
-    def __init__(self, sets: dict[str, list[Sample]], config: SamplingConfig, seed: int, batches: int) -> None:
-        self.config, self.seed, self.batches = config, seed, batches
-        self.sets = [sets[name] for name, _ in config.weights if sets.get(name)]
-        weights = np.array([weight for name, weight in config.weights if sets.get(name)])
+    With weights, each row is a photo drawn by them; without, every photo comes once an epoch, in an order of its own.
+    """
+
+    def __init__(self, sets: Mapping[str, Sequence[Sample]], config: SamplingConfig, seed: int) -> None:
+        self.config, self.seed = config, seed
+        weights = dict(config.weights) or {name: float(len(samples)) for name, samples in sets.items()}
+        self.sets = [sets[name] for name in weights if len(sets.get(name, ()))]
         if not self.sets:
-            raise DataError(f"none of the sets {[name for name, _ in config.weights]} is among {sorted(sets)}")
-        self.shares = weights / weights.sum()
-        self.unions = dict(config.unions)
+            raise DataError(f"none of the sets {sorted(weights)} is among {sorted(sets)}, or they hold no images")
+        shares = np.array([weight for name, weight in weights.items() if len(sets.get(name, ()))])
+        self._shares = shares / shares.sum()
+        self._ends = np.cumsum([len(samples) for samples in self.sets])
 
-    def __len__(self) -> int:
-        return self.batches
+    @property
+    def images(self) -> int:
+        """How many there are, which is an epoch's rows."""
+        return int(self._ends[-1])
 
-    def __getitem__(self, number: int) -> Batch:
-        random = np.random.default_rng((self.seed, number))
-        rows = [self._row(random) for _ in range(self.config.batch_size)]
-        return Batch(*(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True)))
+    def __getitem__(self, rows: Sequence[int]) -> Batch:
+        """The batch of these rows."""
+        columns = ([*column] for column in zip(*(self.row(row) for row in rows), strict=True))
+        return Batch(*(None if column[0] is None else torch.from_numpy(np.stack(column)) for column in columns))
 
-    def _row(self, random: np.random.Generator) -> tuple[np.ndarray, ...]:
-        config = self.config
-        while True:
-            sample = augment(self._draw(random), self._draw(random), config.size, config.augment, random)
-            masks = self._objects(sample, random)
-            if masks:
-                break
-        chosen = [masks[int(random.integers(len(masks)))] for _ in range(config.objects)]
-        prompts = [_first_prompt(mask, config.boxes, random) for mask in chosen]
-        truth = np.stack([_cover(mask, config.size // config.stride) for mask in chosen])
-        points, labels = (np.stack(part) for part in zip(*prompts, strict=True))
-        return sample.image, truth, points, labels
+    def row(self, row: int) -> Row:
+        """What a batch has of one row."""
+        random = np.random.default_rng((self.seed, row))
+        view = self._view(row, random)
+        return Row(view.image, *prompted(view, self.config, random))
 
-    def _draw(self, random: np.random.Generator) -> Sample:
-        samples = self.sets[int(random.choice(len(self.sets), p=self.shares))]
+    def view(self, row: int) -> View:
+        """The image of a row and its objects, before anything is asked about them."""
+        return self._view(row, np.random.default_rng((self.seed, row)))
+
+    def _view(self, row: int, random: np.random.Generator) -> View:
+        for _ in range(_TRIES):
+            sample = self._sample(row, random)
+            view = view_of(sample, self._other(sample, random), self.config, random)
+            if view is not None:
+                return view
+        view = jittered_view(sample, self.config, _WHOLE_PHOTO, random)
+        if view is None:
+            raise DataError(f"{sample.name} has no objects; `hqsam data check` finds all such images beforehand")
+        return view
+
+    def _sample(self, row: int, random: np.random.Generator) -> Sample:
+        if self.config.weights:
+            return self._any(random)
+        epoch, place = divmod(row, self.images)
+        number = int(_shuffled(self.images, epoch, self.seed)[place])
+        which = int(np.searchsorted(self._ends, number, side="right"))
+        return self.sets[which][number - int(self._ends[which])]
+
+    def _other(self, sample: Sample, random: np.random.Generator) -> Sample:
+        """Where an object may be pasted from; not read for nothing."""
+        return sample if isinstance(self.config.augment, JitterConfig) else self._any(random)
+
+    def _any(self, random: np.random.Generator) -> Sample:
+        samples = self.sets[int(random.choice(len(self.sets), p=self._shares))]
         return samples[int(random.integers(len(samples)))]
 
-    def _objects(self, sample: Sample, random: np.random.Generator) -> list[np.ndarray]:
-        labels = sample.labels
-        if random.random() < self.unions.get(sample.name.split("/")[0], 0):
-            labels = (labels > 0).astype(np.uint16)
-        areas = np.bincount(labels.reshape(-1))
-        least = self.config.smallest * labels.size
-        return [labels == number for number in range(1, len(areas)) if areas[number] >= least]
+
+@functools.lru_cache(maxsize=2)  # a row of the next epoch may be made ahead of the last of this one
+def _shuffled(count: int, epoch: int, seed: int) -> np.ndarray:
+    # The third number keeps an epoch's generator apart from that of the row with its number.
+    return np.random.default_rng((seed, epoch, 1)).permutation(count)
 
 
-def _first_prompt(mask: np.ndarray, boxes: float, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    if random.random() < boxes:
-        return noisy_box(mask, random).reshape(2, 2), np.array([BOX_START, BOX_END])
-    return np.stack([click(mask, random), np.zeros(2, np.float32)]), np.array([POSITIVE, PADDING])
-
-
-def _cover(mask: np.ndarray, size: int) -> np.ndarray:
-    return cv2.resize(mask.astype(np.uint8) * 255, (size, size), interpolation=cv2.INTER_AREA)
-
-
-def batches(dataset: PromptedImages, start: int, workers: int) -> Iterator[Batch]:
-    """Batches from number `start` on, made ahead of time by `workers` processes."""
+def batches(dataset: PromptedImages, rows: Iterable[Sequence[int]], workers: int) -> Iterator[Batch]:
+    """A batch for each group of rows, made ahead of time by `workers` processes."""
     loader = DataLoader(
         dataset,
         batch_size=None,
-        sampler=range(start, len(dataset)),
+        sampler=rows,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         worker_init_fn=_one_thread,
     )
     return iter(loader)
+
+
+def rows_of(step: int, batch_size: int, rank: int = 0, ranks: int = 1) -> range:
+    """The rows of one step that one of several processes makes; together they make all, each once."""
+    start, stop = (step * batch_size + part * batch_size // ranks for part in (rank, rank + 1))
+    return range(start, stop)
 
 
 def _one_thread(worker: int) -> None:

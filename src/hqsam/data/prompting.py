@@ -3,13 +3,98 @@
 Masks here are at any one resolution; points and boxes come in its pixels.
 """
 
+from typing import Literal, NamedTuple, get_args
+
+import cv2
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 
 from hqsam.masks.boxes import box_of_mask
 from hqsam.masks.regions import innermost_point
+from hqsam.prompts import BOX_END, BOX_START, POSITIVE, as_trained
 
 Mask = Bool[np.ndarray, "height width"]
+
+Kind = Literal["box", "clicks", "mask"]
+"""What the paper's training prompts with, each a third of the time."""
+
+CLICKS = 10
+"""How many clicks the paper's training gives, all on the object."""
+
+_BLUR, _INCOHERENT = 8, 0.01
+
+
+class Prompt(NamedTuple):
+    """A prompt for one object, in the model's pixels, as SAM's prompt encoder takes it."""
+
+    points: Float[np.ndarray, "token 2"]
+    labels: Int64[np.ndarray, "token"]
+    mask: Float[np.ndarray, "mask_size mask_size"] | None = None
+
+
+def paper_prompt(
+    coverage: Float[np.ndarray, "size size"], mask_size: int, random: np.random.Generator, kind: Kind | None = None
+) -> Prompt:
+    """What the paper's training asks about an object: its box, ten clicks on it, or a noisy mask of it.
+
+    `coverage` is the share of each pixel that is covered; more than half of it is inside. One of the three is drawn
+    where `kind` does not say which; an object of fewer than ten pixels gets no clicks. (The official training then
+    gives none to the whole batch, which would make a prompt depend on the objects beside it.)
+    """
+    mask = coverage > 128 / 255
+    allowed = [each for each in get_args(Kind) if each != "clicks" or np.count_nonzero(mask) >= CLICKS]
+    match kind or allowed[int(random.integers(len(allowed)))]:
+        case "clicks":
+            return click_prompt(distinct_points(mask, CLICKS, random))
+        case "mask":
+            return Prompt(np.zeros((0, 2), np.float32), np.zeros(0, np.int64), noisy_mask(coverage, mask_size, random))
+        case _:
+            return box_prompt(box_of(mask))
+
+
+def box_prompt(box_xyxy: Float[np.ndarray, "4"]) -> Prompt:
+    """A box as two tokens."""
+    return Prompt(box_xyxy.reshape(2, 2), np.array([BOX_START, BOX_END], np.int64))
+
+
+def click_prompt(points: Float[np.ndarray, "point 2"]) -> Prompt:
+    """Clicks on the object, and after them the token that says that there is no box."""
+    labels = np.full((1, len(points)), POSITIVE, np.int64)
+    tokens, kinds = as_trained(points[None].astype(np.float64), labels, None)
+    return Prompt(tokens[0].astype(np.float32), kinds[0])
+
+
+def noisy_mask(
+    coverage: Float[np.ndarray, "height width"], mask_size: int, random: np.random.Generator
+) -> Float[np.ndarray, "{mask_size} {mask_size}"]:
+    """A mask that is wrong along its edge, as the paper's training makes it: 255 inside, 0 outside.
+
+    Resized to the mask prompt's size, and where it differs from a version of an eighth of that size, normal noise is
+    added before it is cut at a half. All resizing is bilinear without smoothing.
+    """
+    mask = _bilinear(coverage.astype(np.float32), mask_size)
+    coarse = _bilinear(_bilinear(mask, mask_size // _BLUR), mask_size)
+    incoherent = np.abs(mask - coarse) >= _INCOHERENT
+    noise = random.standard_normal(mask.shape, np.float32)
+    return np.where(mask + noise * incoherent > 0.5, np.float32(255), np.float32(0))
+
+
+def _bilinear(grid: np.ndarray, side: int) -> np.ndarray:
+    return cv2.resize(grid, (side, side), interpolation=cv2.INTER_LINEAR)
+
+
+def distinct_points(region: Mask, count: int, random: np.random.Generator) -> Float[np.ndarray, "{count} 2"]:
+    """x, y of so many different pixels of the region, any of them."""
+    places = random.choice(np.flatnonzero(region), count, replace=False)
+    rows, columns = np.divmod(places, region.shape[1])
+    return np.stack([columns, rows], axis=1).astype(np.float32)
+
+
+def first_prompt(mask: Mask, boxes: float, random: np.random.Generator) -> Prompt:
+    """What people and detectors begin with: a box that is a little off, in so many cases, else a click."""
+    if random.random() < boxes:
+        return box_prompt(noisy_box(mask, random))
+    return click_prompt(click(mask, random)[None])
 
 
 def box_of(mask: Mask) -> Float[np.ndarray, "4"]:
@@ -17,7 +102,9 @@ def box_of(mask: Mask) -> Float[np.ndarray, "4"]:
     return (box_of_mask(mask) - (0, 0, 1, 1)).astype(np.float32)
 
 
-def noisy_box(mask: Mask, random: np.random.Generator, spread: float = 0.1, limit: float = 20) -> np.ndarray:
+def noisy_box(
+    mask: Mask, random: np.random.Generator, spread: float = 0.1, limit: float = 20
+) -> Float[np.ndarray, "4"]:
     """The box with each corner moved: deviation `spread` of the side, at most `limit` pixels (SAM, appendix A)."""
     box = box_of(mask)
     sides = np.tile(box[2:] - box[:2] + 1, 2)
@@ -29,9 +116,7 @@ def noisy_box(mask: Mask, random: np.random.Generator, spread: float = 0.1, limi
 
 def random_point(region: Mask, random: np.random.Generator) -> Float[np.ndarray, "2"]:
     """x, y of any pixel of the region."""
-    places = np.flatnonzero(region)
-    row, column = divmod(int(places[random.integers(len(places))]), region.shape[1])
-    return np.array([column, row], np.float32)
+    return distinct_points(region, 1, random)[0]
 
 
 def click(region: Mask, random: np.random.Generator, innermost: float = 0.5) -> Float[np.ndarray, "2"]:
@@ -46,8 +131,17 @@ def correction(truth: Mask, predicted: Mask, random: np.random.Generator) -> tup
 
     A perfect prediction gets one more click inside the truth.
     """
-    missed, surplus = truth & ~predicted, predicted & ~truth
-    if not missed.any() and not surplus.any():
-        return click(truth, random), 1
-    wrong, label = (missed, 1) if missed.sum() >= surplus.sum() else (surplus, 0)
+    wrong, label = larger_error(predicted, truth) or (truth, POSITIVE)
     return click(wrong, random), label
+
+
+def larger_error(predicted: Mask, truth: Mask) -> tuple[Mask, Literal[0, 1]] | None:
+    """What is missing (1) or what is too much (0), whichever has more pixels; None if the prediction is perfect.
+
+    Of two errors of one size, what is missing comes first.
+    """
+    missing, surplus = truth & ~predicted, predicted & ~truth
+    areas = np.count_nonzero(missing), np.count_nonzero(surplus)
+    if not any(areas):
+        return None
+    return (missing, 1) if areas[0] >= areas[1] else (surplus, 0)

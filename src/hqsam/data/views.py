@@ -1,0 +1,109 @@
+"""What the network is shown of a sample, a square image and some objects in it, and what it is asked about them."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Int64, UInt8
+
+from hqsam.data.augment import augment
+from hqsam.data.jitter import JitterConfig, can_be_seen, place_object
+from hqsam.data.prompting import CLICKS, Prompt, first_prompt, paper_prompt
+from hqsam.data.sample import Sample
+from hqsam.data.sampling import SamplingConfig
+from hqsam.prompts import PADDING
+
+
+class View(NamedTuple):
+    """A square image and some objects in it, none of which is empty."""
+
+    image: UInt8[np.ndarray, "size size 3"]
+    masks: UInt8[np.ndarray, "object size size"]
+    """Share of each pixel that the object covers, 0 to 255."""
+
+
+class Prompted(NamedTuple):
+    """A prompt for each object of a view, in the view's pixels, and the masks that would be right."""
+
+    truth: UInt8[np.ndarray, "object truth_size truth_size"]
+    """Share of each pixel that the object covers, 0 to 255."""
+    points: Float[np.ndarray, "object token 2"]
+    labels: Int64[np.ndarray, "object token"]
+    tokens: Int64[np.ndarray, "object"]
+    """How many of the object's points are meant; those after them only fill the array."""
+    mask_prompt: Float[np.ndarray, "object 1 mask_size mask_size"] | None
+    has_mask: Bool[np.ndarray, "object"] | None
+
+
+def view_of(sample: Sample, other: Sample, config: SamplingConfig, random: np.random.Generator) -> View | None:
+    """Change a sample as the config says; None if none of its objects is left to be seen.
+
+    `other` is a sample that an object may be pasted from. The paper's jitter wants none, and always shows something.
+    """
+    if isinstance(config.augment, JitterConfig):
+        return jittered_view(_united(sample, config, random), config, config.augment, random)
+    changed = _united(augment(sample, other, config.size, config.augment, random), config, random)
+    ids = [number for number, area in changed.areas.items() if area >= config.smallest * changed.labels.size]
+    if not ids:
+        return None
+    chosen = [ids[int(random.integers(len(ids)))] for _ in range(config.objects)]
+    return View(changed.image, np.stack([changed.mask(number) * np.uint8(255) for number in chosen]))
+
+
+def jittered_view(
+    sample: Sample, config: SamplingConfig, jitter: JitterConfig, random: np.random.Generator
+) -> View | None:
+    """The sample placed so that one of its objects can be seen, and others where they can; None if it has none."""
+    ids = _large_enough(sample, config.smallest)
+    if not ids:
+        return None
+    first, *others = [ids[int(random.integers(len(ids)))] for _ in range(config.objects)]
+    placement = place_object(sample.mask(first), config.size, jitter, random)
+    mask = placement.of_mask(sample.mask(first))
+    masks = [placement.of_mask(sample.mask(number)) for number in others]
+    masks = [mask, *(each if can_be_seen(each) else mask for each in masks)]
+    return View(placement.of_image(sample.image), np.stack(masks))
+
+
+def prompted(view: View, config: SamplingConfig, random: np.random.Generator) -> Prompted:
+    """Draw a prompt for each object of a view; the same view may be asked about again and again."""
+    truth = np.stack([_shrunk(mask, config.size // config.truth_stride) for mask in view.masks])
+    if config.prompts == "clicks":
+        prompts = [first_prompt(mask > 127, config.boxes, random) for mask in view.masks]
+        return Prompted(truth, *_filled_up(prompts, 2), None, None)
+    mask_size = config.size // config.stride
+    prompts = [paper_prompt(mask / np.float32(255), mask_size, random) for mask in view.masks]
+    return Prompted(truth, *_filled_up(prompts, CLICKS + 1), *_mask_prompts(prompts, mask_size))
+
+
+def _united(sample: Sample, config: SamplingConfig, random: np.random.Generator) -> Sample:
+    if random.random() < dict(config.unions).get(sample.name.split("/")[0], 0):
+        return Sample(sample.image, (sample.labels > 0).astype(np.uint16), sample.name)
+    return sample
+
+
+def _large_enough(sample: Sample, smallest: float) -> list[int]:
+    areas = sample.areas
+    least = min(smallest * sample.labels.size, max(areas.values(), default=0))
+    return [number for number, area in areas.items() if area >= least]
+
+
+def _shrunk(mask: np.ndarray, size: int) -> np.ndarray:
+    return mask if len(mask) == size else cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def _filled_up(prompts: list[Prompt], most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points, labels, and how many of them are meant."""
+    points = np.zeros((len(prompts), most, 2), np.float32)
+    labels = np.full((len(prompts), most), PADDING, np.int64)
+    tokens = np.array([len(prompt.labels) for prompt in prompts])
+    for row, prompt in enumerate(prompts):
+        points[row, : tokens[row]], labels[row, : tokens[row]] = prompt.points, prompt.labels
+    return points, labels, tokens
+
+
+def _mask_prompts(prompts: list[Prompt], size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The mask prompts, zeros where there is none, and where there is one."""
+    nothing = np.zeros((size, size), np.float32)
+    masks = np.stack([nothing if prompt.mask is None else prompt.mask for prompt in prompts])
+    return masks[:, None], np.array([prompt.mask is not None for prompt in prompts])
