@@ -1,0 +1,210 @@
+"""The ways in which an object is asked about, by name: `--prompt box`, `--prompt click:1,3,5+5`.
+
+What is drawn at random depends on the seed, the image, the object and the question alone: not on what was asked before,
+nor on how the work was shared out.
+"""
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from hqsam.data.prompting import noisy_mask
+from hqsam.errors import OptionError
+from hqsam.evaluation.cases import Target
+from hqsam.evaluation.pipelines import View
+from hqsam.masks.regions import innermost_point
+
+TRIALS = 3
+"""Draws of random clicks, whose figures are averaged (paper, section 7)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """An object as a pipeline shows it to the model."""
+
+    target: Target
+    truth: Bool[np.ndarray, "height width"] | None
+    """In the pixels of what is shown."""
+    view: View
+    mask_size: int
+    """Side of the model's logits."""
+
+    @property
+    def box(self) -> Float[np.ndarray, "4"]:
+        """The box that comes with the object, else that of its true mask."""
+        if self.target.box is not None:
+            return self.view.show_box(self.target.box)
+        return self.view.box_of(self.known_truth)
+
+    @property
+    def known_truth(self) -> Bool[np.ndarray, "height width"]:
+        assert self.truth is not None, f"{self.target.name} has no true mask"
+        return self.truth
+
+
+Draw = Callable[[Shown, np.random.Generator], dict[str, Any]]
+"""What `Session.segment` is given for one object."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One way to ask about an object, and a column of the report."""
+
+    name: str
+    draw: Draw
+    trials: int = 1
+    needs_truth: bool = True
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Clicks until the mask is good, each given after the answer to the last; `interactive` holds it."""
+
+    name: str = "clicks to target"
+    most_clicks: int = 20
+    goal: float = 0.90
+    """The IoU at which it ends."""
+    trials: int = 1
+    needs_truth: bool = True
+
+
+Asking = Question | Conversation
+
+
+def box() -> Question:
+    """The box of the true mask, or the one that comes with the object."""
+    return Question("box", lambda shown, random: {"box": shown.box}, needs_truth=False)
+
+
+def noisy_box(scale: float) -> Question:
+    """That box with DN-DETR's noise, cut off where the image ends (paper, table 13)."""
+
+    def draw(shown: Shown, random: np.random.Generator) -> dict[str, Any]:
+        height, width = shown.view.pixels.shape[:2]
+        return {"box": with_noise(shown.box, scale, (height, width), random)}
+
+    return Question(f"noisy box {scale:g}", draw, needs_truth=False)
+
+
+def with_noise(
+    box_xyxy: Float[np.ndarray, "4"], scale: float, size_hw: tuple[int, int], random: np.random.Generator
+) -> Float[np.ndarray, "4"]:
+    """The centre c and the sides s become c + u s scale / 2 and s + u' s scale; u and u' are even in [-1, 1]."""
+    sides, centre = box_xyxy[2:] - box_xyxy[:2], (box_xyxy[2:] + box_xyxy[:2]) / 2
+    centre = centre + random.uniform(-1, 1, 2) * scale * sides / 2
+    sides = sides + random.uniform(-1, 1, 2) * scale * sides
+    noisy = np.concatenate([centre - sides / 2, centre + sides / 2])
+    return np.clip(noisy, 0, np.tile(size_hw[::-1], 2))
+
+
+def clicks(inside: int, outside: int = 0) -> Question:
+    """One click at the innermost point, or several at random pixels of the object; then some beside it."""
+    name = f"{inside} + {outside} clicks" if outside else f"{inside} click{'s' * (inside > 1)}"
+    if (inside, outside) == (1, 0):
+        return Question(name, lambda shown, random: _as_clicks(np.array([innermost_point(shown.known_truth)])))
+
+    def draw(shown: Shown, random: np.random.Generator) -> dict[str, Any]:
+        truth = shown.known_truth
+        return _as_clicks(_pixels(truth, inside, random), _pixels(~truth, outside, random))
+
+    return Question(name, draw, TRIALS)
+
+
+def coarse_mask() -> Question:
+    """A coarse mask alone: the one that the data brings, or the true one made coarse as in the paper's training."""
+
+    def draw(shown: Shown, random: np.random.Generator) -> dict[str, Any]:
+        coarse = shown.target.coarse
+        if coarse is None:
+            coarse = noisy_mask(shown.known_truth.astype(np.float32), shown.mask_size, random) > 0
+        prompt = shown.view.mask_prompt(coarse, shown.mask_size)
+        # Of a tiny object the noise may leave nothing.
+        return {"mask": prompt if prompt.any() else shown.view.mask_prompt(shown.known_truth, shown.mask_size)}
+
+    return Question("coarse mask", draw)
+
+
+def parse_questions(words: Sequence[str]) -> list[Asking]:
+    """What `--prompt` says, each once.
+
+    >>> [question.name for question in parse_questions(["box", "click:1,5+5"])]
+    ['box', '1 click', '5 + 5 clicks']
+
+    Raises:
+        OptionError: a word is none of the table's, or its numbers make no sense.
+    """
+    asked = [question for word in words for question in _parse(word)]
+    return list({question.name: question for question in asked}.values())
+
+
+def random_for(seed: int, *names: str) -> np.random.Generator:
+    """The randomness of one question about one object."""
+    return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
+
+
+def _noisy_boxes(numbers: str) -> list[Asking]:
+    scales = [float(number) for number in (numbers or "0.2,0.4").split(",")]
+    if not all(0 < scale < 1 for scale in scales):
+        raise ValueError("a scale is between 0 and 1")
+    return [noisy_box(scale) for scale in scales]
+
+
+def _clicks(numbers: str) -> list[Asking]:
+    counts = [[int(part) for part in number.split("+")] for number in (numbers or "1,3,5,10").split(",")]
+    if not all(len(parts) <= 2 and min(parts) >= 1 for parts in counts):
+        raise ValueError("numbers of clicks are 1 or more, with at most one +")
+    return [clicks(*parts) for parts in counts]
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of `--prompt`."""
+
+    about: str
+    parse: Callable[[str], Sequence[Asking]]
+    """Takes what stands after the colon, or an empty string."""
+    numbers: str = ""
+    """What may stand there."""
+
+
+WORDS: dict[str, Word] = {
+    "box": Word("the box of the true mask", lambda _: [box()]),
+    "noisy-box": Word("that box, moved and resized by noise", _noisy_boxes, ":0.2,0.4"),
+    "click": Word("so many clicks; after a + so many beside the object", _clicks, ":1,3,5,10,5+5"),
+    "innermost": Word("the innermost point: the same as click:1", lambda _: [clicks(1)]),
+    "coarse-mask": Word("a coarse mask and nothing else", lambda _: [coarse_mask()]),
+    "clicks-to-target": Word("clicks on the largest error: NoC@85 and NoC@90", lambda _: [Conversation()]),
+}
+
+
+def _parse(text: str) -> Sequence[Asking]:
+    name, _, numbers = text.partition(":")
+    if name not in WORDS:
+        known = ", ".join(name + word.numbers for name, word in WORDS.items())
+        raise OptionError(f"unknown prompt {text!r}; choose from {known}, or detector:FILE")
+    word = WORDS[name]
+    try:
+        if numbers and not word.numbers:
+            raise ValueError("it takes no numbers")
+        return word.parse(numbers)
+    except ValueError as error:
+        raise OptionError(f"prompt {text!r} cannot be meant: {error}; expected {name}{word.numbers}") from error
+
+
+def _pixels(region: Bool[np.ndarray, "height width"], count: int, random: np.random.Generator) -> np.ndarray:
+    """x, y of different pixels of a region; some more than once where it has not so many, none where it is empty."""
+    places = np.flatnonzero(region)
+    if len(places) == 0:
+        return np.zeros((0, 2), np.int64)
+    rows, columns = np.divmod(random.choice(places, count, replace=len(places) < count), region.shape[1])
+    return np.stack([columns, rows], axis=1)
+
+
+def _as_clicks(inside: np.ndarray, outside: np.ndarray | None = None) -> dict[str, Any]:
+    outside = np.zeros((0, 2), np.int64) if outside is None else outside
+    labels = np.repeat([1, 0], [len(inside), len(outside)])
+    return {"points": np.concatenate([inside, outside]), "labels": labels}

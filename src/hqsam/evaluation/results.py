@@ -1,0 +1,148 @@
+"""The folder of a run: what was asked, and the answers so far, image by image.
+
+    run.json                  what was asked; a folder belongs to one run
+    records-1-of-4.jsonl      answers, a line an image; one file for each process or machine that shares the work
+
+A killed run goes on from what is there. To join the work of several machines, copy their files into one folder.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from filelock import FileLock, Timeout
+
+from hqsam.errors import OptionError, OutputError
+from hqsam.evaluation.record import CaseRecord, from_json
+from hqsam.storage import Journal, output_error, write_text
+
+Item = TypeVar("Item")
+_LOCK = re.compile(r"^\.records-(\d+)-of-(\d+)\.lock$")
+
+
+class Shard(NamedTuple):
+    """One of several equal parts of the work."""
+
+    number: int = 1
+    """From 1 on."""
+    count: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.number}-of-{self.count}"
+
+    def part(self, items: Iterable[Item]) -> list[Item]:
+        """Every `count`-th of the items, so that all parts are alike."""
+        return list(items)[self.number - 1 :: self.count]
+
+    def overlaps(self, other: "Shard") -> bool:
+        """Whether the two may hold the same item."""
+        return self.count != other.count or self.number == other.number
+
+
+WHOLE = Shard()
+"""All of the work."""
+
+
+def parse_shard(text: str) -> Shard:
+    """`2/4` is the second of four.
+
+    Raises:
+        OptionError: it is nothing of the kind.
+    """
+    found = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+    shard = Shard(*map(int, found.groups())) if found else Shard(0, 0)
+    if not 1 <= shard.number <= shard.count:
+        raise OptionError(f"shard {text!r} cannot be meant; 2/4 is the second of four parts")
+    return shard
+
+
+@dataclass(frozen=True)
+class Results:
+    """The folder of a run, opened for one shard."""
+
+    folder: Path
+    settings: dict[str, Any]
+    records: dict[str, CaseRecord]
+    """All that is done, by any shard, by the name of the case."""
+    journal: Journal = field(repr=False)
+
+    def add(self, record: CaseRecord) -> None:
+        """Keep what was answered about one more image."""
+        self.journal.append(record.to_json())
+        self.records[record.case] = record
+
+
+@contextmanager
+def open_results(folder: Path, settings: dict[str, Any], shard: Shard = WHOLE) -> Iterator[Results]:
+    """Begin a run in a folder, or go on with the one that is there, while nobody else does the same part.
+
+    Raises:
+        OutputError: the folder holds another run or something else, another process is at the same work, or it cannot
+            be written. Nothing in it was changed.
+        DataError: a line of the records is damaged.
+    """
+    _check_folder(folder, settings)
+    with ExitStack() as held:
+        _lock(folder, shard, held)
+        if not (folder / "run.json").exists():
+            write_text(folder / "run.json", json.dumps(settings, indent=1, ensure_ascii=False) + "\n")
+        journal = held.enter_context(Journal(folder / f"records-{shard}.jsonl"))
+        yield Results(folder, settings, read_records(folder), journal)
+
+
+def read_records(folder: Path) -> dict[str, CaseRecord]:
+    """The answers of all shards, by the name of the case; of one that two shards did, the first.
+
+    Raises:
+        DataError: a line is damaged, or was written by something else.
+    """
+    records: dict[str, CaseRecord] = {}
+    for path in sorted(folder.glob("records-*.jsonl")):
+        for line in Journal(path):
+            record = from_json(line)
+            records.setdefault(record.case, record)
+    return records
+
+
+def _check_folder(folder: Path, settings: dict[str, Any]) -> None:
+    manifest = folder / "run.json"
+    if not manifest.exists():
+        if folder.is_dir() and any(not _LOCK.match(path.name) for path in folder.iterdir()):
+            raise OutputError(f"{folder} holds other files and no run.json of an evaluation; choose a new folder")
+        return
+    try:
+        there = json.loads(manifest.read_text("utf-8"))
+        different = [name for name in settings | there if settings.get(name) != there.get(name)]
+    except (ValueError, TypeError) as error:
+        raise OutputError(f"{manifest} is not of an evaluation ({error}); choose a new folder") from error
+    if different:
+        said = "; ".join(f"{name} was {there.get(name)!r} and is {settings.get(name)!r}" for name in different)
+        raise OutputError(f"{folder} holds the results of another run: {said}. Choose another folder with --out")
+
+
+def _lock(folder: Path, shard: Shard, held: ExitStack) -> None:
+    """Hold the shard's own lock, and see that no shard that shares images with it is being worked on."""
+    _acquire(folder, shard, held)
+    for path in folder.iterdir():
+        name = _LOCK.match(path.name)
+        other = Shard(int(name[1]), int(name[2])) if name else shard
+        if other != shard and other.overlaps(shard):
+            with ExitStack() as briefly:
+                _acquire(folder, other, briefly)
+
+
+def _acquire(folder: Path, shard: Shard, held: ExitStack) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held.enter_context(FileLock(folder / f".records-{shard}.lock", timeout=0))
+    except Timeout as error:
+        raise OutputError(
+            f"another process is working on part {shard.number} of {shard.count} in {folder}; wait for it, choose "
+            "another folder with --out, or share the work with --shard"
+        ) from error
+    except OSError as error:
+        raise output_error(folder, error) from error
