@@ -1,5 +1,6 @@
 """Words of a command line to what the library takes."""
 
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,14 @@ from hqsam.errors import InputError
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
+
+
+class Source(str, Enum):
+    """Whose mask."""
+
+    sum = "sum"
+    hq = "hq"
+    sam = "sam"
 
 
 def parse_box(text: str) -> Box:
