@@ -4,10 +4,11 @@ Coordinates are x, y in pixels of the upright photo; boxes are x0, y0, x1, y1 al
 compressed run lengths.
 """
 
+import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from hqsam.masks.rle import Rle as RunLengths
 
@@ -21,7 +22,19 @@ SourceName = Literal["sum", "hq", "sam"]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", examples=["#56b4e9"])]
 ClassName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["cup"])]
 Coordinate = Annotated[float, Field(ge=-1e7, le=1e7, allow_inf_nan=False)]
-ModelName = Annotated[str, Field(max_length=200, examples=["nano"])]
+ModelName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["nano"])]
+MOST_NOTES = 1_000_000
+
+
+def _short_json(notes: Any) -> Any:
+    """Refuse what JSON cannot say (NaN), and what is too long to keep."""
+    if len(json.dumps(notes, allow_nan=False)) > MOST_NOTES:
+        raise ValueError(f"longer than {MOST_NOTES} characters")
+    return notes
+
+
+Notes = Annotated[dict[str, JsonValue] | list[JsonValue], AfterValidator(_short_json)]
+"""Kept as it came: the server does not look into it."""
 
 
 class Wire(BaseModel):
@@ -48,6 +61,7 @@ class Health(Wire):
 
     status: Literal["ok"]
     version: str
+    default_model: str
 
 
 class Model(Wire):
@@ -105,6 +119,8 @@ class Image(Wire):
     problem: str | None
     """Why it cannot be opened: it is gone from the folder, damaged, or too large."""
     added: datetime
+    updated: datetime
+    """Of the status, or of an annotation."""
 
 
 class Images(Wire):
@@ -243,6 +259,8 @@ class Annotation(Wire):
     """An object that somebody keeps."""
 
     id: Id
+    key: str | None
+    """What its maker called it."""
     image_id: Id
     class_name: str
     colour: str | None
@@ -255,7 +273,7 @@ class Annotation(Wire):
     source: str | None
     model: str | None
     score: float | None
-    prompts: list[dict[str, Any]]
+    prompts: Any
     version: int
     """From 1; each change counts it on."""
     created: datetime
@@ -273,10 +291,11 @@ class NewAnnotation(Wire):
     source: Literal["sum", "hq", "sam", "hand", "import"] | None = None
     model: ModelName | None = None
     score: Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)] | None = None
-    prompts: Annotated[list[Prompt], Field(max_length=1000)] = []
+    prompts: Notes = []
     """What it was made from."""
     key: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")] | None = None
-    """Made by the client: a request repeated with the same key, after a broken connection, adds nothing."""
+    """Made by the client: a request repeated with the same key, after a broken connection, adds nothing; if what has
+    that key was deleted, it comes back with the new content."""
 
 
 class ChangeAnnotation(Wire):
@@ -291,7 +310,7 @@ class ChangeAnnotation(Wire):
     source: Literal["sum", "hq", "sam", "hand", "import"] | None = None
     model: ModelName | None = None
     score: Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)] | None = None
-    prompts: Annotated[list[Prompt], Field(max_length=1000)] | None = None
+    prompts: Notes = []
 
 
 class Restore(Wire):

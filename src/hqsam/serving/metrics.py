@@ -1,0 +1,51 @@
+"""Figures about a running server, as Prometheus reads them."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
+
+
+class Metrics:
+    """Of one server; a registry of its own, so that two of them in one process do not mix."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "hqsam_requests", "Requests answered", ["method", "route", "status"], registry=self._registry
+        )
+        self._seconds = Histogram(
+            "hqsam_request_seconds", "Time to an answer", ["route"], buckets=_QUICK, registry=self._registry
+        )
+        self.encode_seconds = Histogram(
+            "hqsam_encode_seconds", "Time of an encoder pass", buckets=_QUICK, registry=self._registry
+        )
+        self.decode_seconds = Histogram(
+            "hqsam_decode_seconds", "Time of a decoder pass", buckets=_QUICK, registry=self._registry
+        )
+        self.decoded_together = Histogram(
+            "hqsam_decoded_together",
+            "Requests that shared a decoder pass",
+            buckets=(1, 2, 4, 8, 16, 32),
+            registry=self._registry,
+        )
+        self.opened = Counter("hqsam_opened", "Photos opened, by where from", ["found_in"], registry=self._registry)
+        self.refused = Counter("hqsam_busy", "Requests beyond the queue", registry=self._registry)
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answer; status 0 is a client that left before it."""
+        self._requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def watch(self, name: str, what: str, value: Callable[[], float]) -> None:
+        """A figure that is asked for when somebody looks."""
+        Gauge(f"hqsam_{name}", what, registry=self._registry).set_function(value)
+
+    def text(self) -> bytes:
+        """Everything, in Prometheus's text format."""
+        return generate_latest(self._registry)
+
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""Others are counted as one, so that nobody can fill the memory with names of methods."""

@@ -1,0 +1,134 @@
+/** The server's HTTP API, as the page uses it. What goes wrong comes out as an error with words for people. */
+
+/** The server said no. `code` is for programs, the message for people. */
+export class Refused extends Error {
+  constructor(status, code, message, retryAfter = 0) {
+    super(message);
+    Object.assign(this, { status, code, retryAfter });
+  }
+}
+
+/** The server cannot be reached. */
+export class Unreachable extends Error {}
+
+const V1 = "/v1";
+const CLIENT = crypto.randomUUID?.() ?? String(Math.random()); // the queue is fair among tabs
+
+/** Tells "online" and "offline", and "stranger" where the server no longer knows the page's token. */
+export const connection = Object.assign(new EventTarget(), { isOnline: true });
+
+export const api = {
+  health: () => get("/health"),
+  models: () => get("/models"),
+  loadModel: (name) => send("POST", `/models/${encodeURIComponent(name)}/load`),
+
+  images: (offset, limit) => get(`/images?offset=${offset}&limit=${limit}`),
+  image: (id) => get(`/images/${id}`),
+  changeImage: (id, change) => send("PATCH", `/images/${id}`, change),
+  deleteImage: (id) => send("DELETE", `/images/${id}`),
+  upload: (file) => send("POST", "/images", form({ file })),
+  pixelsUrl: (id) => `${V1}/images/${id}/pixels`,
+  thumbnailUrl: (id) => `${V1}/images/${id}/thumbnail`,
+  open: (id, model, signal) => patiently(() => send("POST", `/images/${id}/open`, { model }, signal), signal),
+  masks: (id, question, signal) => send("POST", `/images/${id}/masks`, question, signal),
+  everything: (id, question) => send("POST", `/images/${id}/everything`, question),
+
+  job: (id) => get(`/jobs/${id}`),
+  cancelJob: (id) => send("DELETE", `/jobs/${id}`),
+  jobEventsUrl: (id) => `${V1}/jobs/${id}/events`,
+
+  annotations: (imageId) => get(`/images/${imageId}/annotations`),
+  annotation: (id) => get(`/annotations/${id}`),
+  createAnnotation: (imageId, annotation) => send("POST", `/images/${imageId}/annotations`, annotation),
+  restoreAnnotation: (id, version) => send("POST", `/annotations/${id}/restore`, { version }),
+  changeAnnotation: (id, change) => send("PATCH", `/annotations/${id}`, change),
+  deleteAnnotation: (id) => send("DELETE", `/annotations/${id}`),
+
+  classes: () => get("/classes"),
+  setClasses: (classes) => send("PUT", "/classes", classes),
+  exportFile: (query) => download(`/export?${new URLSearchParams(query)}`),
+  importFiles: (fields) => send("POST", "/import", form(fields)),
+};
+
+const get = (path, signal) => request("GET", path, { signal }).then(content);
+
+function send(method, path, body, signal) {
+  const isForm = body instanceof FormData;
+  const headers = { "X-Hqsam": "1", "X-Hqsam-Client": CLIENT };
+  if (body !== undefined && !isForm) headers["Content-Type"] = "application/json";
+  return request(method, path, { body: isForm ? body : JSON.stringify(body), headers, signal }).then(content);
+}
+
+async function download(path) {
+  const response = await request("GET", path, {});
+  const named = /filename="?([^";]+)"?/.exec(response.headers.get("Content-Disposition") ?? "");
+  return { name: named?.[1] ?? "hqsam-export", blob: await response.blob() };
+}
+
+/** Asks again while the server says that it is busy. */
+async function patiently(attempt, signal) {
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof Refused) || error.status !== 503) throw error;
+      await sleep(1000 * (error.retryAfter || 1), signal);
+    }
+  }
+}
+
+async function request(method, path, { body, headers, signal }) {
+  let response;
+  try {
+    response = await fetch(V1 + path, { method, body, headers, signal, credentials: "same-origin" });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    tell(false);
+    throw new Unreachable("The server does not answer. Your work is kept here and sent as soon as it is back.");
+  }
+  tell(true);
+  if (response.ok) return response;
+  throw await refusal(response);
+}
+
+async function refusal(response) {
+  const { error } = await response.json().catch(() => ({}));
+  if (response.status === 401) connection.dispatchEvent(new Event("stranger"));
+  const words = error?.message ?? `The server answered ${response.status} ${response.statusText}.`;
+  return new Refused(response.status, error?.code ?? "unknown", words, Number(response.headers.get("Retry-After")) || 0);
+}
+
+const content = (response) => (response.status === 204 ? null : response.json());
+
+function tell(isOnline) {
+  if (connection.isOnline === isOnline) return;
+  connection.isOnline = isOnline;
+  connection.dispatchEvent(new Event(isOnline ? "online" : "offline"));
+  if (!isOnline) knock();
+}
+
+/** Looks once a second whether the server is back; the first answer tells "online". */
+async function knock() {
+  while (!connection.isOnline) {
+    await sleep(1000);
+    await api.health().catch(() => {});
+  }
+}
+
+function form(fields) {
+  const data = new FormData();
+  for (const [name, value] of Object.entries(fields)) {
+    for (const each of Array.isArray(value) ? value : [value]) data.append(name, each);
+  }
+  return data;
+}
+
+export function sleep(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    });
+  });
+}

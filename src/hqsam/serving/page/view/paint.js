@@ -1,0 +1,112 @@
+/** How things look on the stage. Coordinates are CSS pixels; masks are drawn as vectors, so edges stay sharp. */
+import { outlineOf } from "../masks/outline.js";
+
+const HALO = "rgb(0 0 0 / 55%)"; // around every line, so that it is seen on any photo
+const FROM = 18; // CSS pixels a pixel, from which a grid is of use
+
+export function paintPhoto(context, viewport, bitmap) {
+  const { x, y, scale, image } = viewport;
+  context.imageSmoothingEnabled = scale * devicePixelRatio < 2;
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, x, y, image.width * scale, image.height * scale);
+  if (scale >= FROM) paintGrid(context, viewport);
+}
+
+/** A mask's edge, and its inside in a breath of colour. `strength` 0 to 1; `dashed` for what is not yet an object. */
+export function paintMask(context, viewport, mask, { colour, strength = 0.3, width = 1.5, dashed = false }) {
+  if (mask.isEmpty || !isInSight(viewport, mask)) return;
+  const path = onScreen(viewport, mask);
+  context.save();
+  context.globalAlpha = strength;
+  context.fillStyle = colour;
+  context.fill(path, "evenodd");
+  context.globalAlpha = 1;
+  context.lineJoin = "round";
+  if (width) line(context, path, colour, width, dashed ? [5, 4] : []);
+  context.restore();
+}
+
+export function paintBox(context, viewport, [x0, y0, x1, y1], colour) {
+  const [left, top] = viewport.toScreen([x0, y0]);
+  const [right, bottom] = viewport.toScreen([x1, y1]);
+  const path = new Path2D();
+  path.rect(left, top, right - left, bottom - top);
+  line(context, path, colour, 1.5, [6, 4]);
+}
+
+/** A line that is being drawn by hand. */
+export function paintStroke(context, viewport, points, colour, closed) {
+  const path = new Path2D();
+  points.forEach((point) => path.lineTo(...viewport.toScreen(point)));
+  if (closed) path.closePath();
+  line(context, path, colour, 1.5, []);
+}
+
+/** A click: green with a plus where the object is, orange with a minus where it is not. */
+export function paintClick(context, viewport, [x, y], label) {
+  const [left, top] = viewport.toScreen([x + 0.5, y + 0.5]);
+  const dot = new Path2D();
+  dot.arc(left, top, 6.5, 0, 7);
+  context.save();
+  context.fillStyle = label ? "#007a58" : "#b84d00";
+  context.fill(dot);
+  line(context, dot, "white", 1.5, []);
+  const sign = new Path2D(label ? "M-3 0h6M0-3v6" : "M-3 0h6");
+  context.translate(left, top);
+  context.strokeStyle = "white";
+  context.lineWidth = 1.5;
+  context.stroke(sign);
+  context.restore();
+}
+
+/** Where the brush would paint. */
+export function paintRing(context, viewport, point, radius, colour) {
+  const [x, y] = viewport.toScreen(point);
+  const path = new Path2D();
+  path.arc(x, y, Math.max(1, radius * viewport.scale), 0, 7);
+  line(context, path, colour, 1, []);
+}
+
+/** The pointer of those who use the keyboard. */
+export function paintCross(context, viewport, point, colour) {
+  const [x, y] = viewport.toScreen(point).map((value) => Math.round(value) + 0.5);
+  const path = new Path2D(`M${x - 14} ${y}h10M${x + 4} ${y}h10M${x} ${y - 14}v10M${x} ${y + 4}v10`);
+  line(context, path, colour, 1.5, []);
+}
+
+function line(context, path, colour, width, dashes) {
+  context.strokeStyle = HALO;
+  context.lineWidth = width + 2;
+  context.setLineDash([]);
+  context.stroke(path);
+  context.strokeStyle = colour;
+  context.lineWidth = width;
+  context.setLineDash(dashes);
+  context.stroke(path);
+  context.setLineDash([]);
+}
+
+function paintGrid(context, { x, y, scale, image, stage }) {
+  const path = new Path2D();
+  const [left, right] = [Math.max(0, x), Math.min(stage.width, x + image.width * scale)];
+  const [top, bottom] = [Math.max(0, y), Math.min(stage.height, y + image.height * scale)];
+  for (let k = Math.ceil((left - x) / scale); k * scale + x <= right; k++) path.rect(k * scale + x, top, 0, bottom - top);
+  for (let k = Math.ceil((top - y) / scale); k * scale + y <= bottom; k++) path.rect(left, k * scale + y, right - left, 0);
+  context.strokeStyle = "rgb(128 128 128 / 25%)";
+  context.lineWidth = 1 / devicePixelRatio;
+  context.stroke(path);
+}
+
+/** A mask may be smaller than the image, for a quick look. */
+function onScreen({ x, y, scale, image }, mask) {
+  const path = new Path2D();
+  const [across, down] = [(scale * image.width) / mask.width, (scale * image.height) / mask.height];
+  path.addPath(outlineOf(mask), new DOMMatrix([across, 0, 0, down, x, y]));
+  return path;
+}
+
+function isInSight({ x, y, scale, image, stage }, { box, width, height }) {
+  const [across, down] = [(scale * image.width) / width, (scale * image.height) / height];
+  const isLeftOrAbove = box.x1 * across + x < 0 || box.y1 * down + y < 0;
+  return !isLeftOrAbove && box.x0 * across + x < stage.width && box.y0 * down + y < stage.height;
+}

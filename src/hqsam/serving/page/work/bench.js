@@ -1,0 +1,191 @@
+/**
+ * What is on the bench: one image, its finished objects, the draft that is being made, and what "everything" found.
+ * Every change goes through here, can be undone, and is kept. Tells "image", "draft", "objects" and "found".
+ */
+import { encode } from "../masks/rle.js";
+import { settings } from "../settings.js";
+import { isBlank, maskOf, newDraft } from "./draft.js";
+import { keepDraft, keptDraft } from "./draft_store.js";
+import { History } from "./history.js";
+import { maskOfObject } from "./masks_of.js";
+import { newKey } from "./saving.js";
+
+/** @typedef {import("./draft.js").Draft} Draft @typedef {import("./saving.js").Kept} Kept */
+
+export class Bench extends EventTarget {
+  /** @type {{id: number, name: string, width: number, height: number, status: string} | null} */
+  image = null;
+  /** @type {Kept[]} */
+  objects = [];
+  /** @type {Draft | null} */
+  draft = null;
+  /** What "everything" found and nobody has kept yet. @type {{rle: object, score: number, model: string, source: string}[]} */
+  found = [];
+  /** @type {string | null} the key of the object that is selected */
+  selected = null;
+  history = new History();
+  #answered = new WeakMap();
+  #saving;
+  #classes;
+
+  /** @param {import("./saving.js").Saving} saving @param {import("./classes.js").Classes} classes */
+  constructor(saving, classes) {
+    super();
+    this.#saving = saving;
+    this.#classes = classes;
+  }
+
+  /** Clears the bench for another image. */
+  show(image) {
+    Object.assign(this, { image, objects: [], found: [], selected: null, history: new History() });
+    this.draft = keptDraft(image) ?? newDraft(image);
+    for (const what of ["image", "objects", "found", "draft"]) this.#tell(what);
+  }
+
+  async fetchObjects() {
+    const image = this.image;
+    const objects = await this.#saving.objectsOf(image);
+    if (image !== this.image) return;
+    this.objects = objects;
+    if (this.draft.objectId && !this.object(this.draft.objectId)) this.#setDraft({ ...this.draft, objectId: null });
+    this.#tell("objects");
+  }
+
+  // The draft
+
+  /** @param {Draft} after */
+  changeDraft(after, label) {
+    const before = this.draft;
+    this.history.do({ label, undo: () => this.#setDraft(before), redo: () => this.#setDraft(after) });
+  }
+
+  /** The model's answer to a draft belongs to the step that made the draft, and is no step of its own. */
+  answer(draft, answered) {
+    this.#answered.set(draft, answered);
+    if (this.draft === draft) this.#setDraft(draft);
+  }
+
+  discard() {
+    if (!isBlank(this.draft)) this.changeDraft(newDraft(this.image), "Discard");
+  }
+
+  /** Begins to correct a finished object. */
+  correct(key) {
+    const start = maskOfObject(this.object(key));
+    this.changeDraft({ ...newDraft(this.image), start, objectId: key }, "Begin to correct");
+    this.select(key);
+  }
+
+  /** Makes the draft a finished object, or the finished object what the draft is. @returns {boolean} if there was one */
+  keep() {
+    const draft = this.draft;
+    const mask = maskOf(draft);
+    if (mask.isEmpty) return false;
+    const before = draft.objectId ? this.object(draft.objectId) : null;
+    const after = { ...(before ?? this.#newObject()), ...originOf(draft), rle: encode(mask) };
+    this.history.do({
+      label: before ? "Correct" : "Keep",
+      undo: () => [this.#put(after.key, before), this.#setDraft(draft)],
+      redo: () => [this.#put(after.key, after), this.#setDraft(newDraft(this.image))],
+    });
+    this.select(after.key);
+    return true;
+  }
+
+  /** The colour that the draft will have as an object. */
+  get draftColour() {
+    return this.colourOf(this.object(this.draft.objectId) ?? this.#newObject());
+  }
+
+  // Finished objects
+
+  object(key) {
+    return this.objects.find((object) => object.key === key) ?? null;
+  }
+
+  colourOf(object) {
+    return object.colour ?? this.#classes.colourOf(object.class_name);
+  }
+
+  select(key) {
+    this.selected = key;
+    this.#tell("objects");
+  }
+
+  /** @param {Partial<Kept>} change */
+  change(key, change, label) {
+    const before = this.object(key);
+    const after = { ...before, ...change };
+    this.history.do({ label, undo: () => this.#put(key, before), redo: () => this.#put(key, after) });
+  }
+
+  rename(key, name) {
+    this.#classes.add(name);
+    this.change(key, { class_name: name, colour: null }, "Rename");
+  }
+
+  remove(key) {
+    const before = this.object(key);
+    this.history.do({ label: "Delete", undo: () => this.#put(key, before), redo: () => this.#put(key, null) });
+  }
+
+  // What "everything" found
+
+  setFound(found) {
+    this.found = found;
+    this.#tell("found");
+  }
+
+  /** Keeps some of it as objects. */
+  keepFound(chosen) {
+    const taken = chosen.map((found, place) => ({ ...this.#newObject(place), ...found }));
+    this.history.do({
+      label: chosen.length === 1 ? "Keep" : `Keep ${chosen.length} objects`,
+      undo: () => [taken.forEach(({ key }) => this.#put(key, null)), this.setFound([...this.found, ...chosen])],
+      redo: () => [
+        taken.forEach((object) => this.#put(object.key, object)),
+        this.setFound(this.found.filter((found) => !chosen.includes(found))),
+      ],
+    });
+  }
+
+  #newObject(ahead = 0) {
+    const class_name = settings.get("className");
+    return {
+      key: newKey(),
+      class_name,
+      colour: this.#classes.isPlain(class_name) ? this.#classes.colourNumber(this.objects.length + ahead) : null,
+      visible: true, locked: false, source: null, model: null, score: null, prompts: [],
+    };
+  }
+
+  #put(key, object) {
+    const place = this.objects.findIndex((one) => one.key === key);
+    const objects = [...this.objects];
+    if (!object) objects.splice(place, 1);
+    else if (place < 0) objects.push(object);
+    else objects[place] = object;
+    this.objects = objects;
+    this.#saving.put(this.image, key, object);
+    this.#tell("objects");
+  }
+
+  #setDraft(draft) {
+    while (this.#answered.has(draft)) draft = this.#answered.get(draft);
+    this.draft = draft;
+    keepDraft(this.image, draft);
+    this.#tell("draft");
+  }
+
+  #tell(what) {
+    this.dispatchEvent(new Event(what));
+  }
+}
+
+/** Which model and which prompts an object comes from; none if it is drawn by hand. */
+function originOf({ answers, chosen, asked, points, labels, box }) {
+  if (!answers.length) return { source: "hand", model: null, score: null, prompts: [] };
+  const { score, source, model } = answers[chosen];
+  const mask = asked.mask && encode(asked.mask);
+  return { source, model, score, prompts: [{ points, labels, box, mask }] };
+}

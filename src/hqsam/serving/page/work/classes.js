@@ -1,0 +1,52 @@
+/** The names of objects and their colours, for all images. Tells "change". */
+import { api } from "../api.js";
+
+/** Colours that people with any kind of colour vision tell apart: Okabe and Ito's, as `hqsam.pictures` draws them. */
+const COLOURS = ["#56b4e9", "#e69f00", "#cc79a7", "#009e73", "#f0e442", "#0072b2", "#d55e00"];
+const PLAIN = "object"; // things that nobody has named are told apart by colour
+
+export class Classes extends EventTarget {
+  /** @type {{name: string, colour: string}[]} */
+  list = [];
+
+  async fetch() {
+    this.#set(await api.classes());
+  }
+
+  isPlain(name) {
+    return name === PLAIN && !this.#find(name);
+  }
+
+  colourNumber(number) {
+    return COLOURS[number % COLOURS.length];
+  }
+
+  colourOf(name) {
+    return this.#find(name)?.colour ?? COLOURS[0];
+  }
+
+  /** Makes a class of a name that is none yet. */
+  add(name) {
+    if (name === PLAIN || this.#find(name)) return;
+    const free = COLOURS.find((colour) => !this.list.some((one) => one.colour === colour));
+    this.#save([...this.list, { name, colour: free ?? this.colourNumber(this.list.length) }]);
+  }
+
+  recolour(name, colour) {
+    this.#save(this.list.map((one) => (one.name === name ? { name, colour } : one)));
+  }
+
+  #find(name) {
+    return this.list.find((one) => one.name === name);
+  }
+
+  #save(list) {
+    this.#set(list);
+    api.setClasses(list).catch(() => {}); // the names are in the objects, too; the next change sends all again
+  }
+
+  #set(list) {
+    this.list = list;
+    this.dispatchEvent(new Event("change"));
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * The object that is being made: what was asked, what the model answered, and what was corrected by hand.
+ *
+ * Drafts never change; every function returns another. Hand corrections lie over the model's mask, so that they stay
+ * when another click brings another mask.
+ *
+ * @typedef {import("../masks/mask.js").Mask} Mask
+ * @typedef {{mask: Mask, score: number, refine: string | null, model: string, source: string}} Answer
+ * @typedef {object} Draft
+ * @property {[number, number][]} points  Pixels that were clicked.
+ * @property {(0 | 1)[]} labels  1 where the object is, 0 where it is not.
+ * @property {[number, number, number, number] | null} box
+ * @property {Mask | null} start  The finished object's mask that is being corrected.
+ * @property {Prompt | null} asked  The prompt that `answers` answer.
+ * @property {Answer[]} answers
+ * @property {number} chosen
+ * @property {Mask} added  By hand.
+ * @property {Mask} removed
+ * @property {string | null} objectId  The finished object that this will replace.
+ *
+ * @typedef {object} Prompt  As the server takes it, with what is needed to ask again from the beginning.
+ * @property {[number, number][]} points
+ * @property {(0 | 1)[]} labels
+ * @property {[number, number, number, number] | null} box
+ * @property {Mask | null} mask
+ * @property {string | null} refine  An earlier answer, which the first `covered` points led to.
+ * @property {number} covered
+ */
+import { Mask } from "../masks/mask.js";
+
+/** @returns {Draft} */
+export function newDraft({ width, height }) {
+  const nothing = Mask.empty(width, height);
+  return {
+    points: [], labels: [], box: null, start: null, asked: null,
+    answers: [], chosen: 0, added: nothing, removed: nothing, objectId: null,
+  };
+}
+
+/** @returns {Mask} what the object is now */
+export function maskOf(draft) {
+  return modelMaskOf(draft).plus(draft.added).minus(draft.removed);
+}
+
+export function modelMaskOf(draft) {
+  return draft.answers[draft.chosen]?.mask ?? draft.start ?? Mask.empty(draft.added.width, draft.added.height);
+}
+
+/** Whether it is still as it began. */
+export function isBlank(draft) {
+  return !draft.points.length && !draft.box && draft.added.isEmpty && draft.removed.isEmpty && !draft.objectId;
+}
+
+export function withPoint(draft, point, label) {
+  return { ...draft, points: [...draft.points, point], labels: [...draft.labels, label] };
+}
+
+/** A box begins the object anew; what was done by hand stays. */
+export function withBox(draft, box) {
+  return { ...draft, points: [], labels: [], box, start: null, asked: null, answers: [], chosen: 0 };
+}
+
+/** @param {Prompt} asked @param {Answer[]} answers */
+export function withAnswers(draft, asked, answers) {
+  return { ...draft, asked, answers, chosen: bestOf(answers) };
+}
+
+export function withReading(draft, chosen) {
+  return { ...draft, chosen };
+}
+
+/** @param {Mask} mask that was drawn */
+export function withDrawn(draft, mask, erase) {
+  return erase
+    ? { ...draft, added: draft.added.minus(mask), removed: draft.removed.plus(mask) }
+    : { ...draft, added: draft.added.plus(mask), removed: draft.removed.minus(mask) };
+}
+
+/** What to ask the model for this draft: new clicks go on from the answer that is shown. @returns {Prompt} */
+export function promptOf(draft) {
+  const answer = draft.answers[draft.chosen];
+  const canRefine = Boolean(answer?.refine) && draft.asked.points.length < draft.points.length;
+  return {
+    points: draft.points,
+    labels: draft.labels,
+    box: draft.box,
+    mask: draft.answers.length ? null : draft.start,
+    refine: canRefine ? answer.refine : null,
+    covered: canRefine ? draft.asked.points.length : 0,
+  };
+}
+
+/** Whether it was clicked or boxed since the model answered. */
+export function needsAnswer({ points, box, asked, answers }) {
+  if (!points.length && !box) return false;
+  return !answers.length || asked.points.length !== points.length || String(asked.box) !== String(box);
+}
+
+/** One click can mean a button, a shirt or a person; more say which. */
+export function isAmbiguous(prompt) {
+  return prompt.points.length === 1 && !prompt.box && !prompt.mask;
+}
+
+export function bestOf(answers) {
+  return answers.reduce((best, answer, place) => (answer.score > answers[best].score ? place : best), 0);
+}

@@ -1,0 +1,163 @@
+/**
+ * Sends finished objects to the server, in order, until it has them. What it has not is kept in this browser, so that
+ * neither a reload nor a server that is down loses it.
+ *
+ * @typedef {object} Kept  A finished object.
+ * @property {string} key  Ours, made once; with it the server takes a repeated request for what it is.
+ * @property {string} class_name
+ * @property {string | null} colour  Its own, or null for that of its class.
+ * @property {{size: [number, number], counts: string}} rle
+ * @property {boolean} visible
+ * @property {boolean} locked
+ * @property {string | null} source
+ * @property {string | null} model
+ * @property {number | null} score
+ * @property {object[]} prompts
+ *
+ * @typedef {{id: number, version: number, isGone: boolean}} Saved  What the server has of it.
+ * @typedef {{image: {id: number, name: string, width: number, height: number}, want: Kept | null, saved: Saved | null}} Unsent
+ */
+import { api, connection, Refused } from "../api.js";
+
+const PLACE = "hqsam.unsent";
+const FIELDS = ["class_name", "colour", "rle", "visible", "locked", "source", "model", "score", "prompts"];
+
+/** Tells "change" when something was sent or is to be sent, and "problem" with words when the server refuses. */
+export class Saving extends EventTarget {
+  /** @type {Map<string, Unsent>} by the objects' keys, oldest first */
+  #unsent = new Map(remembered());
+  /** @type {Map<string, Saved>} */
+  #saved = new Map([...this.#unsent].flatMap(([key, { saved }]) => (saved ? [[key, saved]] : [])));
+  /** What is not sent for now: it was refused, or the server works on other images than it did. */
+  #aside = new WeakSet();
+  #imagesThatAreHere = new Set();
+  #isSending = false;
+
+  constructor() {
+    super();
+    connection.addEventListener("online", () => this.send());
+  }
+
+  /** How many objects the server has not got as they are here. */
+  get count() {
+    return this.#unsent.size;
+  }
+
+  /** The image's objects: the server's, with what it has not got yet. @returns {Promise<Kept[]>} */
+  async objectsOf(image) {
+    const objects = new Map((await api.annotations(image.id)).map((annotation) => this.#known(annotation)));
+    for (const [key, { want, image: its }] of this.#unsent) {
+      if (!isSame(its, image)) continue;
+      if (want) objects.set(key, want);
+      else objects.delete(key);
+    }
+    return [...objects.values()];
+  }
+
+  /** @param {Kept | null} want null to delete it */
+  put(image, key, want) {
+    const { id, name, width, height } = image;
+    this.#unsent.set(key, { image: { id, name, width, height }, want, saved: this.#saved.get(key) ?? null });
+    this.#changed();
+    this.send();
+  }
+
+  async send() {
+    if (this.#isSending) return;
+    this.#isSending = true;
+    try {
+      for (let next; (next = this.#next()); ) await this.#settle(...next);
+    } catch {
+      // Not reachable: "online" calls again.
+    } finally {
+      this.#isSending = false;
+    }
+  }
+
+  #next() {
+    return [...this.#unsent].find(([, entry]) => !this.#aside.has(entry));
+  }
+
+  async #settle(key, entry) {
+    try {
+      if (!(await this.#isOfThisServer(entry.image))) return this.#aside.add(entry);
+      this.#saved.set(key, await sent(key, entry, this.#saved.get(key) ?? null));
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      this.#aside.add(entry);
+      return this.dispatchEvent(new CustomEvent("problem", { detail: error.message }));
+    }
+    if (this.#unsent.get(key) === entry) this.#unsent.delete(key);
+    this.#changed();
+  }
+
+  /** After another start the server may work on another folder: what is not for it waits for its own. */
+  async #isOfThisServer(image) {
+    const name = JSON.stringify(image);
+    if (!this.#imagesThatAreHere.has(name) && isSame(await api.image(image.id), image)) {
+      this.#imagesThatAreHere.add(name);
+    }
+    return this.#imagesThatAreHere.has(name);
+  }
+
+  #known(annotation) {
+    const known = [...this.#saved].find(([, { id }]) => id === annotation.id);
+    const key = known?.[0] ?? newKey();
+    this.#saved.set(key, { id: annotation.id, version: annotation.version, isGone: false });
+    return [key, { key, ...only(FIELDS, annotation) }];
+  }
+
+  #changed() {
+    localStorage.setItem(PLACE, JSON.stringify([...this.#unsent]));
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+/** @returns {string} a key for a new object */
+export function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Brings the server to what is wanted. @returns {Promise<Saved | null>} what it has now */
+async function sent(key, { image, want }, saved) {
+  if (!want) return saved && !saved.isGone ? removed(saved) : saved;
+  const content = only(FIELDS, want);
+  if (!saved) return asSaved(await api.createAnnotation(image.id, { ...content, key }));
+  const there = saved.isGone ? asSaved(await api.restoreAnnotation(saved.id, saved.version)) : saved;
+  return asSaved(await changed(there, content));
+}
+
+async function removed(saved) {
+  await api.deleteAnnotation(saved.id).catch(unless(404));
+  return { ...saved, isGone: true };
+}
+
+/** What another window did meanwhile stays in the server's history; this change comes on top. */
+async function changed({ id, version }, content) {
+  try {
+    return await api.changeAnnotation(id, { ...content, version });
+  } catch (error) {
+    if (error.status !== 409) throw error;
+    return api.changeAnnotation(id, { ...content, version: (await api.annotation(id)).version });
+  }
+}
+
+const asSaved = ({ id, version }) => ({ id, version, isGone: false });
+
+const only = (fields, object) => Object.fromEntries(fields.map((field) => [field, object[field]]));
+
+const isSame = (one, other) => ["id", "name", "width", "height"].every((field) => one[field] === other[field]);
+
+function unless(status) {
+  return (error) => {
+    if (error.status !== status) throw error;
+  };
+}
+
+function remembered() {
+  try {
+    return JSON.parse(localStorage.getItem(PLACE)) ?? [];
+  } catch {
+    return [];
+  }
+}
