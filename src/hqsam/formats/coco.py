@@ -100,12 +100,12 @@ def _size(image: dict[str, Any]) -> tuple[int, int]:
 
 def _masked_object(annotation: dict[str, Any], image: dict[str, Any], names: dict[Any, str]) -> MaskedObject:
     label = names.get(annotation["category_id"], str(annotation["category_id"]))
-    mask = _mask(annotation["segmentation"], _size(image))
+    mask = mask_of_segmentation(annotation["segmentation"], _size(image))
     score = annotation.get("score")
     return MaskedObject.of(mask, label, None if score is None else float(score))
 
 
-def _mask(segmentation: Any, size_hw: tuple[int, int]) -> np.ndarray:
+def mask_of_segmentation(segmentation: Any, size_hw: tuple[int, int]) -> np.ndarray:
     """Run lengths, or polygons as pycocotools fills them, so that areas agree with everyone else's."""
     if isinstance(segmentation, dict):
         return rle.decode(segmentation)

@@ -1,0 +1,138 @@
+"""DAVIS 2017's measures: how well regions (J) and contours (F) agree, frame by frame, and over a video.
+
+Pont-Tuset et al., 2017, as the benchmark's own code computes them for the semi-supervised task: the first frame, which
+is given, and the last do not count; each object counts the same.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float
+
+from hqsam.errors import InputError
+from hqsam.evaluation.cases import Case, OpenSplit
+from hqsam.evaluation.record import Row
+from hqsam.masks import rle
+from hqsam.masks.boundary import iou
+from hqsam.masks.boxes import Window, box_of_mask, window_of_box
+
+TOLERANCE = 0.008
+"""How far apart contours may be and still agree, as a share of the diagonal."""
+
+
+class Statistics(NamedTuple):
+    """Of one object over its frames."""
+
+    mean: float
+    recall: float
+    """The share of frames that are above 0.5."""
+    decay: float
+    """How much better the first quarter of the frames is than the last."""
+
+
+def judge(split: OpenSplit, rows: Sequence[Row]) -> dict[str, float]:
+    """J and F with recall and decay, the means over all objects of all videos, and J&F, the mean of J and F.
+
+    Where masks of two objects overlap, the pixel goes to the one whose score is higher: a label map, in which the
+    benchmark wants its answers, has one label a pixel. An object without an answer in a frame has an empty mask.
+    """
+    label_maps = _label_maps(rows)
+    values: dict[tuple[str, int], list[tuple[float, float]]] = defaultdict(list)
+    for case in split.cases:
+        if 0 < case.about["frame"] < case.about["frames"] - 1:
+            for track, pair in _of_each_object(case, label_maps.get(case.name)):
+                values[case.about["video_id"], track].append(pair)
+    if not values:
+        return {}
+    regions, contours = (
+        np.mean([statistics(np.array([pair[part] for pair in frames])) for frames in values.values()], axis=0)
+        for part in (0, 1)
+    )
+    return {
+        "J&F": float(regions[0] + contours[0]) / 2,
+        **dict(zip(("J", "J_recall", "J_decay"), regions.tolist(), strict=True)),
+        **dict(zip(("F", "F_recall", "F_decay"), contours.tolist(), strict=True)),
+    }
+
+
+def _label_maps(rows: Sequence[Row]) -> dict[str, np.ndarray]:
+    """For each frame the objects' numbers, the best scored painted last."""
+    maps: dict[str, np.ndarray] = {}
+    for row in sorted(rows, key=lambda row: row.score):
+        labels = maps.setdefault(row.case, np.zeros(row.size_hw, np.uint16))
+        labels[rle.decode(row.rle)] = row.about["track"]
+    return maps
+
+
+def _of_each_object(case: Case, labels: np.ndarray | None) -> Iterator[tuple[int, tuple[float, float]]]:
+    """J and F of every object of the video in this frame, also of those that are hidden in it."""
+    truths = {target.about["track"]: target.truth for target in case.targets() if target.truth is not None}
+    size_hw = next(iter(truths.values())).shape if truths else labels.shape if labels is not None else (1, 1)
+    for track in range(1, case.about["objects"] + 1):
+        truth = truths.get(track, np.zeros(size_hw, bool))
+        predicted = labels == track if labels is not None else np.zeros(size_hw, bool)
+        yield track, (iou(predicted, truth), contour_accuracy(predicted, truth))
+
+
+def statistics(values: Float[np.ndarray, "frame"]) -> Statistics:
+    """Of one object, over the frames that count."""
+    edges = (np.round(np.linspace(1, len(values), 5) + 1e-10) - 1).astype(int)
+    quarters = [values[start : stop + 1] for start, stop in pairwise(edges)]
+    decay = quarters[0].mean() - quarters[3].mean()
+    return Statistics(float(values.mean()), float((values > 0.5).mean()), float(decay))
+
+
+def contour_accuracy(
+    predicted: Bool[np.ndarray, "height width"], truth: Bool[np.ndarray, "_ _"], tolerance: float = TOLERANCE
+) -> float:
+    """F: the harmonic mean of the shares of both contours that lie within `tolerance` * diagonal of the other one.
+
+    The distance is rounded up. Two masks without contours agree: 1.
+
+    Raises:
+        InputError: the masks differ in size.
+    """
+    if predicted.shape != truth.shape:
+        raise InputError(f"masks of {predicted.shape} and {truth.shape} (height, width) cannot be compared; resize one")
+    reach = math.ceil(tolerance * math.hypot(*truth.shape))
+    window = _around_both(predicted, truth, reach + 1)
+    found, wanted = _contour(predicted, window), _contour(truth, window)
+    found_length, wanted_length = np.count_nonzero(found), np.count_nonzero(wanted)
+    if not found_length or not wanted_length:
+        return float(found_length == wanted_length)
+    precision = np.count_nonzero(found & _widened(wanted, reach)) / found_length
+    recall = np.count_nonzero(wanted & _widened(found, reach)) / wanted_length
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def _around_both(mask: np.ndarray, other: np.ndarray, margin: int) -> Window:
+    """What lies further off than `margin` can matter to neither contour."""
+    rows, columns = window_of_box(box_of_mask(mask | other))
+    height, width = mask.shape
+    return (
+        slice(max(0, rows.start - margin), min(height, rows.stop + margin)),
+        slice(max(0, columns.start - margin), min(width, columns.stop + margin)),
+    )
+
+
+def _contour(mask: np.ndarray, window: Window) -> np.ndarray:
+    """Pixels that differ from their neighbour to the right, below, or both, as the benchmark draws contours.
+
+    The window reaches past the mask wherever the image does, so that at its edges there is either nothing to
+    see or the image's edge, where a pixel has fewer neighbours and itself takes the place of those it lacks.
+    """
+    padded = np.pad(mask[window], ((0, 1), (0, 1)), mode="edge")
+    here, right, below, across = padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
+    return (here ^ right) | (here ^ below) | (here ^ across)
+
+
+def _widened(contour: np.ndarray, reach: int) -> np.ndarray:
+    """Everything within `reach` pixels."""
+    span = np.arange(-reach, reach + 1)
+    disk = (span[:, None] ** 2 + span**2 <= reach**2).astype(np.uint8)
+    return cv2.dilate(contour.astype(np.uint8), disk) != 0

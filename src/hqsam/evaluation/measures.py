@@ -1,0 +1,80 @@
+"""What a suite is judged by: a measure takes the answers about a set of images and gives scores from 0 to 1."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from hqsam.evaluation import average_precision, davis, metrics, tubes
+from hqsam.evaluation.cases import OpenSplit
+from hqsam.evaluation.record import Row
+
+Scores = dict[str, float]
+"""By the names of the measure."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A row of `MEASURES`."""
+
+    name: str
+    about: str
+    names: tuple[str, ...]
+    """The scores it may give, the headline first."""
+    judge: Callable[[OpenSplit, Sequence[Row]], Scores] | None = None
+    """What gives the scores; None where mIoU and mBIoU are all."""
+
+    def score(self, split: OpenSplit, rows: Sequence[Row]) -> Scores:
+        """The scores of a set; beside them mIoU and mBIoU, if all answers have a true mask to compare with."""
+        return (self.judge(split, rows) if self.judge else {}) | metrics.overlap(rows)
+
+
+def mean_of(scores: Sequence[Scores]) -> Scores:
+    """The mean of several sets, in which every set counts the same; of what all of them have."""
+    shared = [name for name in scores[0] if all(name in each for each in scores)]
+    return {name: sum(each[name] for each in scores) / len(scores) for name in shared}
+
+
+_AREAS = ("AP_S", "AP_M", "AP_L")
+_BOUNDARY = ("AP_B", "AP_B50", "AP_B75", "AP_B_strict", "AP_B50_strict", "AP_B75_strict")
+_PRECISION = ("AP", "AP50", "AP75", *_AREAS)
+
+MEASURES: dict[str, Measure] = {
+    measure.name: measure
+    for measure in (
+        Measure(
+            "iou",
+            "mean IoU and mean boundary IoU over masks (boundary 0.02 of the diagonal wide)",
+            ("mIoU", "mBIoU"),
+        ),
+        Measure(
+            "ap",
+            "COCO's AP of masks, and of boundaries 0.02 and (strict) 0.01 of the diagonal wide",
+            (*_PRECISION, *_BOUNDARY),
+            average_precision.judge,
+        ),
+        Measure(
+            "ap_any",
+            "the same without classes: every object is one of one class",
+            (*_PRECISION, *_BOUNDARY),
+            partial(average_precision.judge, rules="any class"),
+        ),
+        Measure(
+            "lvis",
+            "LVIS's AP: federated, 300 masks an image, by rare, common and frequent classes",
+            (*_PRECISION, "AP_r", "AP_c", "AP_f", *_BOUNDARY),
+            partial(average_precision.judge, rules="lvis"),
+        ),
+        Measure(
+            "davis",
+            "DAVIS 2017, semi-supervised: region similarity J and contour accuracy F over objects",
+            ("J&F", "J", "J_recall", "J_decay", "F", "F_recall", "F_decay"),
+            davis.judge,
+        ),
+        Measure(
+            "tubes",
+            "AP of tubes, the masks of an object in all frames: of masks as YTVIS has it, and of boundaries",
+            (*_PRECISION, "AP_B", "AP_B50", "AP_B75"),
+            tubes.judge,
+        ),
+    )
+}

@@ -1,0 +1,29 @@
+"""The tests of the paper as a table, and one reader for each layout of their files.
+
+>>> from pathlib import Path
+>>> from hqsam.evaluation.suites import find
+>>> hq4 = find("hq4").open(Path("data"))    # DIS5K/ and thin_object_detection/ are in there
+>>> for case in hq4.cases:
+...     masks = [target.truth for target in case.targets()]
+"""
+
+import difflib
+
+from hqsam.errors import OptionError
+from hqsam.evaluation.suites.suite import Suite
+from hqsam.evaluation.suites.table import ROWS
+
+SUITES: dict[str, Suite] = {suite.name: suite for suite in ROWS}
+
+
+def find(name: str) -> Suite:
+    """A row of the table.
+
+    Raises:
+        OptionError: there is none of that name; the message lists those there are.
+    """
+    if name not in SUITES:
+        close = difflib.get_close_matches(name, SUITES, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise OptionError(f"there is no suite {name!r}{hint}; known: {', '.join(SUITES)}")
+    return SUITES[name]

@@ -1,0 +1,74 @@
+"""The layout of DAVIS 2017: a folder of frames and a folder of label maps for each video, and a list of videos."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from hqsam.errors import DataError
+from hqsam.evaluation.cases import BoxXyxy, Case, OpenSplit, Target
+from hqsam.evaluation.suites import disk
+from hqsam.evaluation.suites.pictures import read_labels
+from hqsam.evaluation.suites.suite import Split
+from hqsam.masks.boxes import box_of_mask
+
+VOID = 255
+"""A label that is nobody's, and counts as background, as in the benchmark's own code."""
+
+
+def open_davis(data: Path, split: Split) -> OpenSplit:
+    """ImageSets/2017/val.txt, JPEGImages/480p/VIDEO/00000.jpg, Annotations/480p/VIDEO/00000.png. A frame is a case.
+
+    Raises:
+        DataError: a file or folder is missing.
+    """
+    listing = disk.find_file(data, split.listing)
+    videos = listing.read_text().split()
+    if not videos:
+        raise DataError(f"{listing} names no video")
+    images, truth = disk.find_folder(data, split.images), disk.find_folder(data, split.truth)
+    missing = [video for video in videos if not (images / video).is_dir()]
+    if missing:
+        raise DataError(f"{len(missing)} of {len(videos)} videos are not in {images}; the first: {missing[0]}")
+    return OpenSplit(split.name, tuple(case for video in videos for case in _frames(video, images, truth)))
+
+
+def boxes_of_label_maps(folder: Path, cases: Sequence[Case]) -> dict[str, list[tuple[int, BoxXyxy]]]:
+    """A tracker's answers, VIDEO/00000.png, as numbers of objects and their boxes, by the names of the cases.
+
+    Raises:
+        DataError: the answer for a frame is missing, or has another size than the frame.
+    """
+    files = [folder / case.about["video_id"] / f"{case.image.stem}.png" for case in cases]
+    disk.first_missing(files, "label maps")
+    return {case.name: _boxes(file, case.image) for case, file in zip(cases, files, strict=True)}
+
+
+def _frames(video: str, images: Path, truth: Path) -> list[Case]:
+    frames = disk.files_in(images / video, {".jpg"})
+    masks = [truth / video / f"{frame.stem}.png" for frame in frames]
+    disk.first_missing(masks, f"label maps of {video}")
+    objects = max(_numbers(read_labels(masks[0])), default=0)
+    about = {"video_id": video, "frames": len(frames), "objects": objects}
+    return [
+        Case(f"{video}/{frame.stem}", frame, partial(_targets, frame, mask, objects), about=about | {"frame": number})
+        for number, (frame, mask) in enumerate(zip(frames, masks, strict=True))
+    ]
+
+
+def _targets(frame: Path, mask: Path, objects: int) -> list[Target]:
+    """The objects of the first frame that are seen in this one: objects that come later are not judged."""
+    labels = read_labels(mask, frame)
+    numbers = [number for number in _numbers(labels) if number <= objects]
+    return [Target(f"object-{number}", labels == number, about={"track": number}) for number in numbers]
+
+
+def _numbers(labels: np.ndarray) -> list[int]:
+    return [number for number in np.unique(labels).tolist() if number not in (0, VOID)]
+
+
+def _boxes(file: Path, image: Path) -> list[tuple[int, BoxXyxy]]:
+    labels = read_labels(file, image)
+    boxes = {number: box_of_mask(labels == number).tolist() for number in _numbers(labels)}
+    return [(number, (x0, y0, x1, y1)) for number, (x0, y0, x1, y1) in boxes.items()]

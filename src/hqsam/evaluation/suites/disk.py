@@ -1,0 +1,69 @@
+"""Finding a suite's files, and saying what is missing."""
+
+from pathlib import Path, PurePosixPath
+
+from hqsam.errors import DataError
+
+_NAMED = 8
+"""So many names of a folder are listed in an error."""
+
+
+def find_folder(data: Path, relative: str) -> Path:
+    """`data/relative`, or without its first part: `DIS5K/DIS-VD/im` is also found from within `DIS5K`.
+
+    Raises:
+        DataError: it is at neither place; the message says what is there.
+    """
+    parts = PurePosixPath(relative).parts
+    places = [data.joinpath(*parts), *([data.joinpath(*parts[1:])] if len(parts) > 2 else [])]
+    return _first(data, relative, [place for place in places if place.is_dir()], "folder")
+
+
+def find_file(data: Path, relative: str) -> Path:
+    """`data/relative`, or without its folders.
+
+    Raises:
+        DataError: it is nowhere; the message says what is there.
+    """
+    parts = PurePosixPath(relative).parts
+    places = [data.joinpath(*parts[start:]) for start in range(len(parts))]
+    return _first(data, relative, [place for place in places if place.is_file()], "file")
+
+
+def files_in(folder: Path, suffixes: frozenset[str] | set[str]) -> list[Path]:
+    """The files of a folder with one of these endings, by name.
+
+    Raises:
+        DataError: there is none.
+    """
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.is_file())
+    if not files:
+        raise DataError(f"no {' or '.join(sorted(suffixes))} in {folder}; {found_in(folder)}")
+    return files
+
+
+def first_missing(files: list[Path], what: str) -> None:
+    """Look that files are there.
+
+    Raises:
+        DataError: some are not; the message counts them and names the first.
+    """
+    missing = [path for path in files if not path.is_file()]
+    if missing:
+        names = ", ".join(path.name for path in missing[:3])
+        raise DataError(f"{len(missing)} of {len(files)} {what} are not in {missing[0].parent}; the first: {names}")
+
+
+def found_in(folder: Path) -> str:
+    """What a folder holds, in a few words."""
+    if not folder.is_dir():
+        return f"{folder} is not a folder"
+    names = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"found there: {', '.join(names[:_NAMED]) or 'nothing'}{more}"
+
+
+def _first(data: Path, relative: str, places: list[Path], kind: str) -> Path:
+    if not places:
+        raise DataError(f"there is no {kind} {relative} in {data}; {found_in(data)}")
+    return places[0]

@@ -1,0 +1,156 @@
+"""A suite: one test of masks as a row of facts, and what it becomes once its data is found on disk."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from hqsam.errors import DataError, OptionError
+from hqsam.evaluation.cases import Case, OpenSplit
+from hqsam.evaluation.measures import Measure, Scores, mean_of
+from hqsam.evaluation.record import Row
+
+MEAN = "mean"
+"""What the figures over all sets of a suite are filed under."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """One set of images below the data folder."""
+
+    name: str
+    images: str
+    """Folder of the images."""
+    truth: str
+    """Folder of the masks, or the annotation file."""
+    listing: str = ""
+    """A file that names what belongs to the set, where there is one."""
+    expected: int | None = None
+    """How many images it has; None where no source says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """Printed numbers."""
+
+    model: str
+    source: Literal["sam", "hq", "sum"]
+    split: str
+    """The split's name, or `MEAN`."""
+    prompt: str
+    """"box", "detector", "coarse mask", "5 clicks", ..."""
+    scores: Scores
+    """In per cent, as printed, under the measure's names."""
+    where: str
+    """The table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """A row of `SUITES`."""
+
+    name: str
+    title: str
+    splits: tuple[Split, ...]
+    layout: str
+    """The files on disk, for a reader."""
+    open_split: Callable[[Path, Split], OpenSplit]
+    """Finds the files of a split: one function for each layout."""
+    ask: Literal["box", "detector"]
+    """What the paper asked with: boxes of the true masks, or of a detector."""
+    boxes_from: str = ""
+    """The paper's detector or tracker, where there was one."""
+    source: Literal["hq", "sum"]
+    """What the paper's HQ numbers were decoded as."""
+    pipeline: Literal["official", "user"]
+    """What they were made with: all squashed to the model's square, or sessions as users get them."""
+    measure: Measure
+    published: tuple[Published, ...] = ()
+    licence: str
+    where: str
+    """Where to get it."""
+
+    @property
+    def expected(self) -> int | None:
+        """How many images there are in all; None where no source says."""
+        counts = [split.expected for split in self.splits]
+        return None if None in counts else sum(count for count in counts if count is not None)
+
+    def open(self, data: Path, only: Collection[str] | None = None) -> "OpenSuite":
+        """Find the suite's files below a folder; `only` takes some of its sets, by name.
+
+        Raises:
+            DataError: the folder does not fit; the message says what was expected and what was found.
+            OptionError: there is no set of a name in `only`.
+        """
+        if not data.is_dir():
+            raise DataError(f"{data} is not a folder; {self.name} expects there: {self.layout}")
+        splits = self.splits if only is None else tuple(self._split(name) for name in only)
+        return OpenSuite(self, tuple(self.open_split(data, split) for split in splits))
+
+    def _split(self, name: str) -> Split:
+        known = {split.name: split for split in self.splits}
+        if name not in known:
+            raise OptionError(f"{self.name} has no set {name!r}; it has {', '.join(known)}")
+        return known[name]
+
+
+@dataclass(frozen=True)
+class OpenSuite:
+    """A suite whose data has been found."""
+
+    suite: Suite
+    splits: tuple[OpenSplit, ...]
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """All images, in an order that is always the same."""
+        return tuple(case for split in self.splits for case in split.cases)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is not as the suite's row says: other numbers of images than expected."""
+        expected = {split.name: split.expected for split in self.suite.splits}
+        return [
+            f"{split.name} has {len(split.cases)} images here, and {expected[split.name]} were expected"
+            for split in self.splits
+            if expected[split.name] not in (None, len(split.cases))
+        ]
+
+    def measure(self, rows: Sequence[Row], asked: Collection[str] | None = None) -> dict[str, Scores]:
+        """The scores of each set by its name, and of several their `MEAN`, from 0 to 1.
+
+        A score that is not defined, as AP of small objects where there are none, is left out.
+
+        Args:
+            rows: the answers to one kind of prompt, decoded from one source.
+            asked: the names of the cases that were asked about, where that was not all of them. An image on which
+                a detector found nothing has no row, and counts.
+
+        Raises:
+            DataError: a row is of no case that was asked about, or nothing was asked.
+        """
+        splits = [_only(split, asked) for split in self.splits]
+        rows_of = _by_split(splits, rows)
+        scores = {split.name: self.suite.measure.score(split, rows_of[split.name]) for split in splits if split.cases}
+        if not scores:
+            raise DataError(f"nothing was asked of {self.suite.name}, so there is nothing to measure")
+        return scores | {MEAN: mean_of(list(scores.values()))} if len(scores) > 1 else scores
+
+
+def _only(split: OpenSplit, asked: Collection[str] | None) -> OpenSplit:
+    if asked is None:
+        return split
+    return replace(split, cases=tuple(case for case in split.cases if case.name in asked))
+
+
+def _by_split(splits: Sequence[OpenSplit], rows: Sequence[Row]) -> dict[str, list[Row]]:
+    split_of = {case.name: split.name for split in splits for case in split.cases}
+    rows_of: dict[str, list[Row]] = {split.name: [] for split in splits}
+    for row in rows:
+        if row.case not in split_of:
+            raise DataError(
+                f"an answer is about {row.case!r}, which is not among the {len(split_of)} images asked about"
+            )
+        rows_of[split_of[row.case]].append(row)
+    return rows_of

@@ -1,0 +1,98 @@
+"""The layout of YTVIS and HQ-YTVIS: one JSON file in which an object has a list of masks, one for each frame."""
+
+from collections import defaultdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hqsam.errors import DataError
+from hqsam.evaluation.cases import Case, OpenSplit, Target
+from hqsam.evaluation.suites import disk
+from hqsam.evaluation.suites.suite import Split
+from hqsam.formats.coco import mask_of_segmentation
+from hqsam.formats.files import read_json
+
+Annotation = dict[str, Any]
+
+
+def open_ytvis(data: Path, split: Split) -> OpenSplit:
+    """An annotation file, and a folder with a folder of frames for each video. Every frame is a case.
+
+    Raises:
+        DataError: a file or folder is missing, or the annotations are not as YTVIS has them.
+    """
+    path, folder = disk.find_file(data, split.truth), disk.find_folder(data, split.images)
+    content = read_json(path)
+    try:
+        objects: dict[int, list[Annotation]] = defaultdict(list)
+        for annotation in content.get("annotations") or []:
+            objects[annotation["video_id"]].append(annotation)
+        cases = tuple(
+            case
+            for video in content["videos"]
+            for case in _frames(split.name, folder, video, objects.pop(video["id"], []))
+        )
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{path} is not as YTVIS has it: {type(error).__name__}: {error}") from error
+    _check(content, objects, path)
+    disk.first_missing([case.image for case in cases], f"frames of {split.name}")
+    return OpenSplit(split.name, cases, content)
+
+
+def _check(content: dict[str, Any], homeless: dict[int, list[Annotation]], path: Path) -> None:
+    if not content.get("annotations"):
+        raise DataError(
+            f"{path} has no annotations: the true masks of YTVIS's own validation set are not published; "
+            "keep a part of the training set for validation, in the same format"
+        )
+    if homeless:
+        raise DataError(
+            f"{path} has annotations of {len(homeless)} videos that it does not list, such as {min(homeless)}"
+        )
+
+
+def _frames(name: str, folder: Path, video: dict[str, Any], objects: list[Annotation]) -> list[Case]:
+    size_hw, files = (int(video["height"]), int(video["width"])), video["file_names"]
+    for annotation in objects:
+        if len(annotation["segmentations"]) != len(files):
+            raise DataError(
+                f"object {annotation['id']} has {len(annotation['segmentations'])} masks, and its video "
+                f"{video['id']} has {len(files)} frames"
+            )
+    return [
+        Case(
+            f"{name}/{video['id']}/{Path(file).stem}",
+            folder / file,
+            partial(_targets, objects, frame, size_hw),
+            size_hw,
+            {"video_id": video["id"], "frame": frame},
+        )
+        for frame, file in enumerate(files)
+    ]
+
+
+def _targets(objects: list[Annotation], frame: int, size_hw: tuple[int, int]) -> list[Target]:
+    """The objects that are seen in a frame; crowds are left out."""
+    targets: list[Target] = []
+    for annotation in objects:
+        if annotation["segmentations"][frame] and not annotation.get("iscrowd", 0):
+            truth = _truth(annotation, frame, size_hw)
+            if truth.any():
+                about = {"category_id": annotation["category_id"], "track": annotation["id"]}
+                targets.append(Target(f"ann-{annotation['id']}", truth, about=about))
+    return targets
+
+
+def _truth(annotation: Annotation, frame: int, size_hw: tuple[int, int]) -> np.ndarray:
+    try:
+        truth = mask_of_segmentation(annotation["segmentations"][frame], size_hw)
+    except (LookupError, TypeError, ValueError) as error:
+        raise DataError(f"object {annotation['id']} has no mask that can be read in frame {frame}: {error}") from error
+    if truth.shape != size_hw:
+        raise DataError(
+            f"the mask of object {annotation['id']} in frame {frame} is {truth.shape} (height, width), "
+            f"and its video {size_hw}"
+        )
+    return truth
