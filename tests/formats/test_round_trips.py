@@ -5,15 +5,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from hqsam.errors import DataError
-from hqsam.formats import FORMATS, coco, geojson, label_map, labelme, png, svg, yolo
+from hqsam.formats import FORMATS, coco, geojson, label_map, labelme, png, sam, svg, yolo
 from hqsam.formats.document import Document, MaskedObject
 from tests.formats.documents import AWKWARD_DOCUMENTS, contents, document_of, shapes, trip
 
 each_in_the_same_folder = settings(
     max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
-OUTLINES = {"coco": coco, "svg": svg, "labelme": labelme, "geojson": geojson, "yolo": yolo}
-KEEPS_SCORES = {"coco": coco, "svg": svg, "labelme": labelme, "geojson": geojson}
+OUTLINES = {"coco": coco, "svg": svg, "labelme": labelme, "geojson": geojson, "yolo": yolo, "sam": sam}
+KEEPS_SCORES = {"coco": coco, "svg": svg, "labelme": labelme, "geojson": geojson, "sam": sam}
 
 
 def picture_of(size_hw, folder):

@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 
 from hqsam.errors import OptionError
-from hqsam.formats import coco, cutout, geojson, label_map, labelme, overlay, png, svg, yolo
+from hqsam.formats import coco, csv, cutout, geojson, label_map, labelme, overlay, png, sam, svg, yolo
 from hqsam.formats.document import Document
 
 
@@ -38,6 +38,8 @@ FORMATS: dict[str, Format] = {
     "yolo": Format("YOLO segmentation labels and classes.txt", ".txt", yolo.write, yolo.read),
     "labelme": Format("labelme JSON, to edit by hand", ".json", labelme.write, labelme.read),
     "geojson": Format("polygons with holes, in pixels", ".geojson", geojson.write, geojson.read),
+    "sam": Format("the records of SAM's mask generator, as in SA-1B", "_sam.json", sam.write, sam.read),
+    "csv": Format("a table of areas, scores and boxes", "_objects.csv", csv.write),
 }
 
 

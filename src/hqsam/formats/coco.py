@@ -86,6 +86,7 @@ def _annotation(one: MaskedObject, outlines: Outlines, tolerance: float) -> dict
         "area": one.area,
         "bbox": [x0, y0, x1 - x0, y1 - y0],
         "iscrowd": 0,
+        **one.more,
     }
     return content if one.score is None else content | {"score": one.score}
 

@@ -1,6 +1,6 @@
 """What every format writes and reads: one photo's objects."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from hqsam.errors import InputError, OptionError
 from hqsam.masks import rle
-from hqsam.masks.boxes import box_of_mask
+from hqsam.masks.lazy import LazyMasks
+from hqsam.masks.runs import runs_of
 from hqsam.pictures.marks import Marks
 
 
@@ -22,13 +23,19 @@ class MaskedObject:
     label: str = "object"
     score: float | None = None
     """How good the mask is believed to be, 0 to 1; None if nobody said, as of masks drawn by hand."""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """What else is known, by name, such as the click that it came from; anything that JSON can hold."""
 
     @classmethod
     def of(
-        cls, mask: Bool[np.ndarray, "height width"], label: str = "object", score: float | None = None
+        cls,
+        mask: Bool[np.ndarray, "height width"],
+        label: str = "object",
+        score: float | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> "MaskedObject":
         """An object from its mask."""
-        return cls(rle.encode(mask), label, score)
+        return cls(rle.encode(mask), label, score, more or {})
 
     @property
     def mask(self) -> Bool[np.ndarray, "height width"]:
@@ -38,7 +45,7 @@ class MaskedObject:
     @property
     def box_xyxy(self) -> Int[np.ndarray, "4"]:
         """The smallest box around the mask; zeros if it is empty."""
-        return box_of_mask(self.mask)
+        return runs_of(self.runs).box_xyxy(self.runs["size"][0])
 
     @property
     def area(self) -> int:
@@ -76,9 +83,9 @@ class Document:
                 )
 
     @property
-    def masks(self) -> Sequence[Bool[np.ndarray, "height width"]]:
+    def masks(self) -> LazyMasks:
         """The objects' masks, each made anew when it is asked for."""
-        return _Masks(self.objects)
+        return LazyMasks([one.runs for one in self.objects])
 
     @property
     def stem(self) -> str:
@@ -107,19 +114,6 @@ class Document:
                 f"or choose a format that is made of masks alone"
             )
         return self.pixels
-
-
-class _Masks(Sequence[np.ndarray]):
-    """So that a picture of hundreds of objects holds one mask at a time."""
-
-    def __init__(self, objects: Sequence[MaskedObject]) -> None:
-        self._objects = objects
-
-    def __len__(self) -> int:
-        return len(self._objects)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._objects[index].mask
 
 
 def labels_of(documents: Sequence[Document]) -> list[str]:

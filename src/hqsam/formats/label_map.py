@@ -8,7 +8,9 @@ import numpy as np
 from hqsam.errors import DataError, OutputError
 from hqsam.formats.document import Document, MaskedObject
 from hqsam.formats.files import read_picture, write_png
-from hqsam.masks.overlap import Order, painting_order
+from hqsam.masks.label_map import paint
+from hqsam.masks.overlap import Order
+from hqsam.masks.runs import runs_of
 
 _MOST = 65535
 
@@ -23,9 +25,7 @@ def write(document: Document, folder: Path, order: Order = "small_on_top") -> li
     """
     if len(document.objects) > _MOST:
         raise OutputError(f"a label map counts to {_MOST}, and there are {len(document.objects)} objects; use coco")
-    labels = np.zeros(document.size_hw, np.uint8 if len(document.objects) <= 255 else np.uint16)
-    for number in painting_order([one.area for one in document.objects], order):
-        labels[document.objects[number].mask] = number + 1
+    labels = paint([runs_of(one.runs) for one in document.objects], document.size_hw, order)
     notes = json.dumps([[one.label, one.score] for one in document.objects], ensure_ascii=False)
     return [write_png(document.path(folder, "_labels.png"), labels, {"objects": notes})]
 
