@@ -75,9 +75,9 @@ class Conversation:
 Asking = Question | Conversation
 
 
-def box() -> Question:
+def box(name: str = "box") -> Question:
     """The box of the true mask, or the one that comes with the object."""
-    return Question("box", lambda shown, random: {"box": shown.box}, needs_truth=False)
+    return Question(name, lambda shown, random: {"box": shown.box}, needs_truth=False)
 
 
 def noisy_box(scale: float) -> Question:

@@ -1,200 +1,178 @@
-"""A suite put to a model: photos are read ahead, each encoded once and asked about, and measured behind."""
+"""A suite put to a model, from the data on disk to the reports in a folder: `hqsam evaluate`."""
 
-import time
 import zlib
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
 
-import numpy as np
+import torch
 
-from hqsam.errors import DataError
-from hqsam.evaluation.asking import Interview, Reply, ask
-from hqsam.evaluation.cases import Case, Target
-from hqsam.evaluation.pipelines import Pipeline, View, encode, open_view
-from hqsam.evaluation.questions import Shown
-from hqsam.evaluation.record import Answer, CaseRecord, TargetRecord
-from hqsam.evaluation.results import WHOLE, Results, Shard
-from hqsam.masks.boundary import boundary, iou
-from hqsam.masks.rle import encode as to_rle
-from hqsam.pictures.reading import read_image
+import hqsam
+from hqsam.errors import OptionError
+from hqsam.evaluation.asking import Interview, Reading
+from hqsam.evaluation.cases import Case
+from hqsam.evaluation.detections import with_detections
+from hqsam.evaluation.flow import records_of
+from hqsam.evaluation.pipelines import Pipeline
+from hqsam.evaluation.questions import Asking, box, parse_questions
+from hqsam.evaluation.report import write_reports
+from hqsam.evaluation.results import WHOLE, Results, Shard, open_results
+from hqsam.evaluation.suites.suite import OpenSuite
+from hqsam.evaluation.summary import summarise
 from hqsam.predict.segmenter import Segmenter
+from hqsam.weights.digest import sha256_of
 
-Item, Product = TypeVar("Item"), TypeVar("Product")
 OnProgress = Callable[[int, int], None]
 """Told how many images are done, of how many."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What makes a run this one and no other: all that its figures depend on."""
+    """What is asked of a model: all that the figures depend on, beside the data."""
 
-    suite: str
     model: str
-    weights: str
-    """A fingerprint of the weights, such as the file's SHA-256."""
-    precision: str
-    pipeline: Pipeline
-    interview: Interview
-    boxes: str = ""
-    """The detector's file, and a fingerprint of it, where boxes come from one."""
-
-    def settings(self, cases: Sequence[Case]) -> dict[str, Any]:
-        """As JSON, with a fingerprint of the suite's images, so that another data set is found out."""
-        names = "\n".join(case.name for case in cases)
-        return {
-            "suite": self.suite,
-            "images": len(cases),
-            "names_of_images": f"{zlib.crc32(names.encode()):08x}",
-            "model": self.model,
-            "weights": self.weights,
-            "precision": self.precision,
-            "pipeline": self.pipeline,
-            "sources": list(self.interview.sources),
-            "prompts": [question.name for question in self.interview.questions],
-            "reading": self.interview.reading,
-            "seed": self.interview.seed,
-            "boxes": self.boxes,
-        }
+    """What the reports call it."""
+    weights: str = ""
+    """A fingerprint, such as the file's SHA-256, so that a run is not gone on with by another model of that name."""
+    precision: str = ""
+    """In which it computes, which changes the figures a little."""
+    sources: tuple[str, ...] = ()
+    """None: all that the model has."""
+    prompts: tuple[str, ...] = ()
+    """As `questions.parse_questions` takes them, or one detector:FILE. None: the box."""
+    pipeline: Pipeline | None = None
+    """None: what the paper's numbers of this suite were made with."""
+    reading: Reading = "single"
+    seed: int = 0
 
 
-class Scene(NamedTuple):
-    """A case that has been read."""
+@dataclass(frozen=True)
+class Outcome:
+    """What a run has come to."""
 
-    case: Case
-    view: View
-    size_hw: tuple[int, int]
-    objects: list[Shown]
-    skipped: dict[str, str]
-    seconds: float
+    reports: list[Path]
+    """None before all images are done."""
+    done: int
+    total: int
+    """Images that the whole run is about, by all shards."""
 
 
 def evaluate(
     segmenter: Segmenter,
-    cases: Sequence[Case],
+    suite: OpenSuite,
     plan: Plan,
-    results: Results,
+    folder: Path,
+    *,
     shard: Shard = WHOLE,
+    limit: int | None = None,
     workers: int = 2,
     batch_size: int = 1,
     on_progress: OnProgress = lambda done, total: None,
-) -> None:
-    """Ask about every case of the shard that the results do not have yet.
+) -> Outcome:
+    """Ask the model about the suite's images, keep the answers in a folder, and write reports once all are done.
 
-    Threads read ahead and measure behind, `workers` each; the model works in the calling thread.
+    A run that was killed goes on where it was; several processes may share one by shards.
+
+    Args:
+        segmenter: the model.
+        suite: its data, found.
+        plan: what is asked.
+        folder: where answers and reports go; it belongs to this run.
+        shard: the part of the work that this process does.
+        limit: ask about so many images only, taken from the sets in turn.
+        workers: threads that read ahead, and as many that measure.
+        batch_size: images encoded together.
+        on_progress: told how many images of this shard are done.
 
     Raises:
-        DataError: an image or its masks cannot be read, or do not fit each other. What was done before is kept.
-        OutputError: the results cannot be written.
+        OptionError: a source, prompt or pipeline is unknown, or does not go with the others.
+        DataError: an image, a mask or the detector's file cannot be used. What was done before is kept.
+        OutputError: the folder holds another run, or another process works in it.
     """
-    ours = shard.part(cases)
-    missing = [case for case in ours if case.name not in results.records]
-    done = len(ours) - len(missing)
-    on_progress(done, len(ours))
-    with ThreadPoolExecutor(workers) as readers, ThreadPoolExecutor(workers) as scorers:
-        scenes = _ahead(readers, lambda case: _read(case, segmenter, plan), missing, workers + batch_size)
-        answered = _answers(segmenter, scenes, plan.interview, batch_size)
-        for record in _ahead(scorers, lambda scene_and_replies: _measure(*scene_and_replies), answered, workers):
+    cases, interview, boxes = _questions_about(suite, plan, segmenter)
+    pipeline = plan.pipeline or suite.suite.pipeline
+    settings = _settings(suite, plan, segmenter, interview, pipeline, boxes)
+    asked = _first_of_each(cases, suite, limit)
+    with open_results(folder, settings, shard) as results:
+        ours = shard.part(asked)
+        missing = [case for case in ours if case.name not in results.records]
+        done = len(ours) - len(missing)
+        on_progress(done, len(ours))
+        for record in records_of(segmenter, missing, interview, pipeline, workers, batch_size):
             results.add(record)
             done += 1
             on_progress(done, len(ours))
+        return _conclude(results, suite, asked, segmenter)
 
 
-def _ahead(
-    pool: ThreadPoolExecutor, function: Callable[[Item], Product], items: Iterable[Item], depth: int
-) -> Iterator[Product]:
-    """The function of each item, in order, with `depth` of them being worked on while the caller is busy."""
-    waiting: deque[Future[Product]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > depth:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
-
-
-def _read(case: Case, segmenter: Segmenter, plan: Plan) -> Scene:
-    began = time.perf_counter()
-    pixels = read_image(case.image)
-    size_hw = (pixels.shape[0], pixels.shape[1])
-    view = open_view(plan.pipeline, pixels, segmenter.config.image_size)
-    targets, mask_size = case.targets(), segmenter.config.mask_size
-    skipped = {target.name: why for target in targets if (why := _why_not(target, plan, size_hw))}
-    objects = [_shown(case, target, view, size_hw, mask_size) for target in targets if target.name not in skipped]
-    return Scene(case, view, size_hw, objects, skipped, time.perf_counter() - began)
-
-
-def _why_not(target: Target, plan: Plan, size_hw: tuple[int, int]) -> str:
-    """Why a target cannot be asked about, or nothing."""
-    if target.truth is not None:
-        return "" if target.truth.any() else "the true mask is empty"
-    if target.box is None or any(question.needs_truth for question in plan.interview.questions):
-        return "it has no true mask to draw the prompt from"
-    (height, width), (x0, y0, x1, y1) = size_hw, target.box
-    inside = min(x1, width) > max(x0, 0) and min(y1, height) > max(y0, 0)
-    return "" if inside else f"its box {tuple(target.box)} has no area in the image"
-
-
-def _shown(case: Case, target: Target, view: View, size_hw: tuple[int, int], mask_size: int) -> Shown:
-    if target.truth is None:
-        return Shown(target, None, view, mask_size)
-    if target.truth.shape != size_hw:
-        (height, width), (image_height, image_width) = target.truth.shape, size_hw
-        raise DataError(
-            f"the true mask {target.name} of {case.name} is {width} x {height} pixels and its image {case.image} "
-            f"{image_width} x {image_height}; they must be of one size"
+def _questions_about(suite: OpenSuite, plan: Plan, segmenter: Segmenter) -> tuple[Sequence[Case], Interview, str]:
+    """The cases as they are asked about, what is asked, and a fingerprint of the detector's boxes."""
+    sources = plan.sources or segmenter.config.sources
+    unknown = [source for source in sources if source not in segmenter.config.sources]
+    if unknown:
+        raise OptionError(
+            f"{segmenter.name} has no source {unknown[0]!r}; it has {', '.join(segmenter.config.sources)}"
         )
-    return Shown(target, view.show(target.truth, target.gray), view, mask_size)
+    files = [Path(prompt.partition(":")[2]) for prompt in plan.prompts if prompt.startswith("detector:")]
+    questions, cases, boxes = tuple(_asked(plan, files)), suite.cases, ""
+    if files:
+        cases, boxes = with_detections(cases, files[0]), f"{files[0].name} {sha256_of(files[0])[:12]}"
+    return cases, Interview(questions, tuple(sources), plan.reading, plan.seed), boxes
 
 
-def _answers(
-    segmenter: Segmenter, scenes: Iterator[Scene], interview: Interview, batch_size: int
-) -> Iterator[tuple[Scene, list[Reply], dict[str, float]]]:
-    """The part that the model does, image by image."""
-    while batch := list(islice(scenes, batch_size)):
-        began = time.perf_counter()
-        sessions = list(encode(segmenter, [scene.view for scene in batch]))
-        encoding = (time.perf_counter() - began) / len(batch)
-        for scene, session in zip(batch, sessions, strict=True):
-            began = time.perf_counter()
-            replies = list(ask(session, scene.case.name, scene.objects, interview))
-            asking = time.perf_counter() - began
-            yield scene, replies, {"read": scene.seconds, "encode": encoding, "ask": asking}
+def _asked(plan: Plan, files: Sequence[Path]) -> list[Asking]:
+    if not files:
+        return parse_questions(plan.prompts or ("box",))
+    if len(plan.prompts) > 1:
+        raise OptionError(
+            f"got the prompts {', '.join(plan.prompts)}; what a detector found has no true mask to draw other prompts "
+            "from, so ask with detector:FILE alone"
+        )
+    return [box("detector")]
 
 
-def _measure(scene: Scene, replies: Sequence[Reply], seconds: dict[str, float]) -> CaseRecord:
-    began = time.perf_counter()
-    answers: list[list[Answer]] = [[] for _ in scene.objects]
-    edges = [None if one.target.truth is None else boundary(one.target.truth) for one in scene.objects]
-    for reply in replies:
-        target = scene.objects[reply.number].target
-        answers[reply.number].append(_answer(reply, scene.view, target, edges[reply.number]))
-    targets = [
-        TargetRecord(one.target.name, one.target.about, tuple(its))
-        for one, its in zip(scene.objects, answers, strict=True)
-    ]
-    seconds |= {"measure": time.perf_counter() - began}
-    rounded = {name: round(value, 4) for name, value in seconds.items()}
-    return CaseRecord(scene.case.name, scene.size_hw, scene.case.about, tuple(targets), scene.skipped, rounded)
+def _settings(
+    suite: OpenSuite, plan: Plan, segmenter: Segmenter, interview: Interview, pipeline: Pipeline, boxes: str
+) -> dict[str, Any]:
+    """What makes the run this one and no other. The names of the images are in it, so that other data is found out."""
+    names = "\n".join(case.name for case in suite.cases)
+    return {
+        "suite": suite.suite.name,
+        "sets": [split.name for split in suite.splits],
+        "images": len(suite.cases),
+        "names_of_images": f"{zlib.crc32(names.encode()):08x}",
+        "model": plan.model,
+        "architecture": segmenter.name,
+        "weights": plan.weights,
+        "precision": plan.precision,
+        "pipeline": pipeline,
+        "sources": list(interview.sources),
+        "prompts": [question.name for question in interview.questions],
+        "boxes": boxes,
+        "reading": interview.reading,
+        "seed": interview.seed,
+    }
 
 
-def _answer(reply: Reply, view: View, target: Target, edge: np.ndarray | None) -> Answer:
-    mask = view.mask(reply.logits)
-    known = target.truth is not None and edge is not None
-    return Answer(
-        source=reply.source,
-        prompt=reply.prompt,
-        trial=reply.trial,
-        iou=iou(mask, target.truth) if known else None,
-        boundary_iou=iou(boundary(mask), edge) if known else None,
-        score=reply.score,
-        rle=to_rle(mask),
-        ious=reply.ious,
-    )
+def _first_of_each(cases: Sequence[Case], suite: OpenSuite, limit: int | None) -> list[Case]:
+    """So many cases, in their order: first the first of every set, then the second of every set, and so on."""
+    places = [place for split in suite.splits for place in range(len(split.cases))]
+    chosen = sorted(range(len(cases)), key=lambda number: places[number])[:limit]
+    return [cases[number] for number in sorted(chosen)]
+
+
+def _conclude(results: Results, suite: OpenSuite, asked: Sequence[Case], segmenter: Segmenter) -> Outcome:
+    """Write the reports, if all shards' images are done."""
+    records = {case.name: results.records[case.name] for case in asked if case.name in results.records}
+    if len(records) < len(asked):
+        return Outcome([], len(records), len(asked))
+    made = {
+        "hqsam": f"hqsam {hqsam.__version__}",
+        "torch": f"torch {torch.__version__}",
+        "device": segmenter.device.type,
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+    summary = summarise(records, suite, results.settings, made)
+    return Outcome(write_reports(results.folder, summary, suite, records), len(records), len(asked))

@@ -1,0 +1,150 @@
+"""`hqsam evaluate`: a suite of photos with true masks, and how good a model's masks are on it."""
+
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hqsam.cli.arguments import split_words
+
+if TYPE_CHECKING:
+    from hqsam.evaluation.results import Shard
+    from hqsam.evaluation.run import Outcome
+    from hqsam.evaluation.suites.suite import OpenSuite
+    from hqsam.predict.segmenter import Segmenter
+
+_PROMPTS = "box, noisy-box:0.2,0.4, click:1,3,5,10,5+5, innermost, coarse-mask, clicks-to-target, detector:FILE"
+
+
+class Pipeline(str, Enum):
+    """How photos are shown to the model."""
+
+    official = "official"
+    user = "user"
+
+
+class Reading(str, Enum):
+    """Which of SAM's masks."""
+
+    single = "single"
+    best = "best"
+
+
+def evaluate(
+    suite: Annotated[str, typer.Argument(help="A name of `hqsam evaluate --list`; folder: your own photos.")] = "",
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the suite's files are.")] = None,
+    model: Annotated[str, typer.Option(help="A name of `hqsam weights list`, a file, or owner/repo.")] = "auto",
+    source: Annotated[str, typer.Option(metavar="NAMES", help="Any of sum,hq,sam.  [default: all]")] = "",
+    prompt: Annotated[
+        list[str] | None, typer.Option(metavar="PROMPT", help=f"May be given again: {_PROMPTS}.  [default: box]")
+    ] = None,
+    pipeline: Annotated[
+        Pipeline | None,
+        typer.Option(help="As the paper squashes photos, or as sessions see them.  [default: the suite's own]"),
+    ] = None,
+    reading: Annotated[
+        Reading, typer.Option(help="SAM's single mask, or the best scored of its three.")
+    ] = Reading.single,
+    only: Annotated[str, typer.Option("--set", metavar="NAMES", help="Only these sets of the suite.")] = "",
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where it goes.  [default: runs/evaluate/SUITE-MODEL]")
+    ] = None,
+    shard: Annotated[
+        str, typer.Option(metavar="i/n", help="Do the i-th of n parts; n processes may share a run.")
+    ] = "1/1",
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only N images, from all sets in turn.")] = None,
+    seed: Annotated[int, typer.Option(help="Of prompts that are drawn at random.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Threads that read, and as many that measure.")] = 2,
+    batch: Annotated[int, typer.Option(min=1, help="Images encoded together; more than 1 pays on a GPU.")] = 1,
+    device: Annotated[str, typer.Option(help="cuda, mps or cpu.")] = "auto",
+    precision: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "auto",
+    show_list: Annotated[bool, typer.Option("--list", help="Show the suites and stop.")] = False,
+) -> None:
+    """Measure a model's masks as the paper does. Stopped or killed, the same command goes on."""
+    from hqsam.cli.suites import print_suites
+
+    if show_list:
+        print_suites(suite)
+        return
+    if not suite or data is None:
+        raise typer.BadParameter("give a suite and its folder, as in: hqsam evaluate folder --data DIR; or --list")
+    prompts = tuple(prompt or ())
+    opened, part = _check(suite, data, only, shard, prompts)
+
+    from hqsam.cli.models import load_segmenter
+    from hqsam.cli.progress import counting
+    from hqsam.evaluation.run import Plan, evaluate
+
+    segmenter = load_segmenter(model, device, precision)
+    plan = Plan(
+        **_model(model, segmenter, device, precision),
+        sources=tuple(split_words(source)),
+        prompts=prompts,
+        pipeline=pipeline.value if pipeline else None,
+        reading=reading.value,
+        seed=seed,
+    )
+    folder = out or Path("runs") / "evaluate" / f"{suite}-{Path(plan.model).stem}"
+    with counting("images") as on_progress:
+        outcome = evaluate(
+            segmenter,
+            opened,
+            plan,
+            folder,
+            shard=part,
+            limit=limit,
+            workers=workers,
+            batch_size=batch,
+            on_progress=on_progress,
+        )
+    _tell(outcome, folder)
+
+
+def _check(suite: str, data: Path, only: str, shard: str, prompts: Sequence[str]) -> "tuple[OpenSuite, Shard]":
+    """All that can be wrong, before a model is loaded."""
+    from hqsam.evaluation.questions import parse_questions
+    from hqsam.evaluation.results import parse_shard
+    from hqsam.evaluation.suites import find
+
+    row, part = find(suite), parse_shard(shard)
+    parse_questions([word for word in prompts if not word.startswith("detector:")])
+    opened = row.open(data, split_words(only) or None)
+    for warning in opened.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    if row.ask == "detector" and not any(word.startswith("detector:") for word in prompts):
+        typer.echo(
+            f"note: the paper asked with boxes of {row.boxes_from or 'a detector'} (--prompt detector:FILE); with true "
+            "ones the figures are not to be compared with its",
+            err=True,
+        )
+    return opened, part
+
+
+def _model(model: str, segmenter: "Segmenter", device: str, precision: str) -> dict[str, str]:
+    """Its name, a fingerprint of its weights, and the precision it computes in."""
+    from hqsam.hardware import pick_device, pick_precision
+    from hqsam.weights.digest import sha256_of
+    from hqsam.weights.load import locate
+
+    name = segmenter.name if model == "auto" else model
+    path = locate(name)
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    return {
+        "model": Path(name).name,
+        "weights": " ".join(sha256_of(file) for file in files),
+        "precision": str(pick_precision(precision, pick_device(device))).removeprefix("torch."),
+    }
+
+
+def _tell(outcome: "Outcome", folder: Path) -> None:
+    """The tables, and where all is; or what is still to do."""
+    if not outcome.reports:
+        typer.echo(
+            f"{outcome.done} of {outcome.total} images are done, in {folder}. Whoever does the last ones writes the "
+            "reports; without --shard the same command does the rest."
+        )
+        return
+    typer.echo(next(path for path in outcome.reports if path.suffix == ".md").read_text("utf-8"))
+    typer.echo(f"wrote {', '.join(str(path) for path in outcome.reports)}")

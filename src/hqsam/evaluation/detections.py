@@ -1,0 +1,110 @@
+"""A detector's boxes instead of true ones: from a results file as COCO or YTVIS has it.
+
+    COCO     [{"image_id", "category_id", "score", "bbox": [x, y, width, height]}, ...]
+    YTVIS    [{"video_id", "category_id", "score", "bboxes": [[x, y, width, height] or null, ... one a frame]}, ...]
+
+Where there is no box, that of "segmentation", or of each of "segmentations", is taken: run lengths.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hqsam.errors import DataError
+from hqsam.evaluation.cases import BoxXyxy, Case, Target
+from hqsam.formats.files import read_text
+from hqsam.masks import rle
+from hqsam.masks.boxes import box_of_mask
+
+_Place = tuple[Any, ...]
+"""Where a box belongs: an image, or a video and a frame of it."""
+
+
+def with_detections(cases: Sequence[Case], path: Path) -> list[Case]:
+    """The same images, where what is asked about is what a detector found; images without a find stay, with nothing.
+
+    Raises:
+        DataError: the file cannot be read, is of another form, or is about images that are not among the cases.
+    """
+    found = _by_place(path)
+    places = [_place(case) for case in cases]
+    _check_places(found, places, path)
+    return [replace(case, read=partial(list, found.get(place, ()))) for case, place in zip(cases, places, strict=True)]
+
+
+def _by_place(path: Path) -> Mapping[_Place, list[Target]]:
+    try:
+        content = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not JSON: {error}") from error
+    if not isinstance(content, list):
+        raise DataError(
+            f"{path} holds a JSON {type(content).__name__}; expected a list of detections, each with image_id, "
+            "category_id, bbox and score"
+        )
+    found: dict[_Place, list[Target]] = defaultdict(list)
+    for number, detection in enumerate(content):
+        for place, target in _read_detection(number, detection, path):
+            found[place].append(target)
+    return found
+
+
+def _read_detection(number: int, detection: Any, path: Path) -> list[tuple[_Place, Target]]:
+    try:
+        return list(_targets(number, detection))
+    except (LookupError, TypeError, ValueError) as error:
+        raise DataError(
+            f"detection {number} of {path} is not as COCO has it: {type(error).__name__}: {error}; expected image_id, "
+            "category_id, score and bbox [x, y, width, height]"
+        ) from error
+
+
+def _targets(number: int, detection: dict[str, Any]) -> Iterator[tuple[_Place, Target]]:
+    about = {"category_id": detection["category_id"], "score": float(detection["score"])}
+    if "video_id" not in detection:
+        box = _box(detection.get("bbox"), detection.get("segmentation"))
+        if box is None:
+            raise ValueError("it has neither a bbox nor a segmentation")
+        yield (detection["image_id"],), Target(f"det-{number}", None, box, about=about)
+        return
+    boxes, masks = detection.get("bboxes"), detection.get("segmentations")
+    for frame in range(len(boxes or masks or ())):
+        box = _box(boxes and boxes[frame], masks and masks[frame])
+        if box is not None:
+            yield (detection["video_id"], frame), Target(f"det-{number}", None, box, about=about | {"track": number})
+
+
+def _box(bbox: Any, segmentation: Any) -> BoxXyxy | None:
+    if bbox:
+        x, y, width, height = (float(value) for value in bbox)
+        return x, y, x + width, y + height
+    if not segmentation:
+        return None
+    x0, y0, x1, y1 = (float(edge) for edge in box_of_mask(rle.decode(segmentation)))
+    return None if x1 == 0 else (x0, y0, x1, y1)
+
+
+def _place(case: Case) -> _Place:
+    if "video_id" in case.about:
+        return case.about["video_id"], case.about["frame"]
+    if "image_id" not in case.about:
+        raise DataError(
+            f"{case.name} has no number by which a detector could name it; detections go with COCO, LVIS and YTVIS data"
+        )
+    return (case.about["image_id"],)
+
+
+def _check_places(found: Collection[_Place], places: Sequence[_Place], path: Path) -> None:
+    known = set(places)
+    foreign = [place for place in found if place not in known]
+    if foreign:
+        some = ", ".join(" frame ".join(map(str, place)) for place in foreign[:3])
+        raise DataError(
+            f"{path} has boxes for {len(foreign)} images that the suite does not have, such as {some}; expected ids "
+            f"like {' frame '.join(map(str, places[0])) if places else 'none, as there are no images'}. Are they of "
+            "another split?"
+        )

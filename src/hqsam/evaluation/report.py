@@ -1,0 +1,87 @@
+"""The reports of a run, in its folder: `report.json`, `report.md`, `report.csv` and `report.html`."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from hqsam.evaluation.record import CaseRecord, each_answer
+from hqsam.evaluation.suites.suite import OpenSuite
+from hqsam.evaluation.summary import Summary
+from hqsam.evaluation.tables import clicks_markdown, markdown, tables
+from hqsam.storage import write_text
+
+
+def write_reports(folder: Path, summary: Summary, suite: OpenSuite, records: Mapping[str, CaseRecord]) -> list[Path]:
+    """Write all of them, and return their paths: JSON, Markdown, CSV, HTML.
+
+    Raises:
+        OutputError: one cannot be written; those before it are there, whole.
+        DataError: the images of the worst and best cases cannot be read any more.
+    """
+    from hqsam.evaluation.page import page
+
+    texts = {
+        "report.json": json.dumps(summary.to_json(), ensure_ascii=False) + "\n",
+        "report.md": as_markdown(summary, suite),
+        "report.csv": as_csv(records),
+        "report.html": page(summary, suite, records),
+    }
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    return [folder / name for name in texts]
+
+
+def as_markdown(summary: Summary, suite: OpenSuite) -> str:
+    """The tables, and under them how the figures were made."""
+    parts = [f"# {suite.suite.title}", *_warnings(summary, suite)]
+    for table in tables(summary, suite.suite.measure.names):
+        parts += [f"## {table.split}", markdown(table)]
+    if clicks := clicks_markdown(summary):
+        parts += ["## Clicks needed", clicks]
+    return "\n\n".join([*parts, *(f"{line}  " for line in how_it_was_made(summary, suite))]) + "\n"
+
+
+def how_it_was_made(summary: Summary, suite: OpenSuite) -> list[str]:
+    """What a reader must know to trust the figures."""
+    settings, made = summary.settings, summary.made
+    objects, sources = len(summary.objects.names), ", ".join(settings["sources"])
+    return [
+        f"Model {settings['model']} (weights {settings['weights'][:12]}), {settings['precision']}; sources {sources}.",
+        f"Pipeline {settings['pipeline']}: {PIPELINES[settings['pipeline']]}",
+        f"{summary.images} of {settings['images']} images, {objects} objects, {len(summary.skipped)} left out.",
+        f"Figures are {suite.suite.measure.about}, in per cent.",
+        f"{made['hqsam']}, {made['torch']}, {made['device']}, {made['date']}.",
+    ]
+
+
+PIPELINES = {
+    "user": "sessions as every user gets them, aspect kept.",
+    "official": "photo and mask squashed to the model's square, prompts drawn there, as the paper's numbers were made.",
+}
+
+
+def as_csv(records: Mapping[str, CaseRecord]) -> str:
+    """A line for each answer."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ("image", "object", "width", "height", "source", "prompt", "trial", "iou", "boundary_iou", "predicted_iou")
+    )
+    for record, target, answer in each_answer(records.values()):
+        height, width = record.size_hw
+        measured = (
+            "" if value is None else f"{value:.6f}" for value in (answer.iou, answer.boundary_iou, answer.score)
+        )
+        writer.writerow(
+            (record.case, target.target, width, height, answer.source, answer.prompt, answer.trial, *measured)
+        )
+    return text.getvalue()
+
+
+def _warnings(summary: Summary, suite: OpenSuite) -> list[str]:
+    said = [f"> {warning}" for warning in suite.warnings]
+    if summary.images < summary.settings["images"]:
+        said.append(f"> Only {summary.images} of {summary.settings['images']} images were asked about.")
+    return said

@@ -1,0 +1,144 @@
+"""The figures of a run, made from its records: what `report.json` holds, and what all other reports show."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hqsam.evaluation.metrics import mean_clicks
+from hqsam.evaluation.questions import TRIALS, Conversation
+from hqsam.evaluation.record import Answer, CaseRecord, Column, columns_of, each_answer, rows_of
+from hqsam.evaluation.suites.suite import OpenSuite
+
+Scores = dict[str, float]
+GOALS = (0.85, 0.90)
+"""Of NoC@85 and NoC@90."""
+
+
+@dataclass(frozen=True)
+class ColumnScores:
+    """How one source did at one kind of prompt."""
+
+    source: str
+    prompt: str
+    scores: dict[str, Scores]
+    """By set, and their mean; from 0 to 1. Random prompts: the mean of their trials."""
+    curve: tuple[float, ...] = ()
+    """Mean IoU after each click, where the prompt is a conversation; who has stopped keeps the last."""
+    clicks: dict[str, float] = field(default_factory=dict)
+    """NoC@85 and NoC@90, and how many objects were not reached, where it is."""
+
+    @property
+    def column(self) -> Column:
+        return Column(self.source, self.prompt)
+
+
+@dataclass(frozen=True)
+class ObjectScores:
+    """Each object's IoU and boundary IoU in every column: what two runs are compared by."""
+
+    names: list[tuple[str, str]]
+    """Case and target."""
+    values: dict[str, list[tuple[float, float] | None]]
+    """By column, in the order of the names; None where there is no answer with a true mask."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run in figures."""
+
+    settings: dict[str, Any]
+    made: dict[str, str]
+    """With what, on what and when."""
+    images: int
+    """Of `settings["images"]`, how many were asked about."""
+    columns: list[ColumnScores]
+    published: list[dict[str, Any]]
+    """What was printed about this suite."""
+    skipped: dict[str, str]
+    """Objects that could not be asked about, and why."""
+    seconds: dict[str, float]
+    """Mean time an image, by part of the work. Parts overlap."""
+    objects: ObjectScores = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `report.json` holds."""
+        return {"hqsam": "evaluation", **asdict(self)}
+
+
+def summarise(
+    records: Mapping[str, CaseRecord], suite: OpenSuite, settings: dict[str, Any], made: dict[str, str]
+) -> Summary:
+    """All figures over the images that have a record.
+
+    Raises:
+        DataError: there is none, or an answer lacks what the suite's measure needs.
+        MissingExtra: the measure needs a package that is not installed.
+    """
+    ordered = [records[case.name] for case in suite.cases if case.name in records]
+    return Summary(
+        settings=settings,
+        made=made,
+        images=len(ordered),
+        columns=[_column_scores(ordered, suite, column) for column in columns_of(ordered)],
+        published=[asdict(printed) for printed in suite.suite.published],
+        skipped={f"{record.case}/{name}": why for record in ordered for name, why in record.skipped.items()},
+        seconds=_mean_seconds(ordered),
+        objects=object_scores(ordered),
+    )
+
+
+def object_scores(records: Sequence[CaseRecord]) -> ObjectScores:
+    """IoU and boundary IoU by object and column, means of trials."""
+    found: dict[str, dict[tuple[str, str], list[Answer]]] = defaultdict(lambda: defaultdict(list))
+    names: dict[tuple[str, str], None] = {}
+    for record, target, answer in each_answer(records):
+        names[record.case, target.target] = None
+        if answer.iou is not None:
+            found[str(answer.column)][record.case, target.target].append(answer)
+    values = {column: [_mean_of_trials(by_object.get(name)) for name in names] for column, by_object in found.items()}
+    return ObjectScores(list(names), values)
+
+
+def _mean_of_trials(answers: Sequence[Answer] | None) -> tuple[float, float] | None:
+    if not answers:
+        return None
+    ious, boundary_ious = zip(*((answer.iou or 0.0, answer.boundary_iou or 0.0) for answer in answers), strict=True)
+    return float(np.mean(ious)), float(np.mean(boundary_ious))
+
+
+def _column_scores(records: Sequence[CaseRecord], suite: OpenSuite, column: Column) -> ColumnScores:
+    asked = [record.case for record in records]
+    trials = [rows for trial in range(TRIALS) if (rows := rows_of(records, column, trial))]
+    scores = [suite.measure(rows, asked) for rows in trials]
+    means = {
+        split: {name: float(np.mean([each[split][name] for each in scores])) for name in scores[0][split]}
+        for split in scores[0]
+    }
+    curves = _curves(records, column)
+    return ColumnScores(column.source, column.prompt, means, _mean_curve(curves), _clicks_needed(curves))
+
+
+def _curves(records: Sequence[CaseRecord], column: Column) -> list[tuple[float, ...]]:
+    return [answer.ious for _, _, answer in each_answer(records) if answer.column == column and answer.ious]
+
+
+def _mean_curve(curves: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    most = max(map(len, curves), default=0)
+    filled = [[*curve, *[curve[-1]] * (most - len(curve))] for curve in curves]
+    return tuple(float(value) for value in np.mean(filled, axis=0)) if curves else ()
+
+
+def _clicks_needed(curves: Sequence[Sequence[float]]) -> Scores:
+    needed: Scores = {}
+    for goal in GOALS if curves else ():
+        clicks, failures = mean_clicks(curves, goal, Conversation.most_clicks)
+        needed |= {f"NoC@{goal * 100:.0f}": clicks, f"not reached@{goal * 100:.0f}": failures}
+    return needed
+
+
+def _mean_seconds(records: Sequence[CaseRecord]) -> dict[str, float]:
+    parts = dict.fromkeys(part for record in records for part in record.seconds)
+    return {part: float(np.mean([record.seconds.get(part, 0.0) for record in records])) for part in parts}

@@ -1,0 +1,89 @@
+"""The figures of a run as rows: ours, and beside them what was printed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from hqsam.evaluation.summary import ColumnScores, Summary
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a table: who was asked how, and the scores in per cent."""
+
+    who: str
+    source: str
+    prompt: str
+    scores: dict[str, float]
+    where: str = ""
+    """Where it was printed; nothing for what was measured here."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One set of images."""
+
+    split: str
+    names: list[str]
+    """Of the scores, the headline first."""
+    lines: list[Line]
+
+
+def tables(summary: Summary, order: tuple[str, ...] = ()) -> list[Table]:
+    """A table for each set, and for their mean; `order` names the scores that come first."""
+    splits = list(dict.fromkeys(split for column in summary.columns for split in column.scores))
+    return [_table(summary, split, order) for split in splits]
+
+
+def markdown(table: Table) -> str:
+    """As GitHub shows it."""
+    head = ["model", "source", "prompt", *table.names, "printed in"]
+    rows = [[line.who, line.source, line.prompt, *_cells(line, table.names), line.where] for line in table.lines]
+    if not any(line.where for line in table.lines):
+        head, rows = head[:-1], [row[:-1] for row in rows]
+    rule = ["---", "---", "---", *["---:"] * len(table.names), "---"][: len(head)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, rule, *rows])
+
+
+def clicks_markdown(summary: Summary) -> str:
+    """How many clicks it takes, where that was asked; else nothing."""
+    talks = [column for column in summary.columns if column.clicks]
+    if not talks:
+        return ""
+    names = list(talks[0].clicks)
+    rows = [[column.source, *(f"{column.clicks[name]:.4g}" for name in names)] for column in talks]
+    return "\n".join(
+        "| " + " | ".join(row) + " |" for row in [["source", *names], ["---", *["---:"] * len(names)], *rows]
+    )
+
+
+def _table(summary: Summary, split: str, order: tuple[str, ...]) -> Table:
+    ours = [_ours(summary, column, split) for column in summary.columns if split in column.scores]
+    lines = ours + [line for line in _printed(summary, split) if any(_alike(line, one) for one in ours)]
+    present = dict.fromkeys(name for line in ours for name in line.scores)
+    names = [name for name in order if name in present] + [name for name in present if name not in order]
+    return Table(split, names, lines)
+
+
+def _ours(summary: Summary, column: ColumnScores, split: str) -> Line:
+    scores = {name: 100 * value for name, value in column.scores[split].items()}
+    return Line(str(summary.settings["model"]), column.source, column.prompt, scores)
+
+
+def _printed(summary: Summary, split: str) -> Iterator[Line]:
+    """Of this model first."""
+    rows = [row for row in summary.published if row["split"] == split]
+    for row in sorted(rows, key=lambda row: not _is_of(row, summary.settings)):
+        yield Line(row["model"], row["source"], row["prompt"], dict(row["scores"]), row["where"])
+
+
+def _is_of(row: dict[str, Any], settings: dict[str, Any]) -> bool:
+    return str(row["model"]).removeprefix("sam_") == str(settings["model"]).removeprefix("sam_")
+
+
+def _alike(printed: Line, ours: Line) -> bool:
+    return printed.prompt == ours.prompt and any(name in ours.scores for name in printed.scores)
+
+
+def _cells(line: Line, names: list[str]) -> list[str]:
+    return [f"{line.scores[name]:.1f}" if name in line.scores else "" for name in names]
