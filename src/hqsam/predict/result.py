@@ -23,6 +23,7 @@ from hqsam.pictures.cutout import cutout
 from hqsam.pictures.marks import Marks
 from hqsam.pictures.overlay import overlay
 from hqsam.pictures.reading import ImageLike, read_image
+from hqsam.predict.mosaic import Mosaic, Patch
 from hqsam.predict.saving import save
 from hqsam.predict.soft_edge import add_soft_edge
 from hqsam.prompts import Prompts
@@ -32,8 +33,8 @@ from hqsam.prompts import Prompts
 class Segmentation:
     """N masks: one row each in every array, ordered by prompt. Arrays keep their rank, whatever N is.
 
-    Only the small logits are held. Masks of the image's size are made when they are first asked for; `to_rle`,
-    `to_polygons`, `save` and iterating make them one at a time.
+    Only small logits are held: of the whole, and of the parts that `detail` made finer. Masks of the image's size
+    are made when they are first asked for; `to_rle`, `to_polygons`, `save` and iterating make them one at a time.
     """
 
     logits: Float32[np.ndarray, "mask mask_size mask_size"]
@@ -48,6 +49,8 @@ class Segmentation:
     """Whose masks: "sum", "hq" or "sam"."""
     image_name: str = "image"
     """What the image's file is called; files that are written take their names from it."""
+    patches: tuple[tuple[Patch, ...], ...] = ()
+    """For each mask, the parts of it that were encoded again and are finer than `logits`; () if none has any."""
     changed_masks: Bool[np.ndarray, "mask height width"] | None = None
     """Masks that differ from the logits, made by `remove_specks` and `fill_holes`."""
 
@@ -76,11 +79,13 @@ class Segmentation:
         """Some of the masks, by number, slice, list or bool array; one mask keeps its row."""
         rows = self._rows(index)
         changed = None if self.changed_masks is None else self.changed_masks[rows]
+        patches = tuple(self.patches[row] for row in np.arange(len(self))[rows]) if self.patches else ()
         part = replace(
             self,
             logits=self.logits[rows],
             scores=self.scores[rows],
             prompt_index=self.prompt_index[rows],
+            patches=patches,
             changed_masks=changed,
         )
         if "masks" in self.__dict__:  # made already, so not to be made again
@@ -182,8 +187,12 @@ class Segmentation:
         """How much of each pixel belongs to a mask, 0 to 1, or to any of them."""
         alpha = np.zeros(self.image_size_hw, np.float32)
         for one in self if row is None else [self[row]]:
-            add_soft_edge(alpha, one.masks[0], one.logits[0], self.prompts.frame)
+            add_soft_edge(alpha, one.masks[0], one.mosaic(0))
         return alpha
+
+    def mosaic(self, row: int) -> Mosaic:
+        """All that is known of one mask's logits: the whole, and the finer parts over it."""
+        return Mosaic(self.prompts.frame, self.logits[row], self.patches[row] if self.patches else ())
 
     def _rows(self, index: Any) -> Any:
         """The same rows as an index that keeps the rank, and that shares memory where it can."""
@@ -208,7 +217,15 @@ class Segmentation:
         return pixels
 
     def _masks_by_logits(self, rows: slice) -> Bool[np.ndarray, "mask height width"]:
+        if self.patches:
+            return self._masks_by_patches(range(*rows.indices(len(self))))
         return self.prompts.frame.masks_in_image(torch.from_numpy(self.logits[rows])).numpy()
+
+    def _masks_by_patches(self, rows: range) -> Bool[np.ndarray, "mask height width"]:
+        masks = np.empty((len(rows), *self.image_size_hw), bool)
+        for mask, row in zip(masks, rows, strict=True):
+            mask[:] = self.mosaic(row).mask()
+        return masks
 
     def _each_mask(self) -> Iterator[Bool[np.ndarray, "height width"]]:
         if self.changed_masks is not None or "masks" in self.__dict__:

@@ -14,6 +14,7 @@ from hqsam.hardware import pick_device, pick_precision
 from hqsam.model.config import ModelConfig
 from hqsam.model.preprocess import resize_longest_side
 from hqsam.pictures.reading import ImageLike, name_of, read_image
+from hqsam.predict.pixels import Pixels
 from hqsam.predict.session import Session
 from hqsam.weights.load import load_model
 
@@ -88,10 +89,11 @@ class Segmenter:
     def _open_batches(self, images: Iterator[ImageLike], batch_size: int, max_pixels: int | None) -> Iterator[Session]:
         size = self.config.image_size
         while batch := list(islice(images, batch_size)):
-            frames, resized, names = [], [], [name_of(image) for image in batch]
+            frames, resized, ways_back, names = [], [], [], [name_of(image) for image in batch]
             for image in batch:
                 pixels = read_image(image, max_pixels)
                 frames.append(Frame((pixels.shape[0], pixels.shape[1]), size))
                 resized.append(resize_longest_side(pixels, size))  # the full-size pixels are not kept
-            for frame, encoded, name in zip(frames, self._engine.encode(resized), names, strict=True):
-                yield Session(frame, encoded, self._engine, name)
+                ways_back.append(Pixels(image, pixels, max_pixels))
+            for frame, encoded, name, way in zip(frames, self._engine.encode(resized), names, ways_back, strict=True):
+                yield Session(frame, encoded, self._engine, name, way)

@@ -4,14 +4,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
-import torch
+from jaxtyping import UInt8
 
 from hqsam.engines import EncodedImage, Engine
 from hqsam.errors import OptionError, PromptError
 from hqsam.geometry import Frame
 from hqsam.model.config import ModelConfig
-from hqsam.model.hq_sam import Decoded, Source
-from hqsam.model.prompt_encoder import PromptBatch
+from hqsam.model.hq_sam import Source
+from hqsam.predict.asking import ask
+from hqsam.predict.detail import Progress, add_detail
+from hqsam.predict.pixels import Pixels
 from hqsam.predict.result import Segmentation
 from hqsam.prompts import Prompts, check_prompts
 
@@ -20,15 +22,12 @@ if TYPE_CHECKING:
 else:
     ArrayLike: TypeAlias = Any  # whatever comes is looked at, and what does not fit is refused in our own words
 
-_PROMPTS_AT_ONCE = 16
-"""Prompts decoded in one pass. At 1024 pixels each takes some 60 MB on the way, and more gain no speed on a CPU."""
-
 
 @dataclass(frozen=True, eq=False)
 class Session:
     """An encoded image. It exists only once the encoding is done and never changes, so it cannot be stale.
 
-    Hold as many as you like: a session keeps the features, not the image.
+    Hold as many as you like: a session keeps the features, not the image, and for `detail` finds its way back to it.
     """
 
     frame: Frame
@@ -36,6 +35,8 @@ class Session:
     engine: Engine = field(repr=False)
     image_name: str = "image"
     """What the image's file is called, if it came from one."""
+    pixels: Pixels | None = field(default=None, repr=False)
+    """The way back to the image itself, for `detail`."""
 
     @property
     def image_size_hw(self) -> tuple[int, int]:
@@ -53,6 +54,8 @@ class Session:
         refine: Segmentation | None = None,
         candidates: int = 1,
         source: str | None = None,
+        detail: bool = False,
+        progress: Progress | None = None,
     ) -> Segmentation:
         """Masks for one prompt or for N of them, in the pixels of the upright image.
 
@@ -66,18 +69,22 @@ class Session:
             candidates: 1 is SAM's mask 0; 3 is its masks 1 to 3, for prompts that can be read in several ways.
             source: "sum" of SAM's and the HQ logits (the default), "hq" alone, or "sam" as it was without the HQ
                 token, which is all that a plain SAM has.
+            detail: encode what surrounds each mask again, closer, so that its edge follows the photo's own pixels:
+                some more seconds, see docs/detail.md. An image that was given as an array must still be in memory.
+            progress: with `detail`, called after each part with how many are done and how many there are; may raise.
 
         Raises:
             PromptError: the prompt is empty, not finite, outside the image, or does not fit together.
             OptionError: another source, or another number of candidates.
+            ImageError: `detail` is asked for, and the image is gone or has changed.
         """
         chosen = _check_source(source, self.engine.config)
         if candidates not in (1, 3):
             raise OptionError(f"candidates is {candidates!r}; choose 1 mask a prompt, or 3")
         given = {"points": points, "labels": labels, "box": box, "boxes": boxes, "mask": mask}
         prompts = self._check(given) if refine is None else self._refined(refine, given)
-        logits, scores = self._decode(prompts, chosen, candidates)
-        return Segmentation(
+        logits, scores = ask(self.engine, self.encoded, prompts, chosen, candidates)
+        answer = Segmentation(
             logits=logits.flatten(0, 1).numpy(),
             scores=scores.flatten().numpy(),
             prompt_index=np.repeat(np.arange(len(prompts)), logits.shape[1]),
@@ -85,6 +92,12 @@ class Session:
             source=chosen,
             image_name=self.image_name,
         )
+        return add_detail(answer, self._read_pixels(), self.engine, progress) if detail else answer
+
+    def _read_pixels(self) -> UInt8[np.ndarray, "height width 3"]:
+        if self.pixels is None:
+            raise OptionError("detail needs the image again, and this session was made without it; use segmenter.open")
+        return self.pixels.read()
 
     def _check(self, given: dict[str, Any]) -> Prompts:
         return check_prompts(self.frame, self.engine.config.mask_size, **given)
@@ -113,21 +126,6 @@ class Session:
                 f"[{len(prompts)}, K, 2], or refine one of them, as in refine=many[0]"
             )
         return prompts.with_clicks(clicks)
-
-    def _decode(self, prompts: Prompts, source: Source, candidates: int) -> Decoded:
-        rows = np.arange(len(prompts))
-        parts = [
-            self.engine.decode(self.encoded, _as_batch(prompts.select(some)), source, candidates)
-            for some in np.split(rows, range(_PROMPTS_AT_ONCE, len(rows), _PROMPTS_AT_ONCE))
-        ]
-        return Decoded(*(torch.cat(part) for part in zip(*parts, strict=True)))
-
-
-def _as_batch(prompts: Prompts) -> PromptBatch:
-    points, labels = prompts.in_model()
-    logits = prompts.mask_logits
-    mask = None if logits is None else torch.from_numpy(logits)[:, None]
-    return PromptBatch(torch.from_numpy(points), torch.from_numpy(labels), mask)
 
 
 def _check_source(source: str | None, config: ModelConfig) -> Source:

@@ -2,12 +2,11 @@
 
 import cv2
 import numpy as np
-import torch
 from jaxtyping import Bool, Float32
 
-from hqsam.geometry import Frame
 from hqsam.masks.boxes import Window, box_of_mask, window_of_box
 from hqsam.pictures.cutout import smooth_alpha, soft_alpha
+from hqsam.predict.mosaic import Mosaic
 
 _MARGIN = 4
 """Pixels around a mask within which its soft edge ends; `pictures.cutout` makes it at most 3 pixels wide."""
@@ -16,15 +15,14 @@ _MARGIN = 4
 def add_soft_edge(
     alpha: Float32[np.ndarray, "height width"],
     mask: Bool[np.ndarray, "height width"],
-    logits: Float32[np.ndarray, "h w"],
-    frame: Frame,
+    logits: Mosaic,
 ) -> None:
     """Raise `alpha`, 0 to 1, to what a mask covers of each pixel; only the mask's surroundings are computed.
 
     Where the mask was changed by hand, the logits know nothing of its edge; it is smoothed there instead.
     """
     window = _with_margin(window_of_box(box_of_mask(mask)))
-    values = frame.window_in_image(torch.from_numpy(logits), *window).numpy()
+    values = logits.in_window(*window)
     share = soft_alpha(values)
     changed = mask[window] != (values > 0)
     if changed.any():

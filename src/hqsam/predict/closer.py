@@ -1,0 +1,171 @@
+"""One crop of a photo, looked at by itself: what it says of masks that are known already, merged along their edges."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Float32, UInt8
+
+from hqsam.engines import EncodedImage, Engine
+from hqsam.geometry import Frame, clip_boxes
+from hqsam.masks.boundary import iou
+from hqsam.masks.boxes import box_of_mask
+from hqsam.model.hq_sam import Source
+from hqsam.model.preprocess import resize_longest_side
+from hqsam.predict.asking import ask
+from hqsam.predict.crops import Crop
+from hqsam.predict.mosaic import Mosaic, Patch, cell_in_image, cells_in_image
+from hqsam.prompts import POSITIVE, Prompts
+
+_BAND = 3.0
+"""The new answer counts in full so many of the old one's cells from its edge, and not at all twice as far."""
+
+_LEAST_AGREEMENT = 0.25
+"""IoU of both answers in the crop. Below it the new one is about something else, and is not taken."""
+
+_RIM = 0.08
+"""The share of a crop's side along its rim in which the new answer fades out, where the photo goes on."""
+
+_SURELY_OUTSIDE = -7.0
+"""What a mask prompt says of the square's padding: 99.9 %."""
+
+Cells = Float32[np.ndarray, "mask_size mask_size"]
+
+
+@dataclass(frozen=True, eq=False)
+class Closer:
+    """An encoded crop."""
+
+    crop: Crop
+    photo_size_hw: tuple[int, int]
+    engine: Engine
+    encoded: EncodedImage
+
+    @classmethod
+    def look(cls, pixels: UInt8[np.ndarray, "height width 3"], crop: Crop, engine: Engine) -> "Closer":
+        """Encode a crop of the photo."""
+        resized = resize_longest_side(np.ascontiguousarray(pixels[crop.window]), engine.config.image_size)
+        return cls(crop, (pixels.shape[0], pixels.shape[1]), engine, engine.encode([resized])[0])
+
+    def patches(self, mosaics: dict[int, Mosaic], prompts: dict[int, Prompts], source: Source) -> dict[int, Patch]:
+        """New logits in this crop for masks whose edges pass through it; those that are not to be trusted are left out.
+
+        Args:
+            mosaics: what is known of each mask, by any number.
+            prompts: what each was asked with: one prompt each.
+            source: whose masks.
+        """
+        known = {row: self._known(mosaic) for row, mosaic in mosaics.items()}
+        known = {row: cells for row, cells in known.items() if self._has_edge(cells)}
+        found = self._answers({row: self._asked(prompts[row], cells) for row, cells in known.items()}, source)
+        merged = {row: self._merged(known[row], found[row], mosaics[row].cell) for row in known}
+        return {
+            row: Patch(self.crop.x0, self.crop.y0, self.frame, cells)
+            for row, cells in merged.items()
+            if cells is not None
+        }
+
+    @cached_property
+    def frame(self) -> Frame:
+        """How the crop lies in the model's square."""
+        return Frame(self.crop.size_hw, self.engine.config.image_size)
+
+    @cached_property
+    def _places(self) -> tuple[Cells, Cells]:
+        """x and y of the cells in the crop."""
+        return cells_in_image(self.frame, self.engine.config.mask_size)
+
+    @cached_property
+    def _in_crop(self) -> Bool[np.ndarray, "mask_size mask_size"]:
+        """The cells that are no padding."""
+        (x, y), (height, width) = self._places, self.crop.size_hw
+        return (x < width) & (y < height)
+
+    @cached_property
+    def _trust(self) -> Cells:
+        """1 within the crop, fading to 0 along those sides of its rim beyond which the photo goes on."""
+        (x, y), (height, width), crop = self._places, self.crop.size_hw, self.crop
+        far = np.float32(max(height, width))
+        to_rim = [
+            x if crop.x0 > 0 else far,
+            y if crop.y0 > 0 else far,
+            width - x if crop.x1 < self.photo_size_hw[1] else far,
+            height - y if crop.y1 < self.photo_size_hw[0] else far,
+        ]
+        return np.clip(np.minimum.reduce(np.broadcast_arrays(*to_rim)) / (_RIM * far), 0, 1).astype(np.float32)
+
+    def _known(self, mosaic: Mosaic) -> Cells:
+        """A mask's logits so far, at this crop's cells."""
+        x, y = self._places
+        known = mosaic.at(x + self.crop.x0, y + self.crop.y0)
+        return np.where(self._in_crop, known, np.float32(_SURELY_OUTSIDE))
+
+    def _has_edge(self, known: Cells) -> bool:
+        inside = known[self._in_crop] > 0
+        return bool(inside.any() and not inside.all())
+
+    def _asked(self, prompt: Prompts, known: Cells) -> Prompts:
+        """The same question about the crop, and the mask so far with it.
+
+        Where the crop does not hold the box, or none of the clicks, the box of what is known stands for them. It does
+        not beside clicks: a wrong mask would get a wrong box, from which no click brings it back.
+        """
+        origin, (height, width) = np.array([self.crop.x0, self.crop.y0]), self.crop.size_hw
+        points, boxes = prompt.points - origin, None
+        here = ((points[0] >= 0) & (points[0] < (width, height))).all(axis=1)
+        if prompt.boxes is not None:
+            boxes = prompt.boxes - np.tile(origin, 2)
+        holds_box = boxes is not None and (boxes[0, :2] >= 0).all() and (boxes[0, 2:] <= (width, height)).all()
+        if not holds_box and (boxes is not None or not (prompt.labels[0, here] == POSITIVE).any()):
+            boxes = self._box_of(known)
+        return Prompts(self.frame, points[:, here], prompt.labels[:, here], boxes, known[None])
+
+    def _box_of(self, known: Cells) -> Float[np.ndarray, "1 4"]:
+        """The box around what is known to be inside, in the crop's pixels."""
+        cells = box_of_mask(known > 0)[None]
+        return clip_boxes(self.frame.boxes_to_image(cells * (self.frame.model_size / len(known))), self.crop.size_hw)
+
+    def _answers(self, asked: dict[int, Prompts], source: Source) -> dict[int, Cells]:
+        """The crop's own logits; questions of as many points go together."""
+        answers: dict[int, Cells] = {}
+        by_form: dict[tuple[int, bool], list[int]] = {}
+        for row, prompt in asked.items():
+            by_form.setdefault((prompt.points.shape[1], prompt.boxes is None), []).append(row)
+        for rows in by_form.values():
+            logits = (
+                ask(self.engine, self.encoded, _together([asked[row] for row in rows]), source).logits[:, 0].numpy()
+            )
+            answers |= dict(zip(rows, logits, strict=True))
+        return answers
+
+    def _merged(self, known: Cells, found: Cells, known_cell: float) -> Cells | None:
+        """The new logits near the known edge, the known ones elsewhere; None if they are of different things."""
+        inside = known > 0
+        agreement = iou(inside & self._in_crop, (found > 0) & self._in_crop)
+        if agreement < _LEAST_AGREEMENT:
+            return None
+        cells = known_cell / cell_in_image(self.frame, len(known))
+        new = np.clip(2 - _distance_to_edge(inside) / (_BAND * cells), 0, 1) * self._trust
+        return (known + new * (found - known)).astype(np.float32)
+
+
+def _distance_to_edge(inside: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+    """In cells, from either side."""
+    to_outside, to_inside = (
+        cv2.distanceTransform(side.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for side in (inside, ~inside)
+    )
+    return np.maximum(to_outside, to_inside)
+
+
+def _together(prompts: list[Prompts]) -> Prompts:
+    """Prompts of one form in one batch."""
+    boxes = [one.boxes for one in prompts if one.boxes is not None]
+    masks = [one.mask_logits for one in prompts if one.mask_logits is not None]
+    return Prompts(
+        prompts[0].frame,
+        np.concatenate([one.points for one in prompts]),
+        np.concatenate([one.labels for one in prompts]),
+        np.concatenate(boxes) if boxes else None,
+        np.concatenate(masks) if masks else None,
+    )

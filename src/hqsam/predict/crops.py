@@ -1,0 +1,137 @@
+"""Which parts of a photo to encode again, so that every mask's edge is seen closer, and few parts do."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from hqsam.geometry import clip_boxes
+from hqsam.masks.boxes import Window
+
+MARGIN = 0.3
+"""What is seen around an object, to each side, as a share of its longer side. Measured: see docs/detail.md."""
+
+_NEIGHBOURS_MARGIN = 0.2
+"""The same for objects that share a crop that was made for another."""
+
+_CLOSEST = 2
+"""A crop is magnified at most so far beyond the photo's own pixels, where there is nothing more to see."""
+
+_ROOMIER = 1.25
+"""A crop may be so much longer than its first object needs, to take in neighbours."""
+
+_COARSER = 1.6
+"""An object goes along in a crop if one of its own would see it at most so much closer."""
+
+_WORTHWHILE = 1.25
+"""How much closer than the whole photo a crop has to be."""
+
+_OVERLAP = 0.25
+"""How much of a tile's side it shares with the next, at least."""
+
+_SHIFTS = np.array([(0, 0), (-1, -1), (1, -1), (-1, 1), (1, 1)])
+"""Where the first object may lie in a roomier crop: in the middle, or towards a corner."""
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A part of the photo, and the masks that it is encoded for."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    rows: tuple[int, ...]
+
+    @property
+    def window(self) -> Window:
+        """Its rows and columns of the photo."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Its height and width."""
+        return self.y1 - self.y0, self.x1 - self.x0
+
+
+def crops_of_objects(boxes: Float[np.ndarray, "object 4"], size_hw: tuple[int, int], model_size: int) -> list[Crop]:
+    """Crops in which each object is seen whole and closer than in the photo; those that gain nothing are in none.
+
+    The largest objects first: each gets a square of its own, into which neighbours come that it shows well enough.
+    Empty boxes are passed over.
+    """
+    own_sides = np.maximum(_longer_sides(boxes) * (1 + 2 * MARGIN), model_size / _CLOSEST)
+    worthwhile = (own_sides * _WORTHWHILE <= max(size_hw)) & (_longer_sides(boxes) > 0)
+    rest = np.flatnonzero(worthwhile)
+    rest = rest[np.argsort(-own_sides[rest], kind="stable")]
+    crops = []
+    while len(rest):
+        crop = _crop_around(rest, boxes, own_sides, size_hw)
+        crops.append(crop)
+        rest = rest[~np.isin(rest, crop.rows)]
+    return crops
+
+
+def tiles_of_edges(edges: dict[int, Float[np.ndarray, "place 2"]], size_hw: tuple[int, int], side: int) -> list[Crop]:
+    """Overlapping squares that cover the photo, but only those that an edge passes through; each knows whose.
+
+    `edges` has, by object, places x, y on its outline, closer together than the squares are wide.
+    """
+    rows: dict[tuple[int, int], list[int]] = {}
+    columns_at, rows_at = lattice(size_hw[1], side), lattice(size_hw[0], side)
+    for number, places in edges.items():
+        across, down = _tile_of(places[:, 0], columns_at, side), _tile_of(places[:, 1], rows_at, side)
+        for tile in sorted(set(zip(down.tolist(), across.tolist(), strict=True))):
+            rows.setdefault(tile, []).append(number)
+    return [
+        _square(int(columns_at[across]), int(rows_at[down]), side, size_hw, tuple(rows[down, across]))
+        for down, across in sorted(rows)
+    ]
+
+
+def lattice(length: int, side: int, overlap: float = _OVERLAP) -> Int[np.ndarray, "tile"]:
+    """Where tiles of this side begin, so that they cover the length evenly and share at least `overlap` of a side."""
+    if length <= side:
+        return np.zeros(1, np.int64)
+    count = math.ceil((length - side) / (side * (1 - overlap))) + 1
+    return np.rint(np.linspace(0, length - side, count)).astype(np.int64)
+
+
+def _tile_of(places: np.ndarray, starts: np.ndarray, side: int) -> np.ndarray:
+    """Of the tiles that hold a place, the one in which it is furthest from the rim."""
+    halfway = (starts[1:] + starts[:-1] + side) / 2
+    return np.searchsorted(halfway, places)
+
+
+def _crop_around(candidates: np.ndarray, boxes: np.ndarray, own_sides: np.ndarray, size_hw: tuple[int, int]) -> Crop:
+    """A square for the first candidate; if neighbours fit, the place at which most do."""
+    first, side = candidates[0], own_sides[candidates[0]]
+    neighbours = candidates[own_sides[candidates] * _COARSER >= side * _ROOMIER]
+    room, margin = side * _ROOMIER, _longer_sides(boxes) * _NEIGHBOURS_MARGIN
+    needed = np.concatenate([boxes[:, :2] - margin[:, None], boxes[:, 2:] + margin[:, None]], axis=1)
+    needed = clip_boxes(needed[neighbours], size_hw)
+    centre = (boxes[first, :2] + boxes[first, 2:]) / 2
+    best = _square(*(centre - side / 2), side, size_hw, (int(first),))
+    for shift in _SHIFTS * (room - side) / 2:
+        square = _square(*(centre + shift - room / 2), room, size_hw)
+        inside = _inside(needed, square)
+        if inside.sum() > len(best.rows) and inside[neighbours == first].all():
+            best = replace(square, rows=tuple(int(row) for row in neighbours[inside]))
+    return best
+
+
+def _square(x0: float, y0: float, side: float, size_hw: tuple[int, int], rows: tuple[int, ...] = ()) -> Crop:
+    """A square moved into the photo; where the photo is narrower than that, as wide as the photo."""
+    height, width = size_hw
+    across, down = min(width, round(side)), min(height, round(side))
+    left, top = min(max(0, round(x0)), width - across), min(max(0, round(y0)), height - down)
+    return Crop(left, top, left + across, top + down, rows)
+
+
+def _inside(boxes: np.ndarray, crop: Crop) -> Bool[np.ndarray, "box"]:
+    return (boxes[:, :2] >= (crop.x0, crop.y0)).all(axis=1) & (boxes[:, 2:] <= (crop.x1, crop.y1)).all(axis=1)
+
+
+def _longer_sides(boxes: np.ndarray) -> np.ndarray:
+    return (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)

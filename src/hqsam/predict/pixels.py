@@ -1,0 +1,105 @@
+"""The way back from an encoded image to its pixels, at no memory to speak of.
+
+A path is remembered and read again. Arrays and PIL images are the caller's: they are found again for as long as the
+caller holds them, or as they are among the last ones opened, of which a bounded number of bytes is kept.
+"""
+
+import os
+import threading
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from hqsam.errors import ImageError
+from hqsam.pictures.reading import ImageLike, read_image
+
+RgbImage = UInt8[np.ndarray, "height width 3"]
+
+KEPT_BYTES = 192 << 20
+"""Of photos seen last, in the whole process: 64 megapixels, however many sessions are held."""
+
+
+class Pixels:
+    """One photo that was opened and can be looked at again. Safe to use from threads."""
+
+    def __init__(self, image: ImageLike, pixels: RgbImage, max_pixels: int | None = None) -> None:
+        """Remember `image`, which was read as `pixels`; an array must not be changed while the session is used."""
+        self._path = Path(image).absolute() if isinstance(image, str | os.PathLike) else None
+        self._written = None if self._path is None else _written(self._path)
+        self._image = _weakly(image)
+        self._size_hw, self._max_pixels = pixels.shape[:2], max_pixels
+        self.kept: RgbImage | None = None
+        """What `_Latest` lets this photo keep."""
+        if self._path is None:
+            _LATEST.keep(self, pixels)
+
+    def read(self) -> RgbImage:
+        """The photo as it was when it was opened.
+
+        Raises:
+            ImageError: its file has changed or is gone, or nobody holds the array any more.
+        """
+        pixels = self.kept
+        if pixels is None:
+            pixels = self._read_again() if self._path is None else self._read_file(self._path)
+        _LATEST.keep(self, pixels)
+        return pixels
+
+    def _read_file(self, path: Path) -> RgbImage:
+        pixels = read_image(path, self._max_pixels)
+        if _written(path) != self._written or pixels.shape[:2] != self._size_hw:
+            raise ImageError(f"{path} has changed since it was opened; open it again")
+        return pixels
+
+    def _read_again(self) -> RgbImage:
+        image = None if self._image is None else self._image()
+        if image is None:
+            raise ImageError(
+                "the image that this session was opened from is no longer in memory, and its pixels are needed "
+                "again; hold on to the array, or open the image by its path"
+            )
+        return read_image(image, self._max_pixels)
+
+
+class _Latest:
+    """Lets the photos that were used last keep their pixels, up to a number of bytes together.
+
+    The pixels belong to their owners, so that they go with them; here is only who has some, the latest last.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._owners: list[weakref.ref[Pixels]] = []
+        self._lock = threading.Lock()
+
+    def keep(self, owner: Pixels, pixels: RgbImage) -> None:
+        """Let this photo keep its pixels, and others no longer if it has to be."""
+        with self._lock:
+            alive = [one for one in (ref() for ref in self._owners) if one is not None and one is not owner]
+            owner.kept = pixels
+            alive.append(owner)
+            while alive and sum(one.kept.nbytes for one in alive if one.kept is not None) > self._most_bytes:
+                alive.pop(0).kept = None
+            self._owners = [weakref.ref(one) for one in alive]
+
+
+_LATEST = _Latest(KEPT_BYTES)
+
+
+def _weakly(image: Any) -> "weakref.ref[Any] | None":
+    try:
+        return weakref.ref(image)
+    except TypeError:
+        return None  # a list of lists; its array is kept as one of the latest, if at all
+
+
+def _written(path: Path) -> tuple[int, int] | None:
+    """When and how long a file was last written: another one under its name is noticed."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None  # reading it will say why
+    return found.st_mtime_ns, found.st_size
