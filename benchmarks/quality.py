@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 import hqsam
-from hqsam.data.folders import Pair, find_sets, read_pair
+from hqsam.data.opening import open_sets
 from hqsam.data.sample import Sample
 from hqsam.evaluation.metrics import compare
 from hqsam.evaluation.protocols import by_clicks, from_box
@@ -32,9 +32,9 @@ def main() -> None:
     with Journal(arguments.out) as journal:
         done = {(record["who"], record["object"]) for record in journal}
         for who, masks_of in _contestants(arguments.models, arguments.grabcut).items():
-            for set_name, pairs in find_sets(arguments.data).items():
-                for pair in pairs[: arguments.photos]:
-                    for record in _measure(who, set_name, pair, arguments.objects, masks_of, done):
+            for set_name, samples in open_sets(arguments.data).items():
+                for sample in samples[: arguments.photos]:
+                    for record in _measure(who, set_name, sample, arguments.objects, masks_of, done):
                         journal.append(record)
         print(table(list(journal)))
 
@@ -60,9 +60,8 @@ def _contestants(models: list[str], grabcut: bool) -> dict[str, Callable[[Sample
 
 
 def _measure(
-    who: str, set_name: str, pair: Pair, objects: int, masks_of: Any, done: set[tuple[str, str]]
+    who: str, set_name: str, sample: Sample, objects: int, masks_of: Any, done: set[tuple[str, str]]
 ) -> Iterator[dict[str, Any]]:
-    sample = read_pair(pair)
     wanted = [(f"{sample.name}/{number}", sample.mask(number)) for number in _largest(sample, objects)]
     wanted = [(name, truth) for name, truth in wanted if (who, name) not in done]
     if not wanted:

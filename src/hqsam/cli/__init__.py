@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import hqsam
-from hqsam.cli import demo, doctor, evaluate, segment, train, weights
+from hqsam.cli import data, demo, doctor, evaluate, segment, train, weights
 from hqsam.cli.exits import exit_code, one_line
 from hqsam.errors import HqsamError
 
@@ -25,6 +25,7 @@ app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
+app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")
 
 

@@ -1,73 +1,130 @@
-"""Folders of images beside folders of masks: SET/images/NAME.* and SET/masks/NAME.png."""
+"""Photos and pictures of masks in folders: who belongs to whom.
 
-from dataclasses import dataclass
+images/NAME.jpg + masks/NAME.png         in two folders, under any of the names below; NAME may have folders in it
+NAME.jpg + NAME.png                      side by side: of two files of one name, the one without loss is the mask
+NAME.jpg + NAME_mask.png                 side by side or in two folders, with any of the endings below
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-import cv2
-import numpy as np
-
-from hqsam.data.sample import Sample
+from hqsam.data.findings import Finding
+from hqsam.data.mask_files import READINGS, Reading, guess, read_levels, vote
+from hqsam.data.pairs import Pair
+from hqsam.data.sets import SampleSet
 from hqsam.errors import DataError
 
-_IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+IMAGE_FOLDERS = ("images", "image", "imgs", "img", "im", "photos", "jpegimages")
+MASK_FOLDERS = ("masks", "mask", "gt", "labels", "annotations", "segmentationobject", "masks_max255", "ground_truth")
+"""In small letters; how a folder writes them does not matter."""
+
+MASK_ENDINGS = ("_mask", "-mask", "_masks", "_gt", "_label", "_labels", "_seg")
+"""What the name of a mask may have after the photo's. `_labels.png` is what our own label maps are called."""
+
+_LOSSY = {".jpg", ".jpeg", ".jpe", ".jfif", ".webp"}
+_SUFFIXES = _LOSSY | {".png", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}
+_ASKED = 32
+"""Masks of a set that are looked at to find out how all of them are read."""
 
 
-@dataclass(frozen=True)
-class Pair:
-    """Where one image and its mask are on disk."""
+class Files(NamedTuple):
+    """Photos and masks by their common names."""
 
-    image: Path
-    mask: Path
-    set_name: str
+    images: Mapping[str, Sequence[Path]]
+    masks: Mapping[str, Sequence[Path]]
 
 
-def read_sets(root: Path, longest_side: int | None = None) -> dict[str, list[Sample]]:
-    """Every set below `root` in memory, by its name.
-
-    Raises:
-        DataError: there is none, or a file of one cannot be used.
-    """
-    return {name: [read_pair(pair, longest_side) for pair in pairs] for name, pairs in find_sets(root).items()}
-
-
-def find_sets(root: Path) -> dict[str, list[Pair]]:
-    """Every folder below `root` that holds `images` and `masks`, by its name.
-
-    Raises:
-        DataError: there is none, or an image has no mask.
-    """
-    folders = sorted(path.parent for path in [root / "images", *root.glob("*/images")] if path.is_dir())
-    sets = {folder.name: pairs_of(folder) for folder in folders}
-    if not sets:
-        raise DataError(f"no images in {root}; expected {root}/SET/images/NAME.jpg beside {root}/SET/masks/NAME.png")
-    return sets
-
-
-def pairs_of(folder: Path) -> list[Pair]:
-    """The pairs of one set, sorted by name."""
-    images = sorted(path for path in (folder / "images").iterdir() if path.suffix.lower() in _IMAGE_SUFFIXES)
-    pairs = [Pair(path, folder / "masks" / f"{path.stem}.png", folder.name) for path in images]
-    missing = [pair.mask.name for pair in pairs if not pair.mask.is_file()]
-    if missing:
-        raise DataError(f"{len(missing)} images in {folder} have no mask; the first: {', '.join(missing[:3])}")
-    return pairs
-
-
-def read_pair(pair: Pair, longest_side: int | None = None) -> Sample:
-    """Read a pair; with `longest_side`, larger photos are scaled down to it, in pixels.
+def mask_set(name: str, files: Files, where: str, reading: Reading | None = None) -> SampleSet:
+    """The set of all photos that have a mask. `where` says in words what these files are.
 
     Raises:
-        DataError: a file cannot be read, or the two differ in size.
+        DataError: there is no photo with a mask.
     """
-    image, labels = cv2.imread(str(pair.image), cv2.IMREAD_COLOR_RGB), cv2.imread(str(pair.mask), cv2.IMREAD_UNCHANGED)
-    if image is None or labels is None:
-        raise DataError(f"{pair.image if image is None else pair.mask} cannot be read as an image")
-    if labels.ndim != 2 or labels.shape != image.shape[:2]:
-        expected = f"{image.shape[1]} x {image.shape[0]} pixels with one channel"
-        raise DataError(f"{pair.mask} has the shape {labels.shape}; its image asks for {expected}")
-    scale = min(1.0, (longest_side or np.inf) / max(labels.shape))
-    if scale < 1:
-        size_wh = (round(labels.shape[1] * scale), round(labels.shape[0] * scale))
-        image = cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA)
-        labels = cv2.resize(labels, size_wh, interpolation=cv2.INTER_NEAREST)
-    return Sample(image, labels.astype(np.uint16), f"{pair.set_name}/{pair.image.stem}")
+    pairs, findings = _matched(name, files)
+    if not pairs:
+        some = [str(next(iter(paths.values()))[0]) for paths in (files.images, files.masks) if paths]
+        raise DataError(
+            f"{name} ({where}) has {len(files.images)} images and {len(files.masks)} masks, and no two of one name, "
+            f"such as {' and '.join(some)}; call each mask as its image"
+        )
+    reading = reading or _reading_of(pairs)
+    pairs = [Pair(pair.image, pair.mask, pair.name, reading) for pair in pairs]
+    return SampleSet(name=name, entries=tuple(pairs), about=f"{where}; {READINGS[reading]}", findings=tuple(findings))
+
+
+def two_folders(folder: Path) -> tuple[Path, Path] | None:
+    """The folder of images and the folder of masks in this one, if there are both."""
+    below = {child.name.lower(): child for child in _children(folder) if child.is_dir()}
+    images = next((below[name] for name in IMAGE_FOLDERS if name in below), None)
+    masks = next((below[name] for name in MASK_FOLDERS if name in below and below[name] != images), None)
+    return (images, masks) if images and masks else None
+
+
+def files_in_two_folders(images: Path, masks: Path) -> Files:
+    """What is in them, by names; where a mask's name has an ending, it is called as its image."""
+    photos = pictures_below(images)
+    named: dict[str, list[Path]] = defaultdict(list)
+    for stem, paths in pictures_below(masks).items():
+        named[_photo_s(stem, photos) or stem] += paths
+    return Files(photos, named)
+
+
+def files_side_by_side(folder: Path) -> Files:
+    """The photos in a folder that have their masks beside them; both are empty where there are none such."""
+    pictures = pictures_below(folder)
+    photos: dict[str, list[Path]] = defaultdict(list)
+    masks: dict[str, list[Path]] = defaultdict(list)
+    told_by_suffix = any(len({path.suffix.lower() in _LOSSY for path in paths}) == 2 for paths in pictures.values())
+    for stem, paths in pictures.items():
+        photo = _photo_s(stem, pictures)
+        for path in paths:
+            is_mask = photo or (told_by_suffix and path.suffix.lower() not in _LOSSY)
+            (masks if is_mask else photos)[photo or stem].append(path)
+    return Files(photos, masks) if masks else Files({}, {})
+
+
+def pictures_below(folder: Path) -> dict[str, list[Path]]:
+    """Every picture in a folder and below, by its path without the suffix, sorted."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(folder.rglob("*")):
+        # A folder on a Mac is full of `._photo.jpg`, which are no photos.
+        if path.suffix.lower() in _SUFFIXES and not path.name.startswith("."):
+            found[path.relative_to(folder).with_suffix("").as_posix()].append(path)
+    return dict(found)
+
+
+def _photo_s(stem: str, photos: Mapping[str, object]) -> str | None:
+    """The photo that a mask's name with an ending is for."""
+    names = (stem.removesuffix(ending) for ending in MASK_ENDINGS if stem.endswith(ending))
+    return next((name for name in names if name in photos), None)
+
+
+def _matched(set_name: str, files: Files) -> tuple[list[Pair], list[Finding]]:
+    pairs: list[Pair] = []
+    findings: list[Finding] = []
+    for stem in sorted(files.images.keys() | files.masks.keys()):
+        images, masks = files.images.get(stem, ()), files.masks.get(stem, ())
+        name = f"{set_name}/{stem}"
+        if len(images) == len(masks) == 1:
+            pairs.append(Pair(images[0], masks[0], name))
+            continue
+        kind = "no_mask" if not masks else "no_image" if not images else "doubled"
+        findings.append(Finding(kind, name, ", ".join(str(path) for path in (*images, *masks))))
+    return pairs, findings
+
+
+def _reading_of(pairs: Sequence[Pair]) -> Reading:
+    return vote([_guess(pair.mask) for pair in pairs[:: max(1, len(pairs) // _ASKED)]])
+
+
+def _guess(mask: Path) -> Reading | None:
+    try:
+        return guess(read_levels(mask))
+    except DataError:
+        return None
+
+
+def _children(folder: Path) -> list[Path]:
+    return sorted(child for child in folder.iterdir() if not child.name.startswith("."))

@@ -1,0 +1,101 @@
+"""A photo and the picture of its masks."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hqsam.data.findings import Finding
+from hqsam.data.mask_files import Levels, Reading, guess, labels_of, read_labels, read_levels, values_of
+from hqsam.data.photos import Looked, look_at, read_photo, scale_to, shrunk
+from hqsam.data.sample import Sample
+from hqsam.errors import DataError
+
+_FEW_PIXELS = 10
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Where one photo and its masks are on disk."""
+
+    image: Path
+    mask: Path
+    name: str
+    """SET/STEM."""
+    reading: Reading = "binary"
+
+    def read(self, longest_side: int | None = None) -> Sample:
+        """Read both; with `longest_side`, larger photos are scaled down to it, in pixels.
+
+        Raises:
+            DataError: a file cannot be read, or the two differ in size.
+        """
+        image, labels = read_photo(self.image), read_labels(self.mask, self.reading)
+        if labels.shape != image.shape[:2]:
+            raise DataError(f"{self.mask}: {_differ(labels.shape, image.shape[:2])}")
+        size = scale_to((labels.shape[0], labels.shape[1]), longest_side)
+        return Sample(shrunk(image, size, smoothly=True), shrunk(labels, size, smoothly=False), self.name)
+
+    def examine(self) -> tuple[int, list[Finding]]:
+        """How many objects there are, and what is wrong or odd; reads both files to their ends."""
+        try:
+            photo = look_at(self.image)
+        except DataError as error:
+            return 0, [self._finding("unreadable_image", str(error))]
+        try:
+            levels = read_levels(self.mask)
+            labels = labels_of(levels, self.reading, self.mask)
+        except DataError as error:
+            return 0, [self._finding("unreadable_mask", str(error))]
+        if labels.shape != photo.size_hw:
+            return 0, [self._finding("other_size", _differ(labels.shape, photo.size_hw) + _on_its_side(photo, labels))]
+        areas = np.bincount(labels.reshape(-1))[1:]
+        found = [*self._of_photo(photo), *self._of_masks(areas, labels.size), *self._of_levels(levels)]
+        return int(np.count_nonzero(areas)), found
+
+    def _of_photo(self, photo: Looked) -> list[Finding]:
+        found = []
+        if photo.mode not in ("RGB", "L"):
+            found.append(self._finding("odd_mode", f"{self.image} is {photo.mode}"))
+        if photo.orientation != 1:
+            found.append(self._finding("turned", f"{self.image} has the orientation {photo.orientation}"))
+        return found
+
+    def _of_masks(self, areas: np.ndarray, pixels: int) -> list[Finding]:
+        present = areas[areas > 0]
+        if not len(present):
+            return [self._finding("no_objects", f"{self.mask} is 0 everywhere")]
+        if present.max() == pixels:
+            return [self._finding("all_inside", str(self.mask))]
+        tiny = np.count_nonzero(present < _FEW_PIXELS)
+        return [self._finding("tiny", f"{self.mask} has {tiny} of its {len(present)} objects")] if tiny else []
+
+    def _of_levels(self, levels: Levels) -> list[Finding]:
+        values = values_of(levels) if levels.ndim == 2 else np.zeros(0)
+        said = f"{self.mask} has {len(values)} values from {values.min(initial=255)} to {values.max(initial=0)}"
+        if self.reading == "binary":
+            if guess(levels) != "binary":
+                return [
+                    self._finding("unexpected_values", f"{said}, as if they were several objects; it is cut at half")
+                ]
+            return [self._finding("grey_values", said)] if len(values) > 2 else []
+        if len(values) > 3 and guess(levels) == "binary":
+            return [
+                self._finding(
+                    "unexpected_values", f"{said}, as a mask with grey edges has; each is taken for an object"
+                )
+            ]
+        return []
+
+    def _finding(self, kind: str, detail: str) -> Finding:
+        return Finding(kind, self.name, detail)
+
+
+def _differ(mask_hw: tuple[int, ...], image_hw: tuple[int, ...]) -> str:
+    return f"the mask is {mask_hw[1]} x {mask_hw[0]} pixels, and its image {image_hw[1]} x {image_hw[0]}"
+
+
+def _on_its_side(photo: Looked, labels: np.ndarray) -> str:
+    if photo.orientation >= 5 and labels.shape == photo.size_hw[::-1]:
+        return f"; the photo is turned by its EXIF tag ({photo.orientation}), and the mask is not: turn the mask, too"
+    return ""

@@ -1,0 +1,69 @@
+"""Photos of a data set: read at a size that fits in memory, or only looked at."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from hqsam.errors import DataError, InputError
+from hqsam.pictures.reading import open_picture, read_image
+
+_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What there is to know of a photo that was decoded without keeping it."""
+
+    size_hw: tuple[int, int]
+    """As it is shown, upright."""
+    mode: str
+    """As Pillow calls it."""
+    orientation: int
+    """The EXIF tag: 1 is upright, 5 to 8 lie on their side."""
+
+
+def read_photo(path: Path) -> UInt8[np.ndarray, "height width 3"]:
+    """A photo, upright.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        return read_image(path)
+    except InputError as error:
+        raise DataError(str(error)) from error
+
+
+def look_at(path: Path) -> Looked:
+    """Decode a photo to its end, a JPEG at an eighth of its size, which finds what is damaged and takes half the time.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        with open_picture(path) as image:
+            mode, (width, height) = image.mode, image.size
+            if image.format == "JPEG":
+                image.draft(None, (1, 1))
+            read_image(image)
+            orientation = int(image.getexif().get(_ORIENTATION, 1))
+    except InputError as error:
+        message = str(error).replace("the PIL image", str(path))
+        raise DataError(message) from error
+    return Looked((width, height) if orientation >= 5 else (height, width), mode, orientation)
+
+
+def scale_to(size_hw: tuple[int, int], longest_side: int | None) -> tuple[int, int]:
+    """Height and width with a long side of at most so many pixels."""
+    scale = min(1.0, (longest_side or np.inf) / max(size_hw))
+    return max(1, round(size_hw[0] * scale)), max(1, round(size_hw[1] * scale))
+
+
+def shrunk(pixels: np.ndarray, size_hw: tuple[int, int], smoothly: bool) -> np.ndarray:
+    """A photo at another size, or with `smoothly` off a label map."""
+    if pixels.shape[:2] == size_hw:
+        return pixels
+    return cv2.resize(pixels, size_hw[::-1], interpolation=cv2.INTER_AREA if smoothly else cv2.INTER_NEAREST)

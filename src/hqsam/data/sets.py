@@ -1,0 +1,78 @@
+"""Sets of samples that are read when they are asked for, not before."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol, overload
+
+from hqsam.data.findings import Finding
+from hqsam.data.sample import Sample
+
+
+class Entry(Protocol):
+    """Where one sample is on disk, in whatever layout."""
+
+    @property
+    def name(self) -> str:
+        """Of the sample; no two of a set have the same."""
+        ...
+
+    def read(self, longest_side: int | None = None) -> Sample:
+        """The sample, scaled down to at most that, in pixels.
+
+        Raises:
+            DataError: a file is missing, damaged, or does not fit.
+        """
+        ...
+
+    def examine(self) -> tuple[int, list[Finding]]:
+        """How many objects there are, and all that is wrong or odd about it."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleSet(Sequence[Sample]):
+    """Samples of one source. Indexing reads a sample from disk each time; slices are sets again."""
+
+    name: str
+    entries: tuple[Entry, ...] = field(repr=False)
+    about: str
+    """What it is and how its masks are read, in words."""
+    findings: tuple[Finding, ...] = field(default=(), repr=False)
+    """What was seen amiss while listing the files; what is broken is not among the entries."""
+    longest_side: int | None = None
+    """Larger photos are scaled down to this as they are read, in pixels."""
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> "SampleSet": ...
+    def __getitem__(self, index: int | slice) -> "Sample | SampleSet":
+        if isinstance(index, slice):
+            return replace(self, entries=self.entries[index])
+        return self.entries[index].read(self.longest_side)
+
+    @property
+    def names(self) -> list[str]:
+        """The samples' names, without reading them."""
+        return [entry.name for entry in self.entries]
+
+    def without(self, names: Collection[str]) -> "SampleSet":
+        """The same set without the samples of these names."""
+        return replace(self, entries=tuple(entry for entry in self.entries if entry.name not in names))
+
+
+def joined(sets: Iterable[SampleSet]) -> SampleSet:
+    """One set of the samples of all."""
+    parts = list(sets)
+    if len(parts) == 1:
+        return parts[0]
+    return SampleSet(
+        name="+".join(part.name for part in parts),
+        entries=tuple(entry for part in parts for entry in part.entries),
+        about="; ".join(dict.fromkeys(part.about for part in parts)),
+        findings=tuple(finding for part in parts for finding in part.findings),
+        longest_side=parts[0].longest_side if parts else None,
+    )
