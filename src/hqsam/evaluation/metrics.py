@@ -83,4 +83,4 @@ def overlap(rows: Sequence[Row]) -> dict[str, float]:
     if not agreements or len(agreements) < len(rows):
         return {}
     overall = mean(agreements)
-    return {"mIoU": overall.iou, "mBIoU": overall.boundary_iou}
+    return {"mIoU": float(overall.iou), "mBIoU": float(overall.boundary_iou)}

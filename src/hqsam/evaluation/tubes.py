@@ -61,6 +61,19 @@ class Tube:
         return coco_mask.frPyObjects(layout, *layout["size"])
 
 
+def _joined(runs: Sequence[np.ndarray]) -> np.ndarray:
+    """The runs of masks one after another. Runs alternate from background on, so two of a kind that meet become one."""
+    joined: list[int] = []
+    for each in runs:
+        first, *rest = each.tolist() or [0]
+        if len(joined) % 2:
+            joined[-1] += first
+            joined += rest
+        else:
+            joined += [first, *rest]
+    return np.array(joined)
+
+
 def tube_iou(
     found: Sequence[Tube], wanted: Sequence[Tube], frames: Sequence[int], size_hw: tuple[int, int]
 ) -> np.ndarray:

@@ -10,8 +10,10 @@
 import difflib
 
 from hqsam.errors import OptionError
-from hqsam.evaluation.suites.suite import Suite
+from hqsam.evaluation.suites.suite import MEAN, OpenSuite, Published, Split, Suite
 from hqsam.evaluation.suites.table import ROWS
+
+__all__ = ["MEAN", "SUITES", "OpenSuite", "Published", "Split", "Suite", "find"]
 
 SUITES: dict[str, Suite] = {suite.name: suite for suite in ROWS}
 

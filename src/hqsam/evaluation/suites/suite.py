@@ -1,6 +1,6 @@
 """A suite: one test of masks as a row of facts, and what it becomes once its data is found on disk."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -86,7 +86,7 @@ class Suite:
         if not data.is_dir():
             raise DataError(f"{data} is not a folder; {self.name} expects there: {self.layout}")
         splits = self.splits if only is None else tuple(self._split(name) for name in only)
-        return OpenSuite(self, tuple(self.open_split(data, split) for split in splits))
+        return OpenSuite(self, tuple(_opened(self, data, splits)))
 
     def _split(self, name: str) -> Split:
         known = {split.name: split for split in self.splits}
@@ -136,6 +136,21 @@ class OpenSuite:
         if not scores:
             raise DataError(f"nothing was asked of {self.suite.name}, so there is nothing to measure")
         return scores | {MEAN: mean_of(list(scores.values()))} if len(scores) > 1 else scores
+
+
+def _opened(suite: Suite, data: Path, splits: Sequence[Split]) -> Iterator[OpenSplit]:
+    """Each set; of several, the error names all that cannot be opened, and not only the first."""
+    errors: dict[str, DataError] = {}
+    for split in splits:
+        try:
+            yield suite.open_split(data, split)
+        except DataError as error:  # noqa: PERF203 (files are opened here)
+            if len(splits) == 1:
+                raise
+            errors[split.name] = error
+    if errors:
+        name, first = next(iter(errors.items()))
+        raise DataError(f"{len(errors)} of {len(splits)} sets cannot be opened: {', '.join(errors)}. {name}: {first}")
 
 
 def _only(split: OpenSplit, asked: Collection[str] | None) -> OpenSplit:

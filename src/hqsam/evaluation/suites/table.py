@@ -137,10 +137,14 @@ ROWS = (
         name="sginw",
         title="SGinW, Segmentation in the Wild: 25 small sets",
         splits=tuple(
-            Split(name=name, images=f"{name}/valid", truth=f"{name}/valid/_annotations_min1cat.coco.json")
+            Split(
+                name=name,
+                images=f"seginw/{name}/valid",
+                truth=f"seginw/{name}/valid/_annotations_min1cat.coco.json",
+            )
             for name in published.SGINW_AP
         ),
-        layout="SET/valid/_annotations_min1cat.coco.json and its photos beside it, for each of the 25 sets",
+        layout="seginw/SET/valid/_annotations_min1cat.coco.json and its photos beside it, for each of the 25 sets",
         open_split=open_coco,
         ask="detector",
         boxes_from="Grounding DINO, Swin-B",
@@ -149,7 +153,7 @@ ROWS = (
         measure=MEASURES["ap"],
         published=published.SGINW,
         licence="each set has its own, from Roboflow",
-        where="https://huggingface.co/xdecoder/SGinW (each set as a zip)",
+        where="https://projects4jw.blob.core.windows.net/x-decoder/release/seginw.zip",
     ),
     Suite(
         name="hqytvis",
