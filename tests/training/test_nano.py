@@ -13,6 +13,7 @@ from hqsam.masks.boundary import boundary_iou
 from hqsam.predict.segmenter import Segmenter
 from hqsam.training.config import Recipe
 from hqsam.training.loop import train
+from hqsam.training.optimiser import rate_at
 from hqsam.training.recipes import nano
 from hqsam.weights.load import load_model
 from hqsam.weights.save import save_model
@@ -111,10 +112,8 @@ def test_only_the_last_checkpoints_are_kept_and_each_is_whole(tmp_path):
 
 
 def test_the_rate_ramps_up_stays_and_falls_to_nothing():
-    from hqsam.training.loop import rate_at
-
-    stage = replace(nano().stages[0], steps=100, warmup=10, decay=0.5)
-    rates = [rate_at(step, stage) for step in range(100)]
+    stage = replace(nano().stages[0], warmup=10, decay=0.5)
+    rates = [rate_at(step, stage, 100) for step in range(100)]
     assert rates[0] == 0.1
     assert rates[10:50] == [1.0] * 40
     assert all(earlier > later for earlier, later in pairwise(rates[50:]))

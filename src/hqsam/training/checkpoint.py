@@ -5,20 +5,31 @@ from typing import Any
 
 import torch
 
-from hqsam.errors import TrainingError
+from hqsam.errors import OutputError, TrainingError
 from hqsam.storage import replacing
 
 _KEPT = 2
 
 
 def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
-    """Write the state under its step, then drop the oldest beyond the last two."""
+    """Write the state under its step, then drop the oldest beyond the last two.
+
+    Raises:
+        OutputError: it could not be written; the earlier ones are untouched.
+    """
     path = folder / f"step-{step:07d}.ckpt"
     with replacing(path) as temporary_path:
-        torch.save(state, temporary_path)
+        _write(path, temporary_path, state)
     for old in checkpoints(folder)[:-_KEPT]:
         old.unlink()
     return path
+
+
+def _write(path: Path, temporary_path: Path, state: dict[str, Any]) -> None:
+    try:
+        torch.save(state, temporary_path)
+    except RuntimeError as error:  # which is how torch reports a full disk
+        raise OutputError(f"cannot write {path}: {str(error).splitlines()[0]}; is the disk full?") from error
 
 
 def checkpoints(folder: Path) -> list[Path]:

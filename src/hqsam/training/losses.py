@@ -1,5 +1,7 @@
 """What a mask is judged by in training."""
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -30,18 +32,22 @@ def true_iou(
 POINTS = 112 * 112
 """Points a mask at which the HQ loss is taken (official training)."""
 
+Draw = Callable[[int], Tensor]
+"""Asked for so many points a prompt, gives them [prompt, point, 2], evenly in the unit square."""
+
 
 def uncertain_point_losses(
     logits: Float[Tensor, "prompt 1 height width"],
-    truth: Float[Tensor, "prompt 1 height width"],
+    truth: Float[Tensor, "prompt 1 true_height true_width"],
+    draw: Draw,
     points: int = POINTS,
 ) -> Float[Tensor, ""]:
     """HQ-SAM's loss: cross entropy plus Dice at points, mostly where the mask is least sure (PointRend).
 
     Of three times as many random points the three quarters of `points` with the logits nearest 0 are kept,
-    and a quarter is drawn afresh.
+    and a quarter is drawn afresh. The truth may be of another resolution than the logits.
     """
-    where = uncertain_points(logits.detach(), points)
+    where = uncertain_points(logits.detach(), points, draw)
     at_points = sample_at(logits, where)
     with torch.no_grad():
         wanted = sample_at(truth, where)
@@ -52,15 +58,14 @@ def uncertain_point_losses(
 
 
 def uncertain_points(
-    logits: Float[Tensor, "prompt 1 height width"], points: int, oversample: int = 3, share: float = 0.75
+    logits: Float[Tensor, "prompt 1 height width"], points: int, draw: Draw, oversample: int = 3, share: float = 0.75
 ) -> Float[Tensor, "prompt point 2"]:
     """x, y in [0, 1]."""
-    drawn = torch.rand(len(logits), points * oversample, 2, device=logits.device, dtype=logits.dtype)
+    drawn = draw(points * oversample)
     kept = int(points * share)
-    surest_last = sample_at(logits, drawn).abs().topk(kept, dim=1, largest=False).indices
+    surest_last = sample_at(logits, drawn).abs().topk(kept, dim=1, largest=False, sorted=False).indices
     uncertain = drawn.gather(1, surest_last[..., None].expand(-1, -1, 2))
-    fresh = torch.rand(len(logits), points - kept, 2, device=logits.device, dtype=logits.dtype)
-    return torch.cat([uncertain, fresh], dim=1)
+    return torch.cat([uncertain, draw(points - kept)], dim=1)
 
 
 def sample_at(

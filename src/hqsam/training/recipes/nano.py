@@ -1,10 +1,7 @@
-"""Recipes: functions that return a config. Each says what it stands for."""
-
-from collections.abc import Callable
+"""The recipe of the bundled model."""
 
 from hqsam.data.augment import AugmentConfig
-from hqsam.data.loader import SamplingConfig
-from hqsam.errors import OptionError
+from hqsam.data.sampling import SamplingConfig
 from hqsam.training.config import Recipe, StageConfig
 
 _ALL_SETS = (
@@ -88,17 +85,3 @@ _NOTICE = (
     "carrot-weed) allow non-commercial use only and most of which state no terms for the photos. The code's licence "
     "does not cover these weights: use them for research and evaluation. See docs/nano.md."
 )
-
-RECIPES: dict[str, Callable[[], Recipe]] = {"nano": nano}
-"""By the name that `hqsam train` takes."""
-
-
-def recipe_of(name: str) -> Recipe:
-    """A recipe by its name.
-
-    Raises:
-        OptionError: there is no such recipe.
-    """
-    if name not in RECIPES:
-        raise OptionError(f"unknown recipe {name!r}; choose one of {', '.join(RECIPES)}")
-    return RECIPES[name]()

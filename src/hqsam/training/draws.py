@@ -1,0 +1,44 @@
+"""The random numbers of a training step, with a source of its own for each prompt.
+
+However a batch is cut into processes and turns, prompt number n of a run draws the same. That is what makes many
+processes equal one, and a resumed run equal an unbroken one.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+class Draws:
+    """Random numbers for N prompts."""
+
+    def __init__(self, generators: Sequence[np.random.Generator], device: torch.device) -> None:
+        self.numpy = generators
+        self._torch = [torch.Generator(device).manual_seed(int(each.integers(2**62))) for each in generators]
+        self.device = device
+
+    @classmethod
+    def of_rows(cls, seed: int, rows: Sequence[int], objects: int, device: torch.device) -> "Draws":
+        """For the prompts of these rows of the run, `objects` of each."""
+        numbers = [row * objects + index for row in rows for index in range(objects)]
+        return cls([np.random.default_rng((seed, number, 1)) for number in numbers], device)
+
+    def __len__(self) -> int:
+        return len(self.numpy)
+
+    def select(self, chosen: Sequence[int]) -> "Draws":
+        """Those of some of the prompts."""
+        some = Draws([], self.device)
+        some.numpy, some._torch = [self.numpy[index] for index in chosen], [self._torch[index] for index in chosen]
+        return some
+
+    def points(self, count: int) -> Float[Tensor, "prompt point 2"]:
+        """Points for each prompt, evenly in the unit square."""
+        return torch.stack([torch.rand(count, 2, generator=each, device=self.device) for each in self._torch])
+
+    def evenly(self, low: float, high: float) -> Float[np.ndarray, "prompt"]:
+        """One number for each prompt."""
+        return np.array([each.uniform(low, high) for each in self.numpy])

@@ -1,0 +1,42 @@
+"""Images to features, as training asks for them."""
+
+import copy
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hqsam.model.features import ImageFeatures
+from hqsam.model.hq_sam import HQSam
+
+Encode = Callable[[Tensor], ImageFeatures]
+"""uint8 images, channels last, to features."""
+
+
+def encoder_of(model: HQSam, precision: torch.dtype) -> Encode:
+    """How a model encodes in training: with gradients where its encoder learns, else as fast as it can be done."""
+    if any(parameter.requires_grad for parameter in model.image_encoder.parameters()):
+        return lambda images: model.encode_image(normalised(images, model))
+    return frozen_encoder(model, precision)
+
+
+def frozen_encoder(model: HQSam, precision: torch.dtype) -> Encode:
+    """An encoder that learns nothing: a copy in the precision of the computation, so that no step casts its weights."""
+    encoder = copy.deepcopy(model.image_encoder).eval().requires_grad_(False).to(precision)
+
+    def encode(images: Tensor) -> ImageFeatures:
+        device = images.device.type
+        with torch.no_grad(), torch.autocast(device, enabled=False):
+            return encoder(normalised(images, model).to(precision))
+
+    return encode
+
+
+def normalised(images: Tensor, model: HQSam) -> Float[Tensor, "image 3 height width"]:
+    """uint8 images, channels last, to what the encoder takes."""
+    config = model.config
+    mean, deviation = (
+        images.new_tensor(values, dtype=torch.float32) for values in (config.pixel_mean, config.pixel_std)
+    )
+    return ((images.float() - mean) / deviation).permute(0, 3, 1, 2)

@@ -1,0 +1,43 @@
+"""Where a stage's batches come from: images that are encoded anew each time, or features that were kept."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from hqsam.data.loader import Batch, PromptedImages, batches
+from hqsam.model.features import ImageFeatures
+
+
+class Given(NamedTuple):
+    """What a step computes on."""
+
+    batch: Batch
+    features: ImageFeatures | None = None
+    """Of the batch's images; None: they are to be computed."""
+
+
+@runtime_checkable
+class Feed(Protocol):
+    """A run's rows, in any groups."""
+
+    @property
+    def images(self) -> int:
+        """Rows of an epoch."""
+        ...
+
+    def given(self, rows: Sequence[Sequence[int]], workers: int) -> Iterator[Given]:
+        """For each group of rows, made ahead of time by `workers` processes."""
+        ...
+
+
+class FromImages:
+    """Every image is augmented anew."""
+
+    def __init__(self, dataset: PromptedImages) -> None:
+        self.dataset = dataset
+
+    @property
+    def images(self) -> int:
+        return self.dataset.images
+
+    def given(self, rows: Sequence[Sequence[int]], workers: int) -> Iterator[Given]:
+        return (Given(batch) for batch in batches(self.dataset, rows, workers))

@@ -1,0 +1,106 @@
+"""A run's folder: one run at a time, and always the same run."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from hqsam.errors import TrainingError
+from hqsam.storage import Journal, output_error, write_text
+
+RUN, DATA, METRICS = "run.json", "data.json", "metrics.jsonl"
+"""What it is a run of, what was found in its data, and how it went."""
+
+
+@contextmanager
+def held(folder: Path, identity: Mapping[str, Any]) -> Iterator[None]:
+    """Hold the folder for this run alone, which `identity`, anything that JSON can hold, describes.
+
+    Raises:
+        TrainingError: another run is writing there, or what is there is of another run; nothing was changed.
+        OutputError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock", timeout=0)
+        lock.acquire()
+    except Timeout as error:
+        raise TrainingError(f"another run is writing into {folder}; wait for it, or choose another folder") from error
+    except OSError as error:
+        raise output_error(folder, error) from error
+    try:
+        claim(folder, RUN, identity)
+        yield
+    finally:
+        lock.release()
+
+
+def claim(folder: Path, name: str, identity: Mapping[str, Any]) -> None:
+    """Say in the file `name` whose the folder is; or if that is said already, check that it is this one's.
+
+    Raises:
+        TrainingError: it is another's, or holds files and does not say whose.
+        OutputError: the file cannot be written.
+    """
+    path, wanted = folder / name, json.loads(json.dumps(identity))
+    if not path.exists():
+        _require_empty(folder, name)
+        write_text(path, json.dumps(wanted, indent=2) + "\n")
+        return
+    differing = list(_differences(_read(path), wanted))
+    if differing:
+        raise TrainingError(
+            f"{folder} is another's: {'; '.join(differing[:4])}. Give the same settings to go on with it, "
+            "or choose another folder"
+        )
+
+
+def require_free(folder: Path) -> None:
+    """Check that a folder is a run's, or empty.
+
+    Raises:
+        TrainingError: it holds something else.
+    """
+    if not (folder / RUN).exists():
+        _require_empty(folder, RUN)
+
+
+def forget_after(folder: Path, stage: int, step: int) -> None:
+    """Drop the metrics of steps that will be done again, because a kill came before their checkpoint."""
+    path = folder / METRICS
+    records = list(Journal(path))
+    kept = [record for record in records if (record["stage_number"], record["step"]) <= (stage, step)]
+    if len(kept) < len(records):
+        write_text(path, "".join(json.dumps(record) + "\n" for record in kept))
+
+
+def metrics_of(folder: Path) -> Journal:
+    """The journal of all steps and validations: a JSON object a line."""
+    return Journal(folder / METRICS)
+
+
+def _require_empty(folder: Path, name: str) -> None:
+    strangers = sorted(each.name for each in folder.glob("*") if not each.name.startswith(".") and each.name != DATA)
+    if strangers:
+        raise TrainingError(f"{folder} holds {', '.join(strangers[:3])} and no {name}; choose a folder that is empty")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{path} cannot be read ({error}); choose another folder") from error
+
+
+def _differences(was: Any, now: Any, where: str = "") -> Iterator[str]:
+    if isinstance(was, dict) and isinstance(now, dict):
+        for key in sorted({*was, *now}):
+            yield from _differences(was.get(key), now.get(key), f"{where}.{key}" if where else key)
+    elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+        for index, pair in enumerate(zip(was, now, strict=True)):
+            yield from _differences(*pair, f"{where}.{index}")
+    elif was != now:
+        yield f"{where} was {was!r} and is {now!r}"

@@ -1,0 +1,117 @@
+"""One stage of a recipe, from its last checkpoint to its end."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from hqsam.data.loader import PromptedImages, rows_of
+from hqsam.data.sampling import SamplingConfig
+from hqsam.errors import OptionError
+from hqsam.hardware import pick_precision
+from hqsam.model.hq_sam import HQSam
+from hqsam.storage import Journal
+from hqsam.training import cache, checkpoint, run_folder
+from hqsam.training.config import Recipe, StageConfig
+from hqsam.training.feeding import Feed, FromImages
+from hqsam.training.learner import Learner
+from hqsam.training.memory import clear_about_memory
+from hqsam.training.running import Running
+from hqsam.training.start import at_size
+
+DatasetOf = Callable[[SamplingConfig, int], PromptedImages]
+"""The photos as a sampling and a seed show them."""
+
+
+def run_stage(recipe: Recipe, number: int, model: HQSam, dataset_of: DatasetOf, running: Running) -> HQSam:
+    """The model after the stage. What is done already is not done again."""
+    stage = _Stage(recipe, number, model, dataset_of, running)
+    stage.resume()
+    if stage.learner.done < stage.learner.steps:
+        with run_folder.metrics_of(running.folder) as journal:
+            stage.go(journal)
+    return stage.learner.result()
+
+
+class _Stage:
+    def __init__(self, recipe: Recipe, number: int, model: HQSam, dataset_of: DatasetOf, running: Running) -> None:
+        self.recipe, self.number, self.running = recipe, number, running
+        self.config = _fitted(recipe.stages[number], model, running.processes.count)
+        self.folder = running.folder / f"{number}-{self.config.name}"
+        seed = recipe.seed + 1000 * number
+        self.dataset = dataset_of(self.config.sampling, seed)
+        self.batch_size = self.config.sampling.batch_size
+        self.epoch = max(1, self.dataset.images // self.batch_size)
+        steps = self.config.steps or self.config.epochs * self.epoch
+        precision = pick_precision(recipe.precision, running.processes.device)
+        sized = at_size(model, self.config.sampling.size)
+        self.learner = Learner(sized, self.config, steps, seed, precision, running.processes)
+
+    def resume(self) -> None:
+        state = checkpoint.latest(self.folder)
+        if state is not None:
+            self.learner.go_on_from(state)
+        if self.running.writes:
+            run_folder.forget_after(self.running.folder, self.number, self.learner.done)
+        self.running.processes.wait()
+
+    def go(self, journal: Journal) -> None:
+        if self.running.compiled:
+            self.learner.compile()
+        turns = [self._turns(step) for step in range(self.learner.done, self.learner.steps)]
+        given = self._feed().given([rows for step in turns for rows in step], self.running.workers)
+        began = time.monotonic()
+        for rows_of_turns in turns:
+            started = time.monotonic()
+            with clear_about_memory(f"step {self.learner.done + 1} of stage {self.config.name!r}"):
+                metrics = self.learner.step((rows, next(given)) for rows in rows_of_turns)
+            metrics["images_per_s"] = self.batch_size / (time.monotonic() - started)
+            metrics["seconds"] = time.monotonic() - began
+            self._after_step(journal, metrics)
+
+    def _after_step(self, journal: Journal, metrics: dict[str, float]) -> None:
+        self._tell(journal, metrics)
+        done, steps = self.learner.done, self.learner.steps
+        self.running.report(self.config.name, done, steps, metrics)
+        if self.running.validate and (done == steps or done % (self.config.validate_every or self.epoch) == 0):
+            scores = self.running.validate(self.learner.result(), self.config.name, done, self.running.processes)
+            self._tell(journal, {"validation": scores})
+            self.running.report("validation", done, steps, scores)
+        if self.running.writes and (done % self.running.save_every == 0 or done == steps):
+            checkpoint.save(self.folder, done, self.learner.state())
+
+    def _tell(self, journal: Journal, metrics: dict) -> None:
+        if self.running.writes:
+            place = {"stage": self.config.name, "stage_number": self.number, "step": self.learner.done}
+            journal.append(place | metrics)
+
+    def _turns(self, step: int) -> list[range]:
+        """This process's rows of a step, in as many parts as it computes one after the other."""
+        processes = self.running.processes
+        rows = rows_of(step, self.batch_size, processes.rank, processes.count)
+        at_once = self.config.at_once or len(rows)
+        return [rows[start : start + at_once] for start in range(0, len(rows), at_once)]
+
+    def _feed(self) -> Feed:
+        views, folder = self.recipe.views, self.running.cache
+        if not views or folder is None:
+            return FromImages(self.dataset)
+        report, processes = self.running.report, self.running.processes
+        return cache.fill(
+            folder, self.dataset, views, self.learner.model, self.learner.encode, processes,
+            lambda done, total: report("features", done, total, {}),
+        )  # fmt: skip
+
+
+def _fitted(stage: StageConfig, model: HQSam, processes: int) -> StageConfig:
+    """The stage with the model's own size where it names none."""
+    sampling = replace(
+        stage.sampling, size=stage.sampling.size or model.config.image_size, stride=model.config.stride // 4
+    )
+    if sampling.batch_size < processes:
+        raise OptionError(
+            f"{processes} processes cannot share a batch of {sampling.batch_size}; start fewer, or give a larger "
+            f"batch: --set stages.0.sampling.batch_size={processes}"
+        )
+    return replace(stage, sampling=sampling)

@@ -1,0 +1,64 @@
+"""The model that a run begins with: from nothing, from a SAM, or from an HQ-SAM."""
+
+import copy
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from hqsam.model.config import MODELS, HqConfig, ModelConfig
+from hqsam.model.hq_sam import HQSam
+from hqsam.training.config import Recipe
+from hqsam.weights.load import load_model
+
+
+def starting_model(recipe: Recipe) -> HQSam:
+    """The recipe's model with the weights it starts from; what is fresh is drawn by the recipe's seed.
+
+    Raises:
+        OptionError: there is no model or checkpoint of that name.
+        CheckpointError: the checkpoint cannot be used.
+        DownloadError: it is not here and cannot be fetched.
+    """
+    torch.manual_seed(recipe.seed)
+    if not recipe.start:
+        model = HQSam(MODELS[recipe.model])
+        initialise(model)
+        return model
+    found = load_model(recipe.start)
+    return found if found.hq else with_hq_part(found)
+
+
+def config_of_start(recipe: Recipe) -> ModelConfig:
+    """The sizes of the model that a recipe begins with."""
+    return (load_model(recipe.start).config) if recipe.start else MODELS[recipe.model]
+
+
+def with_hq_part(sam: HQSam) -> HQSam:
+    """A plain SAM with a fresh HQ part: what the paper starts from."""
+    model = HQSam(replace(sam.config, name=_name_with_hq(sam.config.name), hq=HqConfig()))
+    model.load_state_dict(sam.state_dict(), strict=False)
+    return model
+
+
+def initialise(model: nn.Module) -> None:
+    """Weights to begin from: truncated normals for what PyTorch would draw wider, and quiet embeddings."""
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=0.02 if module.in_features > 64 else module.in_features**-0.5)
+            nn.init.zeros_(module.bias)
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out" if module.groups == 1 else "fan_in")
+
+
+def at_size(model: HQSam, size: int) -> HQSam:
+    """A copy that sees images of another size; TinyViT's weights fit every size."""
+    if model.config.image_size == size:
+        return copy.deepcopy(model)
+    resized = HQSam(replace(model.config, image_size=size)).to(next(model.parameters()).device)
+    resized.load_state_dict(model.state_dict())
+    return resized
+
+
+def _name_with_hq(plain: str) -> str:
+    return {"mobile_sam": "vit_tiny"}.get(plain, plain.removeprefix("sam_"))
