@@ -1,7 +1,7 @@
 /** How things look on the stage. Coordinates are CSS pixels; masks are drawn as vectors, so edges stay sharp. */
 import { outlineOf } from "../masks/outline.js";
 
-const HALO = "rgb(0 0 0 / 55%)"; // around every line, so that it is seen on any photo
+const HALO = "rgb(0 0 0 / 50%)"; // around every line, so that it is seen on any photo
 const FROM = 18; // CSS pixels a pixel, from which a grid is of use
 
 export function paintPhoto(context, viewport, bitmap) {
@@ -76,7 +76,7 @@ export function paintCross(context, viewport, point, colour) {
 
 function line(context, path, colour, width, dashes) {
   context.strokeStyle = HALO;
-  context.lineWidth = width + 2;
+  context.lineWidth = width + 1.5;
   context.setLineDash([]);
   context.stroke(path);
   context.strokeStyle = colour;

@@ -4,7 +4,8 @@ import { maskOfObject } from "../work/masks_of.js";
 import * as paint from "./paint.js";
 import { Stage } from "./stage.js";
 
-export class Scene {
+/** Tells "change" when something is set. */
+export class Scene extends EventTarget {
   /** @type {CanvasImageSource | null} */
   photo = null;
   /** Everything but the photo can be hidden, to see what is below. */
@@ -21,6 +22,7 @@ export class Scene {
   #peeking;
 
   constructor({ element, viewport, bench, peeking, classes }) {
+    super();
     this.#viewport = viewport;
     this.#bench = bench;
     this.#peeking = peeking;
@@ -38,9 +40,12 @@ export class Scene {
     this.#stage.refresh(layer);
   }
 
-  set({ ...changes }) {
+  /** @param {Partial<Pick<Scene, "photo" | "isBare" | "pointed" | "keyboardPointer">>} changes */
+  set(changes) {
+    if (Object.entries(changes).every(([name, value]) => this[name] === value)) return;
     Object.assign(this, changes);
-    this.refresh("photo" in changes || "isBare" in changes || "pointed" in changes ? undefined : "above");
+    this.refresh("keyboardPointer" in changes ? "above" : undefined);
+    this.dispatchEvent(new Event("change"));
   }
 
   #paintBelow(context) {

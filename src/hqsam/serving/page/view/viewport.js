@@ -2,6 +2,7 @@
 
 const MOST = 64; // CSS pixels for one pixel of the image
 const MARGIN = 24;
+const BELOW = 62; // what floats over the stage's lower edge
 
 export class Viewport extends EventTarget {
   /** The image's and the stage's sizes. */
@@ -31,16 +32,24 @@ export class Viewport extends EventTarget {
     this.#move(
       scale,
       (this.stage.width - this.image.width * scale) / 2,
-      (this.stage.height - this.image.height * scale) / 2,
+      (this.stage.height - this.#below - this.image.height * scale + this.#room) / 2,
     );
     this.#fitted = true;
   }
 
   get fittingScale() {
-    const room = Math.min(MARGIN, this.stage.width / 20);
-    const across = (this.stage.width - 2 * room) / this.image.width;
-    const down = (this.stage.height - 2 * room) / this.image.height;
+    const across = (this.stage.width - 2 * this.#room) / this.image.width;
+    const down = (this.stage.height - this.#room - this.#below) / this.image.height;
     return Math.max(0.001, Math.min(across, down, MOST));
+  }
+
+  /** Around a photo that is shown whole: less on small screens. */
+  get #room() {
+    return Math.min(MARGIN, this.stage.width / 40);
+  }
+
+  get #below() {
+    return Math.min(BELOW, this.stage.height / 5);
   }
 
   /** Zooms by a factor; what is under `at` (the middle if not given) stays there. */

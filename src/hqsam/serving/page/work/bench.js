@@ -1,6 +1,7 @@
 /**
  * What is on the bench: one image, its finished objects, the draft that is being made, and what "everything" found.
- * Every change goes through here, can be undone, and is kept. Tells "image", "draft", "objects" and "found".
+ * Every change goes through here, can be undone, and is kept. Tells "image", "draft", "objects", "found"
+ * and, when there is more or less to undo, "history".
  */
 import { encode } from "../masks/rle.js";
 import { settings } from "../settings.js";
@@ -38,6 +39,7 @@ export class Bench extends EventTarget {
   /** Clears the bench for another image. */
   show(image) {
     Object.assign(this, { image, objects: [], found: [], selected: null, history: new History() });
+    this.history.addEventListener("change", () => this.#tell("history"));
     this.draft = keptDraft(image) ?? newDraft(image);
     for (const what of ["image", "objects", "found", "draft"]) this.#tell(what);
   }

@@ -37,9 +37,12 @@ export function newDraft({ width, height }) {
   };
 }
 
-/** @returns {Mask} what the object is now */
+const masks = new WeakMap();
+
+/** @returns {Mask} what the object is now; the same one each time */
 export function maskOf(draft) {
-  return modelMaskOf(draft).plus(draft.added).minus(draft.removed);
+  if (!masks.has(draft)) masks.set(draft, modelMaskOf(draft).plus(draft.added).minus(draft.removed));
+  return masks.get(draft);
 }
 
 export function modelMaskOf(draft) {

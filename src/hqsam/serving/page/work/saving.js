@@ -31,7 +31,7 @@ export class Saving extends EventTarget {
   /** What is not sent for now: it was refused, or the server works on other images than it did. */
   #aside = new WeakSet();
   #imagesThatAreHere = new Set();
-  #isSending = false;
+  #sending = null;
 
   constructor() {
     super();
@@ -62,15 +62,17 @@ export class Saving extends EventTarget {
     this.send();
   }
 
-  async send() {
-    if (this.#isSending) return;
-    this.#isSending = true;
+  /** Sends what is to be sent. @returns {Promise<void>} when the server has it, or cannot be reached */
+  send() {
+    this.#sending ??= this.#sendAll().finally(() => (this.#sending = null));
+    return this.#sending;
+  }
+
+  async #sendAll() {
     try {
       for (let next; (next = this.#next()); ) await this.#settle(...next);
     } catch {
       // Not reachable: "online" calls again.
-    } finally {
-      this.#isSending = false;
     }
   }
 

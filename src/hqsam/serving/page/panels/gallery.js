@@ -1,0 +1,114 @@
+/** The strip of photos: what is to do, what is done, and the way to more. Tells "pick" with an image. */
+import { api } from "../api.js";
+import { find, make } from "./dom.js";
+
+const AT_ONCE = 100;
+
+export class Gallery extends EventTarget {
+  /** @type {import("../work/bench.js").Bench["image"][]} */
+  images = [];
+  total = 0;
+  #list = find("#gallery ol");
+  #current = null;
+  #isFetching = false;
+
+  constructor() {
+    super();
+    this.#list.addEventListener("scroll", () => this.#fetchIfNearTheEnd());
+    this.#list.addEventListener("click", ({ target }) => this.#pick(target.closest("button")));
+    this.#list.addEventListener("keydown", (event) => this.#walk(event));
+  }
+
+  /** Fetches the first images, or as many as were shown before. */
+  async fetch() {
+    const { total, images } = await api.images(0, Math.min(1000, Math.max(AT_ONCE, this.images.length)));
+    this.total = total;
+    this.images = images;
+    this.#list.replaceChildren(...images.map((image) => this.#thumbnail(image)));
+    this.mark(this.#current);
+  }
+
+  /** Shows which image is on the stage. */
+  mark(image) {
+    this.#current = image;
+    for (const button of this.#list.querySelectorAll("button")) {
+      const isCurrent = image !== null && button.value === String(image.id);
+      button.toggleAttribute("aria-current", isCurrent);
+      if (!isCurrent) continue;
+      button.setAttribute("aria-current", "true");
+      button.scrollIntoView({ block: "nearest", inline: "nearest" });
+    }
+  }
+
+  /** Shows that an image has changed. */
+  update(image) {
+    this.images = this.images.map((one) => (one.id === image.id ? image : one));
+    find(`button[value="${image.id}"]`, this.#list)?.parentElement.replaceWith(this.#thumbnail(image));
+    this.mark(this.#current);
+  }
+
+  /** Shows how many objects an image has. */
+  count(image, annotation_count) {
+    const known = this.images[this.placeOf(image)];
+    if (known && known.annotation_count !== annotation_count) this.update({ ...known, annotation_count });
+  }
+
+  placeOf(image) {
+    return this.images.findIndex(({ id }) => id === image.id);
+  }
+
+  /** The image so many places on, or null. */
+  async neighbour(image, far) {
+    const place = this.placeOf(image) + far;
+    if (place >= this.images.length) await this.#fetchMore();
+    return this.images[place] ?? null;
+  }
+
+  /** The next one that is to do, from this one on and then from the beginning. */
+  nextToDo(image) {
+    const place = this.placeOf(image);
+    return [...this.images.slice(place + 1), ...this.images.slice(0, place)].find(({ status }) => status === "todo") ?? null;
+  }
+
+  async #fetchMore() {
+    if (this.#isFetching || this.images.length >= this.total) return;
+    this.#isFetching = true;
+    try {
+      const { images } = await api.images(this.images.length, AT_ONCE);
+      this.images.push(...images);
+      this.#list.append(...images.map((image) => this.#thumbnail(image)));
+    } finally {
+      this.#isFetching = false;
+    }
+  }
+
+  #fetchIfNearTheEnd() {
+    const { scrollLeft, clientWidth, scrollWidth } = this.#list;
+    if (scrollLeft + 2 * clientWidth > scrollWidth) this.#fetchMore().catch(() => {});
+  }
+
+  #thumbnail(image) {
+    const { id, name, status, annotation_count: count, problem } = image;
+    const how = problem ? "cannot be opened" : `${status === "done" ? "done" : "to do"}, ${count} objects`;
+    const mark = make("span", { className: "mark", textContent: status === "done" ? "✓" : count || "" });
+    const inside = problem
+      ? make("span", { className: "problem", textContent: "Cannot be opened" })
+      : make("img", { src: api.thumbnailUrl(id), alt: "", loading: "lazy", decoding: "async", draggable: false });
+    const button = make("button", { className: "thumbnail", value: id, title: problem ?? name, data: { status }, aria: { label: `${name}, ${how}` } }, inside, mark);
+    return make("li", {}, button);
+  }
+
+  #pick(button) {
+    const image = button && this.images.find(({ id }) => String(id) === button.value);
+    if (image) this.dispatchEvent(new CustomEvent("pick", { detail: image }));
+  }
+
+  /** Arrow keys go along the strip. */
+  #walk(event) {
+    const far = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!far) return;
+    event.preventDefault();
+    const buttons = [...this.#list.querySelectorAll("button")];
+    buttons[buttons.indexOf(document.activeElement) + far]?.focus();
+  }
+}

@@ -1,0 +1,111 @@
+/** The menu of models and sources; downloads what is not here, and says how far it is. */
+import { api } from "../api.js";
+import { settings } from "../settings.js";
+import { find, make } from "./dom.js";
+import { ending } from "./jobs.js";
+
+export class Models {
+  #models = [];
+  #menu = find("#model");
+  #dialog = find("#model-dialog");
+  #status;
+
+  constructor(status) {
+    this.#status = status;
+    this.#menu.addEventListener("change", () => this.#choose(this.#menu.value));
+    for (const radio of document.querySelectorAll("#source input")) {
+      radio.addEventListener("change", () => settings.set("source", radio.value));
+    }
+    settings.follow("source", () => this.#show());
+    settings.follow("detail", (isOn) => (find("#detail").checked = isOn));
+    find("#detail").addEventListener("change", ({ target }) => settings.set("detail", target.checked));
+  }
+
+  async fetch() {
+    this.#models = await api.models();
+    if (!this.#current?.installed) settings.set("model", this.#models.find((model) => model.default)?.name ?? "nano");
+    this.#show();
+  }
+
+  /** Whom to ask. */
+  get asked() {
+    return { model: settings.get("model"), source: this.source };
+  }
+
+  /** The chosen source, or what the model has instead. */
+  get source() {
+    const sources = this.#current?.sources ?? ["sum"];
+    return sources.includes(settings.get("source")) ? settings.get("source") : sources[0];
+  }
+
+  /** The next source, to compare. */
+  nextSource() {
+    const sources = this.#current?.sources ?? [];
+    settings.set("source", sources[(sources.indexOf(this.source) + 1) % sources.length]);
+    this.#status.say({ sum: "Sum: SAM's mask and the HQ part.", hq: "HQ: the HQ part alone.", sam: "SAM as it was." }[this.source]);
+  }
+
+  get #current() {
+    return this.#models.find(({ name }) => name === settings.get("model"));
+  }
+
+  #show() {
+    this.#menu.replaceChildren(...this.#models.map(asOption));
+    this.#menu.value = settings.get("model");
+    for (const radio of document.querySelectorAll("#source input")) {
+      radio.disabled = !(this.#current?.sources ?? []).includes(radio.value);
+      radio.checked = radio.value === this.source;
+    }
+  }
+
+  async #choose(name) {
+    const model = this.#models.find((one) => one.name === name);
+    const isReady = model.installed || (await this.#download(model));
+    if (isReady) settings.set("model", name);
+    this.#show();
+  }
+
+  /** @returns {Promise<boolean>} whether it is here now */
+  #download(model) {
+    const dialog = this.#dialog;
+    const [progress, button] = [find(".progress", dialog), find("button.main", dialog)];
+    find("h2", dialog).textContent = model.name;
+    find(".about", dialog).textContent = `${megabytes(model.bytes)} from ${model.origin}. ${model.licence}. ${model.notice}`;
+    progress.hidden = true;
+    button.disabled = false;
+    dialog.showModal();
+    return new Promise((resolve) => {
+      let job = null;
+      dialog.onclose = () => resolve(model.installed);
+      find(".cancel", dialog).onclick = () => {
+        if (job) api.cancelJob(job.id).catch(() => {});
+        dialog.close();
+      };
+      find("form", dialog).onsubmit = async (event) => {
+        event.preventDefault();
+        [progress.hidden, button.disabled] = [false, true];
+        try {
+          job = await api.loadModel(model.name);
+          await ending(job, (now) => showProgress(progress, now));
+          model.installed = true;
+        } catch (error) {
+          this.#status.fail(error.message);
+        }
+        dialog.close();
+      };
+    });
+  }
+}
+
+function asOption({ name, bytes, installed }) {
+  return make("option", { value: name, textContent: installed ? name : `${name} (${megabytes(bytes)} to download)` });
+}
+
+function showProgress(place, { done, total }) {
+  const bar = find("progress", place);
+  if (total && done < total) bar.value = done / total;
+  else bar.removeAttribute("value");
+  find("p", place).textContent = total && done < total ? `${megabytes(done)} of ${megabytes(total)}` : "Loading it into memory";
+}
+
+const megabytes = (bytes) => `${Math.max(1, Math.round(bytes / 1e6)).toLocaleString()} MB`;

@@ -1,0 +1,19 @@
+/** What stays on the page as long as it lasts: no server, or one that no longer knows this page. */
+import { connection } from "../api.js";
+import { find } from "./dom.js";
+
+const OFFLINE = "The server does not answer. Go on if you like: what you keep stays in this browser and is sent when the server is back.";
+const STRANGER = "The server was started anew and does not know this page. Open the address that it printed; what was not sent is kept in this browser.";
+
+export function watchTrouble(status) {
+  const show = (words) => {
+    find("#trouble p").textContent = words;
+    find("#trouble").hidden = !words;
+  };
+  connection.addEventListener("offline", () => show(OFFLINE));
+  connection.addEventListener("stranger", () => show(STRANGER));
+  connection.addEventListener("online", () => {
+    show("");
+    status.say("The server is back.");
+  });
+}

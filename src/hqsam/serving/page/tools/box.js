@@ -1,0 +1,48 @@
+import { boxBetween, isBox } from "./places.js";
+
+/** A box around the object: dragged, or by two taps on its corners. */
+export class BoxTool {
+  #work;
+  #corner = null;
+  #other = null;
+
+  constructor(work) {
+    this.#work = work;
+  }
+
+  hover(at) {
+    if (this.#corner && at) this.#show(this.#corner, at);
+  }
+
+  tap(at) {
+    if (this.#corner) return this.drop([this.#corner, at]);
+    this.#show(at, at);
+    this.#work.status.say("Now the opposite corner.");
+  }
+
+  drag(points) {
+    this.#show(points[0], points.at(-1));
+  }
+
+  drop(points) {
+    const box = boxBetween(points[0], points.at(-1));
+    this.cancel();
+    if (isBox(box)) this.#work.drafting.box(box);
+  }
+
+  cancel() {
+    const had = this.#corner !== null;
+    this.#show(null, null);
+    return had;
+  }
+
+  marks() {
+    return this.#corner ? { box: boxBetween(this.#corner, this.#other) } : {};
+  }
+
+  #show(corner, other) {
+    this.#corner = corner;
+    this.#other = other;
+    this.#work.scene.refresh("above");
+  }
+}
