@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from hqsam.evaluation.page import page
+from hqsam.evaluation.prose import how_it_was_made, warnings
 from hqsam.evaluation.record import CaseRecord, each_answer
 from hqsam.evaluation.suites.suite import OpenSuite
 from hqsam.evaluation.summary import Summary
@@ -20,8 +22,6 @@ def write_reports(folder: Path, summary: Summary, suite: OpenSuite, records: Map
         OutputError: one cannot be written; those before it are there, whole.
         DataError: the images of the worst and best cases cannot be read any more.
     """
-    from hqsam.evaluation.page import page
-
     texts = {
         "report.json": json.dumps(summary.to_json(), ensure_ascii=False) + "\n",
         "report.md": as_markdown(summary, suite),
@@ -35,31 +35,13 @@ def write_reports(folder: Path, summary: Summary, suite: OpenSuite, records: Map
 
 def as_markdown(summary: Summary, suite: OpenSuite) -> str:
     """The tables, and under them how the figures were made."""
-    parts = [f"# {suite.suite.title}", *_warnings(summary, suite)]
+    parts = [f"# {suite.suite.title}", *(f"> {warning}" for warning in warnings(summary, suite))]
     for table in tables(summary, suite.suite.measure.names):
         parts += [f"## {table.split}", markdown(table)]
     if clicks := clicks_markdown(summary):
         parts += ["## Clicks needed", clicks]
-    return "\n\n".join([*parts, *(f"{line}  " for line in how_it_was_made(summary, suite))]) + "\n"
-
-
-def how_it_was_made(summary: Summary, suite: OpenSuite) -> list[str]:
-    """What a reader must know to trust the figures."""
-    settings, made = summary.settings, summary.made
-    objects, sources = len(summary.objects.names), ", ".join(settings["sources"])
-    return [
-        f"Model {settings['model']} (weights {settings['weights'][:12]}), {settings['precision']}; sources {sources}.",
-        f"Pipeline {settings['pipeline']}: {PIPELINES[settings['pipeline']]}",
-        f"{summary.images} of {settings['images']} images, {objects} objects, {len(summary.skipped)} left out.",
-        f"Figures are {suite.suite.measure.about}, in per cent.",
-        f"{made['hqsam']}, {made['torch']}, {made['device']}, {made['date']}.",
-    ]
-
-
-PIPELINES = {
-    "user": "sessions as every user gets them, aspect kept.",
-    "official": "photo and mask squashed to the model's square, prompts drawn there, as the paper's numbers were made.",
-}
+    made = "\n".join(f"- {line}" for line in how_it_was_made(summary, suite))
+    return "\n\n".join([*parts, made]) + "\n"
 
 
 def as_csv(records: Mapping[str, CaseRecord]) -> str:
@@ -78,10 +60,3 @@ def as_csv(records: Mapping[str, CaseRecord]) -> str:
             (record.case, target.target, width, height, answer.source, answer.prompt, answer.trial, *measured)
         )
     return text.getvalue()
-
-
-def _warnings(summary: Summary, suite: OpenSuite) -> list[str]:
-    said = [f"> {warning}" for warning in suite.warnings]
-    if summary.images < summary.settings["images"]:
-        said.append(f"> Only {summary.images} of {summary.settings['images']} images were asked about.")
-    return said

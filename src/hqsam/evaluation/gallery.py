@@ -1,0 +1,140 @@
+"""The cases worth looking at, as pictures: the worst, the best, and where HQ-SAM differs most from SAM."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from hqsam.evaluation.cases import Case
+from hqsam.evaluation.record import Answer, CaseRecord, Column, TargetRecord
+from hqsam.evaluation.summary import Summary
+from hqsam.masks.boxes import box_of_mask
+from hqsam.masks.rle import decode
+from hqsam.pictures.canvas import Canvas
+from hqsam.pictures.overlay import overlay
+from hqsam.pictures.palette import OBJECTS, WHITE
+from hqsam.pictures.reading import read_image
+
+RIGHT, MISSING, SURPLUS = OBJECTS[0], OBJECTS[1], OBJECTS[2]
+"""What is in both masks, in the true one alone, and in the answer alone: blue, orange and pink."""
+SIDE = 300
+"""Longest side of a picture, in pixels."""
+Pixels = UInt8[np.ndarray, "height width 3"]
+Mask = Bool[np.ndarray, "height width"]
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """An object and how it was answered."""
+
+    case: str
+    target: str
+    ious: dict[Column, tuple[float, float]]
+    """IoU and boundary IoU in every column that is shown."""
+
+
+@dataclass(frozen=True)
+class Wall:
+    """Some exhibits under one heading."""
+
+    title: str
+    exhibits: list[Exhibit]
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One picture."""
+
+    pixels: Pixels
+    column: Column | None
+    """None: the true mask."""
+
+
+def walls(summary: Summary, each: int = 6) -> list[Wall]:
+    """The worst and best of the first column that was not SAM's, and where it gains and loses most beside SAM."""
+    columns = [one.column for one in summary.columns if str(one.column) in summary.objects.values]
+    if not columns:
+        return []
+    ours = next((column for column in columns if column.source != "sam"), columns[0])
+    sam = Column("sam", ours.prompt)
+    shown = [column for column in (sam, ours) if column in columns]
+    exhibits = _exhibits(summary, list(dict.fromkeys(shown)))
+    by_iou = sorted(exhibits, key=lambda one: one.ious[ours][0])
+    some = min(each, max(1, len(by_iou) // 2))
+    hung = [Wall(f"Worst by {ours}", by_iou[:some]), Wall(f"Best by {ours}", by_iou[::-1][:some])]
+    if sam in shown and sam != ours:
+        by_gain = sorted(exhibits, key=lambda one: one.ious[sam][0] - one.ious[ours][0])
+        gains = [one for one in by_gain if one.ious[ours][0] > one.ious[sam][0]][: each // 2]
+        losses = [one for one in by_gain[::-1] if one.ious[ours][0] < one.ious[sam][0]][: each // 2]
+        hung += [Wall(f"Where {ours.source} gains most beside sam", gains), Wall("Where it loses most", losses)]
+    return [wall for wall in hung if wall.exhibits]
+
+
+def panels(exhibit: Exhibit, case: Case, record: CaseRecord) -> list[Panel]:
+    """The object on its photo: the true mask, and each answer with what is right, missing and too much.
+
+    Raises:
+        ImageError: the photo cannot be read any more.
+        DataError: its masks cannot.
+    """
+    truth = next(target.truth for target in case.targets() if target.name == exhibit.target)
+    assert truth is not None, "only what has a true mask was measured"
+    pixels = read_image(case.image)
+    target = next(one for one in record.targets if one.target == exhibit.target)
+    masks = {column: decode(_answer(target, column).rle) for column in exhibit.ious}
+    window = _window(np.logical_or.reduce([truth, *masks.values()]))
+    photo = _scaled(pixels[window])
+    true_one = _scaled_mask(truth[window], photo)
+    shown = [Panel(overlay(photo, [true_one], colours=[WHITE], opacity=0.0), None)]
+    for column, mask in masks.items():
+        shown.append(Panel(_compared(photo, _scaled_mask(mask[window], photo), true_one), column))
+    return shown
+
+
+def _exhibits(summary: Summary, columns: Sequence[Column]) -> list[Exhibit]:
+    values: Mapping[Column, Sequence[tuple[float, float] | None]] = {
+        column: summary.objects.values[str(column)] for column in columns
+    }
+    found = []
+    for number, (case, target) in enumerate(summary.objects.names):
+        ious = {column: its for column in columns if (its := values[column][number]) is not None}
+        if len(ious) == len(columns):
+            found.append(Exhibit(case, target, ious))
+    return found
+
+
+def _answer(target: TargetRecord, column: Column) -> Answer:
+    return next(answer for answer in target.answers if answer.column == column)
+
+
+def _window(mask: Mask) -> tuple[slice, slice]:
+    """The surroundings of a mask, a fifth of its size wide, and at least a quarter of the photo."""
+    starts, ends = box_of_mask(mask).reshape(2, 2)
+    size = np.array(mask.shape[::-1])
+    centre, half = (starts + ends) / 2, np.maximum((ends - starts) * 0.7, size / 8)
+    x0, y0 = np.clip(np.floor(centre - half), 0, size).astype(int)
+    x1, y1 = np.clip(np.ceil(centre + half), 0, size).astype(int)
+    return slice(y0, y1), slice(x0, x1)
+
+
+def _scaled(pixels: Pixels) -> Pixels:
+    scale = SIDE / max(pixels.shape[:2])
+    size_wh = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
+    return cv2.resize(pixels, size_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+
+
+def _scaled_mask(mask: Mask, photo: Pixels) -> Mask:
+    return cv2.resize(mask.astype(np.float32), photo.shape[1::-1], interpolation=cv2.INTER_AREA) >= 0.5
+
+
+def _compared(photo: Pixels, mask: Mask, truth: Mask) -> Pixels:
+    canvas = Canvas((photo * 0.55 + photo.mean(axis=2, keepdims=True) * 0.35).astype(np.uint8))
+    for region, colour, share in (
+        (mask & truth, RIGHT, 0.5),
+        (truth & ~mask, MISSING, 0.8),
+        (mask & ~truth, SURPLUS, 0.8),
+    ):
+        canvas.paint(colour, region * share)
+    return canvas.picture()
