@@ -14,15 +14,20 @@ def load_segmenter(model: str, device: str = "auto", precision: str = "auto") ->
     """Load a model, downloaded with a bar if need be; says on stderr which it is and, for `auto`, why that one."""
     import hqsam
     from hqsam import hardware
-    from hqsam.weights.load import locate
 
     hardware.limit_torch_threads()
+    return hqsam.load(fetch_model(model), device=device, precision=precision)
+
+
+def fetch_model(model: str) -> str:
+    """The same without loading it: what to load, once it is on this machine."""
+    from hqsam.weights.load import locate
+
     model, reason = _choose() if model == "auto" else (model, "")
     with progress_bar(model) as on_progress:
         locate(model, on_progress)
-    segmenter = hqsam.load(model, device=device, precision=precision)
     typer.echo(f"model: {model}" + (f" ({reason})" if reason else ""), err=True)
-    return segmenter
+    return model
 
 
 def _choose() -> tuple[str, str]:

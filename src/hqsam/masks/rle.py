@@ -35,7 +35,9 @@ def decode(rle: Any) -> Bool[np.ndarray, "height width"]:
         runs = run_lengths(rle["counts"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DataError(f"this is no COCO run-length encoding: {str(rle)[:80]}") from error
-    if min(height, width) < 0 or (runs < 0).any() or int(runs.sum()) != height * width:
+    # Each run is looked at by itself, too: the sum of huge ones can overflow to the right number.
+    fits = ((runs >= 0) & (runs <= height * width)).all()
+    if min(height, width) < 0 or not fits or int(runs.sum()) != height * width:
         raise DataError(
             f"a run-length encoding of size {height} x {width} needs runs of {height * width} pixels in all, "
             f"and these have {int(runs.sum())}; the annotation is damaged or belongs to another image size"

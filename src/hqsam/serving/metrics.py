@@ -19,7 +19,10 @@ class Metrics:
             "hqsam_request_seconds", "Time to an answer", ["route"], buckets=_QUICK, registry=self._registry
         )
         self.encode_seconds = Histogram(
-            "hqsam_encode_seconds", "Time of an encoder pass", buckets=_QUICK, registry=self._registry
+            "hqsam_encode_seconds",
+            "Time to open a photo that had to be encoded",
+            buckets=_QUICK,
+            registry=self._registry,
         )
         self.decode_seconds = Histogram(
             "hqsam_decode_seconds", "Time of a decoder pass", buckets=_QUICK, registry=self._registry
@@ -31,7 +34,6 @@ class Metrics:
             registry=self._registry,
         )
         self.opened = Counter("hqsam_opened", "Photos opened, by where from", ["found_in"], registry=self._registry)
-        self.refused = Counter("hqsam_busy", "Requests beyond the queue", registry=self._registry)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answer; status 0 is a client that left before it."""

@@ -40,7 +40,7 @@ Notes = Annotated[dict[str, JsonValue] | list[JsonValue], AfterValidator(_short_
 class Wire(BaseModel):
     """Unknown fields are refused, so that a misspelt one is not silently without effect."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class ErrorDetail(Wire):

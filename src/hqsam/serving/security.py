@@ -5,7 +5,7 @@ A server on localhost can be reached by every page that is open in the same brow
 | attack                                      | what stops it                                                          |
 | ------------------------------------------- | ---------------------------------------------------------------------- |
 | another page posts a form, or loads a URL   | the token; `Origin` and `Sec-Fetch-Site` are looked at; the cookie is  |
-|                                             | SameSite=Strict and changes then need a header that no form can send       |
+|                                             | SameSite=Strict and changes then need a header that no form can send   |
 | a name that suddenly points to 127.0.0.1    | `Host` must be one of ours (DNS rebinding)                             |
 | reading answers from another page           | no CORS header is ever sent                                            |
 | another user, another machine               | the token, made at each start and shown only to who started the server |

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, select
 
+from hqsam.pictures.palette import colour_of
 from hqsam.serving.store import Store
 from hqsam.serving.store.tables import ClassRow
 
@@ -27,3 +28,11 @@ class Classes:
             session.add_all(
                 ClassRow(position=position, name=name, colour=colour) for position, (name, colour) in enumerate(classes)
             )
+
+    def ensure(self, names: Sequence[str]) -> None:
+        """Add those that are missing, each in the next colour."""
+        known = self.list()
+        new = [name for name in dict.fromkeys(names) if name not in {name for name, _ in known}]
+        colours = ["#{:02x}{:02x}{:02x}".format(*colour_of(len(known) + number)) for number in range(len(new))]
+        if new:
+            self.replace([*known, *zip(new, colours, strict=True)])

@@ -66,7 +66,7 @@ class Images:
             .group_by(AnnotationRow.image_id)
         )
         with self._store.reading() as session:
-            return {image_id: count for image_id, count in session.execute(counted)}
+            return dict(session.execute(counted).tuples().all())
 
     def sync_folder(self, places: Sequence[str]) -> None:
         """Make the list what the folder has, in this order. Photos that are gone stay, with their annotations."""

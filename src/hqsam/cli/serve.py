@@ -1,0 +1,101 @@
+"""`hqsam serve`: the annotator in the browser, and its HTTP API."""
+
+import os
+import webbrowser
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Logs(str, Enum):
+    """How to log."""
+
+    quiet = "quiet"
+    text = "text"
+    json = "json"
+
+
+def serve(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            exists=True, file_okay=False, help="Photos to work through. They are only read. Without: upload."
+        ),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(envvar="HQSAM_MODEL", help="The first model: a name of `hqsam weights list`, or a file.")
+    ] = "nano",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where annotations and uploads are kept.  [default: FOLDER/.hqsam if you made it, else one for each "
+            "folder in $HQSAM_DATA or your user data]",
+        ),
+    ] = None,
+    database: Annotated[
+        str, typer.Option(metavar="URL", envvar="HQSAM_DATABASE", help="postgresql://... instead of SQLite in --data.")
+    ] = "",
+    host: Annotated[str, typer.Option(help="0.0.0.0 to be reached from other machines.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8765,
+    token: Annotated[
+        str, typer.Option(envvar="HQSAM_TOKEN", help="16 letters or more.  [default: a new one at each start]")
+    ] = "",
+    allow_host: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A further name of this server, as behind a proxy.")
+    ] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
+    device: Annotated[str, typer.Option(help="cuda, mps or cpu.")] = "auto",
+    precision: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "auto",
+    max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="The largest upload.")] = 100,
+    max_pixels: Annotated[int, typer.Option(min=1, metavar="MP", help="The largest photo, in megapixels.")] = 100,
+    memory: Annotated[int, typer.Option(min=0, metavar="MB", help="For encoded photos, in memory.")] = 1024,
+    disk: Annotated[int, typer.Option(min=0, metavar="MB", help="For encoded photos, on disk.")] = 4096,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, metavar="N", help="At most so many requests a second from one client.")
+    ] = None,
+    moved: Annotated[bool, typer.Option("--moved", help="FOLDER is the same as before, in another place.")] = False,
+    logs: Annotated[Logs, typer.Option("--log", help="A line a request.")] = Logs.quiet,
+) -> None:
+    """Annotate photos in the browser, and serve masks over HTTP, on this machine."""
+    from hqsam import hardware, optional
+    from hqsam.cli.models import fetch_model
+
+    for package in ("fastapi", "uvicorn", "sqlalchemy", "multipart", "prometheus_client"):
+        optional.require(package, extra="serve")
+    from hqsam.serving.logs import start_logging
+    from hqsam.serving.running import serve as run
+    from hqsam.serving.settings import Settings, data_folder, new_token
+
+    hardware.limit_torch_threads()
+    model = fetch_model(model)
+    settings = Settings(
+        folder=folder,
+        data=data or data_folder(folder),
+        database=database,
+        folder_moved=moved,
+        host=host,
+        port=port,
+        token=token or new_token(),
+        allowed_hosts=tuple(allow_host or ()),
+        model=model,
+        device=device,
+        precision=precision,
+        upload_bytes=max_upload * 1_000_000,
+        max_pixels=max_pixels * 1_000_000,
+        feature_memory=memory << 20,
+        feature_disk=disk << 20,
+        requests_per_second=rate,
+    )
+    start_logging(logs.value)
+    run(settings, lambda address: _welcome(settings.data, database, address, browser))
+
+
+def _welcome(data: Path, database: str, address: str, browser: bool) -> None:
+    typer.echo(f"annotations: {database.rpartition('@')[2] or data}")
+    typer.echo(f"open {address}")
+    typer.echo("Ctrl-C stops it; everything is saved.", err=True)
+    if browser and "PYTEST_CURRENT_TEST" not in os.environ:
+        webbrowser.open(address)

@@ -1,0 +1,136 @@
+"""Masks from elsewhere, to be looked at and corrected: COCO JSON for many photos, a PNG for one.
+
+The files are read by `formats`; before that they are looked through for sizes that are not those of our photos, because
+a few bytes can claim a mask of gigabytes.
+"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from hqsam.errors import DataError
+from hqsam.formats import coco, label_map, png
+from hqsam.formats.document import Document, MaskedObject
+from hqsam.formats.files import read_json, read_picture, write_json
+from hqsam.masks.runs import runs_of
+from hqsam.serving import photo_files, schemas
+from hqsam.serving.store.annotations import Annotations, Content
+from hqsam.serving.store.classes import Classes
+from hqsam.serving.store.tables import ImageRow
+
+
+def import_coco(path: Path, rows: list[ImageRow], annotations: Annotations, classes: Classes) -> schemas.Imported:
+    """The annotations of a file, for those of our photos that it names; photos are told by their names.
+
+    Raises:
+        DataError: it is not as COCO has it.
+    """
+    content = read_json(path)
+    matched, unmatched = _matched(content, _finder(rows))
+    _keep_only(content, matched)
+    documents = coco.read(write_json(path, content))
+    ids = [matched[image["id"]].id for image in content["images"]]
+    count = sum(_add(image_id, one, annotations, classes) for image_id, one in zip(ids, documents, strict=True))
+    return schemas.Imported(
+        annotations=count,
+        images=[image_id for image_id, one in zip(ids, documents, strict=True) if one.objects],
+        unmatched=unmatched,
+    )
+
+
+def import_png(
+    path: Path, row: ImageRow, max_pixels: int, annotations: Annotations, classes: Classes
+) -> schemas.Imported:
+    """One mask, or a map of numbered objects, for one photo.
+
+    Raises:
+        DataError: it is neither, or of another size.
+    """
+    size = photo_files.size_of(path, max_pixels)
+    if size != (row.height, row.width):
+        raise DataError(
+            f"the picture is {size[1]} x {size[0]} and the photo {row.width} x {row.height}; a mask has to be of the "
+            "upright photo's size"
+        )
+    document = _read_png(path)
+    count = _add(row.id, document, annotations, classes)
+    return schemas.Imported(annotations=count, images=[row.id] if count else [], unmatched=[])
+
+
+def _read_png(path: Path) -> Document:
+    if "objects" in read_picture(path)[1]:  # as we write label maps
+        return label_map.read(path)[0]
+    try:
+        return png.read(path)[0]
+    except DataError:
+        return label_map.read(path)[0]
+
+
+def _finder(rows: list[ImageRow]) -> Callable[[str], ImageRow | None]:
+    """A photo by its whole name or, where no other has that, by its last part."""
+    whole = {row.name: row for row in rows}
+    last: dict[str, list[ImageRow]] = {}
+    for row in rows:
+        last.setdefault(PurePosixPath(row.name).name, []).append(row)
+
+    def find(name: str) -> ImageRow | None:
+        known = whole.get(name)
+        alike = last.get(PurePosixPath(name.replace("\\", "/")).name, [])
+        return known or (alike[0] if len(alike) == 1 else None)
+
+    return find
+
+
+def _matched(content: dict[str, Any], find: Callable[[str], ImageRow | None]) -> tuple[dict[Any, ImageRow], list[str]]:
+    """Our photo for each photo of the file, and the names of those for which there is none of that size."""
+    matched: dict[Any, ImageRow] = {}
+    unmatched = []
+    try:
+        for image in content["images"]:
+            row = find(str(image["file_name"]))
+            if row is not None and (int(image["height"]), int(image["width"])) == (row.height, row.width):
+                matched[image["id"]] = row
+            else:
+                unmatched.append(str(image["file_name"]))
+    except (LookupError, TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"the file is not as COCO has it: {type(error).__name__}: {error}") from error
+    return matched, unmatched
+
+
+def _keep_only(content: dict[str, Any], matched: dict[Any, ImageRow]) -> None:
+    """Leave the photos that are ours, with annotations that stay within them."""
+    try:
+        content["images"] = [image for image in content["images"] if image["id"] in matched]
+        content["annotations"] = [one for one in content["annotations"] if one["image_id"] in matched]
+        for one in content["annotations"]:
+            _check_extent(one.get("segmentation"), matched[one["image_id"]])
+    except (LookupError, TypeError, AttributeError) as error:
+        raise DataError(f"the file is not as COCO has it: {type(error).__name__}: {error}") from error
+
+
+def _check_extent(segmentation: Any, row: ImageRow) -> None:
+    if isinstance(segmentation, dict) and list(segmentation.get("size", [])) != [row.height, row.width]:
+        raise DataError(f"{row.name} has a mask of {segmentation.get('size')}, and is {[row.height, row.width]}")
+    if isinstance(segmentation, list):
+        furthest = 2 * max(row.width, row.height)
+        for ring in segmentation:
+            if not all(math.isfinite(number) and abs(number) <= furthest for number in ring):
+                raise DataError(f"{row.name} has an outline that leads far out of the photo")
+
+
+def _add(image_id: int, document: Document, annotations: Annotations, classes: Classes) -> int:
+    contents = [_content(one) for one in document.objects if one.area]
+    classes.ensure([one.class_name for one in contents])
+    annotations.add(image_id, [(None, one) for one in contents])
+    return len(contents)
+
+
+def _content(one: MaskedObject) -> Content:
+    height = int(one.runs["size"][0])
+    x0, y0, x1, y1 = runs_of(one.runs).box_xyxy(height).tolist()
+    label = "".join(letter for letter in one.label if letter >= " " and letter != "\x7f")[:200] or "object"
+    score = one.score if one.score is not None and math.isfinite(one.score) else None
+    return Content(
+        class_name=label, rle=one.runs, box=(x0, y0, x1, y1), area=one.area, source="import", score=score, prompts=[]
+    )

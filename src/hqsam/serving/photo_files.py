@@ -1,0 +1,132 @@
+"""Files that claim to be photos: what they are by their content, how large, and how a browser can show them."""
+
+import io
+from pathlib import Path
+from typing import IO
+
+from PIL import Image
+
+from hqsam.errors import ImageError
+from hqsam.pictures.reading import open_picture, read_image
+from hqsam.serving.refusal import Refusal
+
+SUFFIXES = {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".avif"),
+}
+THUMBNAIL_SIDE = 256
+_KINDS = {
+    "JPEG": (b"\xff\xd8\xff",),
+    "MPO": (b"\xff\xd8\xff",),
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "WEBP": (b"RIFF",),
+    "BMP": (b"BM",),
+    "GIF": (b"GIF87a", b"GIF89a"),
+    "TIFF": (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
+    "PPM": (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"),
+    "JPEG2000": (b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
+    "AVIF": (b"ftypavif", b"ftypavis"),
+}
+"""Pillow's names, and how the files begin. It reads other kinds, some by running programs; those stay outside."""
+_ORIENTATION = 0x0112
+_AS_THEY_ARE = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+
+
+def is_photo_name(name: str) -> bool:
+    """Whether a file in a folder is one; Macs leave `._photo.jpg` behind, which are none."""
+    return Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+
+
+def check_kind(data: bytes, name: str) -> None:
+    """Look at how it begins.
+
+    Raises:
+        Refusal: 415, it is none of the kinds that we read.
+    """
+    start = data[4:12] if data[4:8] == b"ftyp" else data
+    if not any(start.startswith(beginnings) for beginnings in _KINDS.values()):
+        raise Refusal(
+            415, "type", f"{name} is no photo by its content; send one as {', '.join(kind for kind in _KINDS)}"
+        )
+
+
+def size_of(source: str | Path | IO[bytes], max_pixels: int) -> tuple[int, int]:
+    """Height and width as it is shown, without decoding it.
+
+    Raises:
+        ImageError: it is damaged, too large, or of a kind that we do not read.
+    """
+    with _open(source, max_pixels) as picture:
+        return _upright_size(picture)
+
+
+def check_whole(source: IO[bytes], name: str, max_pixels: int) -> tuple[int, int]:
+    """Height and width of an upload, decoded once to the end, so that what is kept can be opened.
+
+    Raises:
+        ImageError: it is damaged, cut off, or too large.
+    """
+    try:
+        with _open(source, max_pixels) as picture:
+            size = _upright_size(picture)
+            picture.load()
+            return size
+    except ImageError as error:
+        raise ImageError(str(error).replace("the open file", name)) from error
+    except Exception as error:  # on damaged files Pillow's readers raise whatever they trip over
+        raise ImageError(f"cannot read {name}: {error}") from error
+
+
+def thumbnail(path: Path, max_pixels: int) -> bytes:
+    """A small JPEG.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    with _open(path, max_pixels) as picture:
+        picture.draft("RGB", (2 * THUMBNAIL_SIDE, 2 * THUMBNAIL_SIDE))
+        small = Image.fromarray(read_image(picture))
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+    return _encoded(small, "JPEG", quality=82)
+
+
+def shown_by_browsers(path: Path, max_pixels: int) -> tuple[bytes | None, str]:
+    """The photo as a browser can show it, and its media type; None for its bytes if they are those of the file.
+
+    What browsers show as we read it goes as it is: JPEG, also turned by its tag, and still, opaque 8-bit PNG and WebP.
+    All else becomes a PNG, without loss.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    with _open(path, max_pixels) as picture:
+        kind = _AS_THEY_ARE.get(picture.format or "")
+        plain = picture.mode in ("L", "RGB") and "transparency" not in picture.info
+        still = getattr(picture, "n_frames", 1) == 1 or picture.format == "MPO"
+        turned = picture.format not in ("JPEG", "MPO") and picture.getexif().get(_ORIENTATION, 1) != 1
+        if kind and plain and still and not turned:
+            return None, kind
+        return _encoded(Image.fromarray(read_image(picture)), "PNG", compress_level=1), "image/png"
+
+
+def _open(source: str | Path | IO[bytes], max_pixels: int) -> Image.Image:
+    picture = open_picture(source, max_pixels)
+    if picture.format not in _KINDS:
+        picture.close()
+        raise ImageError(f"{source} is a {picture.format} file; expected one of {', '.join(_KINDS)}")
+    return picture
+
+
+def _upright_size(picture: Image.Image) -> tuple[int, int]:
+    width, height = picture.size
+    try:
+        on_its_side = picture.getexif().get(_ORIENTATION, 1) >= 5
+    except Exception:  # noqa: BLE001  (a broken tag is no reason to refuse a photo that can be seen)
+        on_its_side = False
+    return (width, height) if on_its_side else (height, width)
+
+
+def _encoded(picture: Image.Image, kind: str, **how: int) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, format=kind, **how)
+    return file.getvalue()

@@ -1,0 +1,63 @@
+"""Masks as run lengths straight from logits: only where the mask can be is brought to the photo's size.
+
+A hover asks for a mask many times a second, and most of a photo of twelve megapixels is not in it.
+"""
+
+import numpy as np
+from jaxtyping import Float32
+
+from hqsam.geometry import Frame
+from hqsam.masks.boxes import Window
+from hqsam.masks.runs import Runs, runs_of_parts
+from hqsam.predict.mosaic import Mosaic
+
+_MARGIN = 2
+"""Logits around those above zero that an interpolated pixel above zero can lie beside: one for each of two steps."""
+
+
+def runs_of_mosaic(mosaic: Mosaic) -> Runs:
+    """The runs of the mask, the same as of the whole mask."""
+    height, width = mosaic.frame.image_size_hw
+    windows = [_support(mosaic.logits, mosaic.frame), *(patch.window for patch in mosaic.patches)]
+    rows, columns = _around([window for window in windows if window is not None], (height, width))
+    if rows.stop <= rows.start or columns.stop <= columns.start:
+        return runs_of_parts([], height)
+    inside = mosaic.in_window(rows, columns) > 0
+    return runs_of_parts([(inside, rows.start, columns.start)], height)
+
+
+def seen_from_afar(mosaic: Mosaic, longest_side: int) -> Mosaic:
+    """The mask of a smaller photo, without the patches that nobody would see there."""
+    height, width = mosaic.frame.image_size_hw
+    scale = min(1.0, longest_side / max(height, width))
+    size_hw = max(1, round(height * scale)), max(1, round(width * scale))
+    return Mosaic(Frame(size_hw, mosaic.frame.model_size), mosaic.logits)
+
+
+def _support(logits: Float32[np.ndarray, "h w"], frame: Frame) -> Window | None:
+    """Rows and columns of the image outside of which nothing can be above zero."""
+    inside = logits > 0
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    if len(rows) == 0:
+        return None
+    cell = frame.model_size / len(logits)
+    scale_x, scale_y = frame.scale_xy.tolist()
+    return (
+        _stretch(int(rows[0]), int(rows[-1]) + 1, cell / scale_y),
+        _stretch(int(columns[0]), int(columns[-1]) + 1, cell / scale_x),
+    )
+
+
+def _stretch(start: int, stop: int, pixels: float) -> slice:
+    return slice(max(0, int((start - _MARGIN) * pixels)), int((stop + _MARGIN) * pixels) + 1)
+
+
+def _around(windows: list[Window], size_hw: tuple[int, int]) -> Window:
+    """One window around all of them, inside the image."""
+    if not windows:
+        return slice(0, 0), slice(0, 0)
+    rows, columns = (
+        slice(min(one[axis].start for one in windows), min(side, max(one[axis].stop for one in windows)))
+        for axis, side in enumerate(size_hw)
+    )
+    return rows, columns
