@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import hqsam
-from hqsam.cli import data, demo, doctor, evaluate, segment, train, weights
+from hqsam.cli import compare, data, demo, doctor, evaluate, segment, serve, train, weights
 from hqsam.cli.exits import exit_code, one_line
 from hqsam.errors import HqsamError
 
@@ -21,8 +21,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(segment.segment)
+app.command()(serve.serve)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+app.command()(compare.compare)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
 app.add_typer(data.app, name="data")
