@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from hqsam.predict.result import Segmentation
     from hqsam.predict.segmenter import Segmenter, load
     from hqsam.predict.session import Session
+    from hqsam.serving.client import Client
 
 __version__ = "0.1.0"
-__all__ = ["Segmentation", "Segmenter", "Session", "__version__", "load"]
+__all__ = ["Client", "Segmentation", "Segmenter", "Session", "__version__", "load"]
 
 # Imported on first use, so that `import hqsam` and `hqsam --help` do not wait for torch.
 _HOMES = {
+    "Client": "hqsam.serving.client",
     "load": "hqsam.predict.segmenter",
     "Segmenter": "hqsam.predict.segmenter",
     "Session": "hqsam.predict.session",

@@ -11,6 +11,7 @@ HqsamError
 ├── DataError             a data folder or annotation file that cannot be used
 ├── TrainingError         training cannot go on; the last good checkpoint is intact
 ├── OutputError           a result could not be written; nothing half-written was left
+├── ServerError           an hqsam server cannot be reached, or did not do what it was asked
 └── MissingExtra          an optional package is not installed (also an ImportError)
 """
 
@@ -57,6 +58,17 @@ class TrainingError(HqsamError):
 
 class OutputError(HqsamError):
     """A result could not be written; nothing half-written was left."""
+
+
+class ServerError(HqsamError):
+    """An hqsam server cannot be reached, or did not do what it was asked.
+
+    `status` is the HTTP status, 0 if there was no answer; `code` is the server's word for the reason.
+    """
+
+    def __init__(self, message: str, status: int = 0, code: str = "unreachable") -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
 
 
 class MissingExtra(HqsamError, ImportError):  # noqa: N818  (it is an ImportError first)

@@ -8,14 +8,14 @@ export class DraftBar {
   #bar = find("#draft-bar");
   #name = find("#draft-class");
 
-  constructor({ bench, drafting, status, classes }) {
+  constructor({ bench, drafting, status }) {
     this.#bench = bench;
     for (const what of ["draft", "found", "image"]) bench.addEventListener(what, () => this.#show());
     settings.follow("className", (name) => (this.#name.value = name));
-    this.#name.addEventListener("change", () => this.#rename(classes));
+    this.#name.addEventListener("change", () => this.#rename());
     this.#bar.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#rename(classes);
+      this.#rename();
       if (!bench.keep()) status.say("There is nothing in it to keep.");
       find("#stage").focus();
     });
@@ -25,12 +25,12 @@ export class DraftBar {
     find("#discard").addEventListener("click", () => bench.discard());
   }
 
-  #rename(classes) {
+  #rename() {
     const name = this.#name.value.trim();
     const { draft } = this.#bench;
     const object = this.#bench.object(draft.objectId);
     if (!name) return;
-    classes.add(name);
+    this.#bench.nameClass(name);
     if (!object) settings.set("className", name);
     else if (object.class_name !== name) this.#bench.rename(object.key, name);
   }

@@ -90,7 +90,7 @@ export class Bench extends EventTarget {
       undo: () => [this.#put(after.key, before), this.#setDraft(draft)],
       redo: () => [this.#put(after.key, after), this.#setDraft(newDraft(this.image))],
     });
-    this.select(after.key);
+    this.select(null); // or the next stroke of a brush would go on with it
     return true;
   }
 
@@ -121,8 +121,13 @@ export class Bench extends EventTarget {
     this.history.do({ label, undo: () => this.#put(key, before), redo: () => this.#put(key, after) });
   }
 
+  /** Makes a class of a name, if it is none yet. */
+  nameClass(name) {
+    this.#classes.add(name, this.objects.map((object) => this.colourOf(object)));
+  }
+
   rename(key, name) {
-    this.#classes.add(name);
+    this.nameClass(name);
     this.change(key, { class_name: name, colour: null }, "Rename");
   }
 

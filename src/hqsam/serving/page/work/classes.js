@@ -25,10 +25,11 @@ export class Classes extends EventTarget {
     return this.#find(name)?.colour ?? COLOURS[0];
   }
 
-  /** Makes a class of a name that is none yet. */
-  add(name) {
+  /** Makes a class of a name that is none yet, in a colour that nothing has, if there is one. */
+  add(name, taken = []) {
     if (name === PLAIN || this.#find(name)) return;
-    const free = COLOURS.find((colour) => !this.list.some((one) => one.colour === colour));
+    const used = [...taken, ...this.list.map(({ colour }) => colour)];
+    const free = COLOURS.find((colour) => !used.includes(colour));
     this.#save([...this.list, { name, colour: free ?? this.colourNumber(this.list.length) }]);
   }
 

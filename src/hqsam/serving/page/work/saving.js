@@ -103,8 +103,7 @@ export class Saving extends EventTarget {
   }
 
   #known(annotation) {
-    const known = [...this.#saved].find(([, { id }]) => id === annotation.id);
-    const key = known?.[0] ?? newKey();
+    const key = annotation.key ?? `number ${annotation.id}`; // other programs need not give keys
     this.#saved.set(key, { id: annotation.id, version: annotation.version, isGone: false });
     return [key, { key, ...only(FIELDS, annotation) }];
   }
