@@ -1,6 +1,5 @@
 """`hqsam train`: a recipe, a folder of images and masks, and a model comes out."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +18,8 @@ _RECIPES = (
 )
 _TRAINS = (
     "What learns. hq: the HQ part, SAM stays as it is. decoder: SAM's mask decoder as well. lora: low-rank additions "
-    "to the encoder as well. The paper warns of the last two: masks of the kind trained on get better, and those of all "
-    "other things worse; tuned so, SAM-L fell on COCO from 48.5 AP to 19.5 (decoder) and 43.7 (LoRA), while training "
+    "to the encoder as well. The paper warns of the last two: masks of the kind trained on get better, and those of "
+    "all else worse; tuned so, SAM-L fell on COCO from 48.5 AP to 19.5 (decoder) and 43.7 (LoRA), while training "
     "the HQ part brought it to 49.5."
 )
 
@@ -68,14 +67,14 @@ def train(
     from hqsam import hardware
     from hqsam.training.job import Options, run
     from hqsam.training.material import open_material
-    from hqsam.training.processes import join
+    from hqsam.training.processes import are_many, joined
     from hqsam.training.tensorboard import is_installed
 
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if not are_many():
         hardware.limit_torch_threads()
-    folder, processes = out or Path("runs") / recipe, join(device)
+    folder = out or Path("runs") / recipe
     share = (0.2 if recipe == "finetune" else 0.0) if hold_out is None else hold_out
-    with _bar(processes.rank == 0) as (say, report):
+    with joined(device) as processes, _bar(processes.rank == 0) as (say, report):
         first = configured(50)
         material = open_material(
             data, folder, processes, validation=validation, hold_out=share, longest_side=first.read_at,
@@ -139,6 +138,8 @@ def _bar(seen: bool) -> "Iterator[tuple[Callable[[str], None], Report]]":
         tasks: dict[str, TaskID] = {}
 
         def report(what: str, step: int, steps: int, metrics: dict[str, float]) -> None:
+            if not seen:
+                return
             if what == "validation":
                 progress.console.print(f"step {step}: {_words(metrics, digits=3)}", highlight=False)
                 return

@@ -79,8 +79,8 @@ def _prepare(folder: Path, dataset: PromptedImages, views: int, model: HQSam, mi
     needed, free = bytes_of(model.config, missing_shards * _SHARD), shutil.disk_usage(folder).free
     if needed > free:
         raise OutputError(
-            f"the features take {needed / 2**30:.1f} GiB and {folder} has room for {free / 2**30:.1f}; free some space, "
-            "choose another folder or take fewer views"
+            f"the features take {needed / 2**30:.1f} GiB and {folder} has room for {free / 2**30:.1f}; "
+            "free some space, choose another folder or take fewer views"
         )
 
 

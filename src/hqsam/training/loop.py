@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from hqsam import hardware
 from hqsam.data.loader import PromptedImages
 from hqsam.data.sample import Sample
-from hqsam import hardware
 from hqsam.model.hq_sam import HQSam
 from hqsam.training import run_folder
 from hqsam.training.config import Recipe

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-
 from hqsam.errors import TrainingError
 
 _SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")

@@ -7,7 +7,8 @@ gained from sending them piece by piece while others are still computed.
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -66,6 +67,8 @@ class Together:
 
     def average(self, tensors: Iterable[Tensor]) -> None:
         tensors = list(tensors)
+        if not tensors:
+            return
         message = torch.cat([tensor.reshape(-1).float() for tensor in tensors])
         means = self._accelerator.reduce(message, "mean").split([tensor.numel() for tensor in tensors])
         for tensor, mean in zip(tensors, means, strict=True):
@@ -73,6 +76,10 @@ class Together:
 
     def wait(self) -> None:
         self._accelerator.wait_for_everyone()
+
+    def leave(self) -> None:
+        """Take leave of the others, so that none waits for this one."""
+        self._accelerator.end_training()
 
     def agree(self, work: Callable[[], None]) -> None:
         problem: HqsamError | None = None
@@ -89,16 +96,25 @@ class Together:
             raise TrainingError("the first process could not begin; see what it says")
 
 
-def join(device: str = "auto") -> Processes:
-    """The processes that this one was started with.
+@contextmanager
+def joined(device: str = "auto") -> Iterator[Processes]:
+    """Among the processes that this one was started with, for as long as the block lasts.
 
     Raises:
         OptionError: this machine has no such device.
         MissingExtra: there are others, and accelerate is not installed.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        return Together(device)
-    return Alone(pick_device(device))
+    if not are_many():
+        yield Alone(pick_device(device))
+        return
+    together = Together(device)
+    yield together
+    together.leave()
+
+
+def are_many() -> bool:
+    """Whether this process was started with others, by torchrun or accelerate."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def average_metrics(processes: Processes, metrics: Mapping[str, Tensor]) -> dict[str, float]:

@@ -1,10 +1,8 @@
 """One stage of a recipe, from its last checkpoint to its end."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-
-import numpy as np
 
 from hqsam.data.loader import PromptedImages, rows_of
 from hqsam.data.sampling import SamplingConfig

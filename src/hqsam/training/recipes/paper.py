@@ -62,4 +62,7 @@ PAPER_SAMPLING = SamplingConfig(
 )
 """What the official training shows: every image once an epoch, one object of it, in full resolution."""
 
-_NOTICE = "If trained on HQSeg-44K: of its sets, DIS5K has its own, restrictive terms of use; read them before commercial use."
+_NOTICE = (
+    "If trained on HQSeg-44K: of its sets, DIS5K has its own, restrictive terms of use; "
+    "read them before commercial use."
+)
