@@ -1,7 +1,7 @@
 """Two runs over the same objects: how far apart they are, and how sure that is.
 
 Objects of one image are not independent of each other, so whole images are drawn anew (paired bootstrap), the same ones
-from both runs. The interval is where 95 % of the draws' differences lie. Frames of one video are not independent either,
+from both runs. The interval is where 95 % of the differences lie. Frames of one video are not independent either,
 which is not accounted for: for videos the intervals are too narrow.
 """
 

@@ -1,9 +1,11 @@
-"""A detector's boxes instead of true ones: from a results file as COCO or YTVIS has it.
+"""A detector's boxes instead of true ones, as other people's tools write them.
 
     COCO     [{"image_id", "category_id", "score", "bbox": [x, y, width, height]}, ...]
     YTVIS    [{"video_id", "category_id", "score", "bboxes": [[x, y, width, height] or null, ... one a frame]}, ...]
+    DAVIS    a folder of a tracker's label maps, VIDEO/00000.png
 
-Where there is no box, that of "segmentation", or of each of "segmentations", is taken: run lengths.
+Where there is no box, that of "segmentation" or of each of "segmentations" is taken: run lengths. Of a suite of several
+sets, whose images are numbered apart, the path is a folder with SET.json.
 """
 
 import json
@@ -16,6 +18,8 @@ from typing import Any
 
 from hqsam.errors import DataError
 from hqsam.evaluation.cases import BoxXyxy, Case, Target
+from hqsam.evaluation.suites.davis import boxes_of_label_maps
+from hqsam.evaluation.suites.suite import OpenSuite
 from hqsam.formats.files import read_text
 from hqsam.masks import rle
 from hqsam.masks.boxes import box_of_mask
@@ -24,16 +28,48 @@ _Place = tuple[Any, ...]
 """Where a box belongs: an image, or a video and a frame of it."""
 
 
-def with_detections(cases: Sequence[Case], path: Path) -> list[Case]:
-    """The same images, where what is asked about is what a detector found; images without a find stay, with nothing.
+def with_detections(suite: OpenSuite, path: Path) -> list[Case]:
+    """The suite's images, where what is asked about is what a detector found; without a find they stay, with nothing.
 
     Raises:
-        DataError: the file cannot be read, is of another form, or is about images that are not among the cases.
+        DataError: a file cannot be read, is of another form, or is about images that are not among the suite's.
     """
+    if not path.exists():
+        raise DataError(f"there is no detector's file {path}; give a results file as COCO has it: detector:FILE")
+    if len(suite.splits) == 1:
+        return _by_label_maps(suite.cases, path) if path.is_dir() else _by_json(suite.cases, path)
+    if not path.is_dir():
+        raise DataError(
+            f"{suite.suite.name} has {len(suite.splits)} sets, whose images are numbered apart; expected a folder with "
+            f"{suite.splits[0].name}.json and so on, and {path} is a file"
+        )
+    return [case for split in suite.splits for case in _by_json(split.cases, path / f"{split.name}.json")]
+
+
+def files_of_detections(path: Path) -> list[Path]:
+    """All files that the boxes come from."""
+    return [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+
+
+def _by_json(cases: Sequence[Case], path: Path) -> list[Case]:
     found = _by_place(path)
     places = [_place(case) for case in cases]
     _check_places(found, places, path)
-    return [replace(case, read=partial(list, found.get(place, ()))) for case, place in zip(cases, places, strict=True)]
+    return [_asked(case, found.get(place, ())) for case, place in zip(cases, places, strict=True)]
+
+
+def _by_label_maps(cases: Sequence[Case], folder: Path) -> list[Case]:
+    if not all("video_id" in case.about for case in cases):
+        raise DataError(f"{folder} is a folder; expected a results file as COCO has it: detector:FILE")
+    boxes = boxes_of_label_maps(folder, cases)
+    return [
+        _asked(case, [Target(f"object-{track}", None, box, about={"track": track}) for track, box in boxes[case.name]])
+        for case in cases
+    ]
+
+
+def _asked(case: Case, targets: Collection[Target]) -> Case:
+    return replace(case, read=partial(list, targets))
 
 
 def _by_place(path: Path) -> Mapping[_Place, list[Target]]:

@@ -13,14 +13,14 @@ import hqsam
 from hqsam.errors import OptionError
 from hqsam.evaluation.asking import Interview, Reading
 from hqsam.evaluation.cases import Case
-from hqsam.evaluation.detections import with_detections
+from hqsam.evaluation.detections import files_of_detections, with_detections
 from hqsam.evaluation.flow import records_of
 from hqsam.evaluation.pipelines import Pipeline
 from hqsam.evaluation.questions import Asking, box, parse_questions
-from hqsam.evaluation.report import write_reports
+from hqsam.evaluation.reports import write_reports
+from hqsam.evaluation.reports.summary import summarise
 from hqsam.evaluation.results import WHOLE, Results, Shard, open_results
 from hqsam.evaluation.suites.suite import OpenSuite
-from hqsam.evaluation.summary import summarise
 from hqsam.predict.segmenter import Segmenter
 from hqsam.weights.digest import sha256_of
 
@@ -118,8 +118,13 @@ def _questions_about(suite: OpenSuite, plan: Plan, segmenter: Segmenter) -> tupl
     files = [Path(prompt.partition(":")[2]) for prompt in plan.prompts if prompt.startswith("detector:")]
     questions, cases, boxes = tuple(_asked(plan, files)), suite.cases, ""
     if files:
-        cases, boxes = with_detections(cases, files[0]), f"{files[0].name} {sha256_of(files[0])[:12]}"
+        cases, boxes = with_detections(suite, files[0]), f"{files[0].name} {_fingerprint(files[0])}"
     return cases, Interview(questions, tuple(sources), plan.reading, plan.seed), boxes
+
+
+def _fingerprint(path: Path) -> str:
+    digests = "".join(sha256_of(file) for file in files_of_detections(path))
+    return f"{zlib.crc32(digests.encode()):08x}"
 
 
 def _asked(plan: Plan, files: Sequence[Path]) -> list[Asking]:

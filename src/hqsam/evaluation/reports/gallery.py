@@ -9,7 +9,7 @@ from jaxtyping import Bool, UInt8
 
 from hqsam.evaluation.cases import Case
 from hqsam.evaluation.record import Answer, CaseRecord, Column, TargetRecord
-from hqsam.evaluation.summary import Summary
+from hqsam.evaluation.reports.summary import Summary
 from hqsam.masks.boxes import box_of_mask
 from hqsam.masks.rle import decode
 from hqsam.pictures.canvas import Canvas

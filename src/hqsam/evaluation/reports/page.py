@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from hqsam.evaluation import charts, gallery
-from hqsam.evaluation.prose import how_it_was_made, warnings
 from hqsam.evaluation.record import CaseRecord, Column
+from hqsam.evaluation.reports import charts, gallery
+from hqsam.evaluation.reports.prose import how_it_was_made, warnings
+from hqsam.evaluation.reports.summary import Summary
+from hqsam.evaluation.reports.tables import Line, Table, tables
 from hqsam.evaluation.suites.suite import OpenSuite
-from hqsam.evaluation.summary import Summary
-from hqsam.evaluation.tables import Line, Table, tables
 
 _STYLE = Path(__file__).with_name("page.css")
 _QUALITY = 80

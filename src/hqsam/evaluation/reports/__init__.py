@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from hqsam.evaluation.page import page
-from hqsam.evaluation.prose import how_it_was_made, warnings
 from hqsam.evaluation.record import CaseRecord, each_answer
+from hqsam.evaluation.reports.page import page
+from hqsam.evaluation.reports.prose import how_it_was_made, warnings
+from hqsam.evaluation.reports.summary import Summary
+from hqsam.evaluation.reports.tables import clicks_markdown, markdown, tables
 from hqsam.evaluation.suites.suite import OpenSuite
-from hqsam.evaluation.summary import Summary
-from hqsam.evaluation.tables import clicks_markdown, markdown, tables
 from hqsam.storage import write_text
 
 

@@ -1,7 +1,7 @@
 """What a reader must know to trust the figures of a run, in sentences."""
 
+from hqsam.evaluation.reports.summary import Summary
 from hqsam.evaluation.suites.suite import OpenSuite
-from hqsam.evaluation.summary import Summary
 
 _PIPELINES = {
     "user": "sessions as every user gets them, aspect kept",

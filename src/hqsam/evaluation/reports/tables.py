@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hqsam.evaluation.summary import ColumnScores, Summary
+from hqsam.evaluation.reports.summary import ColumnScores, Summary
 
 
 @dataclass(frozen=True)
