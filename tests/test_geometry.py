@@ -97,6 +97,19 @@ def test_a_window_is_that_part_of_the_whole():
     assert torch.equal(window > 0, frame.masks_in_image(logits)[0][rows, columns])
 
 
+@given(st.tuples(st.integers(1, 300), st.integers(1, 300)), st.data())
+def test_any_window_of_any_image_is_that_part_of_the_whole(size_hw, data):
+    frame, logits = Frame(size_hw, 64), some_logits(1)
+    spans = [sorted(data.draw(st.tuples(*[st.integers(0, side)] * 2), "span")) for side in size_hw]
+    rows, columns = (slice(start, stop) for start, stop in spans)
+    whole = frame.masks_to_image(logits)[0][rows, columns]
+    torch.testing.assert_close(frame.window_in_image(logits[0], rows, columns), whole, rtol=0, atol=1e-4)
+    mask = np.zeros(whole.shape, bool)
+    for left, some in frame.mask_columns(logits[0].numpy(), rows, columns):
+        mask[:, left - columns.start : left - columns.start + len(some)] = some.T
+    assert not (mask != (whole > 0).numpy())[whole.abs() > 1e-4].any()
+
+
 def test_a_mask_in_the_model_is_the_share_of_each_cell_it_covers():
     mask = np.zeros((32, 64), bool)
     mask[:, :34] = True

@@ -4,12 +4,13 @@ Coordinates are continuous: (0, 0) is the image's top left corner, pixel (column
 integers, and a box reaches from (x0, y0) to (x1, y1). The model adds half a pixel where it wants centres.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Float32, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -82,21 +83,51 @@ class Frame:
             wide = _bilinear(self._to_resized(one[None]), (self.resized_hw[0], width))[0]
             for start in range(0, height, rows_at_once):
                 rows = slice(start, start + rows_at_once)
-                torch.gt(_some_rows(wide, height, rows), 0, out=mask[rows])
+                torch.gt(_some_rows(wide, 0, len(wide), height, rows), 0, out=mask[rows])
         return masks
 
     def window_in_image(
         self, logits: Float[Tensor, "h w"], rows: slice, columns: slice
     ) -> Float[Tensor, "rows columns"]:
-        """What `masks_to_image` has in these rows and columns, made without the rest."""
-        height, width = self.image_size_hw
-        wide = _bilinear(self._to_resized(logits[None]), (self.resized_hw[0], width))[0]
-        return _some_rows(wide[:, columns], height, rows)
+        """What `masks_to_image` has in these rows and columns, made without the rest: it costs what the window is."""
+        (height, width), (resized_height, resized_width) = self.image_size_hw, self.resized_hw
+        rows, columns = slice(*rows.indices(height)[:2]), slice(*columns.indices(width)[:2])
+        tall, wide = _needed(resized_height, height, rows), _needed(resized_width, width, columns)
+        part = self._window_in_resized(logits, tall, wide)
+        part = _some_columns(part, wide.start, resized_width, width, columns)
+        return _some_rows(part, tall.start, resized_height, height, rows)
+
+    def mask_columns(
+        self, logits: Float32[np.ndarray, "h w"], rows: slice, columns: slice
+    ) -> Iterator[tuple[int, Bool[np.ndarray, "column row"]]]:
+        """A window of a mask in the image, some columns at a time from the left: the first's number, and a row each.
+
+        As `masks_in_image` but for rounding (its logits differ by a millionth). Columns, because runs go down them.
+        """
+        (height, width), (resized_height, resized_width) = self.image_size_hw, self.resized_hw
+        tall, wide = _needed(resized_height, height, rows), _needed(resized_width, width, columns)
+        part = self._window_in_resized(torch.from_numpy(logits), tall, wide).numpy()
+        part = np.ascontiguousarray(_between_rows(part, tall.start, resized_height, height, rows).T)
+        at_once = max(1, _PIXELS_AT_ONCE // max(1, part.shape[1]))
+        for left in range(columns.start, columns.stop, at_once):
+            some = slice(left, min(left + at_once, columns.stop))
+            yield left, _between_rows(part, wide.start, resized_width, width, some) > 0
 
     def _to_resized(self, logits: Float[Tensor, "mask h w"]) -> Float[Tensor, "mask resized_height resized_width"]:
         """The first step: to the model's pixels, without its padding."""
         height, width = self.resized_hw
         return _bilinear(logits, (self.model_size, self.model_size))[..., :height, :width]
+
+    def _window_in_resized(
+        self, logits: Float[Tensor, "h w"], rows: slice, columns: slice
+    ) -> Float[Tensor, "rows columns"]:
+        """A part of what `_to_resized` makes, from the logits below it and one more all around."""
+        times = self.model_size // len(logits)
+        cells = [slice(max(0, side.start // times - 1), -(-side.stop // times) + 1) for side in (rows, columns)]
+        part = logits[cells[0], cells[1]][None]
+        part = _bilinear(part, (times * part.shape[1], times * part.shape[2]))[0]
+        top, left = times * cells[0].start, times * cells[1].start
+        return part[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
 
 
 def clip_boxes(boxes: Float[np.ndarray, "*batch 4"], size_hw: tuple[int, int]) -> Float[np.ndarray, "*batch 4"]:
@@ -117,15 +148,43 @@ def _bilinear(maps: Float[Tensor, "mask h w"], size_hw: tuple[int, int]) -> Floa
     return F.interpolate(maps[:, None], size_hw, mode="bilinear", align_corners=False)[:, 0]
 
 
-def _some_rows(wide: Float[Tensor, "rows_in width"], rows_out: int, rows: slice) -> Float[Tensor, "rows width"]:
-    """Some rows of a bilinear resize to `rows_out` rows.
+def _needed(size_in: int, size_out: int, some: slice) -> slice:
+    """What of `size_in` rows a bilinear resize to `size_out` reads for some of them; some more is read, not less."""
+    scale = size_in / size_out
+    first, last = int(scale * (some.start + 0.5) - 0.5) - 1, int(scale * (some.stop - 0.5) - 0.5) + 3
+    first = min(max(first, 0), size_in - 1)
+    return slice(first, min(max(last, first + 1), size_in))
+
+
+def _some_rows(part: Float[Tensor, "_ width"], first: int, size_in: int, size_out: int, rows: slice) -> Tensor:
+    """Some rows of a bilinear resize of `size_in` rows to `size_out`; `part` has those from row `first` on.
 
     In float32 and in torch's order of operations (columns before rows), so that they are `F.interpolate`'s own.
     """
-    scale = torch.tensor(len(wide), dtype=torch.float32, device=wide.device) / rows_out
-    row = torch.arange(*rows.indices(rows_out), dtype=torch.float32, device=wide.device)
+    above, below, weight = _taps(size_in, size_out, rows, part.device)
+    return part[above - first] * (1 - weight[:, None]) + part[below - first] * weight[:, None]
+
+
+def _between_rows(part: np.ndarray, first: int, size_in: int, size_out: int, rows: slice) -> np.ndarray:
+    """The same in place, which is faster, and rounds otherwise."""
+    above, below, weight = (tap.numpy() for tap in _taps(size_in, size_out, rows, torch.device("cpu")))
+    start, step = part[above - first], part[below - first]
+    step -= start
+    step *= weight[:, None]
+    step += start
+    return step
+
+
+def _some_columns(part: Float[Tensor, "height _"], first: int, size_in: int, size_out: int, columns: slice) -> Tensor:
+    """As `_some_rows`, for columns."""
+    left, right, weight = _taps(size_in, size_out, columns, part.device)
+    return part[:, left - first] * (1 - weight) + part[:, right - first] * weight
+
+
+def _taps(size_in: int, size_out: int, some: slice, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Which two rows each row of a bilinear resize is made of, and how much of the second."""
+    scale = torch.tensor(size_in, dtype=torch.float32, device=device) / size_out
+    row = torch.arange(*some.indices(size_out), dtype=torch.float32, device=device)
     place = (scale * (row + 0.5) - 0.5).clamp(min=0)
     above = place.long()
-    below = (above + 1).clamp(max=len(wide) - 1)
-    weight = (place - above)[:, None]
-    return wide[above] * (1 - weight) + wide[below] * weight
+    return above, (above + 1).clamp(max=size_in - 1), place - above
