@@ -5,7 +5,7 @@
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from hqsam.evaluation import suites
+from hqsam.evaluation.cases import Case
 from hqsam.masks import rle
 from hqsam.masks.boxes import box_of_mask
 
@@ -61,7 +62,11 @@ def detections(suite: str, data: Path) -> Path:
     opened = suites.find(suite).open(data)
     if suite == "davis":
         return _tracked(data)
-    found = _tubes_found(opened) if suite.endswith("ytvis") else _boxes_found(opened)
+    if len(opened.splits) > 1:  # image ids are those of each set
+        for split in opened.splits:
+            _write_json(data / "detections" / f"{split.name}.json", _boxes_found(split.cases))
+        return data / "detections"
+    found = _tubes_found(opened) if suite.endswith("ytvis") else _boxes_found(opened.cases)
     return _write_json(data / "detections.json", found)
 
 
@@ -208,9 +213,9 @@ def _folder(folder: Path) -> None:
         _picture(folder / "masks" / f"photo{number}.png", drawn.labels)
 
 
-def _boxes_found(opened: suites.OpenSuite) -> list[dict]:
+def _boxes_found(cases: Sequence[Case]) -> list[dict]:
     found = []
-    for case in opened.cases:
+    for case in cases:
         for place, target in enumerate(case.targets()):
             x, y, width, height = _xywh(target.truth)
             found.append(

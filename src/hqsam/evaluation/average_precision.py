@@ -111,7 +111,7 @@ def _results(
     _check(results, annotations)
     wanted = {image["id"] for image in truth["images"]}
     kept = [_under(result, rules) for result in results if result["image_id"] in wanted]
-    return _best_of_each_image(kept, _MOST[rules]) if rules == "lvis" else kept
+    return _looked_for(_best_of_each_image(kept, _MOST[rules]), truth) if rules == "lvis" else kept
 
 
 def _check(results: Sequence[Result], annotations: dict[str, Any]) -> None:
@@ -138,6 +138,16 @@ def _best_of_each_image(results: Iterable[Result], most: int) -> list[Result]:
         by_image[result["image_id"]].append(result)
     ranked = (sorted(group, key=lambda result: -result["score"])[:most] for group in by_image.values())
     return [result for group in ranked for result in group]
+
+
+def _looked_for(results: Iterable[Result], truth: dict[str, Any]) -> list[Result]:
+    """Those of classes that are known to be in their image or not; the others are neither right nor wrong.
+
+    faster-coco-eval leaves them out as well, but fails where an image has no others (1.8.0).
+    """
+    known = {(image["id"], category) for image in truth["images"] for category in image["neg_category_ids"]}
+    known |= {(each["image_id"], each["category_id"]) for each in truth["annotations"]}
+    return [result for result in results if (result["image_id"], result["category_id"]) in known]
 
 
 def _precision_table(truth: dict[str, Any], results: list[Result], rules: Rules, boundary: float | None) -> np.ndarray:
