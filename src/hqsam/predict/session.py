@@ -1,7 +1,7 @@
 """One image, encoded: prompt it as often as you like."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from jaxtyping import UInt8
@@ -10,11 +10,11 @@ from hqsam.engines import EncodedImage, Engine
 from hqsam.errors import OptionError, PromptError
 from hqsam.geometry import Frame
 from hqsam.model.config import ModelConfig
-from hqsam.model.hq_sam import Source
 from hqsam.predict.asking import ask
 from hqsam.predict.detail import Progress, add_detail
 from hqsam.predict.pixels import Pixels
 from hqsam.predict.result import Segmentation
+from hqsam.predict.sources import check_source
 from hqsam.prompts import Prompts, check_prompts
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Session:
             OptionError: another source, or another number of candidates.
             ImageError: `detail` is asked for, and the image is gone or has changed.
         """
-        chosen = _check_source(source, self.engine.config)
+        chosen = check_source(source, self.engine.config)
         if candidates not in (1, 3):
             raise OptionError(f"candidates is {candidates!r}; choose 1 mask a prompt, or 3")
         given = {"points": points, "labels": labels, "box": box, "boxes": boxes, "mask": mask}
@@ -126,16 +126,6 @@ class Session:
                 f"[{len(prompts)}, K, 2], or refine one of them, as in refine=many[0]"
             )
         return prompts.with_clicks(clicks)
-
-
-def _check_source(source: str | None, config: ModelConfig) -> Source:
-    if source is None:
-        return cast("Source", config.sources[0])
-    if source in config.sources:
-        return cast("Source", source)
-    if source in ("sum", "hq"):
-        raise OptionError(f'{config.name} is a plain SAM and has only source="sam"; load an HQ-SAM for {source!r}')
-    raise OptionError(f"unknown source {source!r}; choose one of {', '.join(config.sources)}")
 
 
 def _check_same_place(earlier: Segmentation, frame: Frame, config: ModelConfig) -> None:

@@ -1,0 +1,22 @@
+"""Whose mask a caller asks for, checked against what the model has."""
+
+from typing import cast
+
+from hqsam.errors import OptionError
+from hqsam.model.config import ModelConfig
+from hqsam.model.hq_sam import Source
+
+
+def check_source(source: str | None, config: ModelConfig) -> Source:
+    """The source asked for, or the model's usual one.
+
+    Raises:
+        OptionError: the model has none of that name.
+    """
+    if source is None:
+        return cast("Source", config.sources[0])
+    if source in config.sources:
+        return cast("Source", source)
+    if source in ("sum", "hq"):
+        raise OptionError(f'{config.name} is a plain SAM and has only source="sam"; load an HQ-SAM for {source!r}')
+    raise OptionError(f"unknown source {source!r}; choose one of {', '.join(config.sources)}")
