@@ -27,6 +27,8 @@ from hqsam.predict.session import Session
 
 Mask = Bool[np.ndarray, "height width"]
 Gray = UInt8[np.ndarray, "height width"]
+ShownMask = Bool[np.ndarray, "shown_height shown_width"]
+"""In the pixels of what the model is shown."""
 Pipeline = Literal["user", "official"]
 
 
@@ -39,11 +41,11 @@ class View(Protocol):
         """What the session is opened with."""
         ...
 
-    def show(self, mask: Mask, gray: Gray | None = None) -> Mask:
+    def show(self, mask: Mask, gray: Gray | None = None) -> ShownMask:
         """A mask of the photo, as it lies in what is shown; `gray` is the picture that it was cut from."""
         ...
 
-    def box_of(self, shown: Mask) -> Float[np.ndarray, "4"]:
+    def box_of(self, shown: ShownMask) -> Float[np.ndarray, "4"]:
         """The box of a mask that is shown, as the pipeline gives boxes: x0, y0, x1, y1."""
         ...
 
@@ -88,10 +90,10 @@ class UserView:
     pixels: UInt8[np.ndarray, "height width 3"]
     size: int
 
-    def show(self, mask: Mask, gray: Gray | None = None) -> Mask:
+    def show(self, mask: Mask, gray: Gray | None = None) -> ShownMask:
         return mask
 
-    def box_of(self, shown: Mask) -> Float[np.ndarray, "4"]:
+    def box_of(self, shown: ShownMask) -> Float[np.ndarray, "4"]:
         return box_of_mask(shown).astype(np.float64)
 
     def show_box(self, box_xyxy: Sequence[float]) -> Float[np.ndarray, "4"]:
@@ -119,18 +121,18 @@ class OfficialView:
         squashed = _bilinear(channels, (size, size)).permute(1, 2, 0)
         return cls(squashed.numpy().astype(np.uint8), (photo.shape[0], photo.shape[1]))
 
-    def show(self, mask: Mask, gray: Gray | None = None) -> Mask:
+    def show(self, mask: Mask, gray: Gray | None = None) -> ShownMask:
         """Squashed as the photo is, and only then cut.
 
         A structure so thin that nothing of it is left, on which the official code fails, is kept as the pixels
         that its own pixels fall into.
         """
-        values = torch.from_numpy(mask * np.uint8(255) if gray is None else gray).float()
+        values = torch.from_numpy(np.array(mask * 255.0 if gray is None else gray, np.float32))
         height, width = self.pixels.shape[:2]
         squashed = (_bilinear(values[None], (height, width))[0] > 128).numpy()
         return squashed if squashed.any() else self._touched_by(mask)
 
-    def box_of(self, shown: Mask) -> Float[np.ndarray, "4"]:
+    def box_of(self, shown: ShownMask) -> Float[np.ndarray, "4"]:
         """The maxima are the last pixels themselves; a box of one pixel, which would have no area, ends one later."""
         box = box_of(shown).astype(np.float64)
         return box if (box[2:] > box[:2]).all() else box_of_mask(shown).astype(np.float64)
@@ -149,7 +151,7 @@ class OfficialView:
     def _scale_xy(self) -> np.ndarray:
         return np.array(self.pixels.shape[1::-1]) / np.array(self.photo_hw[::-1])
 
-    def _touched_by(self, mask: Mask) -> Mask:
+    def _touched_by(self, mask: Mask) -> ShownMask:
         shown = np.zeros(self.pixels.shape[:2], bool)
         rows, columns = np.nonzero(mask)
         scale_x, scale_y = self._scale_xy
@@ -157,7 +159,7 @@ class OfficialView:
         return shown
 
 
-def _resized(mask: Mask, size_hw: tuple[int, int]) -> Mask:
+def _resized(mask: Mask, size_hw: tuple[int, int]) -> ShownMask:
     """Bilinear, cut at one half; one that is of that size already stays as it is."""
     return cv2.resize(mask.astype(np.float32), size_hw[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
 

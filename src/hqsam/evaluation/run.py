@@ -16,7 +16,7 @@ from hqsam.evaluation.cases import Case
 from hqsam.evaluation.detections import files_of_detections, with_detections
 from hqsam.evaluation.flow import records_of
 from hqsam.evaluation.pipelines import Pipeline
-from hqsam.evaluation.questions import Asking, box, parse_questions
+from hqsam.evaluation.questions import Asking, Conversation, box, parse_questions
 from hqsam.evaluation.reports import write_reports
 from hqsam.evaluation.reports.summary import summarise
 from hqsam.evaluation.results import WHOLE, Results, Shard, open_results
@@ -93,6 +93,7 @@ def evaluate(
     """
     cases, interview, boxes = _questions_about(suite, plan, segmenter)
     pipeline = plan.pipeline or suite.suite.pipeline
+    _check_together(interview, pipeline)
     settings = _settings(suite, plan, segmenter, interview, pipeline, boxes)
     asked = _first_of_each(cases, suite, limit)
     with open_results(folder, settings, shard) as results:
@@ -120,6 +121,14 @@ def _questions_about(suite: OpenSuite, plan: Plan, segmenter: Segmenter) -> tupl
     if files:
         cases, boxes = with_detections(suite, files[0]), f"{files[0].name} {_fingerprint(files[0])}"
     return cases, Interview(questions, tuple(sources), plan.reading, plan.seed), boxes
+
+
+def _check_together(interview: Interview, pipeline: Pipeline) -> None:
+    if pipeline == "official" and any(isinstance(question, Conversation) for question in interview.questions):
+        raise OptionError(
+            "clicks-to-target goes with --pipeline user: interactive segmentation clicks on the photo, and knows no "
+            "squashed one"
+        )
 
 
 def _fingerprint(path: Path) -> str:

@@ -21,8 +21,8 @@ RIGHT, MISSING, SURPLUS = OBJECTS[0], OBJECTS[1], OBJECTS[2]
 """What is in both masks, in the true one alone, and in the answer alone: blue, orange and pink."""
 SIDE = 300
 """Longest side of a picture, in pixels."""
-Pixels = UInt8[np.ndarray, "height width 3"]
-Mask = Bool[np.ndarray, "height width"]
+Pixels = UInt8[np.ndarray, "_ _ 3"]
+Mask = Bool[np.ndarray, "_ _"]
 
 
 @dataclass(frozen=True)
