@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from hqsam.errors import InputError
-from hqsam.evaluation.metrics import Agreement, compare, mean
+from hqsam.evaluation.metrics import Agreement, Clicks, clicks_to_target, compare, mean, mean_clicks, overlap
+from hqsam.evaluation.record import Row
 from hqsam.masks.boundary import boundary
 
 
@@ -37,3 +38,36 @@ def test_every_mask_counts_the_same():
 def test_the_mean_of_nothing_is_an_error():
     with pytest.raises(InputError, match="nothing to take the mean of"):
         mean([])
+
+
+def test_clicks_are_counted_up_to_the_target():
+    assert clicks_to_target([0.5, 0.86, 0.84, 0.95], 0.85) == 2
+    assert clicks_to_target([0.5, 0.86, 0.84, 0.95], 0.90) == 4
+    assert clicks_to_target([0.85], 0.85) == 1
+    assert clicks_to_target([0.1] * 30, 0.85) is None
+    assert clicks_to_target([0.1] * 20 + [0.99], 0.85) is None
+
+
+def test_an_object_that_is_never_reached_counts_as_the_most_clicks():
+    curves = [[0.9], [0.2, 0.9], [0.2, 0.3, 0.4]]
+    assert mean_clicks(curves, 0.85) == Clicks((1 + 2 + 20) / 3, 1)
+    assert mean_clicks(curves, 0.35, most=3) == Clicks((1 + 2 + 3) / 3, 0)
+
+
+def test_no_clicks_cannot_be_counted():
+    for curves in ([], [[0.5], []]):
+        with pytest.raises(InputError, match="curves of IoU"):
+            mean_clicks(curves, 0.85)
+
+
+def answer(iou, boundary_iou):
+    return Row("x/1", "1", (1, 1), {}, iou, boundary_iou, 0.5, {"size": [1, 1], "counts": "1"})
+
+
+def test_overlap_is_the_mean_over_answers_if_each_has_a_true_mask():
+    assert overlap([answer(0.5, 0.2), answer(1.0, 0.4)]) == pytest.approx({"mIoU": 0.75, "mBIoU": 0.3})
+    assert overlap([answer(0.5, 0.2), answer(None, None)]) == overlap([]) == {}
+
+
+def test_two_masks_without_anything_agree():
+    assert compare(np.zeros((9, 9), bool), np.zeros((9, 9), bool)) == Agreement(1, 1)

@@ -91,6 +91,6 @@ def _matches(scene: Scene, ignored: np.ndarray, threshold: float) -> Iterator[tu
 def _at_each_recall(verdicts: np.ndarray, wanted: int) -> np.ndarray:
     """The best precision at each recall or any higher one; 0 beyond the highest that is reached."""
     right, wrong = np.cumsum(verdicts > 0), np.cumsum(verdicts < 0)
-    exact = right / (right + wrong + np.spacing(1))
+    exact = right / np.maximum(right + wrong, 1)
     envelope = np.append(np.maximum.accumulate(exact[::-1])[::-1], 0.0)
     return envelope[np.searchsorted(right / wanted, RECALLS, side="left")]

@@ -62,15 +62,21 @@ class Tube:
 
 
 def _joined(runs: Sequence[np.ndarray]) -> np.ndarray:
-    """The runs of masks one after another. Runs alternate from background on, so two of a kind that meet become one."""
+    """The runs of masks one after another. Runs alternate from background on, so two of a kind that meet become one.
+
+    None but the first may be of length 0: at two of those at one place, pycocotools stops comparing.
+    """
     joined: list[int] = []
     for each in runs:
-        first, *rest = each.tolist() or [0]
-        if len(joined) % 2:
+        first, *rest = each.tolist()
+        ends_inside = joined and len(joined) % 2 == 0
+        if ends_inside and first == 0 and rest:
+            joined[-1] += rest.pop(0)
+        elif len(joined) % 2:
             joined[-1] += first
-            joined += rest
         else:
-            joined += [first, *rest]
+            joined.append(first)
+        joined += rest
     return np.array(joined)
 
 
