@@ -38,6 +38,13 @@ def test_the_command_gives_what_the_library_gives(segment, photos, tiny_file):
     assert np.array_equal(png.read_mask(photos / "out" / "cat_mask.png"), expected.masks[0])
 
 
+def test_detail_gives_what_the_library_gives(segment, photos, tiny_file):
+    assert segment("cat.jpg", "--box", "100,60,160,120", "--detail").code == 0
+    session = package.load(tiny_file, device="cpu", precision="float32").open("cat.jpg")
+    expected = session.segment(box=(100, 60, 160, 120), detail=True)
+    assert np.array_equal(png.read_mask(photos / "out" / "cat_mask.png"), expected.masks[0])
+
+
 def test_several_boxes_are_several_objects(segment, photos):
     segment("cat.jpg", "--box", "20,30,300,200", "--box", "0,0,50,50", "--format", "png,coco")
     assert written(photos / "out") == ["cat_coco.json", "cat_mask_01.png", "cat_mask_02.png"]

@@ -35,6 +35,9 @@ def segment(
     model: Annotated[str, typer.Option(help="A name of `hqsam weights list`, a file, or owner/repo.")] = "auto",
     source: Annotated[Source | None, typer.Option(help="SAM's mask plus the HQ one, HQ alone, or SAM alone.")] = None,
     candidates: Annotated[int, typer.Option(help="1, or 3: SAM's three readings of an ambiguous prompt.")] = 1,
+    detail: Annotated[
+        bool, typer.Option("--detail", help="Look at each mask again, closer, for edges as fine as the photo; slower.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where results go.  [default: out]")] = None,
     formats: Annotated[
         str,
@@ -56,7 +59,7 @@ def segment(
     if candidates not in (1, 3):
         raise OptionError(f"--candidates is {candidates}; choose 1 mask a prompt, or 3")
     prompt = prompt_from_options(box or [], point or [], not_point or [], mask)
-    prompt |= {"source": source.value if source else None, "candidates": candidates}
+    prompt |= {"source": source.value if source else None, "candidates": candidates, "detail": detail}
     writes = out is not None or not json_lines
     names = split_words(formats) if writes else []
     for name in names:

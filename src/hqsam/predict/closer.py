@@ -18,10 +18,10 @@ from hqsam.predict.crops import Crop
 from hqsam.predict.mosaic import Mosaic, Patch, cell_in_image, cells_in_image
 from hqsam.prompts import POSITIVE, Prompts
 
-_BAND = 3.0
+_BAND = 2.0
 """The new answer counts in full so many of the old one's cells from its edge, and not at all twice as far."""
 
-_LEAST_AGREEMENT = 0.25
+_LEAST_AGREEMENT = 0.4
 """IoU of both answers in the crop. Below it the new one is about something else, and is not taken."""
 
 _RIM = 0.08

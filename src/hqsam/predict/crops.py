@@ -15,16 +15,16 @@ MARGIN = 0.3
 _NEIGHBOURS_MARGIN = 0.2
 """The same for objects that share a crop that was made for another."""
 
-_CLOSEST = 2
+_CLOSEST = 4
 """A crop is magnified at most so far beyond the photo's own pixels, where there is nothing more to see."""
 
-_ROOMIER = 1.25
+_ROOMIER = 2
 """A crop may be so much longer than its first object needs, to take in neighbours."""
 
-_COARSER = 1.6
+_COARSER = 2.5
 """An object goes along in a crop if one of its own would see it at most so much closer."""
 
-_WORTHWHILE = 1.25
+_WORTHWHILE = 1.4
 """How much closer than the whole photo a crop has to be."""
 
 _OVERLAP = 0.25
@@ -107,8 +107,8 @@ def _tile_of(places: np.ndarray, starts: np.ndarray, side: int) -> np.ndarray:
 def _crop_around(candidates: np.ndarray, boxes: np.ndarray, own_sides: np.ndarray, size_hw: tuple[int, int]) -> Crop:
     """A square for the first candidate; if neighbours fit, the place at which most do."""
     first, side = candidates[0], own_sides[candidates[0]]
-    neighbours = candidates[own_sides[candidates] * _COARSER >= side * _ROOMIER]
-    room, margin = side * _ROOMIER, _longer_sides(boxes) * _NEIGHBOURS_MARGIN
+    room, margin = min(side * _ROOMIER, max(size_hw) / _WORTHWHILE), _longer_sides(boxes) * _NEIGHBOURS_MARGIN
+    neighbours = candidates[own_sides[candidates] * _COARSER >= room]
     needed = np.concatenate([boxes[:, :2] - margin[:, None], boxes[:, 2:] + margin[:, None]], axis=1)
     needed = clip_boxes(needed[neighbours], size_hw)
     centre = (boxes[first, :2] + boxes[first, 2:]) / 2
