@@ -30,7 +30,10 @@ def open_lvis(data: Path, split: Split) -> OpenSplit:
     Raises:
         DataError: as above.
     """
-    return _open(data, split, lambda image: "/".join(PurePosixPath(image["coco_url"]).parts[-2:]))
+    opened = _open(data, split, lambda image: "/".join(PurePosixPath(image["coco_url"]).parts[-2:]))
+    assert opened.annotations is not None
+    _check_lvis(opened.annotations, disk.find_file(data, split.truth))
+    return opened
 
 
 def _open(data: Path, split: Split, file_of: Any) -> OpenSplit:
@@ -59,6 +62,14 @@ def _check(content: dict[str, Any], path: Path) -> None:
             raise DataError(
                 f"annotation {annotation['id']} of {path} is of an image or a class that the file does not list"
             )
+
+
+def _check_lvis(content: dict[str, Any], path: Path) -> None:
+    needed = {"images": ("neg_category_ids", "not_exhaustive_category_ids"), "categories": ("frequency",)}
+    for part, keys in needed.items():
+        missing = [key for key in keys if any(key not in entry for entry in content[part])]
+        if missing:
+            raise DataError(f"{path} is not as LVIS has it: {part} without {', '.join(missing)}")
 
 
 def _case(name: str, image: dict[str, Any], path: Path, annotations: list[Annotation]) -> Case:
