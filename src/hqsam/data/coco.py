@@ -193,5 +193,5 @@ def _told_apart(entries: Sequence[CocoImage]) -> tuple[tuple[CocoImage, ...], tu
     return tuple(entry for entry in entries if counts[entry.name] == 1), tuple(doubled)
 
 
-def _resized(mask: Mask, size_hw: tuple[int, int]) -> Mask:
+def _resized(mask: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
     return shrunk(mask.astype(np.uint8), size_hw, smoothly=False).astype(bool)

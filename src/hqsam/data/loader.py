@@ -6,7 +6,7 @@ that share a step, each with some of its rows, make together what one would.
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -74,8 +74,7 @@ class PromptedImages(Dataset[Batch]):
 
     def __getitem__(self, rows: Sequence[int]) -> Batch:
         """The batch of these rows."""
-        columns = ([*column] for column in zip(*(self.row(row) for row in rows), strict=True))
-        return Batch(*(None if column[0] is None else torch.from_numpy(np.stack(column)) for column in columns))
+        return Batch(*map(_stacked, zip(*(self.row(row) for row in rows), strict=True)))
 
     def row(self, row: int) -> Row:
         """What a batch has of one row."""
@@ -88,11 +87,12 @@ class PromptedImages(Dataset[Batch]):
         return self._view(row, np.random.default_rng((self.seed, row)))
 
     def _view(self, row: int, random: np.random.Generator) -> View:
+        sample = self._sample(row, random)
         for _ in range(_TRIES):
-            sample = self._sample(row, random)
             view = view_of(sample, self._other(sample, random), self.config, random)
             if view is not None:
                 return view
+            sample = self._sample(row, random)
         view = jittered_view(sample, self.config, _WHOLE_PHOTO, random)
         if view is None:
             raise DataError(f"{sample.name} has no objects; `hqsam data check` finds all such images beforehand")
@@ -113,6 +113,12 @@ class PromptedImages(Dataset[Batch]):
     def _any(self, random: np.random.Generator) -> Sample:
         samples = self.sets[int(random.choice(len(self.sets), p=self._shares))]
         return samples[int(random.integers(len(samples)))]
+
+
+def _stacked(column: Sequence[np.ndarray | None]) -> Any:
+    """What all rows have of one kind, or None where none has it."""
+    arrays = [array for array in column if array is not None]
+    return torch.from_numpy(np.stack(arrays)) if arrays else None
 
 
 @functools.lru_cache(maxsize=2)  # a row of the next epoch may be made ahead of the last of this one

@@ -102,10 +102,12 @@ def values_of(levels: Integer[np.ndarray, "height width"]) -> Integer[np.ndarray
 
 
 def has_grey_edges(levels: Integer[np.ndarray, "height width"]) -> bool:
-    """Whether most of what is marked is as good as white, as in a smoothed mask or one that was a JPEG."""
+    """Whether it has white, and its greys are edges: neighbours differ there, and within an object they do not."""
     top = 255 if levels.max(initial=0) <= 255 else _MOST_OBJECTS
-    marked = levels[levels > 0.1 * top]  # below are a JPEG's ripples
-    return levels.max(initial=0) >= 0.9 * top and np.count_nonzero(marked >= 0.9 * top) >= len(marked) / 2
+    here, right, below = levels[:-1, :-1], levels[:-1, 1:], levels[1:, :-1]
+    grey = (here > 0.1 * top) & (here < 0.9 * top)  # darker and brighter are a JPEG's ripples
+    flat = grey & (here == right) & (here == below)
+    return bool(levels.max(initial=0) >= 0.9 * top and 2 * np.count_nonzero(flat) <= np.count_nonzero(grey))
 
 
 def vote(guesses: Sequence[Reading | None]) -> Reading:

@@ -71,24 +71,26 @@ class Pair:
         return [self._finding("tiny", f"{self.mask} has {tiny} of its {len(present)} objects")] if tiny else []
 
     def _of_levels(self, levels: Levels) -> list[Finding]:
-        values = values_of(levels) if levels.ndim == 2 else np.zeros(0)
-        said = f"{self.mask} has {len(values)} values from {values.min(initial=255)} to {values.max(initial=0)}"
+        looks = guess(levels)
+        if self.reading == "binary" and looks in ("labels", "colours"):
+            said = f"{self.mask} {_values(levels)}, as if they were several objects; it is cut at half"
+            return [self._finding("unexpected_values", said)]
+        if levels.ndim == 3 or len(values_of(levels)) <= 2 or looks != "binary":
+            return []
         if self.reading == "binary":
-            if guess(levels) != "binary":
-                return [
-                    self._finding("unexpected_values", f"{said}, as if they were several objects; it is cut at half")
-                ]
-            return [self._finding("grey_values", said)] if len(values) > 2 else []
-        if len(values) > 3 and guess(levels) == "binary":
-            return [
-                self._finding(
-                    "unexpected_values", f"{said}, as a mask with grey edges has; each is taken for an object"
-                )
-            ]
-        return []
+            return [self._finding("grey_values", f"{self.mask} {_values(levels)}")]
+        said = f"{self.mask} {_values(levels)}, as a mask with grey edges has; each is taken for an object"
+        return [self._finding("unexpected_values", said)]
 
     def _finding(self, kind: str, detail: str) -> Finding:
         return Finding(kind, self.name, detail)
+
+
+def _values(levels: Levels) -> str:
+    if levels.ndim == 3:
+        return "has several colours"
+    values = values_of(levels)
+    return f"has {len(values)} values from {values[0]} to {values[-1]}"
 
 
 def _differ(mask_hw: tuple[int, ...], image_hw: tuple[int, ...]) -> str:

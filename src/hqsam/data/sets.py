@@ -2,12 +2,18 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, overload
+from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
 
 from hqsam.data.findings import Finding
 from hqsam.data.sample import Sample
 
+if TYPE_CHECKING:
+    Samples = Sequence[Sample]
+else:
+    Samples = Sequence  # whoever checks types at run time would read photos to see that they are samples
 
+
+@runtime_checkable
 class Entry(Protocol):
     """Where one sample is on disk, in whatever layout."""
 
@@ -30,7 +36,7 @@ class Entry(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SampleSet(Sequence[Sample]):
+class SampleSet(Samples):
     """Samples of one source. Indexing reads a sample from disk each time; slices are sets again."""
 
     name: str

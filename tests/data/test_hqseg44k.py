@@ -1,0 +1,40 @@
+"""HQSeg-44K in miniature, in its own layout."""
+
+from hqsam.data.check import check_sets
+from hqsam.data.hqseg44k import TRAINING, VALIDATION, open_sources
+from hqsam.data.opening import open_sets
+from tests.data.drawn import mask, photo
+
+
+def lay_out(root, sources, count=2):
+    for source in sources:
+        for number in range(count):
+            photo(root / source.images / f"{number}.jpg"), mask(root / source.masks / f"{number}.png")
+    return root
+
+
+def test_the_table_adds_up_to_the_paper_s_44320_and_its_four_validation_sets():
+    assert sum(source.expected for source in TRAINING) == 44320
+    assert [source.expected for source in VALIDATION] == [470, 280, 287, 500]
+
+
+def test_the_training_s_folders_are_known_by_themselves(tmp_path):
+    sets = open_sets(lay_out(tmp_path, [*TRAINING, *VALIDATION]))
+    assert list(sets) == [source.name for source in TRAINING]
+    assert [len(found) for found in sets.values()] == [2] * 7
+    assert sets["FSS"][1].object_ids == [1]
+    assert list(open_sources(tmp_path, VALIDATION)) == ["DIS-VD", "COIFT", "HRSOD", "ThinObject5K-TE"]
+
+
+def test_other_counts_absent_sets_and_broken_pairs_are_said(tmp_path):
+    lay_out(tmp_path, TRAINING[:3])
+    (tmp_path / TRAINING[2].masks / "1.png").unlink()
+    report = check_sets(open_sets(tmp_path))
+    by_kind = {kind: [one.name for one in found] for kind, found in report.by_kind().items()}
+    assert by_kind == {
+        "no_mask": ["FSS/1"],
+        "absent_set": [source.name for source in TRAINING[3:]],
+        "unexpected_count": ["DIS-TR", "ThinObject5K-TR", "FSS"],
+    }
+    assert "1 image with masks" in report.by_kind()["unexpected_count"][2].detail
+    assert "10000 are expected" in report.by_kind()["unexpected_count"][2].detail
