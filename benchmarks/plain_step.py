@@ -1,0 +1,52 @@
+"""A training step as the official code does it, in its order and with nothing saved: what ours is raced against."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from hqsam.data.loader import Batch
+from hqsam.model.features import ImageFeatures
+from hqsam.model.hq_sam import HQSam
+from hqsam.model.prompt_encoder import PromptBatch
+from hqsam.training.encoding import normalised
+from hqsam.training.losses import uncertain_point_losses
+
+
+def plain_step(model: HQSam, optimiser: torch.optim.Optimizer, batch: Batch) -> float:
+    """One object of each image, float32; the loss."""
+    prompts = [_prompt_of(batch, index) for index in range(len(batch.images))]
+    with torch.no_grad():
+        features = model.encode_image(normalised(batch.images, model))
+        for index, prompt in enumerate(prompts):  # SAM's whole answer, enlarged, though only features are used of it
+            decoding = model.run_decoder(_row(features, index), prompt, with_hq=False)
+            logits = model.mask_decoder.masks(decoding, 0, 3)[:, :1]
+            F.interpolate(logits, (model.config.image_size,) * 2, mode="bilinear", align_corners=False)
+    hq_features = model.hq_features(features)
+    assert hq_features is not None
+    logits = torch.cat(
+        [_hq_logits(model, features, hq_features, index, prompt) for index, prompt in enumerate(prompts)]
+    )
+    truth = batch.truth[:, :1].float() / 255
+    loss = uncertain_point_losses(logits, truth, lambda count: torch.rand(len(logits), count, 2))
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    return float(loss.detach())
+
+
+def _hq_logits(model: HQSam, features: ImageFeatures, hq_features: Tensor, index: int, prompt: PromptBatch) -> Tensor:
+    decoding = model.run_decoder(_row(features, index), prompt, with_hq=True)
+    model.mask_decoder.masks(decoding, 0, 3)
+    return model.hq_masks(decoding, hq_features[index : index + 1])
+
+
+def _row(features: ImageFeatures, index: int) -> ImageFeatures:
+    return ImageFeatures(*(part[index : index + 1] for part in features))
+
+
+def _prompt_of(batch: Batch, index: int) -> PromptBatch:
+    count = int(batch.tokens[index, 0])
+    points, labels = batch.points[index, :1, :count], batch.labels[index, :1, :count]
+    if batch.mask_prompt is None or batch.has_mask is None or not batch.has_mask[index, 0]:
+        return PromptBatch(points, labels)
+    return PromptBatch(points, labels, batch.mask_prompt[index, :1])

@@ -1,0 +1,161 @@
+"""`python -m benchmarks.training`: how fast a training step is, and what it saves to compute features once.
+
+First, a step of the paper's recipe (batch of 4, one prompt each, as on each of the paper's GPUs) beside a plain twin of
+it that does what the official training does, in its order: all in float32; SAM decodes each image for itself, which
+nobody looks at; then the HQ decoder decodes each image by itself. Then `finetune` of 50 images, with kept features and
+without: a few steps of each are timed, and the whole is told from them. Weights are random, which changes no time.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.plain_step import plain_step
+from hqsam import hardware, storage
+from hqsam.data.loader import PromptedImages, rows_of
+from hqsam.data.sample import Sample
+from hqsam.data.sampling import SamplingConfig
+from hqsam.model.config import MODELS
+from hqsam.model.hq_sam import HQSam
+from hqsam.training import cache
+from hqsam.training.config import StageConfig
+from hqsam.training.feeding import FromImages, Given
+from hqsam.training.learner import Learner
+from hqsam.training.processes import Alone
+from hqsam.training.recipes import finetune, hq_vit_tiny
+
+
+def main() -> None:
+    arguments = _arguments()
+    hardware.limit_torch_threads()
+    torch.manual_seed(0)
+    report: dict[str, Any] = {"machine": hardware.report(), "torch": torch.__version__, "model": arguments.model}
+    if "step" in arguments.parts:
+        report["step"] = _race_of_steps(arguments.model, arguments.rounds)
+    if "cache" in arguments.parts:
+        report["finetune"] = _finetune(arguments.model, arguments.images, arguments.rounds)
+    storage.write_text(arguments.out, json.dumps(report, indent=2) + "\n")
+    print(_table(report) + f"\nwritten to {arguments.out}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
+    parser.add_argument("--model", default="vit_tiny", choices=[name for name, one in MODELS.items() if one.hq])
+    parser.add_argument("--parts", nargs="+", default=["step", "cache"], choices=["step", "cache"])
+    parser.add_argument("--rounds", type=int, default=5, help="steps of each that are timed (default 5)")
+    parser.add_argument("--images", type=int, default=50, help="of finetune (default 50)")
+    parser.add_argument("--out", type=Path, default=Path("out/training.json"))
+    return parser.parse_args()
+
+
+def _race_of_steps(name: str, rounds: int) -> dict[str, float]:
+    """Median seconds of a step, by turns; a first round that is not counted warms up.
+
+    The plain twin goes first, without the kept memory that training asks for at its start; it has what it needs by
+    then, and so the comparison is about the work and not about the allocator.
+    """
+    stage = _of_size(hq_vit_tiny().stages[0], name, batch_size=4)
+    feed = FromImages(PromptedImages(_photos(8), stage.sampling, 0))
+    given = [next(feed.given([rows_of(step, 4)], 0)) for step in range(rounds + 1)]
+    plain = _plain(name, stage)
+    seconds = {"plain": _timed(plain, given)}
+    hardware.keep_freed_memory()
+    seconds["plain, freed memory kept"] = _timed(plain, given)
+    learner = _learner(name, stage)
+    seconds["ours"] = _timed(lambda one: learner.step([(range(4), one)]), given)
+    return {who: statistics.median(times[1:]) for who, times in seconds.items()}
+
+
+def _plain(name: str, stage: StageConfig) -> Callable[[Given], Any]:
+    model = HQSam(MODELS[name]).eval().requires_grad_(False)
+    assert model.hq is not None
+    model.hq.requires_grad_(True)
+    optimiser = torch.optim.Adam(model.hq.parameters(), stage.learning_rate)
+    return lambda given: plain_step(model, optimiser, given.batch)
+
+
+def _finetune(name: str, images: int, rounds: int) -> dict[str, float]:
+    """Seconds of the whole, told from a few steps and a few views."""
+    hardware.keep_freed_memory()
+    recipe = finetune(images)
+    stage = _of_size(recipe.stages[0], name, batch_size=recipe.stages[0].sampling.batch_size)
+    dataset = PromptedImages(_photos(images), stage.sampling, 0)
+    learner, steps, views = _learner(name, stage), stage.steps, (recipe.views or 4) * images
+    groups = [rows_of(step, stage.sampling.batch_size) for step in range(rounds + 1)]
+    uncached = _seconds_a_step(learner, FromImages(dataset), groups)
+    with TemporaryDirectory() as folder:
+        few = PromptedImages({"drawn": list(dataset.sets[0])[:8]}, stage.sampling, 0)
+        began = time.perf_counter()
+        kept = cache.fill(Path(folder), few, 2, learner.model, learner.encode, learner.processes)
+        a_view = (time.perf_counter() - began) / len(kept)
+        cached = _seconds_a_step(learner, kept, groups)
+    return {
+        "steps": steps, "views": views, "seconds a view": a_view, "seconds a step": uncached,
+        "seconds a cached step": cached, "whole": steps * uncached, "whole, cached": views * a_view + steps * cached,
+    }  # fmt: skip
+
+
+def _seconds_a_step(learner: Learner, feed: Any, groups: list[range]) -> float:
+    """Median; making the batch is part of it, as on two cores nobody else does it meanwhile."""
+    times = []
+    for rows in groups:
+        began = time.perf_counter()
+        learner.step([(rows, next(feed.given([rows], 0)))])
+        times.append(time.perf_counter() - began)
+    return statistics.median(times[1:])
+
+
+def _learner(name: str, stage: StageConfig) -> Learner:
+    device = torch.device("cpu")
+    precision = hardware.pick_precision("auto", device)
+    return Learner(HQSam(MODELS[name]), stage, 100, 0, precision, Alone(device))
+
+
+def _of_size(stage: StageConfig, name: str, batch_size: int) -> StageConfig:
+    from dataclasses import replace
+
+    sampling: SamplingConfig = replace(stage.sampling, size=MODELS[name].image_size, batch_size=batch_size)
+    return replace(stage, sampling=sampling)
+
+
+def _timed(step: Callable[[Given], Any], given: list[Given]) -> list[float]:
+    times = []
+    for one in given:
+        began = time.perf_counter()
+        step(one)
+        times.append(time.perf_counter() - began)
+    return times
+
+
+def _photos(count: int) -> dict[str, list[Sample]]:
+    """Noise with a disc in it: nobody looks at what it shows."""
+    random = np.random.default_rng(0)
+    y, x = np.ogrid[:768, :1024]
+    labels = ((x - 512) ** 2 + (y - 384) ** 2 < 250**2).astype(np.uint16)
+    return {
+        "drawn": [Sample(random.integers(0, 256, (768, 1024, 3), np.uint8), labels, f"drawn/{i}") for i in range(count)]
+    }
+
+
+def _table(report: dict[str, Any]) -> str:
+    lines = []
+    if "step" in report:
+        ours = report["step"]["ours"]
+        lines += ["| a step of four images | seconds | beside ours |", "| --- | ---: | ---: |"]
+        lines += [f"| {who} | {value:.2f} | {value / ours:.1f} |" for who, value in report["step"].items()]
+    if "finetune" in report:
+        lines += ["", "| finetune | |", "| --- | ---: |"]
+        lines += [f"| {what} | {value:.4g} |" for what, value in report["finetune"].items()]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
