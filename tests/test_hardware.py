@@ -1,3 +1,5 @@
+import platform
+
 import pytest
 import torch
 
@@ -91,3 +93,11 @@ def test_the_report_is_text_throughout():
     lines = hardware.report()
     assert {"device", "precision", "threads", "memory"} <= lines.keys()
     assert all(isinstance(value, str) and value for value in lines.values())
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked")
+def test_freed_memory_is_kept_unless_the_user_says_otherwise(monkeypatch):
+    monkeypatch.setenv("HQSAM_KEEP_MEMORY", "0")
+    assert not hardware.keep_freed_memory()
+    monkeypatch.delenv("HQSAM_KEEP_MEMORY")
+    assert hardware.keep_freed_memory()

@@ -2,7 +2,7 @@
 
 import torch
 
-from hqsam.engines.torch import TorchEngine
+from hqsam.engines.build import build_engine
 from hqsam.model.config import DecoderConfig, HqConfig, ModelConfig, TinyVitConfig, VitConfig
 from hqsam.model.hq_sam import HQSam
 from hqsam.predict.segmenter import Segmenter
@@ -36,4 +36,4 @@ def tiny_model(kind: str = "vit") -> HQSam:
 
 def tiny_segmenter(kind: str = "vit") -> Segmenter:
     """The same model, ready to open images on the CPU in float32."""
-    return Segmenter(TorchEngine(tiny_model(kind), torch.device("cpu"), torch.float32))
+    return Segmenter(build_engine(tiny_model(kind), torch.device("cpu"), torch.float32))

@@ -27,6 +27,8 @@ TWINS = {"vit_tiny": "mobile_sam", "vit_b": "sam_vit_b"}
 @pytest.fixture(scope="module")
 def session_of(tmp_path_factory):
     """(model, photo) -> an open session; the last model and photo are kept."""
+    early: dict[str, torch.Tensor] = {}
+    """The encoder's early features of the photo that was opened last; engines do not keep them all."""
 
     @lru_cache(maxsize=1)
     def segmenter(model: str) -> hqsam.Segmenter:
@@ -36,11 +38,13 @@ def session_of(tmp_path_factory):
         with suppress(OSError):  # hundreds of MB; what is mapped into memory outlives its name, but not on Windows
             path.unlink()
         assert loaded.name == model
+        loaded._engine.model.image_encoder.register_forward_hook(lambda *call: early.update(last=call[-1].early))
         return loaded
 
     @lru_cache(maxsize=2)
     def session(model: str, name: str) -> hqsam.Session:
-        return segmenter(model).open(photo(name))
+        opened = segmenter(model).open(photo(name))
+        return replace(opened, encoded=replace(opened.encoded, early=early["last"]))
 
     yield session
     session.cache_clear()

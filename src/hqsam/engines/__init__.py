@@ -1,11 +1,11 @@
 """Who can run a model: encode images, decode prompts. One file per runtime, all with the interface below."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from hqsam.model.config import ModelConfig
@@ -18,7 +18,8 @@ class EncodedImage:
     """One image as an engine keeps it: all that does not depend on the prompt."""
 
     final: Float[Tensor, "1 channel height width"]
-    early: Float[Tensor, "1 early_channel early_height early_width"]
+    early: Float[Tensor, "1 early_channel early_height early_width"] | None
+    """The encoder's early features, where the engine keeps them: masks need only `hq_features`, made of them."""
     hq_features: Float[Tensor, "1 pixel_channel mask_height mask_width"] | None
 
     @property
@@ -26,6 +27,21 @@ class EncodedImage:
         """Memory it holds."""
         parts = (self.final, self.early, self.hq_features)
         return sum(part.nbytes for part in parts if part is not None)
+
+
+class Kept(NamedTuple):
+    """The masks that were worth making, in order of their prompts."""
+
+    logits: Float[Tensor, "kept height width"]
+    scores: Float[Tensor, "kept"]
+    prompt: Int[Tensor, "kept"]
+    """Which prompt each answers."""
+    candidate: Int[Tensor, "kept"]
+    """Which of SAM's masks it is, or whose score it has: 1 to 3."""
+
+
+Reading = Literal["each", "best"]
+"""Of the masks for a prompt that can be read in several ways: each of them, or the one with the highest score."""
 
 
 @runtime_checkable
@@ -41,4 +57,13 @@ class Engine(Protocol):
 
     def decode(self, image: EncodedImage, prompts: PromptBatch, source: Source, candidates: Any) -> Decoded:
         """Prompts about one image to low-resolution logits and scores."""
+        ...
+
+    def decode_kept(
+        self, image: EncodedImage, prompts: PromptBatch, source: Source, reading: Reading, least_score: float
+    ) -> Kept:
+        """Prompts that can be read in several ways, to the masks whose predicted IoU is at least `least_score`.
+
+        With `hq` there is one mask a prompt in any case, scored by the best reading. Masks are made after the choice.
+        """
         ...

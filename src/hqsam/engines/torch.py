@@ -1,4 +1,4 @@
-"""The model as PyTorch runs it, on CPU, CUDA or MPS."""
+"""The model as PyTorch runs it, on any device: the plain twin of the engines that are tuned to one."""
 
 from typing import Literal
 
@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from hqsam.engines import EncodedImage
+from hqsam.engines import EncodedImage, Kept, Reading
+from hqsam.engines.choice import choose
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import Decoded, HQSam, Source
 from hqsam.model.preprocess import normalise_and_pad
@@ -40,7 +41,19 @@ class TorchEngine:
         self, image: EncodedImage, prompts: PromptBatch, source: Source = "sum", candidates: Literal[1, 3] = 1
     ) -> Decoded:
         """Prompts about one image to low-resolution logits and scores, float32 on the CPU."""
-        features = ImageFeatures(final=image.final, early=image.early)
+        # The decoder never looks at the early features: they are in `hq_features`.
+        features = ImageFeatures(final=image.final, early=image.final if image.early is None else image.early)
         prompts = prompts.to(self.device, self.precision)
         decoded = self.model.decode(features, prompts, source, candidates, hq_features=image.hq_features)
         return Decoded(*(part.float().cpu() for part in decoded))
+
+    def decode_kept(
+        self, image: EncodedImage, prompts: PromptBatch, source: Source, reading: Reading, least_score: float
+    ) -> Kept:
+        """Every mask is made, and the chosen are kept."""
+        logits, scores = self.decode(image, prompts, source, candidates=3)
+        if source == "hq":  # whose one mask has the best score already, but not whose score it is
+            reading, scores = "best", self.decode(image, prompts, "sum", candidates=3).scores
+        choice = choose(scores, reading, least_score)
+        column = choice.candidate - 1 if logits.shape[1] > 1 else torch.zeros_like(choice.candidate)
+        return Kept(logits[choice.prompt, column], choice.scores, choice.prompt, choice.candidate)

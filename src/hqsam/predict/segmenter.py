@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from hqsam.engines import Engine
-from hqsam.engines.torch import TorchEngine
+from hqsam.engines.build import build_engine, check_backend
 from hqsam.errors import OptionError
 from hqsam.geometry import Frame
 from hqsam.hardware import pick_device, pick_precision
@@ -18,9 +18,6 @@ from hqsam.predict.pixels import Pixels
 from hqsam.predict.session import Session
 from hqsam.weights.load import load_model
 
-BACKENDS = ("auto", "torch")
-"""What can run a model; `auto` is torch."""
-
 
 def load(
     name: str | Path = "nano", device: str = "auto", precision: str = "auto", backend: str = "auto"
@@ -28,18 +25,18 @@ def load(
     """A model by its name, from a checkpoint file, or from a Hugging Face repo, ready to segment.
 
     `device` is cuda, mps or cpu; `auto` takes the first that is there. `precision` is float32, bfloat16 or
-    float16; `auto` is bfloat16 where the hardware computes it natively, else float32.
+    float16; `auto` is bfloat16 where the hardware computes it natively, else float32. `backend` is torch, the plain
+    model on any device, or cpu, the same tuned to processors; `auto` takes what is quickest on the device.
 
     Raises:
         OptionError: there is no such model, device, precision or backend.
         CheckpointError: the file is damaged, unsafe or of another model.
         DownloadError: the weights are not here and cannot be fetched.
     """
-    if backend not in BACKENDS:
-        raise OptionError(f"unknown backend {backend!r}; choose one of {', '.join(BACKENDS)}")
+    check_backend(backend)
     place = pick_device(device)
     dtype = pick_precision(precision, place)
-    return Segmenter(TorchEngine(load_model(name), place, dtype))
+    return Segmenter(build_engine(load_model(name), place, dtype, backend))
 
 
 class Segmenter:

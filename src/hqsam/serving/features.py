@@ -48,12 +48,8 @@ class FeatureCache:
         except SafetensorError:
             path.unlink(missing_ok=True)
             return None
-        hq = parts.get("hq_features")
-        return EncodedImage(
-            final=parts["final"].to(device),
-            early=parts["early"].to(device),
-            hq_features=None if hq is None else hq.to(device),
-        )
+        on_device = {name: part.to(device) for name, part in parts.items()}
+        return EncodedImage(on_device["final"], on_device.get("early"), on_device.get("hq_features"))
 
     def write(self, key: str, encoded: EncodedImage) -> None:
         """Keep them, and let older ones go.

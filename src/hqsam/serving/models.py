@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hqsam import hardware
-from hqsam.engines.torch import TorchEngine
+from hqsam.engines.build import build_engine
 from hqsam.model.config import MODELS
 from hqsam.predict.segmenter import Segmenter
 from hqsam.serving import schemas
@@ -96,8 +96,9 @@ class Models:
         device = hardware.pick_device(self._settings.device)
         precision = hardware.pick_precision(self._settings.precision, device)
         about = path.stat()
-        identity = f"{path.name} {about.st_size} {about.st_mtime_ns} {precision} {device.type}"
-        engine = TorchEngine(load_model(source), device, precision)
+        engine = build_engine(load_model(source), device, precision)
+        kind = type(engine).__name__
+        identity = f"{path.name} {about.st_size} {about.st_mtime_ns} {kind} {precision} {device.type}"
         return SharedEngine(engine, identity, self._encoder, self._decoder, self._features)
 
     def _keep(self, name: str, engine: SharedEngine) -> None:

@@ -1,0 +1,38 @@
+"""Which engine runs a model."""
+
+import torch
+
+from hqsam.engines import Engine
+from hqsam.engines.cpu import CpuEngine
+from hqsam.engines.torch import TorchEngine
+from hqsam.errors import OptionError
+from hqsam.model.hq_sam import HQSam
+
+BACKENDS = ("auto", "torch", "cpu")
+"""`torch` is the plain model on any device, `cpu` the same tuned to processors; `auto` is `cpu` on a CPU."""
+
+
+def build_engine(model: HQSam, device: torch.device, precision: torch.dtype, backend: str = "auto") -> Engine:
+    """The engine that runs `model` on `device`.
+
+    Raises:
+        OptionError: there is no such backend, or it does not run on this device.
+    """
+    check_backend(backend)
+    if backend == "auto":
+        backend = "cpu" if device.type == "cpu" else "torch"
+    if backend == "torch":
+        return TorchEngine(model, device, precision)
+    if device.type != "cpu":
+        raise OptionError(f'backend "{backend}" does not run on {device}; take device="cpu", or backend="torch"')
+    return CpuEngine(model, precision)
+
+
+def check_backend(backend: str) -> None:
+    """Before anything is loaded for it.
+
+    Raises:
+        OptionError: there is no such backend.
+    """
+    if backend not in BACKENDS:
+        raise OptionError(f"unknown backend {backend!r}; choose one of {', '.join(BACKENDS)}")

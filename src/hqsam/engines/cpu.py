@@ -1,0 +1,71 @@
+"""The model tuned to processors: what `backend="auto"` takes on a CPU. `engines/torch.py` is its plain twin."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from hqsam.engines import EncodedImage, Kept, Reading
+from hqsam.engines.choice import choose
+from hqsam.engines.folded_decoder import FoldedDecoder
+from hqsam.hardware import keep_freed_memory
+from hqsam.model.hq_sam import Decoded, HQSam, Source
+from hqsam.model.preprocess import normalise_and_pad
+from hqsam.model.prompt_encoder import PromptBatch
+
+
+class CpuEngine:
+    """Encodes in one precision; decodes with the projections of the image folded into the tokens."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, model: HQSam, precision: torch.dtype) -> None:
+        keep_freed_memory()
+        self.config, self.precision = model.config, precision
+        model = model.eval().requires_grad_(False)
+        self.decoder = FoldedDecoder(model, precision)
+        self.model = model.in_precision(precision)
+
+    @torch.inference_mode()
+    def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
+        """RGB images whose longer side is the model's image size, in one batch."""
+        batch = normalise_and_pad(images, self.config).to(self.precision, memory_format=torch.channels_last)
+        features = self.model.encode_image(batch)
+        hq = self.model.hq_features(features)
+        final, hq = (
+            None if x is None else x.contiguous(memory_format=torch.channels_last) for x in (features.final, hq)
+        )
+        assert final is not None
+        return [
+            EncodedImage(final[index : index + 1], None, None if hq is None else hq[index : index + 1])
+            for index in range(len(images))
+        ]
+
+    @torch.inference_mode()
+    def decode(
+        self, image: EncodedImage, prompts: PromptBatch, source: Source = "sum", candidates: Literal[1, 3] = 1
+    ) -> Decoded:
+        """Prompts about one image to low-resolution logits and scores."""
+        shared = self.decoder.share(image.final, image.hq_features)
+        attended = self.decoder.attend(shared, prompts, with_hq=source != "sam")
+        first, last = (0, 0) if candidates == 1 else (1, candidates)
+        scores = attended.iou[:, first : last + 1]
+        if source == "hq":
+            logits = self.decoder.masks(shared, attended, with_hq=True)
+            return Decoded(logits, scores.amax(dim=1, keepdim=True))
+        wanted = torch.arange(first, last + 1).expand(len(prompts), -1)
+        return Decoded(self.decoder.masks(shared, attended, with_hq=source == "sum", candidates=wanted), scores)
+
+    @torch.inference_mode()
+    def decode_kept(
+        self, image: EncodedImage, prompts: PromptBatch, source: Source, reading: Reading, least_score: float
+    ) -> Kept:
+        """The scores need only the tokens: what fails them is dropped before any of its pixels is made."""
+        shared = self.decoder.share(image.final, image.hq_features)
+        attended = self.decoder.attend(shared, prompts, with_hq=source != "sam")
+        choice = choose(attended.iou[:, 1:], "best" if source == "hq" else reading, least_score)
+        wanted = None if source == "hq" else choice.candidate[:, None]
+        kept = attended.rows(choice.prompt)
+        logits = self.decoder.masks(shared, kept, with_hq=source != "sam", candidates=wanted)
+        return Kept(logits[:, 0], choice.scores, choice.prompt, choice.candidate)
