@@ -85,7 +85,7 @@ class Document:
     @property
     def masks(self) -> LazyMasks:
         """The objects' masks, each made anew when it is asked for."""
-        return LazyMasks([one.runs for one in self.objects])
+        return LazyMasks([one.runs for one in self.objects], self.size_hw)
 
     @property
     def stem(self) -> str:

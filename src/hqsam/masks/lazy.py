@@ -11,17 +11,21 @@ from hqsam.masks.rle import Rle, decode
 class LazyMasks(Sequence[np.ndarray]):
     """Bool masks [H, W] by number. A slice is as lazy as the whole; `np.asarray` makes all of them at once."""
 
-    def __init__(self, rles: Sequence[Rle]) -> None:
+    def __init__(self, rles: Sequence[Rle], size_hw: tuple[int, int]) -> None:
         self.rles = rles
+        self.shape = (len(rles), *size_hw)
+        """As of the array that `np.asarray` makes."""
 
     def __len__(self) -> int:
         return len(self.rles)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return LazyMasks(self.rles[index])
+            return LazyMasks(self.rles[index], self.shape[1:])
         return decode(self.rles[index])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        masks = np.stack(list(self)) if len(self) else np.zeros((0, 0, 0), bool)
-        return masks if dtype is None else masks.astype(dtype)
+        masks = np.empty(self.shape, bool if dtype is None else dtype)
+        for row, mask in enumerate(self):
+            masks[row] = mask
+        return masks

@@ -63,6 +63,22 @@ def read_image(image: ImageLike, max_pixels: int | None = None) -> UInt8[np.ndar
     return _from_array(_as_array(image))
 
 
+def read_image_of_size(image: ImageLike, size_hw: tuple[int, int]) -> UInt8[np.ndarray, "height width 3"]:
+    """The photo that masks of this size are for.
+
+    Raises:
+        ImageError: it cannot be read, or is of another size.
+    """
+    pixels = read_image(image)
+    (height, width), (mask_height, mask_width) = pixels.shape[:2], size_hw
+    if (height, width) != (mask_height, mask_width):
+        raise ImageError(
+            f"the image is {width} x {height} and the masks are {mask_width} x {mask_height}; give the image "
+            "that was opened, upright"
+        )
+    return pixels
+
+
 def name_of(image: ImageLike) -> str:
     """The name of the file that an image comes from, without its folder; "image" where there is none."""
     source = image if isinstance(image, str | os.PathLike) else getattr(image, "filename", getattr(image, "name", ""))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Int, UInt8
 
-from hqsam.errors import ImageError, OptionError
+from hqsam.errors import OptionError
 from hqsam.formats.coco import to_coco
 from hqsam.formats.document import Document, MaskedObject
 from hqsam.masks import regions
@@ -22,7 +22,7 @@ from hqsam.model.hq_sam import Source
 from hqsam.pictures.cutout import cutout
 from hqsam.pictures.marks import Marks
 from hqsam.pictures.overlay import overlay
-from hqsam.pictures.reading import ImageLike, read_image
+from hqsam.pictures.reading import ImageLike, read_image_of_size
 from hqsam.predict.mosaic import Mosaic, Patch
 from hqsam.predict.saving import save
 from hqsam.predict.soft_edge import add_soft_edge
@@ -136,7 +136,7 @@ class Segmentation:
             MaskedObject.of(mask, name, float(score))
             for mask, name, score in zip(self._each_mask(), names, self.scores, strict=True)
         ]
-        pixels = None if image is None else self._read(image)
+        pixels = None if image is None else read_image_of_size(image, self.image_size_hw)
         return Document(
             self.image_name, self.image_size_hw, tuple(objects), pixels, self._marks(), soft_alpha=self.soft_alpha
         )
@@ -173,7 +173,7 @@ class Segmentation:
             ImageError: the image cannot be read, or is of another size.
         """
         marks = self._marks() if prompts == "shown" else None
-        return overlay(self._read(image), self.masks, marks)
+        return overlay(read_image_of_size(image, self.image_size_hw), self.masks, marks)
 
     def cutout(self, image: ImageLike) -> UInt8[np.ndarray, "height width 4"]:
         """The photo where any of the masks is, transparent elsewhere, with an edge as soft as the logits place it.
@@ -181,7 +181,7 @@ class Segmentation:
         Raises:
             ImageError: the image cannot be read, or is of another size.
         """
-        return cutout(self._read(image), self.soft_alpha())
+        return cutout(read_image_of_size(image, self.image_size_hw), self.soft_alpha())
 
     def soft_alpha(self, row: int | None = None) -> Float32[np.ndarray, "height width"]:
         """How much of each pixel belongs to a mask, 0 to 1, or to any of them."""
@@ -205,16 +205,6 @@ class Segmentation:
         used = self.prompts.select(np.unique(self.prompt_index))
         boxes = np.zeros((0, 4)) if self.prompts.boxes is None else self.prompts.boxes[self.prompt_index]
         return Marks(boxes=boxes, points=used.points.reshape(-1, 2), labels=used.labels.reshape(-1))
-
-    def _read(self, image: ImageLike) -> UInt8[np.ndarray, "height width 3"]:
-        pixels = read_image(image)
-        (height, width), (mask_height, mask_width) = pixels.shape[:2], self.image_size_hw
-        if (height, width) != (mask_height, mask_width):
-            raise ImageError(
-                f"the image is {width} x {height} and the masks are {mask_width} x {mask_height}; give the image "
-                "that was opened, upright"
-            )
-        return pixels
 
     def _masks_by_logits(self, rows: slice) -> Bool[np.ndarray, "mask height width"]:
         if self.patches:

@@ -1,0 +1,74 @@
+"""Masks that may yet be kept: what is known of each, and its logits for as long as there is memory for them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from hqsam.masks.boxes import Window
+from hqsam.masks.overlap import suppress_boxes
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A mask that answers one click well enough."""
+
+    point: int
+    """Which click of the view."""
+    reading: int
+    """Which of SAM's masks for it, 1 to 3."""
+    score: float
+    stability: float
+    box_xyxy: Float[np.ndarray, "4"]
+    """In the view's pixels."""
+    window: Window
+    """Where its logits are in the model's square; all others are outside."""
+    logits: Float32[np.ndarray, "rows columns"] | None
+    """None if they were forgotten for want of memory: they can be decoded again."""
+
+    def with_logits(self, whole: Float32[np.ndarray, "size size"]) -> "Candidate":
+        """The same with its logits, which were decoded again."""
+        return replace(self, logits=whole[self.window].copy())
+
+    def whole_logits(self, size: int) -> Float32[np.ndarray, "{size} {size}"]:
+        """The logits in the model's square."""
+        assert self.logits is not None
+        whole = np.full((size, size), -1.0, np.float32)
+        whole[self.window] = self.logits
+        return whole
+
+
+class Candidates:
+    """All candidates of a view. Their logits never take more than `most_bytes`."""
+
+    def __init__(self, most_bytes: int, max_iou: float) -> None:
+        self._most_bytes, self._max_iou = most_bytes, max_iou
+        self._all: list[Candidate] = []
+        self._bytes = 0
+
+    def add(self, more: Iterable[Candidate]) -> None:
+        """Take more in; where memory runs out, the logits of those that are likely not to be kept are forgotten."""
+        for one in more:
+            self._all.append(one)
+            self._bytes += one.logits.nbytes if one.logits is not None else 0
+            if self._bytes > self._most_bytes:
+                self._forget()
+
+    def kept(self) -> list[Candidate]:
+        """Those of which no two boxes overlap too much, best scores first."""
+        return [self._all[index] for index in self._kept_indices()]
+
+    def _kept_indices(self) -> list[int]:
+        if not self._all:
+            return []
+        boxes = np.stack([one.box_xyxy for one in self._all])
+        return suppress_boxes(boxes, np.array([one.score for one in self._all]), self._max_iou).tolist()
+
+    def _forget(self) -> None:
+        """First the logits of those that would be dropped if the search ended here; if that is not enough, all."""
+        likely = set(self._kept_indices())
+        self._all = [one if index in likely else replace(one, logits=None) for index, one in enumerate(self._all)]
+        self._bytes = sum(one.logits.nbytes for one in self._all if one.logits is not None)
+        if self._bytes > self._most_bytes / 2:
+            self._all, self._bytes = [replace(one, logits=None) for one in self._all], 0

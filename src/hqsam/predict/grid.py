@@ -1,0 +1,80 @@
+"""Where to click when nobody says where: a grid over the image, and over crops of it that overlap."""
+
+import math
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from hqsam.predict.search import Search
+
+_NEAR = 20.0
+"""A mask whose box ends within so many pixels of where a crop was cut is taken to be cut, too."""
+
+
+@dataclass(frozen=True)
+class View:
+    """The image, or a crop of it, that is encoded by itself."""
+
+    box_xyxy: tuple[int, int, int, int]
+    layer: int
+    """0 is the whole image; layer n has 2^n x 2^n crops."""
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        x0, y0, x1, y1 = self.box_xyxy
+        return y1 - y0, x1 - x0
+
+    @property
+    def origin_xy(self) -> np.ndarray:
+        """Its top left corner in the image."""
+        return np.array(self.box_xyxy[:2])
+
+
+def point_grid(per_side: int) -> Float[np.ndarray, "point 2"]:
+    """The centres of `per_side` x `per_side` equal cells, x and y from 0 to 1, row by row."""
+    along = np.linspace(1 / (2 * per_side), 1 - 1 / (2 * per_side), per_side)
+    y, x = np.meshgrid(along, along, indexing="ij")
+    return np.stack([x, y], axis=-1).reshape(-1, 2)
+
+
+def points_of(view: View, search: Search) -> Float[np.ndarray, "point 2"]:
+    """The clicks for a view, in its own pixels."""
+    if search.point_grids is not None:
+        grid = np.asarray(search.point_grids[view.layer], np.float64)
+    else:
+        grid = point_grid(max(1, int(search.points_per_side / search.crop_n_points_downscale_factor**view.layer)))
+    return grid * view.size_hw[::-1]
+
+
+def views_of(size_hw: tuple[int, int], search: Search) -> list[View]:
+    """The image and its crops, in the order in which masks of one make way for those of another: smallest first."""
+    height, width = size_hw
+    views = [View((0, 0, width, height), 0)]
+    for layer in range(1, search.crop_n_layers + 1):
+        views += [View(box, layer) for box in _crop_boxes(size_hw, 2**layer, search.crop_overlap_ratio)]
+    return sorted(views, key=lambda view: math.prod(view.size_hw))
+
+
+def is_cut_off(boxes: Float[np.ndarray, "box 4"], view: View, size_hw: tuple[int, int]) -> Bool[np.ndarray, "box"]:
+    """Which boxes, in the view's pixels, end where the view was cut off and the image goes on."""
+    height, width = size_hw
+    in_image = boxes + np.tile(view.origin_xy, 2)
+    near_cut = np.abs(in_image - view.box_xyxy) <= _NEAR
+    near_end = np.abs(in_image - [0, 0, width, height]) <= _NEAR
+    return (near_cut & ~near_end).any(axis=1)
+
+
+def _crop_boxes(size_hw: tuple[int, int], per_side: int, overlap_ratio: float) -> list[tuple[int, int, int, int]]:
+    """`per_side` x `per_side` boxes that overlap by a share of the image's short side, less the smaller they are."""
+    height, width = size_hw
+    overlap = int(overlap_ratio * min(size_hw) * (2 / per_side))
+    high, wide = (math.ceil((overlap * (per_side - 1) + side) / per_side) for side in size_hw)
+    lefts, tops = ([(side - overlap) * place for place in range(per_side)] for side in (wide, high))
+    return [
+        (left, top, min(left + wide, width), min(top + high, height))
+        for left, top in product(lefts, tops)
+        if left < width and top < height
+    ]

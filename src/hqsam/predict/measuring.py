@@ -1,0 +1,88 @@
+"""How stable a mask is, and the box around it, from the decoder's small logits.
+
+The official generator measures masks of the photo's size. Here most are refused by what their small logits say; the
+others are measured in the model's pixels, four for each logit, and only where they are, which comes to the same within
+what the last resize to the photo's size changes.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Float32
+from torch import Tensor
+
+from hqsam.geometry import Frame
+from hqsam.masks.boxes import Window
+
+
+class Measured(NamedTuple):
+    """One mask that is stable enough."""
+
+    row: int
+    """Which of those that were measured."""
+    stability: float
+    box_xyxy: Float[np.ndarray, "4"]
+    """In the image's pixels, to a fraction of one."""
+    window: Window
+    """Rows and columns of the logits outside of which is no mask."""
+    logits: Float32[np.ndarray, "rows columns"]
+    """Those in the window."""
+
+
+def measure(
+    logits: Float[Tensor, "mask h w"], frame: Frame, offset: float, least_stability: float
+) -> Iterator[Measured]:
+    """Those masks that are stable enough and not empty, in their order.
+
+    Args:
+        logits: of any number of masks, wherever they were computed.
+        frame: how the image lies in the model's square.
+        offset: stability is the IoU of the masks cut at this much above and below zero.
+        least_stability: of those that are wanted.
+    """
+    times = frame.model_size // logits.shape[-1]
+    rows, columns = (min(logits.shape[-1], math.ceil(side / times)) for side in frame.resized_hw)
+    wide_cut, deep_cut = logits[:, :rows, :columns] > -offset, logits[:, :rows, :columns] > offset
+    wide, deep = wide_cut.sum((1, 2)), deep_cut.sum((1, 2))
+    hopeful = (wide > 0) & (deep >= wide * least_stability - _doubt(wide))
+    in_rows, in_columns = wide_cut.any(2), wide_cut.any(1)
+    for row in hopeful.nonzero()[:, 0].tolist():
+        window = _with_margin(_span(in_rows[row]), rows), _with_margin(_span(in_columns[row]), columns)
+        part = logits[row][window].float().cpu().numpy()
+        measured = _measure_closely(part, window, frame, times, offset)
+        if measured and measured[0] >= least_stability:
+            yield Measured(row, *measured, window, part)
+
+
+def _doubt(cells: Tensor) -> Tensor:
+    """By how many cells a count may be off: a share of a large mask's, and more of the edge of a small one."""
+    return 0.02 * cells + 1.2 * cells.sqrt()
+
+
+def _measure_closely(
+    part: np.ndarray, window: Window, frame: Frame, times: int, offset: float
+) -> tuple[float, np.ndarray] | None:
+    """Stability and box in the image's pixels, counted in the model's; None if nothing is inside."""
+    fine = cv2.resize(part, None, fx=times, fy=times, interpolation=cv2.INTER_LINEAR)
+    top, left = times * window[0].start, times * window[1].start
+    fine = fine[: max(0, frame.resized_hw[0] - top), : max(0, frame.resized_hw[1] - left)]
+    deep, inside = np.count_nonzero(fine > offset), fine > 0
+    rows = np.flatnonzero(inside.any(axis=1))
+    if not len(rows):
+        return None
+    columns = np.flatnonzero(inside[rows[0] : rows[-1] + 1].any(axis=0))
+    box = np.array([left + columns[0], top + rows[0], left + columns[-1] + 1, top + rows[-1] + 1])
+    return deep / np.count_nonzero(fine > -offset), frame.boxes_to_image(box)
+
+
+def _span(hits: Tensor) -> slice:
+    where = hits.nonzero()[:, 0]
+    return slice(int(where[0]), int(where[-1]) + 1)
+
+
+def _with_margin(span: slice, size: int) -> slice:
+    """One more logit on each side, which the edge is interpolated with."""
+    return slice(max(0, span.start - 1), min(size + 1, span.stop + 1))

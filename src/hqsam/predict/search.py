@@ -1,0 +1,138 @@
+"""How to look for everything: the settings of SAM's automatic mask generator under its own names, and a few of ours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from hqsam.engines import Engine, Reading
+from hqsam.errors import OptionError
+from hqsam.model.config import ModelConfig
+from hqsam.model.hq_sam import Source
+from hqsam.predict.sources import check_source
+
+_THRESHOLDS = {"nano": (0.5, 0.8)}
+"""Least predicted IoU and least stability, for models whose scores mean something else than SAM's."""
+_SAM_THRESHOLDS = (0.88, 0.95)
+
+_MEMORY = {"cpu": 1 << 30, "cuda": 8 << 30}
+
+_MOST_PROMPTS = 128
+"""Decoded in one pass; more gain no speed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What to ask, what to keep, and how much memory it may take. Of `None` the model says what is meant.
+
+    Raises:
+        OptionError: a number is out of its range, or two settings contradict each other.
+    """
+
+    points_per_side: int = 32
+    """Clicks along each side of the image, or of a crop: 32 are 1024 clicks."""
+    point_grids: Sequence[np.ndarray] | None = None
+    """Clicks x, y from 0 to 1 instead of the square grid: an array [N, 2] for the image and for each layer of crops."""
+    pred_iou_thresh: float | None = None
+    """Least predicted IoU: 0.88 for the official models."""
+    stability_score_thresh: float | None = None
+    """Least stability: 0.95 for the official models."""
+    stability_score_offset: float = 1.0
+    """Stability is the IoU of the masks cut this much above and below the usual height."""
+    box_nms_thresh: float = 0.7
+    """Of two masks whose boxes overlap by more than this IoU, the better one is kept."""
+    crop_n_layers: int = 0
+    """How often the image is looked at again in parts: in 2 x 2 crops, then in 4 x 4, and so on."""
+    crop_nms_thresh: float = 0.7
+    """The same as `box_nms_thresh` for masks of different crops, of which the smaller crop's is kept."""
+    crop_overlap_ratio: float = 512 / 1500
+    """How much of the image's short side neighbouring crops share."""
+    crop_n_points_downscale_factor: int = 1
+    """With each layer of crops there are so many times fewer clicks along a side."""
+    min_mask_region_area: int = 0
+    """Pieces and holes of fewer pixels are removed."""
+    source: str | None = None
+    """Whose masks: "sum", "hq" or "sam", as in `Session.segment`."""
+    candidates: int | None = None
+    """3: each reading of a click may become a mask, as Meta's generator has it, and by default with `sam`.
+    1: only the best of the three, as the HQ generator has it. With `hq` there is one mask in any case."""
+    detail: bool = False
+    """Look at the surroundings of each mask again, closer: edges as fine as the photo, and several times the time."""
+    memory_limit: int | None = None
+    """Bytes to work in, about, beside the model, the photo and the result; 1 GiB, or 8 GiB on a GPU."""
+
+    def __post_init__(self) -> None:
+        _check_at_least(self, 1, "points_per_side", "crop_n_points_downscale_factor")
+        if self.memory_limit is not None:
+            _check_at_least(self, 1, "memory_limit")
+        _check_at_least(self, 0, "crop_n_layers", "min_mask_region_area", "stability_score_offset")
+        for name in ("box_nms_thresh", "crop_nms_thresh", "crop_overlap_ratio"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise OptionError(f"{name} is {getattr(self, name)!r}; give a share, 0 to 1")
+        if self.candidates not in (None, 1, 3):
+            raise OptionError(f"candidates is {self.candidates!r}; choose 1, the best mask of a click, or 3, each")
+        if self.point_grids is not None:
+            _check_grids(self.point_grids, self.crop_n_layers)
+
+    def but(self, **changes: Any) -> "Search":
+        """The same with some settings changed.
+
+        Raises:
+            OptionError: there is no such setting, or it cannot have that value.
+        """
+        unknown = [name for name in changes if name not in self.__dataclass_fields__]
+        if unknown:
+            raise OptionError(f"there is no setting {unknown[0]!r}; choose from {', '.join(self.__dataclass_fields__)}")
+        return replace(self, **changes)
+
+    def for_engine(self, engine: Engine) -> "Settled":
+        """What is meant with this model on this machine.
+
+        Raises:
+            OptionError: the model has no such source.
+        """
+        source = check_source(self.source, engine.config)
+        candidates = self.candidates or (3 if source == "sam" else 1)
+        least_score, least_stability = _THRESHOLDS.get(engine.config.name, _SAM_THRESHOLDS)
+        memory = self.memory_limit or _MEMORY.get(engine.device.type, _MEMORY["cpu"])
+        return Settled(
+            source=source,
+            reading="each" if candidates == 3 else "best",
+            least_score=least_score if self.pred_iou_thresh is None else self.pred_iou_thresh,
+            least_stability=least_stability if self.stability_score_thresh is None else self.stability_score_thresh,
+            prompts_at_once=min(max(memory // 2 // _bytes_a_prompt(engine.config), 1), _MOST_PROMPTS),
+            candidate_bytes=memory // 4,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """What depends on the model and the machine."""
+
+    source: Source
+    reading: Reading
+    least_score: float
+    least_stability: float
+    prompts_at_once: int
+    candidate_bytes: int
+    """How much the logits of masks that may yet be kept may take."""
+
+
+def _bytes_a_prompt(config: ModelConfig) -> int:
+    """What decoding takes at its peak: about eight maps of the decoder's pixels, in float32."""
+    return 8 * 4 * config.mask_size**2 * (config.width // 8)
+
+
+def _check_at_least(search: Search, least: Literal[0, 1], *names: str) -> None:
+    for name in names:
+        if getattr(search, name) < least:
+            raise OptionError(f"{name} is {getattr(search, name)!r}; give {least} or more")
+
+
+def _check_grids(grids: Sequence[np.ndarray], layers: int) -> None:
+    if len(grids) <= layers:
+        raise OptionError(f"got {len(grids)} point_grids for the image and {layers} layers of crops; give one for each")
+    for grid in grids:
+        if np.ndim(grid) != 2 or np.shape(grid)[1] != 2 or np.min(grid, initial=0) < 0 or np.max(grid, initial=0) > 1:
+            raise OptionError(f"a grid in point_grids has the shape {np.shape(grid)}; expected [N, 2], x and y 0 to 1")

@@ -1,0 +1,93 @@
+"""The search for everything as the official generator does it: every mask at the photo's size, and measured there.
+
+The plain twin of `hqsam.predict.everything`: the same masks, far slower, and with gigabytes of memory.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from hqsam.engines import Engine
+from hqsam.geometry import Frame
+from hqsam.masks.boxes import boxes_of_masks
+from hqsam.masks.overlap import suppress_boxes
+from hqsam.model.preprocess import resize_longest_side
+from hqsam.model.prompt_encoder import PromptBatch
+from hqsam.predict.grid import View, points_of, views_of
+from hqsam.predict.search import Search
+from hqsam.prompts import Prompts
+
+_CLICKS_AT_ONCE = 64
+
+
+class Plain(NamedTuple):
+    """Masks of the photo's size, and what the official generator says of each."""
+
+    masks: np.ndarray
+    boxes: np.ndarray
+    scores: np.ndarray
+    stability: np.ndarray
+    points: np.ndarray
+
+    def rows(self, index) -> "Plain":
+        return Plain(*(column[index] for column in self))
+
+
+def plain_everything(engine: Engine, pixels: np.ndarray, search: Search) -> Plain:
+    """Masks in the order in which the official generator gives them."""
+    views = sorted(views_of(pixels.shape[:2], search), key=lambda view: view.layer)
+    parts = [_in_view(engine, pixels, view, search) for view in views]
+    everything = _joined(parts)
+    if len(views) > 1:
+        scores = np.concatenate(
+            [np.full(len(part.masks), 1 / np.prod(view.size_hw)) for part, view in zip(parts, views, strict=True)]
+        )
+        everything = everything.rows(suppress_boxes(everything.boxes, scores, search.crop_nms_thresh))
+    return everything
+
+
+def _in_view(engine: Engine, pixels: np.ndarray, view: View, search: Search) -> Plain:
+    x0, y0, x1, y1 = view.box_xyxy
+    frame = Frame(view.size_hw, engine.config.image_size)
+    [encoded] = engine.encode([resize_longest_side(pixels[y0:y1, x0:x1], engine.config.image_size)])
+    points = points_of(view, search)
+    parts = []
+    for start in range(0, len(points), _CLICKS_AT_ONCE):
+        some = points[start : start + _CLICKS_AT_ONCE]
+        clicks, labels = Prompts(frame, some[:, None], np.ones((len(some), 1), np.int64)).in_model()
+        batch = PromptBatch(torch.from_numpy(clicks), torch.from_numpy(labels))
+        parts.append(_good(*engine.decode(encoded, batch, search.source, 3), some, frame, view, search, pixels.shape))
+    found = _joined(parts)
+    found = found.rows(suppress_boxes(found.boxes, found.scores, search.box_nms_thresh))
+    masks = np.zeros((len(found.masks), *pixels.shape[:2]), bool)
+    masks[:, y0:y1, x0:x1] = found.masks
+    return found._replace(masks=masks, boxes=found.boxes + [x0, y0, x0, y0], points=found.points + [x0, y0])
+
+
+def _good(logits, scores, points, frame, view, search, image_shape) -> Plain:
+    if search.candidates == 1:
+        scores, best = scores.max(dim=1, keepdim=True)
+        logits = logits[torch.arange(len(best)), best[:, 0] % logits.shape[1]][:, None]
+    points = np.repeat(points, logits.shape[1], axis=0)
+    logits, scores = frame.masks_to_image(logits.flatten(0, 1)), scores.flatten().numpy()
+    good = scores > search.pred_iou_thresh
+    logits, scores, points = logits[torch.from_numpy(good)], scores[good], points[good]
+    offset = search.stability_score_offset
+    stability = ((logits > offset).sum((1, 2)) / (logits > -offset).sum((1, 2))).numpy()
+    masks = (logits > 0).numpy()
+    boxes = boxes_of_masks(masks)
+    keep = (stability >= search.stability_score_thresh) & ~_at_a_cut(boxes, view, image_shape)
+    return Plain(masks, boxes, scores, stability, points).rows(keep)
+
+
+def _at_a_cut(boxes: np.ndarray, view: View, image_shape: tuple) -> np.ndarray:
+    x0, y0, _, _ = view.box_xyxy
+    inclusive = boxes + [x0, y0, x0 - 1, y0 - 1]
+    near_cut = np.isclose(inclusive, view.box_xyxy, atol=20, rtol=0)
+    near_end = np.isclose(inclusive, [0, 0, image_shape[1], image_shape[0]], atol=20, rtol=0)
+    return (near_cut & ~near_end).any(axis=1)
+
+
+def _joined(parts: list[Plain]) -> Plain:
+    return Plain(*(np.concatenate(column) for column in zip(*parts, strict=True)))
