@@ -19,7 +19,7 @@ from jaxtyping import Bool
 
 from hqsam import storage
 from hqsam.errors import DataError, OptionError, ServerError
-from hqsam.masks import rle
+from hqsam.masks.rle import Rle, decode, encode
 
 _ENDED = ("done", "failed", "cancelled")
 _PAGE = 200
@@ -36,14 +36,14 @@ class RemoteMask:
     box: tuple[int, int, int, int]
     """x0, y0, x1, y1 around the mask."""
     area: int
-    rle: rle.Rle = field(repr=False)
+    rle: Rle = field(repr=False)
     refine: str | None = field(default=None, repr=False)
     """What `segment(refine=...)` takes, to go on from it."""
 
     @property
     def mask(self) -> Bool[np.ndarray, "height width"]:
         """Made anew each time; keep it while you need it."""
-        return rle.decode(self.rle)
+        return decode(self.rle)
 
 
 class Client:
@@ -132,7 +132,7 @@ class Client:
         """
         prompt: dict[str, Any] = {"points": _listed(points), "labels": _listed(labels), "box": _listed(box) or None}
         if mask is not None:
-            prompt["mask"] = rle.encode(mask)
+            prompt["mask"] = encode(mask)
         if refine is not None:
             prompt["refine"] = refine.refine
         prompts = [{"box": one} for one in _listed(boxes)] or [prompt]
@@ -164,7 +164,7 @@ class Client:
         self, image: int, mask: RemoteMask | Bool[np.ndarray, "height width"], class_name: str = "object", **more: Any
     ) -> dict[str, Any]:
         """Keep an object; `more` are further fields of the API's NewAnnotation."""
-        known = {"rle": mask.rle, "score": mask.score} if isinstance(mask, RemoteMask) else {"rle": rle.encode(mask)}
+        known = {"rle": mask.rle, "score": mask.score} if isinstance(mask, RemoteMask) else {"rle": encode(mask)}
         new = {"class_name": class_name, "key": uuid4().hex, **known, **more}
         return self.request("POST", f"/v1/images/{image}/annotations", new)
 

@@ -61,12 +61,12 @@ class Images:
     def counts(self, image_ids: Sequence[int]) -> dict[int, int]:
         """How many annotations these have."""
         counted = (
-            select(AnnotationRow.image_id, func.count())
+            select(AnnotationRow.image_id, func.count().label("how_many"))
             .where(AnnotationRow.image_id.in_(image_ids), AnnotationRow.deleted.is_(False))
             .group_by(AnnotationRow.image_id)
         )
         with self._store.reading() as session:
-            return dict(session.execute(counted).tuples().all())
+            return {row.image_id: row.how_many for row in session.execute(counted)}
 
     def sync_folder(self, places: Sequence[str]) -> None:
         """Make the list what the folder has, in this order. Photos that are gone stay, with their annotations."""
