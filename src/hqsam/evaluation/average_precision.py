@@ -156,7 +156,7 @@ def _precision_table(truth: dict[str, Any], results: list[Result], rules: Rules,
     coco = library.COCO(truth)
     evaluation = library.COCOeval_faster(
         coco,
-        coco.loadRes(results),
+        _lightened(coco.loadRes(results), truth),
         iouType="segm" if boundary is None else "boundary",
         ranges=AREAS,
         lvis_style=rules == "lvis",
@@ -166,6 +166,18 @@ def _precision_table(truth: dict[str, Any], results: list[Result], rules: Rules,
     evaluation.evaluate()
     evaluation.accumulate()
     return np.asarray(evaluation.eval["precision"])[..., 0]
+
+
+def _lightened(found: Any, truth: dict[str, Any]) -> Any:
+    """Of a result whose class is nowhere in its image only the area counts, so that its mask can be spared.
+
+    Most of a detector's results are such, and the boundary of each would be computed: this saves most of the time.
+    """
+    present = {(each["image_id"], each["category_id"]) for each in truth["annotations"]}
+    for result in found.dataset["annotations"]:
+        if (result["image_id"], result["category_id"]) not in present:
+            result["segmentation"] = {"size": [1, 1], "counts": "1"}
+    return found
 
 
 def _summary(table: np.ndarray) -> dict[str, float]:

@@ -87,7 +87,7 @@ def tube_iou(
     if not found or not wanted:
         return np.zeros((len(found), len(wanted)))
     tubes, others = ([tube.side_by_side(frames, size_hw) for tube in each] for each in (found, wanted))
-    return np.asarray(coco_mask.iou(tubes, others, [False] * len(others)))
+    return np.asarray(coco_mask.iou(tubes, others, [0] * len(others)))
 
 
 def judge(split: OpenSplit, rows: Sequence[Row]) -> dict[str, float]:

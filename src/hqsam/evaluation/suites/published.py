@@ -5,7 +5,7 @@
 
 from collections.abc import Iterator
 
-from hqsam.evaluation.suites.suite import MEAN, Published
+from hqsam.evaluation.suites.suite import MEAN, Published, Source
 
 _L = "vit_l"
 _OVERLAP = ("mIoU", "mBIoU")
@@ -15,10 +15,18 @@ Pair = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 def both(
-    where: str, split: str, names: tuple[str, ...], pair: Pair, *, model: str = _L, prompt: str = "box", hq: str = "hq"
+    where: str,
+    split: str,
+    names: tuple[str, ...],
+    pair: Pair,
+    *,
+    model: str = _L,
+    prompt: str = "box",
+    hq: Source = "hq",
 ) -> Iterator[Published]:
     """A line of a table: what SAM has under these names, and what HQ-SAM has."""
-    for source, values in zip(("sam", hq), pair, strict=True):
+    sources: tuple[Source, Source] = ("sam", hq)
+    for source, values in zip(sources, pair, strict=True):
         scores = dict(zip(names, values, strict=True))
         yield Published(model=model, source=source, split=split, prompt=prompt, scores=scores, where=where)
 

@@ -10,6 +10,8 @@ from hqsam.evaluation.cases import Case, OpenSplit
 from hqsam.evaluation.measures import Measure, Scores, mean_of
 from hqsam.evaluation.record import Row
 
+Source = Literal["sam", "hq", "sum"]
+
 MEAN = "mean"
 """What the figures over all sets of a suite are filed under."""
 
@@ -34,7 +36,7 @@ class Published:
     """Printed numbers."""
 
     model: str
-    source: Literal["sam", "hq", "sum"]
+    source: Source
     split: str
     """The split's name, or `MEAN`."""
     prompt: str
