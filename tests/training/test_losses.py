@@ -39,7 +39,7 @@ def test_three_quarters_of_the_points_are_where_the_mask_is_least_sure():
     torch.manual_seed(0)
     logits = torch.full((1, 1, 16, 16), 9.0)
     logits[..., :4] = 0.1  # a quarter of the image
-    points = uncertain_points(logits, 400)
+    points = uncertain_points(logits, 400, lambda count: torch.rand(1, count, 2))
     assert points.shape == (1, 400, 2)
     # 1200 were drawn, so some 300 fell into the unsure quarter: all 300 uncertain points are from there.
     assert (points[0, :300, 0] < 0.26).float().mean() > 0.9
@@ -49,9 +49,9 @@ def test_three_quarters_of_the_points_are_where_the_mask_is_least_sure():
 def test_the_hq_loss_is_cross_entropy_plus_dice_over_the_points(monkeypatch):
     points = 64
     middle = torch.full((2, points, 2), 0.5)
-    monkeypatch.setattr("hqsam.training.losses.uncertain_points", lambda logits, points: middle)
+    monkeypatch.setattr("hqsam.training.losses.uncertain_points", lambda logits, points, draw: middle)
     cross_entropy = F.softplus(torch.tensor(-0.3)).item()
     inside = torch.tensor(0.3).sigmoid().item() * points
     dice = 1 - (2 * inside + 1) / (inside + points + 1)
-    loss = uncertain_point_losses(torch.full((2, 1, 8, 8), 0.3), torch.ones(2, 1, 8, 8), points)
+    loss = uncertain_point_losses(torch.full((2, 1, 8, 8), 0.3), torch.ones(2, 1, 8, 8), torch.rand, points)
     assert math.isclose(loss.item(), cross_entropy + dice, rel_tol=1e-5)

@@ -1,0 +1,24 @@
+"""A training run in a process of its own, to be killed or to be one of several: RUN_FOLDER MODEL_FILE STEPS."""
+
+import sys
+from pathlib import Path
+
+import torch
+
+from hqsam.training.loop import train
+from hqsam.training.processes import joined
+from hqsam.weights.save import save_model
+from tests.training.small import drawn, small_recipe
+
+
+def main(folder: str, start: str, steps: str) -> None:
+    torch.set_num_threads(1)
+    with joined("cpu") as processes:
+        recipe = small_recipe(Path(start), int(steps), trains="decoder")
+        model = train(recipe, drawn(), Path(folder), processes=processes, workers=0, save_every=3)
+        if processes.rank == 0:
+            save_model(model, Path(folder) / "model.safetensors")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,101 @@
+"""Two processes learn what one does, and a batch may be computed in parts."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from hqsam.errors import MissingExtra, OptionError, TrainingError
+from hqsam.training import processes
+from hqsam.training.loop import train
+from hqsam.training.processes import Alone, joined
+from tests import needs
+from tests.training.small import drawn, small_recipe
+
+STEPS = 4
+
+
+def losses(folder):
+    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [record["loss"] for record in records], [record["norm"] for record in records]
+
+
+def test_two_processes_have_the_losses_of_one(tmp_path, start):
+    needs.package("accelerate", install='pip install "hqsam[train]"')
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    script = ["-m", "tests.training.child", str(tmp_path / "two"), str(start), str(STEPS)]
+    command = [*launch, "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", *script]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    train(small_recipe(start, STEPS, trains="decoder"), drawn(), tmp_path / "one", workers=0)
+    for one, two in zip(losses(tmp_path / "one"), losses(tmp_path / "two"), strict=True):
+        assert len(two) == STEPS
+        assert two == pytest.approx(one, rel=1e-4)
+
+
+def test_a_batch_in_parts_has_the_loss_of_the_whole(tmp_path, start):
+    for name, at_once in [("whole", 0), ("parts", 1), ("uneven", 3)]:
+        train(small_recipe(start, 3, at_once=at_once), drawn(), tmp_path / name, workers=0)
+    whole, parts, uneven = (losses(tmp_path / name) for name in ("whole", "parts", "uneven"))
+    assert parts[0] == pytest.approx(whole[0], rel=1e-4)
+    assert uneven[0] == pytest.approx(whole[0], rel=1e-4)
+    assert parts[1] == pytest.approx(whole[1], rel=1e-3)
+
+
+def test_more_processes_than_images_in_a_batch_are_refused(tmp_path, start):
+    crowd = Alone(torch.device("cpu"))
+    crowd.count = 5
+    with pytest.raises(OptionError, match=r"5 processes cannot share a batch of 4.*batch_size=5"):
+        train(small_recipe(start), drawn(), tmp_path / "run", processes=crowd, workers=0)
+
+
+def test_alone_nothing_more_than_torch_is_needed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with joined("cpu") as one:
+        assert (one.rank, one.count) == (0, 1)
+
+
+def test_among_many_a_missing_accelerate_is_named_with_its_command(monkeypatch):
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises((MissingExtra, ImportError), match="accelerate"), joined("cpu"):
+        pass
+
+
+class Pretended:
+    """An accelerator of two processes whose tensors are all reduced to what `other` holds."""
+
+    def __init__(self, other: float) -> None:
+        self.other = other
+
+    def reduce(self, tensor, how):
+        assert how == "mean"
+        return (tensor + self.other) / 2
+
+
+def pretend(rank: int, other: float) -> processes.Together:
+    together = object.__new__(processes.Together)
+    together.rank, together.count, together.device = rank, 2, torch.device("cpu")
+    together._accelerator = Pretended(other)
+    return together
+
+
+def test_tensors_of_any_shape_are_averaged_in_place():
+    one, two = torch.ones(2, 3), torch.zeros(4)
+    pretend(0, 3.0).average([one, two])
+    assert torch.equal(one, torch.full((2, 3), 2.0))
+    assert torch.equal(two, torch.full((4,), 1.5))
+
+
+def test_if_the_first_cannot_begin_all_stop():
+    def fail():
+        raise TrainingError("the folder is another's")
+
+    with pytest.raises(TrainingError, match="another's"):
+        pretend(0, 0.0).agree(fail)
+    with pytest.raises(TrainingError, match="first process"):
+        pretend(1, 1.0).agree(fail)
+    pretend(1, 0.0).agree(fail)  # only the first does the work

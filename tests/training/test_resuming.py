@@ -1,0 +1,175 @@
+"""Killed and started again, a run ends where the unbroken one does; what goes wrong leaves the last checkpoint."""
+
+import errno
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from filelock import FileLock
+
+from hqsam.errors import OutputError, TrainingError
+from hqsam.training import checkpoint, learner
+from hqsam.training.loop import train
+from hqsam.training.run_folder import claim, require_free
+from hqsam.weights.load import load_model
+from tests.training.small import drawn, same_weights, small_recipe
+
+STEPS = 24
+
+
+def child(folder: Path, start: Path) -> subprocess.Popen:
+    command = [sys.executable, "-m", "tests.training.child", str(folder), str(start), str(STEPS)]
+    return subprocess.Popen(command)
+
+
+def steps_told(folder: Path) -> list[int]:
+    path = folder / "metrics.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [json.loads(line)["step"] for line in lines]
+
+
+def test_a_run_killed_at_any_moment_ends_where_the_unbroken_one_does(tmp_path, start):
+    unbroken = child(tmp_path / "unbroken", start)
+    assert unbroken.wait(240) == 0
+    broken = child(tmp_path / "broken", start)
+    deadline, moment = time.monotonic() + 240, random.randrange(1, STEPS)
+    while len(steps_told(tmp_path / "broken")) < moment and time.monotonic() < deadline:
+        time.sleep(0.002)
+    broken.kill()
+    assert broken.wait() != 0, f"it was done before it could be killed at step {moment}"
+    again = child(tmp_path / "broken", start)
+    assert again.wait(240) == 0
+    models = [load_model(tmp_path / name / "model.safetensors") for name in ("unbroken", "broken")]
+    assert same_weights(*models), f"killed at step {moment}"
+    assert steps_told(tmp_path / "broken") == list(range(1, STEPS + 1))
+
+
+@pytest.fixture
+def stopped(tmp_path, start):
+    """The folder of a run that was stopped at its fifth step, with a checkpoint of the fourth."""
+
+    def stop(_stage: str, step: int, *_: object) -> None:
+        if step == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(small_recipe(start), drawn(), tmp_path / "run", stop, workers=0, save_every=2)
+    return tmp_path / "run"
+
+
+def kept(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
+
+
+def test_a_folder_of_another_run_is_refused_in_words_and_left_alone(stopped, start):
+    before = kept(stopped)
+    with pytest.raises(TrainingError, match=r"recipe\.stages\.0\.learning_rate was 0\.0003 and is 0\.1"):
+        train(small_recipe(start, learning_rate=0.1), drawn(), stopped, workers=0)
+    with pytest.raises(TrainingError, match=r"images\.drawn was 8 and is 7"):
+        train(small_recipe(start), drawn(7), stopped, workers=0)
+    assert kept(stopped) == before
+
+
+def test_a_checkpoint_of_another_model_is_refused(stopped, tmp_path):
+    from tests.training.small import model_file
+
+    other = model_file(tmp_path, "vit")
+    with pytest.raises(TrainingError, match="start was"):
+        train(small_recipe(other), drawn(), stopped, workers=0)
+
+
+def test_a_second_run_into_a_folder_in_use_is_refused(stopped, start):
+    before = kept(stopped)
+    with (
+        FileLock(stopped / ".lock"),
+        pytest.raises(TrainingError, match="another run is writing into"),
+    ):
+        train(small_recipe(start), drawn(), stopped, workers=0)
+    assert kept(stopped) == before
+
+
+def test_a_folder_with_other_things_in_it_is_no_run_s(tmp_path, start):
+    (tmp_path / "thesis.txt").write_text("all of it")
+    with pytest.raises(TrainingError, match=r"holds thesis\.txt and no run\.json"):
+        train(small_recipe(start), drawn(), tmp_path, workers=0)
+    with pytest.raises(TrainingError, match=r"thesis\.txt"):
+        require_free(tmp_path)
+    assert sorted(kept(tmp_path)) == ["thesis.txt"]
+
+
+def test_a_damaged_run_json_is_an_error_and_not_a_new_run(tmp_path):
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(TrainingError, match="cannot be read"):
+        claim(tmp_path, "run.json", {"a": 1})
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_leaves_the_last_checkpoint(stopped, start, monkeypatch):
+    before = checkpoint.latest(stopped / "0-hq")
+    real = learner.training_loss
+
+    def spoilt(*arguments):
+        loss, metrics = real(*arguments)
+        return loss * float("nan"), metrics
+
+    monkeypatch.setattr(learner, "training_loss", spoilt)
+    with pytest.raises(TrainingError, match=r"the loss is nan .* at step 5 of stage 'hq'.*learning rate"):
+        train(small_recipe(start), drawn(), stopped, workers=0)
+    assert checkpoint.latest(stopped / "0-hq")["step"] == before["step"] == 4
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        MemoryError(),
+    ],
+)
+def test_running_out_of_memory_says_what_to_do(stopped, start, monkeypatch, error):
+    def exhausted(*_: object):
+        raise error
+
+    monkeypatch.setattr(learner, "training_loss", exhausted)
+    with pytest.raises(TrainingError, match=r"out of memory at step 5 of stage 'hq'.*stages\.0\.at_once=1"):
+        train(small_recipe(start), drawn(), stopped, workers=0)
+    assert checkpoint.latest(stopped / "0-hq")["step"] == 4
+
+
+def test_other_errors_keep_their_words(stopped, start, monkeypatch):
+    def broken(*_: object):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(learner, "training_loss", broken)
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        train(small_recipe(start), drawn(), stopped, workers=0)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left"), RuntimeError("PytorchStreamWriter failed writing file data/3")]
+)
+def test_a_full_disk_leaves_the_last_checkpoint_and_nothing_half_written(stopped, start, monkeypatch, error):
+    def full(_state: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise error
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OutputError, match="disk"):
+        train(small_recipe(start), drawn(), stopped, workers=0, save_every=2)
+    names = sorted(path.name for path in (stopped / "0-hq").iterdir())
+    assert names == ["step-0000002.ckpt", "step-0000004.ckpt"]
+    assert checkpoint.latest(stopped / "0-hq")["step"] == 4
+
+
+def test_an_unreadable_checkpoint_says_what_to_do(stopped, start):
+    newest = stopped / "0-hq" / "step-0000004.ckpt"
+    newest.write_bytes(newest.read_bytes()[:100])
+    with pytest.raises(TrainingError, match="remove it to go on from the one before"):
+        train(small_recipe(start), drawn(), stopped, workers=0)
+    newest.unlink()
+    train(small_recipe(start), drawn(), stopped, workers=0)
+    assert steps_told(stopped) == [1, 2, 3, 4, 5, 6]
