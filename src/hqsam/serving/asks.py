@@ -9,9 +9,8 @@ import contextvars
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 
@@ -91,9 +90,7 @@ async def while_connected(request: Request, ask: Ask, doing: "Future[Result]") -
         if not done.done():
             ask.leave()
             done.add_done_callback(_forget)
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
+        await _stop(watching)
 
 
 async def _until_gone(request: Request) -> None:
@@ -101,7 +98,15 @@ async def _until_gone(request: Request) -> None:
         pass
 
 
-def _forget(done: "asyncio.Future[Result]") -> None:
+async def _stop(watching: "asyncio.Future[None]") -> None:
+    """Cancel it until it ends: before Python 3.12, `wait_for` loses a cancellation that comes together with a message."""
+    while not watching.done():
+        watching.cancel()
+        await asyncio.sleep(0)
+    _forget(watching)
+
+
+def _forget(done: "asyncio.Future[Any]") -> None:
     """Nobody wants to know how it ended."""
     if not done.cancelled():
         done.exception()
