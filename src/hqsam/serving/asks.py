@@ -99,7 +99,7 @@ async def _until_gone(request: Request) -> None:
 
 
 async def _stop(watching: "asyncio.Future[None]") -> None:
-    """Cancel it until it ends: before Python 3.12, `wait_for` loses a cancellation that comes together with a message."""
+    """Cancel it until it ends: before Python 3.12, `wait_for` loses a cancellation that comes with a message."""
     while not watching.done():
         watching.cancel()
         await asyncio.sleep(0)
