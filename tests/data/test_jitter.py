@@ -84,8 +84,9 @@ def test_an_object_of_one_pixel_is_always_seen(seed):
     random = np.random.default_rng(seed)
     mask = np.zeros(tuple(random.integers(1, 300, 2)), bool)
     mask[tuple(random.integers(0, mask.shape))] = True
-    placement = place_object(mask, 32, JitterConfig(), random)
-    assert can_be_seen(placement.of_mask(mask))
+    placement, placed = place_object(mask, 32, JitterConfig(), random)
+    assert can_be_seen(placed)
+    assert (placed == placement.of_mask(mask)).all()
 
 
 def test_scales_are_drawn_evenly_and_every_other_photo_is_flipped():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from hqsam.data.mask_files import guess, labels_of, read_labels, read_levels, vote
+from hqsam.data.mask_files import guess, labels_of, read_labels, read_levels, values_of, vote
 from hqsam.errors import DataError
 from tests.data.drawn import labels
 
@@ -133,3 +133,9 @@ def test_a_photo_is_no_map_of_objects(tmp_path):
     with pytest.raises(DataError, match="photo"):
         noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3))
         labels_of(noise, "colours", tmp_path / "noise.png")
+
+
+@given(arrays(st.sampled_from([np.uint8, np.uint16, np.int32]), st.tuples(st.integers(1, 8), st.integers(1, 8))))
+def test_the_fast_list_of_values_is_numpy_s(numbers):
+    assert values_of(numbers).tolist() == np.unique(numbers).tolist()
+    assert values_of(numbers.T).tolist() == np.unique(numbers).tolist()

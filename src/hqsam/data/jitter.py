@@ -76,17 +76,19 @@ def resized_to(size_hw: tuple[int, int], long_side: float) -> tuple[int, int]:
 
 def place_object(
     mask: Bool[np.ndarray, "height width"], size: int, config: JitterConfig, random: np.random.Generator
-) -> Placement:
-    """Draw a placement in which something of an object can be seen.
+) -> tuple[Placement, UInt8[np.ndarray, "{size} {size}"]]:
+    """Draw a placement in which something of an object can be seen; and the object's mask, placed.
 
     The official training goes on with an empty mask where the crop misses the object or shrinks it away. Here another
     placement is drawn, and after ten of them the photo is cropped around the object at its own resolution.
     """
     for _ in range(_TRIES):
         placement = place(mask.shape, size, config, random)
-        if can_be_seen(placement.of_mask(mask)):
-            return placement
-    return _around(mask, size)
+        placed = placement.of_mask(mask)
+        if can_be_seen(placed):
+            return placement, placed
+    placement = _around(mask, size)
+    return placement, placement.of_mask(mask)
 
 
 def can_be_seen(placed: UInt8[np.ndarray, "size size"]) -> bool:

@@ -58,8 +58,7 @@ def jittered_view(
     if not ids:
         return None
     first, *others = [ids[int(random.integers(len(ids)))] for _ in range(config.objects)]
-    placement = place_object(sample.mask(first), config.size, jitter, random)
-    mask = placement.of_mask(sample.mask(first))
+    placement, mask = place_object(sample.mask(first), config.size, jitter, random)
     masks = [placement.of_mask(sample.mask(number)) for number in others]
     masks = [mask, *(each if can_be_seen(each) else mask for each in masks)]
     return View(placement.of_image(sample.image), np.stack(masks))

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool
 
+from hqsam.data.prompting import larger_error
 from hqsam.errors import InputError
 from hqsam.masks.boxes import box_of_mask
 from hqsam.masks.regions import innermost_point
@@ -90,12 +91,8 @@ def correction(predicted: Bool[np.ndarray, "height width"], truth: Bool[np.ndarr
 
     None if there is no error. Of two errors of one size, what is missing comes first.
     """
-    missing, surplus = truth & ~predicted, predicted & ~truth
-    if not missing.any() and not surplus.any():
-        return None
-    if np.count_nonzero(missing) >= np.count_nonzero(surplus):
-        return Click(*innermost_point(missing), 1)
-    return Click(*innermost_point(surplus), 0)
+    error = larger_error(predicted, truth)
+    return None if error is None else Click(*innermost_point(error[0]), error[1])
 
 
 def _ask(session: Promptable, clicks: list[Click], source: str | None, refine: Answer | None = None) -> Answer:
