@@ -60,9 +60,10 @@ def _in_view(engine: Engine, pixels: np.ndarray, view: View, search: Search) -> 
         parts.append(_good(*engine.decode(encoded, batch, search.source, 3), some, frame, view, search, pixels.shape))
     found = _joined(parts)
     found = found.rows(suppress_boxes(found.boxes, found.scores, search.box_nms_thresh))
+    corner = np.array([x0, y0])
     masks = np.zeros((len(found.masks), *pixels.shape[:2]), bool)
     masks[:, y0:y1, x0:x1] = found.masks
-    return found._replace(masks=masks, boxes=found.boxes + [x0, y0, x0, y0], points=found.points + [x0, y0])
+    return found._replace(masks=masks, boxes=found.boxes + np.tile(corner, 2), points=found.points + corner)
 
 
 def _good(logits, scores, points, frame, view, search, image_shape) -> Plain:
@@ -82,8 +83,7 @@ def _good(logits, scores, points, frame, view, search, image_shape) -> Plain:
 
 
 def _at_a_cut(boxes: np.ndarray, view: View, image_shape: tuple) -> np.ndarray:
-    x0, y0, _, _ = view.box_xyxy
-    inclusive = boxes + [x0, y0, x0 - 1, y0 - 1]
+    inclusive = boxes + np.tile(view.origin_xy, 2) - np.array([0, 0, 1, 1])
     near_cut = np.isclose(inclusive, view.box_xyxy, atol=20, rtol=0)
     near_end = np.isclose(inclusive, [0, 0, image_shape[1], image_shape[0]], atol=20, rtol=0)
     return (near_cut & ~near_end).any(axis=1)

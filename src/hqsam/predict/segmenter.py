@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -11,11 +12,17 @@ from hqsam.engines.build import build_engine, check_backend
 from hqsam.errors import OptionError
 from hqsam.geometry import Frame
 from hqsam.hardware import pick_device, pick_precision
+from hqsam.masks.overlap import Order
 from hqsam.model.config import ModelConfig
 from hqsam.model.preprocess import resize_longest_side
 from hqsam.pictures.reading import ImageLike, name_of, read_image
+from hqsam.predict.everything import Progress, find_everything
+from hqsam.predict.found import Found
 from hqsam.predict.pixels import Pixels
+from hqsam.predict.scene import Everything
+from hqsam.predict.search import Search
 from hqsam.predict.session import Session
+from hqsam.predict.sources import check_source
 from hqsam.weights.load import load_model
 
 
@@ -82,6 +89,58 @@ class Segmenter:
         if batch_size < 1:
             raise OptionError(f"batch_size is {batch_size}; give 1 or more images at a time")
         return self._open_batches(iter(images), batch_size, max_pixels)
+
+    def everything(
+        self,
+        image: ImageLike,
+        search: Search | None = None,
+        *,
+        disjoint: bool = False,
+        cover: bool = False,
+        order: Order = "small_on_top",
+        progress: Progress | None = None,
+        max_pixels: int | None = None,
+        **settings: Any,
+    ) -> Everything:
+        """Every object of an image, found by clicks on a grid: SAM's automatic mask generator.
+
+        Args:
+            image: as for `open`.
+            search: how to look; `settings` changes some of it by name, as in `points_per_side=64`. They are SAM's own
+                names; `predict.search.Search` says what each is, and what of it the model chooses.
+            disjoint: give each pixel that several masks claim to one of them.
+            cover: so that no pixel is left over, fill what no mask claims; without overlaps, too.
+            order: which mask gets a shared pixel: "small_on_top", "large_on_top", or "first_on_top", the best one.
+            progress: called after each batch of clicks with how many are done and how many there are; may raise.
+            max_pixels: as for `open`.
+
+        Raises:
+            ImageError: the image cannot be read, is too large, or is no image.
+            OptionError: a setting that there is not, or that cannot have this value.
+        """
+        search = (search or Search()).but(**settings)
+        pixels = read_image(image, max_pixels)
+        found = tuple(find_everything(self._engine, pixels, search, progress))
+        source = check_source(search.source, self.config)
+        everything = Everything(found, (pixels.shape[0], pixels.shape[1]), source, name_of(image))
+        return everything.disjoint(order, cover) if disjoint or cover else everything
+
+    def stream_everything(
+        self,
+        image: ImageLike,
+        search: Search | None = None,
+        *,
+        progress: Progress | None = None,
+        max_pixels: int | None = None,
+        **settings: Any,
+    ) -> Iterator[Found]:
+        """As `everything`, one by one: each object as soon as it is certain. Close the iterator to stop.
+
+        With crops, those of the first crop come while the others are yet to be looked at; with one view, after the
+        last click. The image is read, and the settings are checked, when this is called.
+        """
+        search = (search or Search()).but(**settings)
+        return find_everything(self._engine, read_image(image, max_pixels), search, progress)
 
     def _open_batches(self, images: Iterator[ImageLike], batch_size: int, max_pixels: int | None) -> Iterator[Session]:
         size = self.config.image_size
