@@ -1,0 +1,189 @@
+"""Photos larger than memory, a window at a time: TIFF by its own tiles or strips, anything else as a whole."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from jaxtyping import UInt8
+
+from hqsam import optional
+from hqsam.errors import ImageError
+from hqsam.pictures.reading import read_image
+
+_TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
+
+_KEPT_BYTES = 128 << 20
+"""Of the file's tiles or strips, decoded, those used last: a row of windows out of strips is not decoded for each."""
+
+_PLAIN_ROWS = 64
+"""Of a file that is not compressed, so many rows are read at a time, however it divides them."""
+
+_LARGEST_SEGMENT = 512 << 20
+"""A file of a single compressed strip would have to be decoded as a whole."""
+
+
+class Windows(Protocol):
+    """A photo of which any part can be read."""
+
+    size_hw: tuple[int, int]
+
+    def read(self, rows: slice, columns: slice) -> UInt8[np.ndarray, "rows columns 3"]:
+        """A part of it, as uint8 RGB."""
+        ...
+
+
+@contextmanager
+def open_windows(path: Path) -> Iterator[Windows]:
+    """Open a photo to read parts of it. Of a TIFF no more than those parts is ever in memory.
+
+    Raises:
+        ImageError: it cannot be read, or not in parts.
+        MissingExtra: it is a TIFF, and tifffile is not installed.
+    """
+    if path.suffix.lower() not in _TIFF_SUFFIXES:
+        yield _InMemory(read_image(path))
+        return
+    tifffile = optional.require("tifffile", extra="tiles")
+    try:
+        file = tifffile.TiffFile(path)
+    except (OSError, ValueError) as error:  # TiffFileError is a ValueError
+        raise ImageError(f"cannot read {path}: {error}") from error
+    with file:
+        yield _Tiff(path, file.pages[0])
+
+
+class _InMemory:
+    """A photo that fits."""
+
+    def __init__(self, pixels: UInt8[np.ndarray, "height width 3"]) -> None:
+        self._pixels, self.size_hw = pixels, (pixels.shape[0], pixels.shape[1])
+
+    def read(self, rows: slice, columns: slice) -> UInt8[np.ndarray, "rows columns 3"]:
+        return self._pixels[rows, columns]
+
+
+class _Tiff:
+    """The first page of a TIFF file, which of a pyramid is the finest."""
+
+    def __init__(self, path: Path, page: Any) -> None:
+        self._path, self._page = path, page
+        self.size_hw = (int(page.imagelength), int(page.imagewidth))
+        self._channels, self._planes = int(page.samplesperpixel), 1
+        if page.planarconfig == 2:
+            self._planes = self._channels
+        self._plain_from = _start_of_plain_pixels(page)
+        high, wide = (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
+        self._segment_hw = (_PLAIN_ROWS if self._plain_from is not None else min(int(high), self.size_hw[0])), int(wide)
+        self._decoded: OrderedDict[int, np.ndarray] = OrderedDict()
+        self._check()
+
+    def read(self, rows: slice, columns: slice) -> UInt8[np.ndarray, "rows columns 3"]:
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        window = np.zeros((height, width, self._channels), self._page.dtype)
+        (high, wide), (down, across) = self._segment_hw, self._segments_hw
+        touched_rows = range(rows.start // high, -(-rows.stop // high))
+        touched_columns = range(columns.start // wide, -(-columns.stop // wide))
+        for plane, row, column in product(range(self._planes), touched_rows, touched_columns):
+            segment = self._segment((plane * down + row) * across + column)
+            if segment is not None:
+                self._paste(segment, window, plane, row * high - rows.start, column * wide - columns.start)
+        return read_image(self._as_photo(window))
+
+    @property
+    def _segments_hw(self) -> tuple[int, int]:
+        """How many tiles or strips there are, down and across."""
+        (height, width), (high, wide) = self.size_hw, self._segment_hw
+        return -(-height // high), -(-width // wide)
+
+    def _paste(self, segment: np.ndarray, window: np.ndarray, plane: int, top: int, left: int) -> None:
+        """Put a segment [h, w, channels] where it belongs, as far as it is in the window."""
+        channels = slice(plane, plane + 1) if self._planes > 1 else slice(None)
+        y0, x0 = max(0, top), max(0, left)
+        part = segment[y0 - top : window.shape[0] - top, x0 - left : window.shape[1] - left]
+        window[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1], channels] = part
+
+    def _segment(self, index: int) -> np.ndarray | None:
+        """A tile or strip, decoded; None where the file leaves it out because it is black."""
+        if index in self._decoded:
+            self._decoded.move_to_end(index)
+            return self._decoded[index]
+        segment = self._decode(index)
+        if segment is not None:
+            self._decoded[index] = segment
+            while len(self._decoded) > 1 and sum(one.nbytes for one in self._decoded.values()) > _KEPT_BYTES:
+                self._decoded.popitem(last=False)
+        return segment
+
+    def _decode(self, index: int) -> np.ndarray | None:
+        page = self._page
+        if self._plain_from is not None:
+            return self._read_rows(self._plain_from, index * _PLAIN_ROWS)
+        if not page.databytecounts[index]:
+            return None
+        try:
+            page.parent.filehandle.seek(page.dataoffsets[index])
+            data = page.parent.filehandle.read(page.databytecounts[index])
+            decoded, _, _ = page.decode(data, index, jpegtables=page.jpegtables)
+        except Exception as error:  # codecs raise whatever they trip over
+            raise ImageError(f"cannot read {self._path}: {error}{self._hint()}") from error
+        return decoded[0]
+
+    def _read_rows(self, start: int, first: int) -> np.ndarray:
+        """Some rows of pixels that lie in the file as they are."""
+        shape = (min(_PLAIN_ROWS, self.size_hw[0] - first), self.size_hw[1], self._channels)
+        dtype, row_bytes = self._page.dtype, shape[1] * shape[2] * self._page.dtype.itemsize
+        self._page.parent.filehandle.seek(start + first * row_bytes)
+        data = self._page.parent.filehandle.read(shape[0] * row_bytes)
+        if len(data) < shape[0] * row_bytes:
+            raise ImageError(f"cannot read {self._path}: it ends before its last row; it was cut short")
+        return np.frombuffer(data, dtype.newbyteorder(self._page.parent.byteorder)).reshape(shape)
+
+    def _hint(self) -> str:
+        """What to do about a compression that nothing installed here can undo."""
+        compression = getattr(self._page.compression, "name", str(self._page.compression)).lower()
+        return (
+            f"; it is compressed by {compression}: try again after pip install imagecodecs"
+            if compression != "none"
+            else ""
+        )
+
+    def _as_photo(self, window: np.ndarray) -> np.ndarray:
+        """With the channels that `read_image` knows: satellites have more, of which RGB come first."""
+        if self._page.photometric == 0:  # white is zero
+            window = np.iinfo(window.dtype).max - window
+        alpha = len(self._page.extrasamples) > 0 and self._page.extrasamples[0] in (1, 2)
+        if self._channels > 3 and not (self._channels == 4 and alpha):
+            window = window[..., :3]
+        return window[..., :1] if self._channels == 2 else window
+
+    def _check(self) -> None:
+        page, bytes_each = self._page, self._page.dtype.itemsize if self._page.dtype else 0
+        turned = page.tags.get(274)
+        if turned is not None and turned.value != 1:
+            raise ImageError(f"{self._path} lies on its side (orientation {turned.value}); save it upright")
+        if page.dtype is None or page.dtype.kind != "u" or bytes_each > 2 or not _is_known_colour(page):
+            kind = getattr(page.photometric, "name", page.photometric)
+            raise ImageError(f"{self._path} is {kind} of {page.dtype}; save it as gray or RGB of 8 or 16 bits")
+        if page.imagedepth > 1:
+            raise ImageError(f"{self._path} is a volume; save a slice of it")
+        height, width = self._segment_hw
+        if height * width * self._channels * bytes_each > _LARGEST_SEGMENT:
+            raise ImageError(
+                f"{self._path} is stored in pieces of {width} x {height} pixels, too large to be read in parts; "
+                "save it as a tiled TIFF"
+            )
+
+
+def _start_of_plain_pixels(page: Any) -> int | None:
+    """Where in the file all pixels begin, if they lie there in their order, not compressed."""
+    plain = page.compression == 1 and page.predictor == 1 and page.fillorder == 1 and not page.is_tiled
+    return int(page.dataoffsets[0]) if plain and page.planarconfig == 1 and page.is_contiguous else None
+
+
+def _is_known_colour(page: Any) -> bool:
+    """Gray or RGB; or JPEG's own colours, which its decoder turns to RGB."""
+    return page.photometric in (0, 1, 2) or (page.photometric == 6 and page.compression == 7)

@@ -1,0 +1,97 @@
+"""How a large photo is cut into tiles that overlap, and where two of them meet."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+from hqsam.errors import OptionError
+from hqsam.masks.boxes import Window
+from hqsam.predict.crops import lattice
+
+Tile = tuple[int, int]
+"""Its number down and its number across, from 0."""
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """Tiles of one size, evenly over the photo, in reading order.
+
+    Raises:
+        OptionError: tiles that are too small, or overlap by too much or too little.
+    """
+
+    size_hw: tuple[int, int]
+    side: int
+    overlap: float
+    """The share of a tile's side that it shares with the next, at least."""
+
+    def __post_init__(self) -> None:
+        if self.side < 64:
+            raise OptionError(f"tiles of {self.side} pixels are too small to know anything in; give 64 or more")
+        if not 0.05 <= self.overlap <= 0.5:
+            raise OptionError(f"an overlap of {self.overlap} of a tile; give 0.05 to 0.5, so that seams can be joined")
+
+    @cached_property
+    def tiles(self) -> list[Tile]:
+        """All of them."""
+        return list(product(range(len(self._tops)), range(len(self._lefts))))
+
+    @cached_property
+    def _tops(self) -> list[int]:
+        return lattice(self.size_hw[0], self.side, self.overlap).tolist()
+
+    @cached_property
+    def _lefts(self) -> list[int]:
+        return lattice(self.size_hw[1], self.side, self.overlap).tolist()
+
+    def window(self, tile: Tile) -> Window:
+        """Its rows and columns in the photo."""
+        (height, width), top, left = self.size_hw, self._tops[tile[0]], self._lefts[tile[1]]
+        return slice(top, min(top + self.side, height)), slice(left, min(left + self.side, width))
+
+    def tile_size_hw(self, tile: Tile) -> tuple[int, int]:
+        """Its height and width; a photo may be narrower than a tile."""
+        rows, columns = self.window(tile)
+        return rows.stop - rows.start, columns.stop - columns.start
+
+    def neighbours(self, tile: Tile) -> Iterator[Tile]:
+        """The tiles to the right, below, and below to either side: each pair of tiles that meet once."""
+        down, across = tile
+        for step_down, step_across in ((0, 1), (1, -1), (1, 0), (1, 1)):
+            other = down + step_down, across + step_across
+            if other[0] < len(self._tops) and 0 <= other[1] < len(self._lefts):
+                yield other
+
+    def shared(self, tile: Tile, other: Tile) -> Window:
+        """The rows and columns of the photo that are in both."""
+        rows, columns = zip(self.window(tile), self.window(other), strict=True)
+        return _overlap(*rows), _overlap(*columns)
+
+    def in_tile(self, window: Window, tile: Tile) -> Window:
+        """Rows and columns of the photo, counted from the tile's corner."""
+        rows, columns = window
+        top, left = self._tops[tile[0]], self._lefts[tile[1]]
+        return slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+
+    def share(self, tile: Tile, others: set[Tile]) -> Window:
+        """The rows and columns of a tile that are its own if these other tiles know the same object.
+
+        Between two neighbours the middle of what they share divides it: there each is as far from its rim as the other.
+        """
+        down, across = tile
+        rows, columns = self.window(tile)
+        top = _middle(self._tops, down, self.side) if (down - 1, across) in others else rows.start
+        bottom = _middle(self._tops, down + 1, self.side) if (down + 1, across) in others else rows.stop
+        left = _middle(self._lefts, across, self.side) if (down, across - 1) in others else columns.start
+        right = _middle(self._lefts, across + 1, self.side) if (down, across + 1) in others else columns.stop
+        return slice(top, bottom), slice(left, right)
+
+
+def _overlap(one: slice, other: slice) -> slice:
+    return slice(max(one.start, other.start), min(one.stop, other.stop))
+
+
+def _middle(starts: list[int], second: int, side: int) -> int:
+    """Half way through what a tile shares with the one before."""
+    return (starts[second] + starts[second - 1] + side) // 2

@@ -1,0 +1,156 @@
+"""The work on a large photo: every tile by itself, what it found kept at once, and in the end one result."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hqsam.engines import Engine
+from hqsam.errors import ImageError, OutputError
+from hqsam.formats import coco
+from hqsam.formats.document import Document, MaskedObject
+from hqsam.pictures.windows import Windows, open_windows
+from hqsam.predict.everything import find_everything
+from hqsam.predict.search import Search
+from hqsam.predict.tiles.grid import Tile, TileGrid
+from hqsam.predict.tiles.label_map import write_label_map
+from hqsam.predict.tiles.seams import Part, join, whole
+from hqsam.storage import Journal
+
+Progress = Callable[[int, int], None]
+"""Told how many tiles are done, and how many there are. May raise, to stop: what is done stays done."""
+
+_MOST_PIXELS = 1 << 32
+"""COCO's run lengths are numbers of 32 bits."""
+
+
+@dataclass(frozen=True)
+class TiledResult:
+    """What was found in a large photo, on disk."""
+
+    label_map: Path
+    """TIFF, 32 bits a pixel: 0 is nobody's, k is the k-th object's."""
+    coco: Path
+    """The objects with their exact masks, as COCO has them; the k-th has the id k."""
+    count: int
+    """How many objects there are."""
+
+
+def everything_in_tiles(
+    engine: Engine,
+    photo: Path,
+    folder: Path,
+    *,
+    search: Search,
+    side: int = 1024,
+    overlap: float = 0.25,
+    progress: Progress | None = None,
+) -> TiledResult:
+    """Every object of a photo of any size, with memory for a few tiles. A killed run goes on where it was.
+
+    Args:
+        engine: the model.
+        photo: the file; a TIFF is read in windows.
+        folder: where results go, and until they are written the journal of what is done.
+        search: what to look for in each tile.
+        side: of a tile, in the photo's pixels.
+        overlap: the share of its side that a tile shares with the next.
+        progress: called after each tile.
+
+    Raises:
+        ImageError: the photo cannot be read, or not in parts.
+        OptionError: tiles that are too small, or overlap by too much or too little.
+        OutputError: the folder has the journal of a run with other settings, or cannot be written.
+    """
+    journal_path = folder / f"{photo.stem}_tiles.journal"
+    with open_windows(photo) as windows, Journal(journal_path) as journal:
+        grid = TileGrid(windows.size_hw, side, overlap)
+        _check_size(photo, windows)
+        done = _resume(journal, _heading(photo, grid, engine, search))
+        _look_at_the_rest(engine, windows, grid, search, journal, done, progress or (lambda done, total: None))
+        result = _write(photo, folder, list(_parts(journal)), grid)
+    journal_path.unlink()
+    return result
+
+
+def _look_at_the_rest(
+    engine: Engine,
+    windows: Windows,
+    grid: TileGrid,
+    search: Search,
+    journal: Journal,
+    done: set[Tile],
+    progress: Progress,
+) -> None:
+    for number, tile in enumerate(grid.tiles, start=1):
+        if tile not in done:
+            pixels = np.ascontiguousarray(windows.read(*grid.window(tile)))
+            with closing(find_everything(engine, pixels, search)) as found:
+                objects = [[one.rle["counts"], round(one.score, 4)] for one in found]
+            journal.append({"tile": tile, "objects": objects})
+        progress(number, len(grid.tiles))
+
+
+def _parts(journal: Journal) -> Iterator[Part]:
+    """All that was found, tile by tile in reading order."""
+    heading, *records = journal
+    side, overlap, size = heading["side"], heading["overlap"], tuple(heading["size_hw"])
+    grid = TileGrid(size, side, overlap)
+    for record in sorted(records, key=lambda record: record["tile"]):
+        down, across = record["tile"]
+        size_hw = list(grid.tile_size_hw((down, across)))
+        for counts, score in record["objects"]:
+            yield Part((down, across), {"size": size_hw, "counts": counts}, score)
+
+
+def _write(photo: Path, folder: Path, parts: list[Part], grid: TileGrid) -> TiledResult:
+    objects = [_object(group, grid) for group in join(parts, grid)]
+    label_map = write_label_map(folder / f"{photo.stem}_labels.tif", objects, grid.size_hw)
+    [records] = coco.write(Document(photo.name, grid.size_hw, tuple(objects)), folder)
+    return TiledResult(label_map, records, len(objects))
+
+
+def _object(parts: list[Part], grid: TileGrid) -> MaskedObject:
+    score = np.average([part.score for part in parts], weights=[part.area for part in parts])
+    more = {"tiles": len({part.tile for part in parts})}
+    return MaskedObject(whole(parts, grid).to_rle(grid.size_hw), score=round(float(score), 4), more=more)
+
+
+def _heading(photo: Path, grid: TileGrid, engine: Engine, search: Search) -> dict[str, Any]:
+    """What a run has to have in common with an earlier one to go on with its work."""
+    about = photo.stat()
+    settings = json.dumps([repr(search), engine.config.name, engine.device.type])
+    return {
+        "photo": photo.name,
+        "bytes": about.st_size,
+        "written": about.st_mtime_ns,
+        "size_hw": list(grid.size_hw),
+        "side": grid.side,
+        "overlap": grid.overlap,
+        "settings": hashlib.sha256(settings.encode()).hexdigest()[:16],
+    }
+
+
+def _resume(journal: Journal, heading: dict[str, Any]) -> set[Tile]:
+    """The tiles that an earlier run of the same work has done."""
+    records = list(journal)
+    if not records:
+        journal.append(heading)
+    elif records[0] != heading:
+        changed = [name for name in heading if records[0].get(name) != heading[name]]
+        raise OutputError(
+            f"{journal.path} is of an unfinished run with other {', '.join(changed)}; finish that one, delete the "
+            "file, or choose another folder"
+        )
+    return {tuple(record["tile"]) for record in records[1:]}
+
+
+def _check_size(photo: Path, windows: Windows) -> None:
+    height, width = windows.size_hw
+    if height * width >= _MOST_PIXELS:
+        raise ImageError(f"{photo} has {width} x {height} pixels; masks of more than 4,294,967,295 cannot be stored")
