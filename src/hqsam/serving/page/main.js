@@ -28,7 +28,9 @@ import { Peeking } from "./work/peeking.js";
 import { Saving } from "./work/saving.js";
 
 const stage = find("#stage");
-const work = { settings, status: new Status(find("#status")), viewport: new Viewport(), classes: new Classes(), saving: new Saving() };
+
+/** All parts by name; also for the browser's console. */
+export const work = { settings, status: new Status(find("#status")), viewport: new Viewport(), classes: new Classes(), saving: new Saving() };
 
 work.models = new Models(work.status);
 work.bench = new Bench(work.saving, work.classes);

@@ -26,32 +26,30 @@ export class Status {
   begin(words) {
     const work = Symbol(words);
     this.#busy.set(work, words);
-    this.#rest();
+    if (this.#kind !== "failed") this.#rest();
     return () => {
       this.#busy.delete(work);
-      this.#rest();
+      if (this.#kind === "busy") this.#rest();
     };
   }
 
+  get #kind() {
+    return this.#place.dataset.kind;
+  }
+
   #show(words, kind) {
-    clearTimeout(this.#timer);
     this.#write(words, kind);
-    this.#timer = setTimeout(() => {
-      this.#timer = 0;
-      this.#rest();
-    }, kind === "failed" ? 3 * STAYS : STAYS);
+    this.#timer = setTimeout(() => this.#rest(), kind === "failed" ? 3 * STAYS : STAYS);
   }
 
   /** Where nothing is being said, what goes on. */
   #rest() {
-    if (this.#timer && this.#place.dataset.kind === "failed") return;
-    clearTimeout(this.#timer);
-    this.#timer = 0;
-    const words = [...this.#busy.values()].at(-1);
-    this.#write(words ?? "", words ? "busy" : "");
+    const words = [...this.#busy.values()].at(-1) ?? "";
+    this.#write(words, words && "busy");
   }
 
   #write(words, kind) {
+    clearTimeout(this.#timer);
     this.#place.textContent = words;
     this.#place.dataset.kind = kind;
   }

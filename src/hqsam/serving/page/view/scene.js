@@ -60,7 +60,7 @@ export class Scene extends EventTarget {
   }
 
   #paintObject(context, object, isSelected) {
-    const look = isSelected ? { strength: 0.4, width: 2.5 } : { strength: 0.28, width: 1.5 };
+    const look = isSelected ? { strength: 0.35, width: 2.5 } : { strength: 0.22, width: 1.5 };
     paint.paintMask(context, this.#viewport, maskOfObject(object), { colour: this.#bench.colourOf(object), ...look });
   }
 
@@ -75,7 +75,7 @@ export class Scene extends EventTarget {
     const marks = this.marks?.() ?? {};
     const { draft } = this.#bench;
     const colour = this.#bench.draftColour;
-    paint.paintMask(context, this.#viewport, marks.mask ?? maskOf(draft), { colour, strength: 0.45, width: 2 });
+    paint.paintMask(context, this.#viewport, marks.mask ?? maskOf(draft), { colour, strength: 0.38, width: 2 });
     if (this.#peeking.mask) paint.paintMask(context, this.#viewport, this.#peeking.mask, { colour: "white", strength: 0.22, dashed: true });
     this.#paintPrompts(context, draft);
     this.#paintMarks(context, marks);
