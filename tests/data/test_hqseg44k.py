@@ -4,6 +4,7 @@ from hqsam.data.check import check_sets
 from hqsam.data.hqseg44k import TRAINING, VALIDATION, open_sources
 from hqsam.data.opening import open_sets
 from tests.data.drawn import mask, photo
+from tests.docs.blocks import ROOT
 
 
 def lay_out(root, sources, count=2):
@@ -38,3 +39,12 @@ def test_other_counts_absent_sets_and_broken_pairs_are_said(tmp_path):
     }
     assert "1 image with masks" in report.by_kind()["unexpected_count"][2].detail
     assert "10000 are expected" in report.by_kind()["unexpected_count"][2].detail
+
+
+def test_the_document_s_table_is_the_code_s():
+    rows = [line for line in (ROOT / "docs" / "data.md").read_text("utf-8").splitlines() if line.startswith("|")]
+    for source in (*TRAINING, *VALIDATION):
+        told = [row for row in rows if f"`{source.images}`" in row]
+        assert len(told) == 1
+        assert source.name in told[0] and f"| {source.expected:,} |" in told[0]
+        assert source.masks == source.images or f"`{source.masks.rsplit('/', 1)[1]}`" in told[0]

@@ -86,7 +86,7 @@ def open_sources(root: Path, sources: tuple[Source, ...] = TRAINING) -> dict[str
 def _open(root: Path, source: Source) -> SampleSet:
     images, masks = root / source.images, root / source.masks
     files = files_side_by_side(images) if images == masks else files_in_two_folders(images, masks)
-    found = mask_set(source.name, files, f"{source.name} of HQSeg-44K", "binary")
+    found = mask_set(source.name, files, source.images, "binary")
     if len(found) == source.expected:
         return found
     said = f"{len(found)} image{'s' * (len(found) != 1)} with masks in {images}; {source.expected} are expected"
