@@ -33,7 +33,8 @@ def train(
     trains: Annotated[Literal["hq", "decoder", "lora"], typer.Option("--train", help=_TRAINS)] = "hq",
     validation: Annotated[Path | None, typer.Option(help="Photos and masks to be tried on after every epoch.")] = None,
     hold_out: Annotated[
-        float | None, typer.Option(help="Or a share of the data for that. Default: 0.2 for finetune, else none.")
+        float | None,
+        typer.Option(min=0, max=0.9, help="Or a share of the data for that. Default: 0.2 for finetune, else none."),
     ] = None,
     cache: Annotated[
         Path | None, typer.Option(help="Compute SAM's features once and keep them here; its size is said first.")

@@ -6,7 +6,8 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from hqsam.model.config import MODELS, HqConfig, ModelConfig
+from hqsam.errors import OptionError
+from hqsam.model.config import MODELS, HqConfig, ModelConfig, VitConfig
 from hqsam.model.hq_sam import HQSam
 from hqsam.training.config import Recipe
 from hqsam.weights.load import load_model
@@ -52,9 +53,18 @@ def initialise(model: nn.Module) -> None:
 
 
 def at_size(model: HQSam, size: int) -> HQSam:
-    """A copy that sees images of another size; TinyViT's weights fit every size."""
+    """A copy that sees images of another size; TinyViT's weights fit every size.
+
+    Raises:
+        OptionError: the model's weights are made for one size.
+    """
     if model.config.image_size == size:
         return copy.deepcopy(model)
+    if isinstance(model.config.encoder, VitConfig):
+        own = model.config.image_size
+        raise OptionError(
+            f"{model.config.name} sees images of {own} pixels, not of {size}; leave the sampling's size 0"
+        )
     resized = HQSam(replace(model.config, image_size=size)).to(next(model.parameters()).device)
     resized.load_state_dict(model.state_dict())
     return resized

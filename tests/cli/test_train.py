@@ -1,0 +1,94 @@
+import json
+
+import pytest
+import torch
+
+from hqsam.weights.load import load_model
+from tests.training.small import write_photos
+
+
+@pytest.fixture
+def data(tmp_path):
+    return write_photos(tmp_path / "mine", 6)
+
+
+QUICK = (
+    "--set",
+    "stages.0.steps=3",
+    "--set",
+    "stages.0.warmup=1",
+    "--workers",
+    "0",
+    "--no-tensorboard",
+    "--device",
+    "cpu",
+)
+
+
+def test_finetune_writes_a_model_that_opens_and_says_how_it_went(hqsam, data, tiny_file, tmp_path):
+    finished = hqsam("train", "finetune", "--data", data, "--model", tiny_file, "--out", tmp_path / "run", *QUICK)
+    assert finished.code == 0, finished.err
+    path = tmp_path / "run" / "model.safetensors"
+    assert f"wrote {path}" in finished.out
+    assert "5 images in 1 sets, 1 held out" in finished.err
+    learnt, before = load_model(path).state_dict(), load_model(tiny_file).state_dict()
+    assert {n.split(".")[0] for n, value in learnt.items() if not torch.equal(value, before[n])} == {"hq"}
+    records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in records] == [1, 2, 3, 3]
+    assert {"sam_iou", "hq_boundary_iou"} <= records[-1]["validation"].keys()
+
+
+def test_with_a_cache_its_size_is_said_first(hqsam, data, tiny_file, tmp_path):
+    words = ("train", "finetune", "--data", data, "--model", tiny_file, "--cache", tmp_path / "kept", *QUICK)
+    finished = hqsam(*words, "--out", tmp_path / "run")
+    assert finished.code == 0, finished.err
+    assert "features of 16 views of each image: 1 MiB" in finished.err
+    assert len(list((tmp_path / "kept").glob("*.safetensors"))) == 5
+
+
+def test_the_same_command_goes_on_and_another_one_is_refused(hqsam, data, tiny_file, tmp_path):
+    words = ("train", "finetune", "--data", data, "--model", tiny_file, "--out", tmp_path / "run", *QUICK)
+    assert hqsam(*words).code == 0
+    assert hqsam(*words).code == 0
+    refused = hqsam(*words, "--set", "seed=7")
+    assert refused.code == 1
+    assert "recipe.seed was 42 and is 7" in refused.err
+
+
+def test_print_config_shows_the_recipe_and_needs_no_data(hqsam):
+    shown = hqsam("train", "hq_vit_l", "--print-config", "--set", "stages.0.epochs=3", "--train", "decoder")
+    assert shown.code == 0
+    assert "epochs=3" in shown.out and "batch_size=32" in shown.out and "trains='decoder'" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "complaint"),
+    [
+        (("nonsense", "--print-config"), 2, "unknown recipe 'nonsense'; choose one of finetune, hq_vit_tiny"),
+        (("finetune",), 2, "--data"),
+        (("finetune", "--data", "nowhere", "--model", "nano"), 1, "there is no nowhere"),
+        (("finetune", "--print-config", "--set", "stages.0.stepz=1"), 2, "there is no 'stepz'"),
+        (("finetune", "--print-config", "--train", "everything"), 2, "everything"),
+        (("finetune", "--print-config", "--train", "lora", "--cache", "kept"), 2, "leave the cache out"),
+        (("finetune", "--data", ".", "--hold-out", "1"), 2, "hold"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(hqsam, words, code, complaint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    refused = hqsam("train", *words)
+    assert refused.code == code
+    assert complaint in " ".join(refused.err.split())
+
+
+def test_a_model_without_an_hq_part_gets_one(hqsam, data, tmp_path):
+    from tests.training.small import model_file
+
+    plain = model_file(tmp_path, "plain_tiny_vit")
+    finished = hqsam("train", "finetune", "--data", data, "--model", plain, "--out", tmp_path / "run", *QUICK)
+    assert finished.code == 0, finished.err
+    assert load_model(tmp_path / "run" / "model.safetensors").hq is not None
+
+
+def test_help_warns_of_what_tuning_costs(hqsam, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+    assert "COCO from 48.5 AP to 19.5" in hqsam("train", "--help").out

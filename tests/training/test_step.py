@@ -1,0 +1,122 @@
+"""A step's loss: the official one, whatever shares a batch, with every prompt as SAM knows it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.plain_step import plain_loss
+from hqsam.data.loader import Batch, PromptedImages
+from hqsam.training.draws import Draws
+from hqsam.training.encoding import frozen_encoder, normalised, without_batch_norms
+from hqsam.training.losses import uncertain_points
+from hqsam.training.recipes.paper import PAPER_SAMPLING
+from hqsam.training.step import training_loss
+from tests.tiny import tiny_model
+from tests.training.small import drawn, size_of_tests
+
+SAMPLING = replace(PAPER_SAMPLING, batch_size=9, size=size_of_tests())
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def batch() -> Batch:
+    """Nine objects, asked about by box, by ten clicks and by noisy mask."""
+    return PromptedImages(drawn(9), SAMPLING, 3)[range(9)]
+
+
+def loss_of(model, batch, rows=None, trains="hq", rounds=1):
+    rows = list(range(len(batch.images)) if rows is None else rows)
+    some = Batch(*(part[rows] for part in batch))
+    with torch.no_grad():
+        features = model.encode_image(normalised(some.images, model))
+    draws = Draws.of_rows(0, rows, some.tokens.shape[1], CPU)
+    return training_loss(model, features, some, trains, rounds, draws)
+
+
+@pytest.mark.parametrize("kind", ["vit", "tiny_vit"])
+def test_a_step_of_all_prompts_at_once_equals_the_plain_one_of_each_by_itself(batch, kind):
+    model = tiny_model(kind)
+    assert set(batch.tokens.flatten().tolist()) == {0, 2, 11}
+    draws = Draws.of_rows(0, range(9), 1, CPU)
+    loss, _ = loss_of(model, batch)
+    torch.testing.assert_close(loss, plain_loss(model, batch, draws.points), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("trains", ["hq", "decoder"])
+def test_the_gradient_is_that_of_the_parts(batch, trains):
+    model = tiny_model()
+    model.hq.requires_grad_(True)
+
+    def gradient(rows):
+        model.zero_grad()
+        sum(len(part) / 9 * loss_of(model, batch, part, trains)[0] for part in rows).backward()
+        return model.hq.token.grad.clone()
+
+    torch.testing.assert_close(gradient([range(9)]), gradient([range(2), range(2, 9)]), rtol=1e-4, atol=1e-7)
+
+
+def test_metrics_are_means_over_all_prompts(batch):
+    model = tiny_model()
+    _, whole = loss_of(model, batch)
+    singly = [loss_of(model, batch, [row])[1] for row in range(9)]
+    for name, value in whole.items():
+        assert float(value) == pytest.approx(np.mean([float(each[name]) for each in singly]), abs=1e-5)
+
+
+def test_a_step_says_how_good_both_masks_are(batch):
+    model = tiny_model()
+    _, metrics = loss_of(model, batch)
+    assert all(0 <= value <= 1 for value in metrics.values())
+    assert set(metrics) == {"hq_iou_0", "sam_iou_0"}
+
+
+def test_rounds_of_corrections_ask_again(batch):
+    clicks = PromptedImages(drawn(4), replace(SAMPLING, prompts="clicks", batch_size=4), 1)[range(4)]
+    clicks = Batch(*(part for part in clicks if part is not None))
+    model = tiny_model()
+    with torch.no_grad():
+        features = model.encode_image(normalised(clicks.images, model))
+    _, metrics = training_loss(model, features, clicks, "sam", 3, Draws.of_rows(0, range(4), 1, CPU))
+    assert {name for name in metrics if name.startswith("iou")} == {"iou_0", "iou_1", "iou_2"}
+
+
+def test_each_prompt_draws_its_own_whatever_it_is_drawn_with():
+    many, few = Draws.of_rows(5, range(4), 2, CPU), Draws.of_rows(5, [2], 2, CPU)
+    assert torch.equal(many.points(7)[4:6], few.points(7))
+    some = Draws.of_rows(5, range(4), 2, CPU).select([5])
+    assert torch.equal(some.points(7)[0], Draws.of_rows(5, [2], 2, CPU).points(7)[1])
+    assert not torch.equal(*Draws.of_rows(5, [2], 2, CPU).points(7))
+    assert np.array_equal(many.evenly(0, 1)[4:6], few.evenly(0, 1))
+
+
+def test_uncertain_points_are_the_least_sure_of_three_times_as_many_and_a_quarter_afresh():
+    logits = torch.arange(64.0).view(1, 1, 8, 8) - 20
+    drawn_points = torch.rand(1, 48, 2, generator=torch.Generator().manual_seed(0))
+    fresh = torch.full((1, 4, 2), 0.5)
+    found = uncertain_points(logits, 16, lambda count: {48: drawn_points, 4: fresh}[count])
+    values = torch.nn.functional.grid_sample(logits, 2 * drawn_points[:, :, None] - 1, align_corners=False)
+    best = drawn_points[0, values.flatten().abs().argsort()[:12]]
+    assert {tuple(p) for p in found[0, :12].tolist()} == {tuple(p) for p in best.tolist()}
+    assert torch.equal(found[0, 12:], fresh[0])
+
+
+@pytest.mark.parametrize("kind", ["vit", "tiny_vit"])
+def test_the_frozen_encoder_says_what_the_model_s_own_does(batch, kind):
+    model = tiny_model(kind)
+    with torch.no_grad():
+        for module in model.modules():  # batch norms that do something
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.running_mean.normal_(0, 0.2)
+                module.running_var.uniform_(0.5, 2)
+                module.bias.normal_(0, 0.2)
+        expected = model.encode_image(normalised(batch.images, model))
+    found = frozen_encoder(model, torch.float32)(batch.images)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_no_batch_norm_is_left_in_the_frozen_encoder():
+    encoder = without_batch_norms(tiny_model("tiny_vit").image_encoder)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in encoder.modules())
