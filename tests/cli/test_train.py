@@ -12,7 +12,8 @@ def data(tmp_path):
     return write_photos(tmp_path / "mine", 6)
 
 
-QUICK = (
+SETTINGS = ("--set", "stages.0.steps=3", "--set", "stages.0.warmup=1")
+QUICK = (*SETTINGS, "--workers", "0", "--no-tensorboard", "--device", "cpu")
     "--set",
     "stages.0.steps=3",
     "--set",
