@@ -36,6 +36,6 @@ def test_a_folder_that_holds_no_masks_is_an_error_of_one_line(hqsam, tmp_path):
     photo(tmp_path / "a.jpg")
     finished = hqsam("data", "check", tmp_path)
     assert (finished.code, finished.out) == (1, "")
-    assert "expected one of these" in finished.err and finished.err.count("\n") == 1
+    assert "expected images/NAME.jpg" in finished.err and finished.err.count("\n") == 1
     assert hqsam("data", "check", tmp_path / "nowhere").code == 1
     assert hqsam("data", "check").code == 2

@@ -1,5 +1,6 @@
 """Any data that has photos and masks: what a path holds is found out here."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,12 @@ from hqsam.data.mask_files import Reading
 from hqsam.data.sets import SampleSet, joined
 from hqsam.errors import DataError
 
-_EXPECTED = """expected one of these:
-  images/NAME.jpg and masks/NAME.png, in the folder or in folders one below it, which are then sets of their own
-  NAME.jpg and NAME.png, or NAME.jpg and NAME_mask.png, side by side
-  HQSeg-44K's folders DIS5K, thin_object_detection and cascade_psp
-  a COCO or LVIS annotation file (.json), or a folder with one"""
+_TOLD = 4
+_EXPECTED = (
+    "expected images/NAME.jpg and masks/NAME.png, there or in the folders below it; or NAME.jpg with NAME.png or "
+    "NAME_mask.png beside it; or HQSeg-44K's folders DIS5K, thin_object_detection and cascade_psp; or a COCO or LVIS "
+    "annotation file (.json)"
+)
 
 
 def open_set(path: Path, longest_side: int | None = None, reading: Reading | None = None) -> SampleSet:
@@ -89,11 +91,14 @@ def _by_name(sets: Iterable[SampleSet]) -> dict[str, SampleSet]:
     return {one.name: one for one in sets}
 
 
-def _contents(path: Path) -> str:
-    children = [child for child in sorted(path.iterdir()) if not child.name.startswith(".")]
-    folders = [f"{child.name}/" for child in children if child.is_dir()]
-    suffixes = sorted({child.suffix.lower() or "none" for child in children if child.is_file()})
-    files = sum(child.is_file() for child in children)
-    shown = ", ".join(folders[:8]) + (", ..." if len(folders) > 8 else "")
-    of_kinds = f" ({', '.join(suffixes[:8])})" if suffixes else ""
-    return f"{len(folders)} folders{f' ({shown})' if folders else ''} and {files} files{of_kinds}"
+def _contents(folder: Path) -> str:
+    """What a person would see there: its files by kind, and the same of the first folders in it."""
+    below = [child for child in sorted(folder.iterdir()) if child.is_dir() and not child.name.startswith(".")]
+    said = [_files(folder), *(f"{child.name}/ with {_files(child)}" for child in below[:_TOLD])]
+    more = [f"{len(below) - _TOLD} more folders"] if len(below) > _TOLD else []
+    return ", ".join(said + more)
+
+
+def _files(folder: Path) -> str:
+    kinds = Counter(path.suffix.lower() or "nameless" for path in folder.iterdir() if path.is_file())
+    return " and ".join(f"{count} {kind}" for kind, count in kinds.most_common(_TOLD)) or "no files"

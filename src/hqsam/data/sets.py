@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
 
 from hqsam.data.findings import Finding
@@ -20,6 +21,11 @@ class Entry(Protocol):
     @property
     def name(self) -> str:
         """Of the sample; no two of a set have the same."""
+        ...
+
+    @property
+    def image(self) -> Path:
+        """The photo's file."""
         ...
 
     def read(self, longest_side: int | None = None) -> Sample:
