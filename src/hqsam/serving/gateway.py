@@ -46,7 +46,7 @@ class Gateway:
         except Refusal as refusal:
             if answer.status == 0:
                 await _refuse(refusal, answer.send)
-        except Exception:  # a fault of ours; FastAPI has answered already
+        except Exception:  # noqa: BLE001  (a fault of ours; FastAPI has answered already)
             _LOG.exception("fault", extra={"facts": {"method": scope["method"], "path": scope["path"]}})
         finally:
             self._tell(scope, answer.status, time.perf_counter() - started)

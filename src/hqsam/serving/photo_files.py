@@ -2,7 +2,6 @@
 
 import io
 from pathlib import Path
-from typing import IO
 
 from PIL import Image
 
@@ -50,7 +49,7 @@ def check_kind(data: bytes, name: str) -> None:
         )
 
 
-def size_of(source: str | Path | IO[bytes], max_pixels: int) -> tuple[int, int]:
+def size_of(source: str | Path | io.BytesIO, max_pixels: int) -> tuple[int, int]:
     """Height and width as it is shown, without decoding it.
 
     Raises:
@@ -60,7 +59,7 @@ def size_of(source: str | Path | IO[bytes], max_pixels: int) -> tuple[int, int]:
         return _upright_size(picture)
 
 
-def check_whole(source: IO[bytes], name: str, max_pixels: int) -> tuple[int, int]:
+def check_whole(source: io.BytesIO, name: str, max_pixels: int) -> tuple[int, int]:
     """Height and width of an upload, decoded once to the end, so that what is kept can be opened.
 
     Raises:
@@ -109,7 +108,7 @@ def shown_by_browsers(path: Path, max_pixels: int) -> tuple[bytes | None, str]:
         return _encoded(Image.fromarray(read_image(picture)), "PNG", compress_level=1), "image/png"
 
 
-def _open(source: str | Path | IO[bytes], max_pixels: int) -> Image.Image:
+def _open(source: str | Path | io.BytesIO, max_pixels: int) -> Image.Image:
     picture = open_picture(source, max_pixels)
     if picture.format not in _KINDS:
         picture.close()

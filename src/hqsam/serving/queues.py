@@ -41,7 +41,7 @@ class FairQueue:
         self._waiting: list[_Ticket] = []
         self._served: OrderedDict[str, int] = OrderedDict()
         self._changed = threading.Condition()
-        self._count, self._closed = 0, False
+        self._count, self._idle, self._closed = 0, 0, False
         self.seconds = 1.0
         """What one piece of work took lately."""
         for number in range(threads):
@@ -79,7 +79,7 @@ class FairQueue:
         with self._changed:
             if self._closed:
                 raise busy("the server is stopping", 5)
-            if len(self._waiting) >= self._longest and not ask.patient:
+            if len(self._waiting) - self._idle >= self._longest and not ask.patient:
                 raise busy(f"{len(self._waiting)} {self._name} wait already", self.seconds * len(self._waiting))
             self._count += 1
             ticket = _Ticket(ask, work, self._count)
@@ -108,7 +108,9 @@ class FairQueue:
 
     def _next(self) -> _Ticket | None:
         with self._changed:
+            self._idle += 1
             self._changed.wait_for(lambda: self._waiting or self._closed)
+            self._idle -= 1
             if self._closed:
                 return None
             ticket = min(self._waiting, key=lambda one: (self._served.get(one.ask.client, 0), one.number))
