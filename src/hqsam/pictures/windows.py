@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -26,6 +26,7 @@ _LARGEST_SEGMENT = 512 << 20
 """A file of a single compressed strip would have to be decoded as a whole."""
 
 
+@runtime_checkable
 class Windows(Protocol):
     """A photo of which any part can be read."""
 
@@ -50,7 +51,7 @@ def open_windows(path: Path) -> Iterator[Windows]:
     tifffile = optional.require("tifffile", extra="tiles")
     try:
         file = tifffile.TiffFile(path)
-    except (OSError, ValueError) as error:  # TiffFileError is a ValueError
+    except Exception as error:  # on damaged files it raises whatever it trips over
         raise ImageError(f"cannot read {path}: {error}") from error
     with file:
         yield _Tiff(path, file.pages[0])

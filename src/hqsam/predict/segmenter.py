@@ -23,6 +23,7 @@ from hqsam.predict.scene import Everything
 from hqsam.predict.search import Search
 from hqsam.predict.session import Session
 from hqsam.predict.sources import check_source
+from hqsam.predict.tiles.work import TiledResult, everything_in_tiles
 from hqsam.weights.load import load_model
 
 
@@ -141,6 +142,39 @@ class Segmenter:
         """
         search = (search or Search()).but(**settings)
         return find_everything(self._engine, read_image(image, max_pixels), search, progress)
+
+    def everything_in_tiles(
+        self,
+        photo: str | Path,
+        folder: str | Path,
+        search: Search | None = None,
+        *,
+        tile: int = 1024,
+        overlap: float = 0.25,
+        progress: Progress | None = None,
+        **settings: Any,
+    ) -> TiledResult:
+        """Every object of a photo that is too large for memory, or for objects of a few pixels to be seen at once.
+
+        It is looked at tile by tile, objects are joined across seams, and the result is on disk: a label map and COCO
+        records. A run that was killed goes on where it was when it is asked for the same again.
+
+        Args:
+            photo: its file. A TIFF is read in windows, if hqsam[tiles] is installed; other files as a whole.
+            folder: where the results go.
+            search: what to look for in each tile, and `settings`: as for `everything`.
+            tile: how wide and high tiles are, in the photo's pixels.
+            overlap: the share of that by which they overlap, at least; objects are joined by what they have there.
+            progress: called after each tile with how many are done and how many there are; may raise.
+
+        Raises:
+            ImageError: the photo cannot be read, or not in parts.
+            OptionError: a setting that there is not, or that cannot have this value.
+            OutputError: a result cannot be written, or the folder has the journal of an unfinished, other run.
+        """
+        search = (search or Search()).but(**settings)
+        options = {"search": search, "side": tile, "overlap": overlap, "progress": progress}
+        return everything_in_tiles(self._engine, Path(photo), Path(folder), **options)
 
     def _open_batches(self, images: Iterator[ImageLike], batch_size: int, max_pixels: int | None) -> Iterator[Session]:
         size = self.config.image_size

@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,12 @@ from hqsam.errors import ImageError, OutputError
 from hqsam.formats import coco
 from hqsam.formats.document import Document, MaskedObject
 from hqsam.pictures.windows import Windows, open_windows
-from hqsam.predict.everything import find_everything
+from hqsam.predict.everything import Progress, find_everything
 from hqsam.predict.search import Search
 from hqsam.predict.tiles.grid import Tile, TileGrid
 from hqsam.predict.tiles.label_map import write_label_map
 from hqsam.predict.tiles.seams import Part, join, whole
 from hqsam.storage import Journal
-
-Progress = Callable[[int, int], None]
-"""Told how many tiles are done, and how many there are. May raise, to stop: what is done stays done."""
 
 _MOST_PIXELS = 1 << 32
 """COCO's run lengths are numbers of 32 bits."""
@@ -60,7 +56,7 @@ def everything_in_tiles(
         search: what to look for in each tile.
         side: of a tile, in the photo's pixels.
         overlap: the share of its side that a tile shares with the next.
-        progress: called after each tile.
+        progress: called after each tile with how many are done and how many there are; may raise, to stop.
 
     Raises:
         ImageError: the photo cannot be read, or not in parts.
@@ -87,13 +83,13 @@ def _look_at_the_rest(
     done: set[Tile],
     progress: Progress,
 ) -> None:
-    for number, tile in enumerate(grid.tiles, start=1):
-        if tile not in done:
-            pixels = np.ascontiguousarray(windows.read(*grid.window(tile)))
-            with closing(find_everything(engine, pixels, search)) as found:
-                objects = [[one.rle["counts"], round(one.score, 4)] for one in found]
-            journal.append({"tile": tile, "objects": objects})
-        progress(number, len(grid.tiles))
+    rest = [tile for tile in grid.tiles if tile not in done]
+    progress(len(grid.tiles) - len(rest), len(grid.tiles))
+    for left, tile in zip(reversed(range(len(rest))), rest, strict=True):
+        pixels = np.ascontiguousarray(windows.read(*grid.window(tile)))
+        objects = [[one.rle["counts"], round(one.score, 4)] for one in find_everything(engine, pixels, search)]
+        journal.append({"tile": tile, "objects": objects})
+        progress(len(grid.tiles) - left, len(grid.tiles))
 
 
 def _parts(journal: Journal) -> Iterator[Part]:

@@ -1,0 +1,62 @@
+"""`hqsam tiles`: every object of photos beyond memory."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hqsam.cli.arguments import Source
+from hqsam.cli.each_photo import Existing, Record, as_json, for_each_photo, in_words
+from hqsam.cli.photos import find_photos
+from hqsam.cli.progress import counting
+
+
+def tiles(
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Files, folders, or patterns in quotes.")],
+    tile: Annotated[int, typer.Option(metavar="PIXELS", help="How wide and high a tile is.")] = 1024,
+    overlap: Annotated[float, typer.Option(metavar="0.05..0.5", help="How much of that tiles share.")] = 0.25,
+    points_per_side: Annotated[int, typer.Option(metavar="N", help="Clicks along each side of a tile.")] = 32,
+    model: Annotated[str, typer.Option(help="A name of `hqsam weights list`, a file, or owner/repo.")] = "auto",
+    source: Annotated[Source | None, typer.Option(help="SAM's mask plus the HQ one, HQ alone, or SAM alone.")] = None,
+    min_score: Annotated[
+        float | None, typer.Option(metavar="0..1", help="Least predicted IoU; lower finds more.  [default: 0.88]")
+    ] = None,
+    min_stability: Annotated[
+        float | None, typer.Option(metavar="0..1", help="Least stability; lower finds more.  [default: 0.95]")
+    ] = None,
+    min_area: Annotated[int, typer.Option(metavar="PIXELS", help="Remove smaller pieces, fill smaller holes.")] = 0,
+    detail: Annotated[
+        bool, typer.Option("--detail", help="Look at each mask again, closer, for edges as fine as the photo; slower.")
+    ] = False,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where results go.")] = Path("out"),
+    existing: Annotated[Existing, typer.Option(help="Results of an earlier run.")] = Existing.replace,
+    json_lines: Annotated[bool, typer.Option("--json", help="Print a line of JSON a photo.")] = False,
+    device: Annotated[str, typer.Option(help="cuda, mps or cpu.")] = "auto",
+    precision: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "auto",
+) -> None:
+    """Segment every object in photos beyond memory, tile by tile, joined across seams; run it again after a kill."""
+    from hqsam.cli.models import load_segmenter
+    from hqsam.predict.search import Search
+
+    search = Search(
+        points_per_side=points_per_side,
+        source=source.value if source else None,
+        pred_iou_thresh=min_score,
+        stability_score_thresh=min_stability,
+        min_mask_region_area=min_area,
+        detail=detail,
+    )
+    found = find_photos(photos)
+    segmenter = load_segmenter(model, device, precision)
+
+    def work(path: Path, folder: Path) -> Record:
+        with counting("tiles") as tell:
+            result = segmenter.everything_in_tiles(path, folder, search, tile=tile, overlap=overlap, progress=tell)
+        files = [str(result.label_map), str(result.coco)]
+        return {"photo": str(path), "model": segmenter.name, "count": result.count, "files": files}
+
+    for_each_photo(found, out, ["coco"], existing, work, as_json if json_lines else in_words(_as_words))
+
+
+def _as_words(record: Record) -> str:
+    return f"{record['count']} object{'' if record['count'] == 1 else 's'} -> {', '.join(record['files'])}"

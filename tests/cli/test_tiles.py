@@ -1,0 +1,42 @@
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from hqsam.formats import coco
+
+
+@pytest.fixture
+def tiles(hqsam, photos, tiny_file):
+    """Run `hqsam tiles` in a folder of photos, with a tiny model on the CPU that finds whatever it is asked about."""
+
+    def run(*words):
+        model = ("--model", tiny_file, "--device", "cpu", "--precision", "float32")
+        easy = ("--points-per-side", "2", "--min-score", "-9", "--min-stability", "0")
+        return hqsam("tiles", *words, *model, *easy)
+
+    return run
+
+
+def test_a_photo_gives_a_label_map_and_coco_records(tiles, photos):
+    finished = tiles("cat.jpg", "--tile", "200", "--json")
+    assert finished.code == 0
+    record = json.loads(finished.out)
+    [document] = coco.read(photos / "out" / "cat_coco.json")
+    with Image.open("cat.jpg") as photo:
+        width, height = photo.size
+    assert document.size_hw == (height, width) == tifffile.imread(photos / "out" / "cat_labels.tif").shape
+    assert len(document.objects) == record["count"] == np.unique(tifffile.imread(record["files"][0])).max()
+
+
+def test_a_wrong_tile_is_told_as_wrong_use(tiles):
+    finished = tiles("cat.jpg", "--tile", "9")
+    assert finished.code == 2 and "too small" in finished.err
+
+
+def test_a_file_that_is_no_photo_fails_alone(tiles, photos):
+    (photos / "bad.tif").write_bytes(b"II*")
+    finished = tiles("bad.tif", "cat.jpg", "--tile", "300")
+    assert finished.code == 1 and "bad.tif" in finished.err and (photos / "out" / "cat_labels.tif").exists()
