@@ -9,11 +9,20 @@ from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import HQSam
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.training.encoding import normalised
-from hqsam.training.losses import uncertain_point_losses
+from hqsam.training.losses import Draw, uncertain_point_losses
 
 
 def plain_step(model: HQSam, optimiser: torch.optim.Optimizer, batch: Batch) -> float:
     """One object of each image, float32; the loss."""
+    loss = plain_loss(model, batch, lambda count: torch.rand(len(batch.images), count, 2))
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    return float(loss.detach())
+
+
+def plain_loss(model: HQSam, batch: Batch, draw: Draw) -> Tensor:
+    """Of one object of each image, at points that `draw` draws."""
     prompts = [_prompt_of(batch, index) for index in range(len(batch.images))]
     with torch.no_grad():
         features = model.encode_image(normalised(batch.images, model))
@@ -23,15 +32,8 @@ def plain_step(model: HQSam, optimiser: torch.optim.Optimizer, batch: Batch) -> 
             F.interpolate(logits, (model.config.image_size,) * 2, mode="bilinear", align_corners=False)
     hq_features = model.hq_features(features)
     assert hq_features is not None
-    logits = torch.cat(
-        [_hq_logits(model, features, hq_features, index, prompt) for index, prompt in enumerate(prompts)]
-    )
-    truth = batch.truth[:, :1].float() / 255
-    loss = uncertain_point_losses(logits, truth, lambda count: torch.rand(len(logits), count, 2))
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-    return float(loss.detach())
+    logits = [_hq_logits(model, features, hq_features, index, prompt) for index, prompt in enumerate(prompts)]
+    return uncertain_point_losses(torch.cat(logits), batch.truth[:, :1].float() / 255, draw)
 
 
 def _hq_logits(model: HQSam, features: ImageFeatures, hq_features: Tensor, index: int, prompt: PromptBatch) -> Tensor:

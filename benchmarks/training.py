@@ -57,21 +57,22 @@ def _arguments() -> argparse.Namespace:
 
 
 def _race_of_steps(name: str, rounds: int) -> dict[str, float]:
-    """Median seconds of a step, by turns; a first round that is not counted warms up.
+    """Median seconds of a step, after two that are not counted and warm up.
 
     The plain twin goes first, without the kept memory that training asks for at its start; it has what it needs by
     then, and so the comparison is about the work and not about the allocator.
     """
     stage = _of_size(hq_vit_tiny().stages[0], name, batch_size=4)
     feed = FromImages(PromptedImages(_photos(8), stage.sampling, 0))
-    given = [next(feed.given([rows_of(step, 4)], 0)) for step in range(rounds + 1)]
+    given = [next(feed.given([rows_of(step, 4)], 0)) for step in range(rounds + 2)]
     plain = _plain(name, stage)
     seconds = {"plain": _timed(plain, given)}
     hardware.keep_freed_memory()
     seconds["plain, freed memory kept"] = _timed(plain, given)
     learner = _learner(name, stage)
     seconds["ours"] = _timed(lambda one: learner.step([(range(4), one)]), given)
-    return {who: statistics.median(times[1:]) for who, times in seconds.items()}
+    print({who: [round(each, 2) for each in times] for who, times in seconds.items()})
+    return {who: statistics.median(times[2:]) for who, times in seconds.items()}
 
 
 def _plain(name: str, stage: StageConfig) -> Callable[[Given], Any]:
