@@ -182,7 +182,7 @@ def test_a_limit_takes_from_every_set_and_may_be_raised_later(tmp_path, tiny_seg
     opened = made("hq4", tmp_path)
     run(tiny_segmenter, opened, tmp_path / "out", limit=4, sources=("hq",))
     assert sorted(name.split("/")[0] for name in read_records(tmp_path / "out")) == [
-        "COIFT", "DIS-VD", "HRSOD", "ThinObject5K",
+        "COIFT", "DIS-VD", "HRSOD", "ThinObject5K-TE",
     ]  # fmt: skip
     outcome = run(tiny_segmenter, opened, tmp_path / "out", sources=("hq",))
     assert outcome.done == outcome.total == 8

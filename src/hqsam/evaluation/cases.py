@@ -63,3 +63,5 @@ class OpenSplit:
     cases: tuple[Case, ...]
     annotations: dict[str, Any] | None = None
     """The annotation file as it is, where a measure works from it."""
+    warnings: tuple[str, ...] = ()
+    """What was found amiss, and left out."""

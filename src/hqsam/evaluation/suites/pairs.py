@@ -1,4 +1,4 @@
-"""Layouts in which every image has a mask beside it: the four fine sets, BIG, and any folder."""
+"""Layouts in which every image has one mask of one object: the four fine sets, and BIG."""
 
 from functools import partial
 from pathlib import Path
@@ -6,11 +6,8 @@ from pathlib import Path
 from hqsam.errors import DataError
 from hqsam.evaluation.cases import Case, OpenSplit, Target
 from hqsam.evaluation.suites import disk
-from hqsam.evaluation.suites.pictures import objects_of, read_gray
+from hqsam.evaluation.suites.pictures import read_gray
 from hqsam.evaluation.suites.suite import Split
-
-_IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
-_NAMES = (("images", "masks"), ("images", "labels"), ("im", "gt"), ("image", "mask"))
 
 
 def open_folders(data: Path, split: Split) -> OpenSplit:
@@ -50,43 +47,8 @@ def open_big(data: Path, split: Split) -> OpenSplit:
     return OpenSplit(split.name, tuple(cases))
 
 
-def open_any_folder(data: Path, split: Split) -> OpenSplit:
-    """DIR/images and DIR/masks, or several such sets as DIR/SET/images and DIR/SET/masks; im and gt will do, too.
-
-    A mask is one object, or a label map in which every number but 0 is one.
-
-    Raises:
-        DataError: there are no such folders, or a mask is missing.
-    """
-    sets = {folder: names for folder in [data, *sorted(data.glob("*/"))] for names in [_names_in(folder)] if names}
-    if not sets:
-        raise DataError(f"{data} has no images/ beside masks/, and none of its folders has; {disk.found_in(data)}")
-    cases = (case for folder, names in sets.items() for case in _cases_of(data, folder, *names))
-    return OpenSplit(split.name, tuple(cases))
-
-
-def _names_in(folder: Path) -> tuple[str, str] | None:
-    return next((names for names in _NAMES if all((folder / name).is_dir() for name in names)), None)
-
-
-def _cases_of(data: Path, folder: Path, images_name: str, masks_name: str) -> list[Case]:
-    images = disk.files_in(folder / images_name, _IMAGES)
-    masks = [folder / masks_name / f"{image.stem}.png" for image in images]
-    disk.first_missing(masks, f"masks of {folder}")
-    prefix = f"{folder.name}/" if folder != data else ""
-    return [
-        Case(f"{prefix}{image.stem}", image, partial(_all_objects, image, mask))
-        for image, mask in zip(images, masks, strict=True)
-    ]
-
-
 def _one_object(image: Path, mask: Path, coarse: Path | None = None) -> list[Target]:
     gray = read_gray(mask, image)
     rough = read_gray(coarse, image) > 128 if coarse is not None and coarse.is_file() else None
     truth = gray > 128
     return [Target("1", truth, coarse=rough, gray=gray)] if truth.any() else []
-
-
-def _all_objects(image: Path, mask: Path) -> list[Target]:
-    objects, gray = objects_of(mask, image)
-    return [Target(str(number), truth, gray=gray) for number, truth in objects.items() if truth.any()]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, UInt8, UInt16
+from jaxtyping import UInt8, UInt16
 
 from hqsam.errors import DataError
 from hqsam.formats.files import read_picture, size_of_picture
@@ -39,28 +39,6 @@ def read_labels(path: Path, image: Path | None = None) -> UInt16[np.ndarray, "he
     if image is not None:
         _check_size(labels, path, image)
     return labels
-
-
-def objects_of(path: Path, image: Path) -> tuple[dict[int, Bool[np.ndarray, "height width"]], Gray | None]:
-    """The objects of a mask by number, and the gray picture if it is one object's mask rather than a label map.
-
-    A picture of black and one other value is one object; so is a gray one that reaches 255, whose edges are soft.
-    Every other one is a label map.
-
-    Raises:
-        DataError: as above.
-    """
-    picture, _ = read_picture(path)
-    numbered = picture.mode in ("L", "P", "1") or picture.mode.startswith("I")
-    labels = read_labels(path, image) if numbered else None
-    values = np.unique(labels).tolist() if labels is not None else []
-    soft = picture.mode == "L" and values[-1:] == [255]
-    if labels is None or soft:
-        gray = read_gray(path, image)
-        return {1: gray > 128}, gray
-    if len(values) - (0 in values) == 1:
-        return {1: labels > 0}, None
-    return {int(value): labels == value for value in values if value}, None
 
 
 def _check_size(pixels: np.ndarray, path: Path, image: Path) -> None:

@@ -52,7 +52,7 @@ COIFT = _fine("COIFT", (92.1, 86.5), (94.8, 90.1)) + _by_clicks(
     "COIFT", (61.8, 81.3, 83.9, 83.6, 86.3, 86.4), (62.8, 83.5, 86.5, 86.7, 88.6, 88.4)
 )
 HRSOD = _fine("HRSOD", (90.2, 83.1), (93.6, 86.9))
-THIN = _fine("ThinObject5K", (73.6, 61.8), (89.5, 79.9))
+THIN = _fine("ThinObject5K-TE", (73.6, 61.8), (89.5, 79.9))
 
 _BACKBONES: dict[str, tuple[Pair, Pair]] = {
     # mIoU and mBIoU over the four sets; AP, AP_B, AP_L, AP_M and AP_S on COCO

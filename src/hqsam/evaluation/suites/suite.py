@@ -111,13 +111,14 @@ class OpenSuite:
 
     @property
     def warnings(self) -> list[str]:
-        """What is not as the suite's row says: other numbers of images than expected."""
+        """What is not as the suite's row says, such as other numbers of images than expected."""
         expected = {split.name: split.expected for split in self.suite.splits}
-        return [
+        counts = [
             f"{split.name} has {len(split.cases)} images here, and {expected[split.name]} were expected"
             for split in self.splits
             if expected[split.name] not in (None, len(split.cases))
         ]
+        return counts + [warning for split in self.splits for warning in split.warnings]
 
     def measure(self, rows: Sequence[Row], asked: Collection[str] | None = None) -> dict[str, Scores]:
         """The scores of each set by its name, and of several their `MEAN`, from 0 to 1.

@@ -1,10 +1,12 @@
 """The rows: every suite of the paper, and any folder. To add one is to add a row."""
 
+from hqsam.data.hqseg44k import VALIDATION
 from hqsam.evaluation.measures import MEASURES
 from hqsam.evaluation.suites import published
 from hqsam.evaluation.suites.coco import open_coco, open_lvis
 from hqsam.evaluation.suites.davis import open_davis
-from hqsam.evaluation.suites.pairs import open_any_folder, open_big, open_folders
+from hqsam.evaluation.suites.folder import open_folder
+from hqsam.evaluation.suites.pairs import open_big, open_folders
 from hqsam.evaluation.suites.suite import Split, Suite
 from hqsam.evaluation.suites.ytvis import open_ytvis
 
@@ -14,24 +16,8 @@ _DIS_TERMS = "DIS5K's own terms of use, which are restrictive: a PDF in the down
 _COCO_TERMS = "annotations CC BY 4.0; photos under the terms of Flickr"
 _YOUTUBE = "see the page of the data; videos of YouTube, for research"
 
-_DIS = Split(name="DIS-VD", images="DIS5K/DIS-VD/im", truth="DIS5K/DIS-VD/gt", expected=470)
-_COIFT = Split(
-    name="COIFT",
-    images="thin_object_detection/COIFT/images",
-    truth="thin_object_detection/COIFT/masks",
-    expected=280,
-)
-_HRSOD = Split(
-    name="HRSOD",
-    images="thin_object_detection/HRSOD/images",
-    truth="thin_object_detection/HRSOD/masks_max255",
-    expected=287,
-)
-_THIN = Split(
-    name="ThinObject5K",
-    images="thin_object_detection/ThinObject5K/images_test",
-    truth="thin_object_detection/ThinObject5K/masks_test",
-    expected=500,
+_DIS, _COIFT, _HRSOD, _THIN = (
+    Split(name=one.name, images=one.images, truth=one.masks, expected=one.expected) for one in VALIDATION
 )
 
 
@@ -212,8 +198,8 @@ ROWS = (
         name="folder",
         title="your own photos with masks",
         splits=(Split(name="folder", images="images", truth="masks"),),
-        layout="images/NAME.jpg, masks/NAME.png: one object, or a label map; or SET/images and SET/masks",
-        open_split=open_any_folder,
+        layout="images/NAME.jpg, masks/NAME.png: one object, or a label map; all that `hqsam data check` reads",
+        open_split=open_folder,
         ask="box",
         source="sum",
         pipeline="user",
