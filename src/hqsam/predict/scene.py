@@ -12,6 +12,7 @@ from jaxtyping import Float, Int, UInt8
 from hqsam.errors import OptionError
 from hqsam.formats.coco import to_coco
 from hqsam.formats.document import Document
+from hqsam.formats.overlay import picture_of
 from hqsam.masks.label_map import LabelMap, fill_gaps, paint, runs_of_labels
 from hqsam.masks.lazy import LazyMasks
 from hqsam.masks.overlap import Order
@@ -19,7 +20,6 @@ from hqsam.masks.regions import innermost_point
 from hqsam.masks.rle import Rle
 from hqsam.masks.runs import Runs, runs_of
 from hqsam.model.hq_sam import Source
-from hqsam.pictures.patchwork import patchwork
 from hqsam.pictures.reading import ImageLike, read_image_of_size
 from hqsam.predict.found import Found
 from hqsam.predict.saving import save
@@ -146,12 +146,12 @@ class Everything:
         return save(self.to_document(image, labels), path, formats)
 
     def overlay(self, image: ImageLike) -> UInt8[np.ndarray, "height width 3"]:
-        """The photo with every mask on it in a colour, small ones on top of large ones.
+        """The photo with the masks on it in colours, small ones on top of large ones.
 
         Raises:
             ImageError: the image cannot be read, or is of another size.
         """
-        return patchwork(read_image_of_size(image, self.image_size_hw), self._runs())
+        return picture_of(self.to_document(image))
 
     def _runs(self) -> list[Runs]:
         return [runs_of(one.rle) for one in self.found]

@@ -12,14 +12,11 @@ from hqsam.model.config import ModelConfig
 from hqsam.model.hq_sam import Source
 from hqsam.predict.sources import check_source
 
-_THRESHOLDS = {"nano": (0.5, 0.8)}
+_THRESHOLDS = {"nano": (0.4, 0.7)}
 """Least predicted IoU and least stability, for models whose scores mean something else than SAM's."""
 _SAM_THRESHOLDS = (0.88, 0.95)
 
 _MEMORY = {"cpu": 1 << 30, "cuda": 8 << 30}
-
-_MOST_PROMPTS = 128
-"""Decoded in one pass; more gain no speed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +59,11 @@ class Search:
     memory_limit: int | None = None
     """Bytes to work in, about, beside the model, the photo and the result; 1 GiB, or 8 GiB on a GPU."""
 
+    most_points_at_once: int = 128
+    """Clicks decoded in one pass, if memory allows."""
+
     def __post_init__(self) -> None:
-        _check_at_least(self, 1, "points_per_side", "crop_n_points_downscale_factor")
+        _check_at_least(self, 1, "points_per_side", "crop_n_points_downscale_factor", "most_points_at_once")
         if self.memory_limit is not None:
             _check_at_least(self, 1, "memory_limit")
         _check_at_least(self, 0, "crop_n_layers", "min_mask_region_area", "stability_score_offset")
@@ -101,7 +101,7 @@ class Search:
             reading="each" if candidates == 3 else "best",
             least_score=least_score if self.pred_iou_thresh is None else self.pred_iou_thresh,
             least_stability=least_stability if self.stability_score_thresh is None else self.stability_score_thresh,
-            prompts_at_once=min(max(memory // 2 // _bytes_a_prompt(engine.config), 1), _MOST_PROMPTS),
+            prompts_at_once=min(max(memory // 2 // _bytes_a_prompt(engine.config), 1), self.most_points_at_once),
             candidate_bytes=memory // 4,
         )
 
