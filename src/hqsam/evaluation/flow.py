@@ -14,7 +14,8 @@ from hqsam.evaluation.record import CaseRecord
 from hqsam.evaluation.scenes import Scene, measure_scene, read_scene
 from hqsam.predict.segmenter import Segmenter
 
-Item, Product = TypeVar("Item"), TypeVar("Product")
+Item = TypeVar("Item")
+Product = TypeVar("Product")
 
 
 def records_of(

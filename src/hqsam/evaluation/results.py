@@ -29,18 +29,18 @@ class Shard(NamedTuple):
 
     number: int = 1
     """From 1 on."""
-    count: int = 1
+    parts: int = 1
 
     def __str__(self) -> str:
-        return f"{self.number}-of-{self.count}"
+        return f"{self.number}-of-{self.parts}"
 
     def part(self, items: Iterable[Item]) -> list[Item]:
-        """Every `count`-th of the items, so that all parts are alike."""
-        return list(items)[self.number - 1 :: self.count]
+        """Every `parts`-th of the items, so that all parts are alike."""
+        return list(items)[self.number - 1 :: self.parts]
 
     def overlaps(self, other: "Shard") -> bool:
         """Whether the two may hold the same item."""
-        return self.count != other.count or self.number == other.number
+        return self.parts != other.parts or self.number == other.number
 
 
 WHOLE = Shard()
@@ -55,7 +55,7 @@ def parse_shard(text: str) -> Shard:
     """
     found = re.fullmatch(r"(\d+)/(\d+)", text.strip())
     shard = Shard(*map(int, found.groups())) if found else Shard(0, 0)
-    if not 1 <= shard.number <= shard.count:
+    if not 1 <= shard.number <= shard.parts:
         raise OptionError(f"shard {text!r} cannot be meant; 2/4 is the second of four parts")
     return shard
 
@@ -141,7 +141,7 @@ def _acquire(folder: Path, shard: Shard, held: ExitStack) -> None:
         held.enter_context(FileLock(folder / f".records-{shard}.lock", timeout=0))
     except Timeout as error:
         raise OutputError(
-            f"another process is working on part {shard.number} of {shard.count} in {folder}; wait for it, choose "
+            f"another process is working on part {shard.number} of {shard.parts} in {folder}; wait for it, choose "
             "another folder with --out, or share the work with --shard"
         ) from error
     except OSError as error:
