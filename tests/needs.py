@@ -3,14 +3,21 @@
 import importlib.util
 import os
 import shutil
+from glob import glob
+from pathlib import Path
 
 import pytest
 
 
-def program(name: str, *, install: str) -> None:
-    """Skip the test if a program is missing; `install` is the command that brings it."""
-    if shutil.which(name) is None:
+def program(name: str, *, install: str, beside: str = "") -> Path:
+    """Skip the test if a program is missing; `install` is the command that brings it.
+
+    Returns the folder that it is in: one of the PATH, or one that `beside` is a pattern of.
+    """
+    found = shutil.which(name) or next(iter(sorted(glob(f"{beside}/{name}"))), None)  # noqa: PTH207  (takes absolute ones)
+    if found is None:
         _missing(f"the program {name}", install)
+    return Path(str(found)).parent
 
 
 def package(name: str, *, install: str) -> None:

@@ -153,6 +153,11 @@ class Jobs:
         for queue in self._queues.values():
             queue.close()
 
+    def join(self, until: float) -> None:
+        """Wait until they have stopped; see `FairQueue.join`."""
+        for queue in self._queues.values():
+            queue.join(until)
+
     def _run(self, job: Job, work: Callable[[Job], Any]) -> None:
         job.ask.check()
         job.state = "running"

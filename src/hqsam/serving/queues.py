@@ -44,8 +44,11 @@ class FairQueue:
         self._count, self._idle, self._closed = 0, 0, False
         self.seconds = 1.0
         """What one piece of work took lately."""
-        for number in range(threads):
-            threading.Thread(target=self._work, name=f"hqsam-{name}-{number}", daemon=True).start()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"hqsam-{name}-{number}", daemon=True) for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -74,6 +77,14 @@ class FairQueue:
             self._changed.notify_all()
         for ticket in list(self._waiting):
             self._drop(ticket)
+
+    def join(self, until: float) -> None:
+        """Wait until what was begun is done, as far as that is before `until` of the monotonic clock.
+
+        A process that ends while torch computes in another thread is aborted.
+        """
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
 
     def _enter(self, ask: Ask, work: Callable[[], Any]) -> _Ticket:
         with self._changed:

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ from hqsam.serving.store.images import Images
 
 _OPENINGS, _PROMPTS = 4, 8
 _PROMPTS_WAITING = 64
+_SECONDS_TO_STOP = 20
 
 
 class Service:
@@ -65,8 +67,12 @@ class Service:
     def close(self) -> None:
         """Stop what is going on; what was answered is kept."""
         self.jobs.close()
-        for queue in (self.openings, self.prompts, self.encoder):
+        queues = (self.openings, self.prompts, self.encoder)
+        for queue in queues:
             queue.close()
+        until = time.monotonic() + _SECONDS_TO_STOP
+        for each in (self.jobs, *queues):
+            each.join(until)
         self.models.close()
         self.store.close()
 
