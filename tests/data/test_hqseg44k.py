@@ -1,7 +1,7 @@
 """HQSeg-44K in miniature, in its own layout."""
 
 from hqsam.data.check import check_sets
-from hqsam.data.hqseg44k import TRAINING, VALIDATION, open_sources
+from hqsam.data.hqseg44k import TRAINING, VALIDATION
 from hqsam.data.opening import open_sets
 from tests.data.drawn import mask, photo
 from tests.docs.blocks import ROOT
@@ -24,7 +24,7 @@ def test_the_training_s_folders_are_known_by_themselves(tmp_path):
     assert list(sets) == [source.name for source in TRAINING]
     assert [len(found) for found in sets.values()] == [2] * 7
     assert sets["FSS"][1].object_ids == [1]
-    assert list(open_sources(tmp_path, VALIDATION)) == ["DIS-VD", "COIFT", "HRSOD", "ThinObject5K-TE"]
+    assert list(open_sets(str(tmp_path), part="validation")) == ["DIS-VD", "COIFT", "HRSOD", "ThinObject5K-TE"]
 
 
 def test_other_counts_absent_sets_and_broken_pairs_are_said(tmp_path):

@@ -6,6 +6,7 @@ comes from: docs/data.md.
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from hqsam.data.findings import Finding
 from hqsam.data.folders import files_in_two_folders, files_side_by_side, mask_set
@@ -63,9 +64,14 @@ VALIDATION = (
 )
 
 
-def is_root(folder: Path) -> bool:
-    """Whether a folder holds any of the training's sources."""
-    return any((folder / source.images).is_dir() for source in TRAINING)
+Part = Literal["training", "validation"]
+
+PARTS: dict[Part, tuple[Source, ...]] = {"training": TRAINING, "validation": VALIDATION}
+
+
+def is_root(folder: Path, sources: tuple[Source, ...] = TRAINING) -> bool:
+    """Whether a folder holds any of the sources."""
+    return any((folder / source.images).is_dir() for source in sources)
 
 
 def open_sources(root: Path, sources: tuple[Source, ...] = TRAINING) -> dict[str, SampleSet]:

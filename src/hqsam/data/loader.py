@@ -134,7 +134,7 @@ def batches(dataset: PromptedImages, rows: Iterable[Sequence[int]], workers: int
         batch_size=None,
         sampler=rows,
         num_workers=workers,
-        prefetch_factor=4 if workers else None,
+        prefetch_factor=2 if workers else None,
         worker_init_fn=_one_thread,
     )
     return iter(loader)

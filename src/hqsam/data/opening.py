@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 
 from hqsam.data import hqseg44k
 from hqsam.data.coco import is_coco, open_coco
 from hqsam.data.folders import files_in_two_folders, files_side_by_side, mask_set, pictures_below, two_folders
+from hqsam.data.hqseg44k import Part
 from hqsam.data.mask_files import Reading
 from hqsam.data.sets import SampleSet, joined
 from hqsam.errors import DataError
@@ -20,25 +22,31 @@ _EXPECTED = (
 )
 
 
-def open_set(path: Path, longest_side: int | None = None, reading: Reading | None = None) -> SampleSet:
+def open_set(
+    path: str | PathLike[str], longest_side: int | None = None, reading: Reading | None = None, part: Part = "training"
+) -> SampleSet:
     """All samples of `open_sets` as one set."""
-    return joined(open_sets(path, longest_side, reading).values())
+    return joined(open_sets(path, longest_side, reading, part).values())
 
 
-def open_sets(path: Path, longest_side: int | None = None, reading: Reading | None = None) -> dict[str, SampleSet]:
+def open_sets(
+    path: str | PathLike[str], longest_side: int | None = None, reading: Reading | None = None, part: Part = "training"
+) -> dict[str, SampleSet]:
     """The sets that a path holds, by their names; nothing but lists of files is read yet.
 
     Args:
         path: a folder, or a COCO or LVIS annotation file.
         longest_side: larger photos are scaled down to this as they are read, in pixels.
         reading: how pictures of masks are meant; by default some of each set are looked at.
+        part: which sets of HQSeg-44K, if it is that; all else has no parts.
 
     Raises:
         DataError: it holds none that is known; the message says what is there and what was expected.
     """
+    path = Path(path)
     if not path.exists():
         raise DataError(f"there is no {path}")
-    found = _by_file(path) if path.is_file() else _by_folder(path, reading)
+    found = _by_file(path) if path.is_file() else _by_folder(path, reading, hqseg44k.PARTS[part])
     if not found:
         raise DataError(f"found no images with masks in {path}, which has {_contents(path)}; {_EXPECTED}")
     return {name: replace(one, longest_side=longest_side) for name, one in found.items()}
@@ -50,9 +58,9 @@ def _by_file(path: Path) -> dict[str, SampleSet]:
     return _by_name([open_coco(path)])
 
 
-def _by_folder(folder: Path, reading: Reading | None) -> dict[str, SampleSet]:
-    if hqseg44k.is_root(folder):
-        return hqseg44k.open_sources(folder)
+def _by_folder(folder: Path, reading: Reading | None, sources: tuple[hqseg44k.Source, ...]) -> dict[str, SampleSet]:
+    if hqseg44k.is_root(folder, sources):
+        return hqseg44k.open_sources(folder, sources)
     here = _one_set(folder, reading, side_by_side=False)
     if here is not None:
         return _by_name([here])

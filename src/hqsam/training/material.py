@@ -56,7 +56,9 @@ def open_material(
     processes.agree(lambda: _check(sets, folder, on_progress))
     report = Report.read(folder / _REPORT)
     parts = {name: split(one, hold_out, seed) for name, one in usable(sets, report).items()}
-    held_out = joined(held for _, held in parts.values()) if validation is None else open_set(validation)
+    held_out = (
+        joined(held for _, held in parts.values()) if validation is None else open_set(validation, part="validation")
+    )
     learnt = {name: list(one) if longest_side else one for name, (one, _) in parts.items()}
     return Material(learnt, held_out, report)
 
