@@ -85,7 +85,7 @@ def tiles_of_edges(edges: dict[int, Float[np.ndarray, "place 2"]], size_hw: tupl
         for tile in sorted(set(zip(down.tolist(), across.tolist(), strict=True))):
             rows.setdefault(tile, []).append(number)
     return [
-        _square(int(columns_at[across]), int(rows_at[down]), side, size_hw, tuple(rows[down, across]))
+        _square(np.array([columns_at[across], rows_at[down]]), side, size_hw, tuple(rows[down, across]))
         for down, across in sorted(rows)
     ]
 
@@ -112,25 +112,26 @@ def _crop_around(candidates: np.ndarray, boxes: np.ndarray, own_sides: np.ndarra
     needed = np.concatenate([boxes[:, :2] - margin[:, None], boxes[:, 2:] + margin[:, None]], axis=1)
     needed = clip_boxes(needed[neighbours], size_hw)
     centre = (boxes[first, :2] + boxes[first, 2:]) / 2
-    best = _square(*(centre - side / 2), side, size_hw, (int(first),))
+    best = _square(centre - side / 2, side, size_hw, (int(first),))
     for shift in _SHIFTS * (room - side) / 2:
-        square = _square(*(centre + shift - room / 2), room, size_hw)
+        square = _square(centre + shift - room / 2, room, size_hw)
         inside = _inside(needed, square)
         if inside.sum() > len(best.rows) and inside[neighbours == first].all():
             best = replace(square, rows=tuple(int(row) for row in neighbours[inside]))
     return best
 
 
-def _square(x0: float, y0: float, side: float, size_hw: tuple[int, int], rows: tuple[int, ...] = ()) -> Crop:
+def _square(corner_xy: np.ndarray, side: float, size_hw: tuple[int, int], rows: tuple[int, ...] = ()) -> Crop:
     """A square moved into the photo; where the photo is narrower than that, as wide as the photo."""
-    height, width = size_hw
+    (height, width), (x0, y0) = size_hw, corner_xy.tolist()
     across, down = min(width, round(side)), min(height, round(side))
     left, top = min(max(0, round(x0)), width - across), min(max(0, round(y0)), height - down)
     return Crop(left, top, left + across, top + down, rows)
 
 
 def _inside(boxes: np.ndarray, crop: Crop) -> Bool[np.ndarray, "box"]:
-    return (boxes[:, :2] >= (crop.x0, crop.y0)).all(axis=1) & (boxes[:, 2:] <= (crop.x1, crop.y1)).all(axis=1)
+    begins, ends = boxes[:, :2] >= (crop.x0, crop.y0), boxes[:, 2:] <= (crop.x1, crop.y1)
+    return np.concatenate([begins, ends], axis=1).all(axis=1)
 
 
 def _longer_sides(boxes: np.ndarray) -> np.ndarray:
