@@ -62,7 +62,7 @@ def _contestants(models: list[str], grabcut: bool) -> dict[str, Callable[[Sample
 def _measure(
     who: str, set_name: str, sample: Sample, objects: int, masks_of: Any, done: set[tuple[str, str]]
 ) -> Iterator[dict[str, Any]]:
-    wanted = [(f"{sample.name}/{number}", sample.mask(number)) for number in _largest(sample, objects)]
+    wanted = [(f"{sample.name}/{number}", sample.mask(number)) for number in largest_objects(sample, objects)]
     wanted = [(name, truth) for name, truth in wanted if (who, name) not in done]
     if not wanted:
         return
@@ -75,7 +75,8 @@ def _measure(
         yield {"who": who, "set": set_name, "object": name, "answers": answers}
 
 
-def _largest(sample: Sample, count: int) -> list[int]:
+def largest_objects(sample: Sample, count: int) -> list[int]:
+    """Their numbers, the largest first; what is smaller than 64 pixels is left out."""
     areas = np.bincount(sample.labels.reshape(-1))
     areas[0] = 0
     large = [int(number) for number in np.argsort(-areas, kind="stable") if areas[number] >= 64]
