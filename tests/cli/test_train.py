@@ -35,7 +35,7 @@ def test_finetune_writes_a_model_that_opens_and_says_how_it_went(hqsam, data, ti
     learnt, before = load_model(path).state_dict(), load_model(tiny_file).state_dict()
     assert {n.split(".")[0] for n, value in learnt.items() if not torch.equal(value, before[n])} == {"hq"}
     records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
-    assert [record["step"] for record in records] == [1, 2, 3, 3]
+    assert [record["step"] for record in records] == [0, 1, 2, 3, 3]
     assert {"sam_iou", "hq_boundary_iou"} <= records[-1]["validation"].keys()
 
 

@@ -113,4 +113,5 @@ def test_tensorboard_has_the_loss_the_scores_and_the_pictures(tmp_path, start):
     events = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
     assert len(events.Scalars("hq/loss")) == 2
     assert 0 <= events.Scalars("validation/hq_iou")[0].value <= 1
+    assert [event.step for event in events.Scalars("validation/hq_iou")] == [0, 2], "before and after"
     assert len(events.Tags()["images"]) == 3

@@ -59,6 +59,8 @@ class _Stage:
             self.learner.compile()
         turns = [self._turns(step) for step in range(self.learner.done, self.learner.steps)]
         given = self._feed().given([rows for step in turns for rows in step], self.running.workers)
+        if not self.learner.done:
+            self._validate(journal)
         began = time.monotonic()
         for rows_of_turns in turns:
             started = time.monotonic()
@@ -72,12 +74,18 @@ class _Stage:
         self._tell(journal, metrics)
         done, steps = self.learner.done, self.learner.steps
         self.running.report(self.config.name, done, steps, metrics)
-        if self.running.validate and (done == steps or done % (self.config.validate_every or self.epoch) == 0):
-            scores = self.running.validate(self.learner.result(), self.config.name, done, self.running.processes)
-            self._tell(journal, {"validation": scores})
-            self.running.report("validation", done, steps, scores)
+        if done == steps or done % (self.config.validate_every or self.epoch) == 0:
+            self._validate(journal)
         if self.running.writes and (done % self.running.save_every == 0 or done == steps):
             checkpoint.save(self.folder, done, self.learner.state())
+
+    def _validate(self, journal: Journal) -> None:
+        if self.running.validate is None:
+            return
+        done = self.learner.done
+        scores = self.running.validate(self.learner.result(), self.config.name, done, self.running.processes)
+        self._tell(journal, {"validation": scores})
+        self.running.report("validation", done, self.learner.steps, scores)
 
     def _tell(self, journal: Journal, metrics: dict) -> None:
         if self.running.writes:
