@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from hqsam.errors import InputError
+from hqsam.errors import DataError, InputError
 from hqsam.evaluation.cases import Case, OpenSplit, Target
 from hqsam.evaluation.davis import contour_accuracy, judge, statistics
 from hqsam.evaluation.record import Row
@@ -129,6 +129,12 @@ def test_a_shared_pixel_goes_to_the_better_score():
     split = video([{1: LEFT, 2: RIGHT}] * 3)
     assert judge(split, [row(1, LEFT, 1, 0.9), row(1, both, 2, 0.5)])["J&F"] == 1
     assert judge(split, [row(1, LEFT, 1, 0.5), row(1, both, 2, 0.9)])["J"] == pytest.approx((0 + 900 / 1650) / 2)
+
+
+def test_a_mask_of_another_size_than_its_frame_is_refused():
+    answer = Row("bear/1", "object-1", (4, 5), {"track": 1}, None, None, 0.5, rle.encode(np.ones((4, 5), bool)))
+    with pytest.raises(DataError, match=r"a mask of bear/1 is \(4, 5\) .*, and its frame \(60, 80\)"):
+        judge(video([{1: LEFT}] * 3), [answer])
 
 
 def test_where_no_frame_counts_there_is_no_score():

@@ -156,6 +156,12 @@ def test_sizes_are_those_of_ytvis():
     assert scores["AP_S"] == 1 and "AP_M" not in scores  # 3600 pixels are below 128 x 128
 
 
+def test_the_area_that_an_annotation_states_is_its_size():
+    split = video_of((1, [BOX, BOX]))
+    split.annotations["annotations"][0]["areas"] = [None, 40000]
+    assert "AP_M" in judge(split, [row(0, BOX), row(1, BOX)])  # (3600 + 40000) / 2
+
+
 def test_classes_count_the_same_and_a_class_that_was_not_there_does_not_count():
     split = video_of((1, [BOX]), (2, [BOX]))
     assert judge(split, [row(0, BOX)])["AP"] == 0.5

@@ -6,7 +6,7 @@ is given, and the last do not count; each object counts the same.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
-from hqsam.errors import InputError
+from hqsam.errors import DataError, InputError
 from hqsam.evaluation.cases import Case, OpenSplit
 from hqsam.evaluation.record import Row
 from hqsam.masks import rle
@@ -41,42 +41,53 @@ def judge(split: OpenSplit, rows: Sequence[Row]) -> dict[str, float]:
     Where masks of two objects overlap, the pixel goes to the one whose score is higher: a label map, in which the
     benchmark wants its answers, has one label a pixel. An object without an answer in a frame has an empty mask.
     """
-    label_maps = _label_maps(rows)
+    answers: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        answers[row.case].append(row)
     values: dict[tuple[str, int], list[tuple[float, float]]] = defaultdict(list)
     for case in split.cases:
         if 0 < case.about["frame"] < case.about["frames"] - 1:
-            for track, pair in _of_each_object(case, label_maps.get(case.name)):
+            for track, pair in _of_each_object(case, answers[case.name]):
                 values[case.about["video_id"], track].append(pair)
-    if not values:
-        return {}
+    return _scores(values.values()) if values else {}
+
+
+def _scores(objects: Collection[Sequence[tuple[float, float]]]) -> dict[str, float]:
+    """The means over objects, of each of which J and F are given frame by frame."""
     regions, contours = (
-        np.mean([statistics(np.array([pair[part] for pair in frames])) for frames in values.values()], axis=0)
+        np.mean([statistics(np.array([pair[part] for pair in frames])) for frames in objects], axis=0).tolist()
         for part in (0, 1)
     )
     return {
-        "J&F": float(regions[0] + contours[0]) / 2,
-        **dict(zip(("J", "J_recall", "J_decay"), regions.tolist(), strict=True)),
-        **dict(zip(("F", "F_recall", "F_decay"), contours.tolist(), strict=True)),
+        "J&F": (regions[0] + contours[0]) / 2,
+        **dict(zip(("J", "J_recall", "J_decay"), regions, strict=True)),
+        **dict(zip(("F", "F_recall", "F_decay"), contours, strict=True)),
     }
 
 
-def _label_maps(rows: Sequence[Row]) -> dict[str, np.ndarray]:
-    """For each frame the objects' numbers, the best scored painted last."""
-    maps: dict[str, np.ndarray] = {}
-    for row in sorted(rows, key=lambda row: row.score):
-        labels = maps.setdefault(row.case, np.zeros(row.size_hw, np.uint16))
-        labels[rle.decode(row.rle)] = row.about["track"]
-    return maps
-
-
-def _of_each_object(case: Case, labels: np.ndarray | None) -> Iterator[tuple[int, tuple[float, float]]]:
+def _of_each_object(case: Case, rows: Sequence[Row]) -> Iterator[tuple[int, tuple[float, float]]]:
     """J and F of every object of the video in this frame, also of those that are hidden in it."""
     truths = {target.about["track"]: target.truth for target in case.targets() if target.truth is not None}
-    size_hw = next(iter(truths.values())).shape if truths else labels.shape if labels is not None else (1, 1)
+    sizes = [truth.shape for truth in truths.values()] + [row.size_hw for row in rows]
+    nothing = np.zeros(sizes[0] if sizes else (1, 1), bool)
+    labels = _label_map(rows, nothing.shape)
     for track in range(1, case.about["objects"] + 1):
-        truth = truths.get(track, np.zeros(size_hw, bool))
-        predicted = labels == track if labels is not None else np.zeros(size_hw, bool)
+        truth, predicted = truths.get(track, nothing), labels == track
         yield track, (iou(predicted, truth), contour_accuracy(predicted, truth))
+
+
+def _label_map(rows: Sequence[Row], size_hw: tuple[int, ...]) -> np.ndarray:
+    """The objects' numbers, the best scored painted last.
+
+    Raises:
+        DataError: an answer is of another size.
+    """
+    labels = np.zeros(size_hw, np.uint16)
+    for row in sorted(rows, key=lambda row: row.score):
+        if row.size_hw != size_hw:
+            raise DataError(f"a mask of {row.case} is {row.size_hw} (height, width), and its frame {size_hw}")
+        labels[rle.decode(row.rle)] = row.about["track"]
+    return labels
 
 
 def statistics(values: Float[np.ndarray, "frame"]) -> Statistics:

@@ -6,7 +6,7 @@ of two masks, and COCO's rules apply as they are.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -35,11 +35,13 @@ class Tube:
     """Run lengths as COCO has them."""
     score: float = 1.0
     crowd: bool = False
+    areas: Mapping[int, float] = field(default_factory=dict)
+    """As an annotation states them, by frame; where it does not, those of the masks count."""
 
     @property
     def mean_area(self) -> float:
         """Over the frames in which anything of it is seen, in pixels."""
-        areas = [rle.area(mask) for mask in self.masks.values()]
+        areas = [self.areas.get(frame) or rle.area(mask) for frame, mask in self.masks.items()]
         seen = [area for area in areas if area]
         return sum(seen) / len(seen) if seen else 0.0
 
@@ -146,7 +148,9 @@ def _true_tube(annotation: dict[str, Any], frames: Sequence[int], size_hw: tuple
         for frame in frames
         if annotation["segmentations"][frame]
     }
-    return Tube(masks, crowd=bool(annotation.get("iscrowd", 0)))
+    stated = annotation.get("areas") or []
+    areas = {frame: float(stated[frame]) for frame in masks if frame < len(stated) and stated[frame]}
+    return Tube(masks, crowd=bool(annotation.get("iscrowd", 0)), areas=areas)
 
 
 def _found(rows: Sequence[Row], videos: Sequence[_Video]) -> dict[int, dict[int, list[Tube]]]:

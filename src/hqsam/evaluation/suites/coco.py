@@ -1,6 +1,7 @@
 """Layouts with one annotation file as COCO has it: COCO itself, LVIS, UVO, and the 25 sets of SGinW."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -36,7 +37,7 @@ def open_lvis(data: Path, split: Split) -> OpenSplit:
     return opened
 
 
-def _open(data: Path, split: Split, file_of: Any) -> OpenSplit:
+def _open(data: Path, split: Split, file_of: Callable[[dict[str, Any]], str]) -> OpenSplit:
     path = disk.find_file(data, split.truth)
     folder = disk.find_folder(data, split.images) if split.images else data
     content = read_json(path)
