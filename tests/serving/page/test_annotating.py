@@ -244,3 +244,39 @@ def test_what_the_server_refuses_is_said_in_its_words(annotator, tmp_path):
     annotator.page.locator("#gallery .add-images").set_input_files(tmp_path / "no photo.png")
     annotator.until("document.querySelector('#status').dataset.kind === 'failed'")
     assert annotator.said.startswith("no photo.png: ")
+
+
+def test_everything_is_found_with_progress_and_kept_by_clicks(annotator, site):
+    annotator.press("a")
+    annotator.page.locator("#everything-dialog input[value='8']").check()
+    annotator.page.locator("#everything-dialog button.main").click()
+    annotator.until("work.bench.found.length > 1")
+    count = annotator.look("work.bench.found.length")
+    assert f"{count} objects found" in annotator.page.locator("#found-bar").text_content()
+    wanted = annotator.mask("(await import('/page/masks/rle.js')).decode(work.bench.found[0].rle)")
+    x, y = inner_pixel(wanted)
+    smallest = annotator.look(f"work.toolbox.inHand.at([{x}.5, {y}.5], work.bench.found).rle.counts")
+    annotator.click(x, y)
+    [kept] = site.client.annotations(annotator.look("work.bench.image.id"))
+    assert kept["rle"]["counts"] == smallest
+    annotator.page.click("#keep-all")
+    annotator.settle()
+    assert len(annotator.names) == count
+    annotator.press("Control+z")
+    assert len(annotator.names) == 1
+
+
+def test_everything_can_be_cancelled(annotator):
+    annotator.page.keyboard.press("a")
+    annotator.page.locator("#everything-dialog input[value='32']").check()
+    annotator.page.locator("#everything-dialog button.main").click()
+    annotator.until("!document.querySelector('#everything-dialog .progress').hidden")
+    annotator.page.locator("#everything-dialog .cancel").click()
+    annotator.until("document.querySelector('#status').textContent === 'Cancelled.'")
+    assert annotator.look("work.bench.found.length") == 0
+
+
+def inner_pixel(mask: np.ndarray) -> tuple[int, int]:
+    """A pixel x, y well inside."""
+    rows, columns = np.nonzero(mask)
+    return int(columns[len(rows) // 2]), int(rows[len(rows) // 2])

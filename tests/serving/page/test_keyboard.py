@@ -1,0 +1,94 @@
+"""The page without a mouse."""
+
+import numpy as np
+
+from tests.serving.page.annotator import masks_in
+
+
+def move(annotator, key: str, times: int) -> None:
+    for _ in range(times):
+        annotator.page.keyboard.press(key)
+
+
+def test_from_the_photo_to_the_file_by_keys_alone(annotator):
+    page = annotator.page
+    page.focus("#stage")
+    move(annotator, "ArrowUp", 1)  # the pointer appears in the middle
+    move(annotator, "ArrowUp", 12)
+    annotator.until("work.peeking.mask")
+    annotator.press("Space")
+    drawn = annotator.draft
+    assert drawn.any()
+    page.keyboard.press("Tab")  # to the bar: readings, class
+    while page.evaluate("document.activeElement.id") != "draft-class":
+        page.keyboard.press("Tab")
+    page.keyboard.type("cup")
+    annotator.press("Enter")
+    assert annotator.names == ["cup"]
+    annotator.press("x")
+    name, data = annotator.download(lambda: page.keyboard.press("Enter"))
+    assert np.array_equal(masks_in(name, data)[0], drawn)
+
+
+def test_the_pointer_draws_while_the_space_bar_is_down(annotator):
+    page = annotator.page
+    page.focus("#stage")
+    annotator.press("b", "ArrowLeft")
+    page.keyboard.down("Space")
+    move(annotator, "ArrowRight", 8)
+    move(annotator, "ArrowDown", 8)
+    page.keyboard.up("Space")
+    annotator.settle()
+    x0, y0, x1, y1 = annotator.look("work.bench.draft.box")
+    assert x1 - x0 > 40
+    assert y1 - y0 > 40
+
+
+def test_the_space_bar_with_shift_takes_away(annotator):
+    annotator.page.focus("#stage")
+    annotator.press("ArrowUp", "Space")
+    annotator.press("ArrowUp")
+    annotator.page.keyboard.down("Shift")
+    annotator.press("Space")
+    annotator.page.keyboard.up("Shift")
+    assert annotator.look("work.bench.draft.labels") == [1, 0]
+
+
+def test_the_question_mark_shows_every_key_that_works(annotator):
+    annotator.page.keyboard.press("?")
+    shown = annotator.page.locator("#help-dialog").inner_text()
+    table = annotator.look("(await import('/page/keys.js')).keyTable(work).flatMap(([, keys]) => keys)")
+    assert len(table) > 25
+    assert all(key["about"] in shown for key in table)
+    annotator.page.keyboard.press("Escape")
+    assert not annotator.page.locator("#help-dialog").is_visible()
+
+
+def test_no_key_does_two_things(annotator):
+    table = annotator.look("(await import('/page/keys.js')).keyTable(work).flatMap(([, keys]) => keys)")
+    keys = [name for key in table for name in key["keys"]]
+    assert len(keys) == len(set(keys))
+
+
+def test_typing_a_name_works_no_tool(annotator):
+    annotator.click(300, 60)
+    annotator.page.focus("#draft-class")
+    annotator.page.keyboard.press("Control+a")
+    annotator.page.keyboard.type("blue spoon?")
+    assert annotator.look("work.toolbox.name") == "click"
+    assert annotator.page.locator("#draft-class").input_value() == "blue spoon?"
+    assert not annotator.page.locator("#help-dialog").is_visible()
+
+
+def test_what_has_the_focus_is_seen(annotator):
+    page = annotator.page
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        outline = page.evaluate(
+            """() => {
+                const focused = document.activeElement;
+                const seen = focused.matches(".segments input") ? focused.nextElementSibling : focused;
+                return [focused.id || focused.className, getComputedStyle(seen).outlineWidth];
+            }"""
+        )
+        assert outline[1] in ("2px", "3px"), outline
