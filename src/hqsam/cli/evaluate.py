@@ -36,20 +36,20 @@ def evaluate(
     suite: Annotated[str, typer.Argument(help="A name of `hqsam evaluate --list`; folder: your own photos.")] = "",
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the suite's files are.")] = None,
     model: Annotated[str, typer.Option(help="A name of `hqsam weights list`, a file, or owner/repo.")] = "auto",
-    source: Annotated[str, typer.Option(metavar="NAMES", help="Any of sum,hq,sam.  [default: all]")] = "",
+    source: Annotated[str, typer.Option(metavar="NAMES", help="Any of sum,hq,sam.  (default: all)")] = "",
     prompt: Annotated[
-        list[str] | None, typer.Option(metavar="PROMPT", help=f"May be given again: {_PROMPTS}.  [default: box]")
+        list[str] | None, typer.Option(metavar="PROMPT", help=f"May be given again: {_PROMPTS}.  (default: box)")
     ] = None,
     pipeline: Annotated[
         Pipeline | None,
-        typer.Option(help="As the paper squashes photos, or as sessions see them.  [default: the suite's own]"),
+        typer.Option(help="As the paper squashes photos, or as sessions see them.  (default: the suite's own)"),
     ] = None,
     reading: Annotated[
         Reading, typer.Option(help="SAM's single mask, or the best scored of its three.")
     ] = Reading.single,
     only: Annotated[str, typer.Option("--set", metavar="NAMES", help="Only these sets of the suite.")] = "",
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where it goes.  [default: runs/evaluate/SUITE-MODEL]")
+        Path | None, typer.Option(metavar="DIR", help="Where it goes.  (default: runs/evaluate/SUITE-MODEL)")
     ] = None,
     shard: Annotated[
         str, typer.Option(metavar="i/n", help="Do the i-th of n parts; n processes may share a run.")
@@ -57,7 +57,7 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only N images, from all sets in turn.")] = None,
     seed: Annotated[int, typer.Option(help="Of prompts that are drawn at random.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Threads that read, and as many that measure.")] = 2,
-    batch: Annotated[int, typer.Option(min=1, help="Images encoded together; more than 1 pays on a GPU.")] = 1,
+    batch: Annotated[int, typer.Option(min=1, help="Images encoded together.")] = 1,
     device: Annotated[str, typer.Option(help="cuda, mps or cpu.")] = "auto",
     precision: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "auto",
     show_list: Annotated[bool, typer.Option("--list", help="Show the suites and stop.")] = False,

@@ -170,6 +170,12 @@ def test_the_worst_come_first_and_gains_over_sam_are_shown(summary):
     assert gains[0].ious == {Column("sam", "box"): (0.5, 0.25), Column("hq", "box"): (0.9, 0.45)}
 
 
+def test_a_photo_hangs_once_on_a_wall(summary):
+    for wall in walls(summary):
+        photos = [exhibit.case for exhibit in wall.exhibits]
+        assert len(photos) == len(set(photos)) > 0
+
+
 def test_a_picture_shows_what_is_right_missing_and_too_much(summary, suite, records):
     exhibit = walls(summary)[0].exhibits[0]
     case = next(case for case in suite.cases if case.name == exhibit.case)
@@ -202,3 +208,9 @@ def test_lines_go_up_with_their_figures_and_labels_do_not_overlap():
     assert first_x < last_x and first_y > last_y
     labels = [float(y) for y in re.findall(r'<text x="[\d.]+" y="([\d.]+)">(?:hq|sam)', drawn)]
     assert abs(labels[0] - labels[1]) >= 14.9
+
+
+def test_labels_of_low_lines_stay_above_the_axis():
+    drawn = curves({source: [(1, 0.02), (3, 0.01)] for source in ("sum", "hq", "sam")}, "mean IoU", height=300)
+    labels = [float(y) for y in re.findall(r'<text x="[\d.]+" y="([\d.]+)">(?:sum|hq|sam)', drawn)]
+    assert len(labels) == 3 and max(labels) <= 300 - 34

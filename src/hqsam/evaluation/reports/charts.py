@@ -40,7 +40,7 @@ def curves(lines: Mapping[str, Sequence[tuple[float, float]]], what: str, height
         return floor - (floor - 14) * y
 
     ticks = clicks if len(clicks) <= 10 else [tick for tick in clicks if tick == 1 or tick % 5 == 0]
-    label_ys = _spread([up(line[-1][1]) for line in lines.values()], gap=15)
+    label_ys = _spread([up(line[-1][1]) for line in lines.values()], gap=15, lowest=floor - 4)
     drawn = [
         _line(source, line, what, across, up, label_y)
         for (source, line), label_y in zip(lines.items(), label_ys, strict=True)
@@ -103,12 +103,15 @@ def _y_axis(up: Scale) -> str:
     return f'<g class="axis">{marks}</g>'
 
 
-def _spread(heights: Sequence[float], gap: float) -> list[float]:
-    """The same heights, moved apart where labels would lie on each other."""
+def _spread(heights: Sequence[float], gap: float, lowest: float) -> list[float]:
+    """The same heights, moved apart where labels would lie on each other, and none below `lowest`."""
     order = np.argsort(heights, kind="stable")
     placed = np.array(heights, dtype=float)
-    for before, after in pairwise(order):
-        placed[after] = max(placed[after], placed[before] + gap)
+    for above, below in pairwise(order):
+        placed[below] = max(placed[below], placed[above] + gap)
+    placed[order[-1]] = min(placed[order[-1]], lowest)
+    for below, above in pairwise(order[::-1]):
+        placed[above] = min(placed[above], placed[below] - gap)
     return placed.tolist()
 
 

@@ -21,6 +21,8 @@ RIGHT, MISSING, SURPLUS = OBJECTS[0], OBJECTS[1], OBJECTS[2]
 """What is in both masks, in the true one alone, and in the answer alone: blue, orange and pink."""
 SIDE = 300
 """Longest side of a picture, in pixels."""
+_LEAST_HALF, _FLATTEST = 24, 1.6
+"""Half a window's least side in the photo's pixels, and its longest side for each shortest."""
 Pixels = UInt8[np.ndarray, "_ _ 3"]
 Mask = Bool[np.ndarray, "_ _"]
 
@@ -63,12 +65,13 @@ def walls(summary: Summary, each: int = 6) -> list[Wall]:
     exhibits = _exhibits(summary, list(dict.fromkeys(shown)))
     by_iou = sorted(exhibits, key=lambda one: one.ious[ours][0])
     some = min(each, max(1, len(by_iou) // 2))
-    hung = [Wall(f"Worst by {ours}", by_iou[:some]), Wall(f"Best by {ours}", by_iou[::-1][:some])]
+    hung = [Wall(f"Worst by {ours}", _some(by_iou, some)), Wall(f"Best by {ours}", _some(by_iou[::-1], some))]
     if sam in shown and sam != ours:
         by_gain = sorted(exhibits, key=lambda one: one.ious[sam][0] - one.ious[ours][0])
-        gains = [one for one in by_gain if one.ious[ours][0] > one.ious[sam][0]][: each // 2]
-        losses = [one for one in by_gain[::-1] if one.ious[ours][0] < one.ious[sam][0]][: each // 2]
-        hung += [Wall(f"Where {ours.source} gains most beside sam", gains), Wall("Where it loses most", losses)]
+        gains = [one for one in by_gain if one.ious[ours][0] > one.ious[sam][0]]
+        losses = [one for one in by_gain[::-1] if one.ious[ours][0] < one.ious[sam][0]]
+        hung.append(Wall(f"Where {ours.source} gains most beside sam", _some(gains, each - 2)))
+        hung.append(Wall("Where it loses most", _some(losses, each - 2)))
     return [wall for wall in hung if wall.exhibits]
 
 
@@ -105,15 +108,22 @@ def _exhibits(summary: Summary, columns: Sequence[Column]) -> list[Exhibit]:
     return found
 
 
+def _some(exhibits: Sequence[Exhibit], count: int) -> list[Exhibit]:
+    """The first of each photo."""
+    first_of = {one.case: one for one in reversed(exhibits)}
+    return [one for one in exhibits if first_of[one.case] is one][:count]
+
+
 def _answer(target: TargetRecord, column: Column) -> Answer:
     return next(answer for answer in target.answers if answer.column == column)
 
 
 def _window(mask: Mask) -> tuple[slice, slice]:
-    """The surroundings of a mask, a fifth of its size wide, and at least a quarter of the photo."""
+    """The surroundings of a mask: neither too narrow for what is small, nor too flat for what is long."""
     starts, ends = box_of_mask(mask).reshape(2, 2)
     size = np.array(mask.shape[::-1])
-    centre, half = (starts + ends) / 2, np.maximum((ends - starts) * 0.7, size / 8)
+    half = np.maximum((ends - starts) * 0.65, _LEAST_HALF)
+    half, centre = np.maximum(half, half.max() / _FLATTEST), (starts + ends) / 2
     x0, y0 = np.clip(np.floor(centre - half), 0, size).astype(int)
     x1, y1 = np.clip(np.ceil(centre + half), 0, size).astype(int)
     return slice(y0, y1), slice(x0, x1)
