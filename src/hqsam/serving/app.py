@@ -36,6 +36,7 @@ def create_app(service: Service) -> ASGIApp:
         redoc_url=None,
     )
     app.state.service = service
+    app.include_router(models.open_routes)
     for part in (models, images, masks, jobs, annotations, exchange):
         app.include_router(part.routes)
     _add_pages(app, service)

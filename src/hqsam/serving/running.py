@@ -67,7 +67,8 @@ def listening_socket(settings: Settings) -> socket.socket:
         OutputError: it is taken, or not to be had.
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
+    # Without the protocol's name asyncio leaves Nagle's algorithm on, and each answer waits 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))

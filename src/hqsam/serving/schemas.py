@@ -169,6 +169,8 @@ class Prompt(Wire):
 class AskMasks(Wire):
     """Prompts about one photo."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"prompts": [{"points": [[200, 150]], "labels": [1]}]}]})
+
     prompts: Annotated[list[Prompt], Field(min_length=1, max_length=MOST_PROMPTS)]
     model: ModelName | None = None
     source: SourceName | None = None

@@ -50,5 +50,5 @@ def ask_of(request: Request) -> Ask:
 
 Parts = Annotated[Service, Depends(_service)]
 """What the routes use."""
-ImageId = Annotated[Id, Path(description="Of a photo.")]
-AnnotationId = Annotated[Id, Path(description="Of an annotation.")]
+ImageId = Annotated[Id, Path(description="Of a photo.", examples=[1])]
+AnnotationId = Annotated[Id, Path(description="Of an annotation.", examples=[1])]

@@ -26,9 +26,7 @@ async def export_annotations(
     request: Request,
     parts: Parts,
     format_name: Annotated[str, Query(alias="format", max_length=32, examples=["coco"])],
-    images: Annotated[
-        str | None, Query(pattern=r"^\d{1,15}(,\d{1,15})*$", max_length=100_000, examples=["1,2"])
-    ] = None,
+    images: Annotated[str | None, Query(pattern=r"^\d{1,15}(,\d{1,15})*$", max_length=20_000, examples=["1,2"])] = None,
 ) -> Response:
     """Annotations in any format of `hqsam segment`; of these photos, or of all that have some or are done."""
     ask, folder = ask_of(request), parts.new_scratch()

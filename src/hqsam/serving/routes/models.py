@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Path, Request
+from fastapi import APIRouter, Path, Request
 
 import hqsam
 from hqsam.serving import schemas
@@ -10,10 +10,12 @@ from hqsam.serving.jobs import Job
 from hqsam.serving.routes import Parts, ask_of, router
 
 routes = router("models")
+open_routes = APIRouter(prefix="/v1", tags=["models"])
+"""What needs no token; see `security.OPEN_PATHS`."""
 ModelInPath = Annotated[schemas.ModelName, Path(description="Of the list of models.")]
 
 
-@routes.get("/health")
+@open_routes.get("/health")
 def health(parts: Parts) -> schemas.Health:
     """Whether the server answers; needs no token."""
     return schemas.Health(status="ok", version=hqsam.__version__, default_model=parts.models.default)
