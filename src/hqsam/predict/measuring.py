@@ -75,7 +75,7 @@ def _measure_closely(
         return None
     columns = np.flatnonzero(inside[rows[0] : rows[-1] + 1].any(axis=0))
     box = np.array([left + columns[0], top + rows[0], left + columns[-1] + 1, top + rows[-1] + 1])
-    return deep / np.count_nonzero(fine > -offset), frame.boxes_to_image(box)
+    return float(deep / np.count_nonzero(fine > -offset)), frame.boxes_to_image(box)
 
 
 def _span(hits: Tensor) -> slice:

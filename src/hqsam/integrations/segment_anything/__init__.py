@@ -6,6 +6,7 @@ Names, arguments, shapes and types are theirs, and so is the meaning of `multima
 plain SAM; of an HQ-SAM one, the best of the three with the HQ mask. New code is better served by `hqsam.load`.
 """
 
+from hqsam.integrations.segment_anything.automatic_mask_generator import SamAutomaticMaskGenerator
 from hqsam.integrations.segment_anything.predictor import SamPredictor
 from hqsam.integrations.segment_anything.registry import (
     build_sam,
@@ -22,6 +23,7 @@ from hqsam.integrations.segment_anything.transforms import ResizeLongestSide
 __all__ = [
     "ResizeLongestSide",
     "Sam",
+    "SamAutomaticMaskGenerator",
     "SamPredictor",
     "build_sam",
     "build_sam_vit_b",

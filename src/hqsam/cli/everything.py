@@ -1,0 +1,129 @@
+"""`hqsam everything`: photos in, a mask of every object out."""
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hqsam.cli.arguments import Source, split_words
+from hqsam.cli.each_photo import Existing, Record, as_json, for_each_photo, in_words, need_pixels
+from hqsam.cli.photos import find_photos
+from hqsam.cli.progress import counting
+
+if TYPE_CHECKING:
+    from hqsam.predict.segmenter import Segmenter
+
+
+class Order(str, Enum):
+    """Who gets a pixel that several masks claim."""
+
+    small_on_top = "small_on_top"
+    large_on_top = "large_on_top"
+    first_on_top = "first_on_top"
+
+
+def everything(
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Files, folders, or patterns in quotes.")],
+    points_per_side: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Clicks along each side; more find more.")
+    ] = 32,
+    crops: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Look again at 2 x 2 parts (1), and at 4 x 4 (2), ...")
+    ] = 0,
+    model: Annotated[str, typer.Option(help="A name of `hqsam weights list`, a file, or owner/repo.")] = "auto",
+    source: Annotated[Source | None, typer.Option(help="SAM's mask plus the HQ one, HQ alone, or SAM alone.")] = None,
+    candidates: Annotated[
+        int | None, typer.Option(help="Masks of each click that may be kept: the best one (1) or all three (3).")
+    ] = None,
+    min_score: Annotated[
+        float | None, typer.Option(metavar="0..1", help="Least predicted IoU; lower finds more.  [default: 0.88]")
+    ] = None,
+    min_stability: Annotated[
+        float | None, typer.Option(metavar="0..1", help="Least stability; lower finds more.  [default: 0.95]")
+    ] = None,
+    min_area: Annotated[
+        int, typer.Option(min=0, metavar="PIXELS", help="Remove smaller pieces, fill smaller holes.")
+    ] = 0,
+    disjoint: Annotated[bool, typer.Option("--disjoint", help="Give shared pixels to one mask.")] = False,
+    cover: Annotated[bool, typer.Option("--cover", help="Fill what no mask has; without overlaps, too.")] = False,
+    order: Annotated[Order, typer.Option(help="With --disjoint: who gets a shared pixel.")] = Order.small_on_top,
+    detail: Annotated[
+        bool, typer.Option("--detail", help="Look at each mask again, closer, for edges as fine as the photo; slower.")
+    ] = False,
+    memory_limit: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="MIB", help="Memory to work in, beside model and photo.  [default: 1024]"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where results go.  [default: out]")] = None,
+    formats: Annotated[
+        str, typer.Option("--format", metavar="NAMES", help="Any of overlay,coco,label_map,csv,sam,png,svg,geojson,...")
+    ] = "overlay,coco",
+    existing: Annotated[Existing, typer.Option(help="Results of an earlier run.")] = Existing.replace,
+    json_lines: Annotated[
+        bool, typer.Option("--json", help="Print a line of JSON a photo; files are written only if --out is given.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="cuda, mps or cpu.")] = "auto",
+    precision: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "auto",
+) -> None:
+    """Segment every object in photos, without being told where: clicks on a grid, and of their masks the good ones."""
+    from hqsam.cli.models import load_segmenter
+    from hqsam.formats import format_named
+    from hqsam.predict.search import Search
+
+    search = Search(
+        points_per_side=points_per_side,
+        crop_n_layers=crops,
+        source=source.value if source else None,
+        candidates=candidates,
+        pred_iou_thresh=min_score,
+        stability_score_thresh=min_stability,
+        min_mask_region_area=min_area,
+        detail=detail,
+        memory_limit=None if memory_limit is None else memory_limit << 20,
+    )
+    names = split_words(formats) if out is not None or not json_lines else []
+    for name in names:
+        format_named(name)
+    found = find_photos(photos)
+    segmenter = load_segmenter(model, device, precision)
+    options = {"search": search, "disjoint": disjoint, "cover": cover, "order": order.value}
+
+    def work(path: Path, folder: Path) -> Record:
+        if len(found) > 1:
+            return _find_in(segmenter, path, folder, names, options)
+        with counting("clicking") as tell:
+            return _find_in(segmenter, path, folder, names, options | {"progress": tell})
+
+    for_each_photo(found, out, names, existing, work, as_json if json_lines else in_words(_as_words))
+
+
+def _find_in(segmenter: "Segmenter", path: Path, folder: Path, formats: list[str], options: dict[str, Any]) -> Record:
+    from hqsam.formats import write
+
+    result = segmenter.everything(path, **options)
+    files = write(result.to_document(image=path if need_pixels(formats) else None), folder, formats)
+    height, width = result.image_size_hw
+    return {
+        "photo": str(path),
+        "size": {"width": width, "height": height},
+        "model": segmenter.name,
+        "source": result.source,
+        "objects": [
+            {
+                "score": round(one.score, 4),
+                "stability": round(one.stability, 4),
+                "point": list(one.point_xy),
+                "box": one.box_xyxy.tolist(),
+                "area": one.area,
+                "rle": one.rle,
+            }
+            for one in result
+        ],
+        "files": [str(file) for file in files],
+    }
+
+
+def _as_words(record: Record) -> str:
+    count = len(record["objects"])
+    return f"{count} object{'' if count == 1 else 's'} -> {', '.join(record['files'])}"

@@ -1,0 +1,95 @@
+"""Masks of everything in an image, as the official generator gives them."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from hqsam.errors import OptionError
+from hqsam.integrations.segment_anything.engine import engine_of
+from hqsam.integrations.segment_anything.predictor import SamPredictor
+from hqsam.integrations.segment_anything.sam import Sam
+from hqsam.masks.rle import run_lengths
+from hqsam.pictures.reading import read_image
+from hqsam.predict.everything import find_everything
+from hqsam.predict.found import Found
+from hqsam.predict.search import Search
+
+_OUTPUT_MODES = ("binary_mask", "uncompressed_rle", "coco_rle")
+
+
+class SamAutomaticMaskGenerator:
+    """The official generator's twin: segment-anything-hq's for an HQ-SAM, Meta's for a plain SAM.
+
+    The masks are found as `segmenter.everything` finds them, which is many times faster and holds no stack of masks.
+    """
+
+    def __init__(
+        self,
+        model: Sam,
+        points_per_side: int | None = 32,
+        points_per_batch: int = 64,
+        pred_iou_thresh: float = 0.88,
+        stability_score_thresh: float = 0.95,
+        stability_score_offset: float = 1.0,
+        box_nms_thresh: float = 0.7,
+        crop_n_layers: int = 0,
+        crop_nms_thresh: float = 0.7,
+        crop_overlap_ratio: float = 512 / 1500,
+        crop_n_points_downscale_factor: int = 1,
+        point_grids: list[np.ndarray] | None = None,
+        min_mask_region_area: int = 0,
+        output_mode: str = "binary_mask",
+    ) -> None:
+        """See `hqsam.predict.search.Search` for what each is. `points_per_batch` is at most so many; memory decides.
+
+        Raises:
+            OptionError: a value is out of range, or there is not exactly one of points_per_side and point_grids.
+        """
+        if (points_per_side is None) == (point_grids is None):
+            raise OptionError("give exactly one of points_per_side and point_grids, and None for the other")
+        if output_mode not in _OUTPUT_MODES:
+            raise OptionError(f"output_mode is {output_mode!r}; choose one of {', '.join(_OUTPUT_MODES)}")
+        self.predictor = SamPredictor(model)
+        self.points_per_batch, self.output_mode = points_per_batch, output_mode
+        self.search = Search(
+            points_per_side=points_per_side or 1,
+            point_grids=point_grids,
+            pred_iou_thresh=pred_iou_thresh if pred_iou_thresh > 0 else -np.inf,
+            stability_score_thresh=stability_score_thresh,
+            stability_score_offset=stability_score_offset,
+            box_nms_thresh=box_nms_thresh,
+            crop_n_layers=crop_n_layers,
+            crop_nms_thresh=crop_nms_thresh,
+            crop_overlap_ratio=crop_overlap_ratio,
+            crop_n_points_downscale_factor=crop_n_points_downscale_factor,
+            min_mask_region_area=min_mask_region_area,
+            most_points_at_once=points_per_batch,
+        )
+
+    def generate(
+        self, image: UInt8[np.ndarray, "height width 3"], multimask_output: bool = True
+    ) -> list[dict[str, Any]]:
+        """A record for each mask of an RGB image.
+
+        Returns:
+            Records with the keys segmentation (by `output_mode` a bool array [H, W] or run lengths), area, bbox
+            (x, y, width, height, from the first pixel to the last, as theirs), predicted_iou, point_coords,
+            stability_score, crop_box.
+        """
+        engine = engine_of(self.predictor.model, multimask_output)
+        return [self._record(one) for one in find_everything(engine, read_image(image), self.search)]
+
+    def _record(self, one: Found) -> dict[str, Any]:
+        record = one.to_record()
+        x, y, width, height = record["bbox"]
+        record |= {"segmentation": self._segmentation(one), "bbox": [x, y, width - 1, height - 1]}
+        order = ("segmentation", "area", "bbox", "predicted_iou", "point_coords", "stability_score", "crop_box")
+        return {key: record[key] for key in order}
+
+    def _segmentation(self, one: Found) -> Any:
+        if self.output_mode == "binary_mask":
+            return one.mask
+        if self.output_mode == "coco_rle":
+            return dict(one.rle)
+        return {"size": one.rle["size"], "counts": run_lengths(one.rle["counts"]).tolist()}

@@ -1,0 +1,75 @@
+"""A caller's model behind the interface that the search for everything asks; the model itself stays as it is."""
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from hqsam.engines import EncodedImage, Engine, Kept, Reading
+from hqsam.engines.cpu import CpuEngine
+from hqsam.engines.folded_decoder import FoldedDecoder
+from hqsam.engines.torch import TorchEngine
+from hqsam.hardware import keep_freed_memory
+from hqsam.integrations.segment_anything.sam import Sam
+from hqsam.model.hq_sam import Source
+from hqsam.model.preprocess import normalise_and_pad
+from hqsam.model.prompt_encoder import PromptBatch
+
+
+def engine_of(sam: Sam, multimask_output: bool) -> Engine:
+    """Runs the model as it is now, in its own precision and place.
+
+    Without `multimask_output` each click has SAM's mask 0, where engines else choose among its masks 1 to 3.
+    """
+    engine = _OnCpu(sam) if sam.device.type == "cpu" else _OnDevice(sam)
+    return engine if multimask_output else _FirstMasks(engine)
+
+
+class _OnCpu(CpuEngine):
+    """Its decoder is a copy that is tuned; of the encoder, which is large and may be in training, there is none."""
+
+    def __init__(self, sam: Sam) -> None:
+        keep_freed_memory()
+        self.sam, self.config, self.precision = sam, sam.model.config, next(sam.model.parameters()).dtype
+        self.decoder = FoldedDecoder(sam.model, self.precision)
+
+    def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
+        return _encode(self.sam, images)
+
+
+class _OnDevice(TorchEngine):
+    def __init__(self, sam: Sam) -> None:
+        self.sam, self.config, self.device = sam, sam.model.config, sam.device
+        self.model, self.precision = sam.model, next(sam.model.parameters()).dtype
+
+    def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
+        return _encode(self.sam, images)
+
+
+class _FirstMasks:
+    """An engine that answers with SAM's mask 0 only."""
+
+    def __init__(self, engine: CpuEngine | TorchEngine) -> None:
+        self.config, self.device = engine.config, engine.device
+        self.encode, self.decode = engine.encode, engine.decode
+
+    def decode_kept(
+        self, image: EncodedImage, prompts: PromptBatch, source: Source, reading: Reading, least_score: float
+    ) -> Kept:
+        """Mask 0 of each prompt, where its score is good enough."""
+        logits, scores = self.decode(image, prompts, source, 1)
+        [prompt] = (scores[:, 0] >= least_score).nonzero(as_tuple=True)
+        return Kept(logits[prompt, 0], scores[prompt, 0], prompt, torch.zeros_like(prompt))
+
+
+@torch.no_grad()
+def _encode(sam: Sam, images: list[np.ndarray]) -> list[EncodedImage]:
+    batch = normalise_and_pad(images, sam.model.config).to(sam.device, next(sam.model.parameters()).dtype)
+    features = sam.model.encode_image(batch)
+    hq: Tensor | None = sam.model.hq_features(features)
+    return [
+        EncodedImage(
+            features.final[row : row + 1], features.early[row : row + 1], None if hq is None else hq[row : row + 1]
+        )
+        for row in range(len(images))
+    ]
