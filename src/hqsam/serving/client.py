@@ -223,11 +223,12 @@ class Client:
 
     def _ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> bytes:
         """The answer's bytes; comes again while the server is busy."""
-        for attempt in range(self._retries + 1):
-            status, wait, answer = self._once(method, path, body, headers or {})
-            if status != 503 or attempt == self._retries:
+        status, wait, answer = self._once(method, path, body, headers or {})
+        for _ in range(self._retries):
+            if status != 503:
                 break
             time.sleep(min(wait, 30.0))
+            status, wait, answer = self._once(method, path, body, headers or {})
         if status >= 300:
             raise _error(status, answer)
         return answer

@@ -4,10 +4,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 from hqsam import hardware
 from hqsam.engines.build import build_engine
-from hqsam.model.config import MODELS
+from hqsam.model.config import MODELS, ModelConfig
 from hqsam.predict.segmenter import Segmenter
 from hqsam.serving import schemas
 from hqsam.serving.decoding import Decoder
@@ -113,34 +114,28 @@ class Models:
                 forget(other)
 
     def _own_row(self) -> schemas.Model:
+        """Of the file that the server was started with."""
+        size = locate(self._settings.model).stat().st_size
+        own = Checkpoint(name=self.default, file=self.default, origin=f"the file {self.default}", licence="")
         config = self.segmenter(None).config
-        return schemas.Model(
-            name=self.default,
-            origin=f"the file {self.default}",
-            licence="",
-            notice="",
-            bytes=locate(self._settings.model).stat().st_size,
-            bundled=False,
-            installed=True,
-            loaded=self.default in self._loaded,
-            default=True,
-            sources=list(config.sources),
-            image_size=config.image_size,
-        )
+        loaded = self.default in self._loaded
+        return _view(own, config, bytes=size, bundled=False, installed=True, loaded=loaded, default=True)
 
 
 def _row(one: Checkpoint, default: str, loaded: set[str]) -> schemas.Model:
-    config, here = MODELS[one.name], cache.is_here(one)
-    return schemas.Model(
-        name=one.name,
-        origin=one.origin,
-        licence=one.licence,
-        notice=one.notice,
-        bytes=one.bytes or (cache.path_of(one).stat().st_size if here else 0),
+    here = cache.is_here(one)
+    size = one.bytes or (cache.path_of(one).stat().st_size if here else 0)
+    return _view(
+        one,
+        MODELS[one.name],
+        bytes=size,
         bundled=one.is_bundled,
         installed=here,
         loaded=one.name in loaded,
         default=one.name == default,
-        sources=list(config.sources),
-        image_size=config.image_size,
     )
+
+
+def _view(one: Checkpoint, config: ModelConfig, **more: Any) -> schemas.Model:
+    about = {"name": one.name, "origin": one.origin, "licence": one.licence, "notice": one.notice}
+    return schemas.Model(**about, sources=cast("Any", list(config.sources)), image_size=config.image_size, **more)

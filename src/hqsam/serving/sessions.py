@@ -82,13 +82,12 @@ class Sessions:
         key = photo.id, photo.stamp, model
         while True:
             with self._lock:
-                other = self._opening.get(key)
-                if other is None:
-                    mine = self._opening[key] = Future()
-            if other is None:
+                mine: Future[Session] = Future()
+                opening = self._opening.setdefault(key, mine)
+            if opening is mine:
                 return self._lead(key, photo, mine), "encoder" if current_ask().encoder_passes else "disk"
             try:
-                return other.result(), "encoder"
+                return opening.result(), "encoder"
             except Gone:  # who asked first has left before it was done; we have not
                 current_ask().check()
 

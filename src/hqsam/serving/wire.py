@@ -1,6 +1,7 @@
 """What the database holds, as it goes over the wire."""
 
 from datetime import datetime, timezone
+from typing import Any
 
 from hqsam.masks.rle import Rle
 from hqsam.serving import schemas
@@ -36,7 +37,7 @@ def content_of(new: schemas.NewAnnotation, size_hw: tuple[int, int]) -> Content:
     return Content(**others, rle=mask.rle, box=mask.box, area=mask.area)
 
 
-def changes_of(change: schemas.ChangeAnnotation, size_hw: tuple[int, int]) -> dict[str, object]:
+def changes_of(change: schemas.ChangeAnnotation, size_hw: tuple[int, int]) -> dict[str, Any]:
     """The fields that were sent, checked; `None` is an answer where a field may be without one.
 
     Raises:

@@ -28,9 +28,10 @@ _WORDS = {
     503: "Too much is waiting; Retry-After says when to come again.",
     507: "The disk is full or cannot be written.",
 }
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": words} for status, words in _WORDS.items()
-}
+Responses = dict[int | str, dict[str, Any]]
+"""What FastAPI is told of answers, by their status."""
+
+PROBLEMS: Responses = {status: {"model": Problem, "description": words} for status, words in _WORDS.items()}
 _token = HTTPBearer(auto_error=False, description="What `hqsam serve` printed. It is checked before any route is.")
 
 

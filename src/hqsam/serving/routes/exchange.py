@@ -14,10 +14,10 @@ from hqsam.serving.asks import while_connected
 from hqsam.serving.exporting import export
 from hqsam.serving.importing import import_coco, import_png
 from hqsam.serving.refusal import Refusal
-from hqsam.serving.routes import Parts, ask_of, router
+from hqsam.serving.routes import Parts, Responses, ask_of, router
 
 routes = router("export and import")
-_FILE = {200: {"content": {"application/octet-stream": {}}, "description": "A file, or a zip of several."}}
+_FILE: Responses = {200: {"content": {"application/octet-stream": {}}, "description": "A file, or a zip of several."}}
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 

@@ -8,12 +8,12 @@ from starlette.concurrency import run_in_threadpool
 
 from hqsam.serving import photo_files, schemas
 from hqsam.serving.asks import while_connected
-from hqsam.serving.routes import ImageId, Parts, ask_of, router
+from hqsam.serving.routes import ImageId, Parts, Responses, ask_of, router
 from hqsam.serving.store.tables import ImageRow
 from hqsam.serving.wire import in_utc
 
 routes = router("photos")
-_PICTURE = {200: {"content": {"image/*": {}}, "description": "The picture."}}
+_PICTURE: Responses = {200: {"content": {"image/*": {}}, "description": "The picture."}}
 
 
 @routes.get("/images")

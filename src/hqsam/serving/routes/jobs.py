@@ -6,11 +6,11 @@ from fastapi import Path
 from fastapi.responses import StreamingResponse
 
 from hqsam.serving import schemas
-from hqsam.serving.routes import Parts, router
+from hqsam.serving.routes import Parts, Responses, router
 
 routes = router("jobs")
 JobId = Annotated[str, Path(min_length=1, max_length=64)]
-_EVENTS = {
+_EVENTS: Responses = {
     200: {
         "content": {"text/event-stream": {}},
         "description": "Events named progress, done, failed and cancelled; each has the job without its masks.",

@@ -118,7 +118,7 @@ class Images:
             return row
 
 
-def _listed(status: Status | None) -> Select[tuple[ImageRow]]:
+def _listed(status: Status | None) -> Select[ImageRow]:
     """What people see: not what they deleted, nor what is gone and was never worked on."""
     annotated = select(AnnotationRow.image_id).where(AnnotationRow.deleted.is_(False))
     listed = select(ImageRow).where(
@@ -127,7 +127,7 @@ def _listed(status: Status | None) -> Select[tuple[ImageRow]]:
     return listed if status is None else listed.where(ImageRow.status == status)
 
 
-def _count(session: Session, listed: Select[tuple[ImageRow]]) -> int:
+def _count(session: Session, listed: Select[ImageRow]) -> int:
     return session.scalar(select(func.count()).select_from(listed.subquery())) or 0
 
 
