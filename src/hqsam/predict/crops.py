@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -43,6 +44,8 @@ class Crop:
     x1: int
     y1: int
     rows: tuple[int, ...]
+    shows: Literal["objects", "edges"] = "objects"
+    """Whole objects, or only parts of their edges."""
 
     @property
     def window(self) -> Window:
@@ -85,7 +88,10 @@ def tiles_of_edges(edges: dict[int, Float[np.ndarray, "place 2"]], size_hw: tupl
         for tile in sorted(set(zip(down.tolist(), across.tolist(), strict=True))):
             rows.setdefault(tile, []).append(number)
     return [
-        _square(np.array([columns_at[across], rows_at[down]]), side, size_hw, tuple(rows[down, across]))
+        replace(
+            _square(np.array([columns_at[across], rows_at[down]]), side, size_hw, tuple(rows[down, across])),
+            shows="edges",
+        )
         for down, across in sorted(rows)
     ]
 

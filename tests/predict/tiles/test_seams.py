@@ -75,6 +75,16 @@ def test_an_object_that_only_one_tile_found_is_kept_as_it_is():
     np.testing.assert_array_equal(decode(whole([only], GRID).to_rle(SIZE)), shape & _seen_by((0, 0)))
 
 
+def test_a_scrap_that_the_next_tile_saw_whole_and_did_not_find_is_left_out():
+    left, right = GRID.window((0, 0))[1], GRID.window((0, 1))[1]
+    scrap, long = np.zeros(SIZE, bool), np.zeros(SIZE, bool)
+    scrap[40:60, left.stop - 10 : left.stop] = True  # at the left tile's rim, and well inside the right one
+    long[40:60, 10 : left.stop] = True  # reaches out of what the right tile sees
+    for shape, count in ((scrap, 0), (long, 1)):
+        part = Part((0, 0), encode(np.ascontiguousarray(shape[GRID.window((0, 0))])), 0.9)
+        assert len(join([part], GRID)) == count, right
+
+
 def test_of_parts_and_wholes_each_joins_its_own():
     """A plate with a cup on it: both tiles found both."""
     plate, cup = disc(120, 60, 50), disc(120, 60, 20)

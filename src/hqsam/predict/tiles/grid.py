@@ -55,13 +55,17 @@ class TileGrid:
         rows, columns = self.window(tile)
         return rows.stop - rows.start, columns.stop - columns.start
 
-    def neighbours(self, tile: Tile) -> Iterator[Tile]:
-        """The tiles to the right, below, and below to either side: each pair of tiles that meet once."""
+    def around(self, tile: Tile) -> Iterator[Tile]:
+        """The tiles beside it and at its corners."""
         down, across = tile
-        for step_down, step_across in ((0, 1), (1, -1), (1, 0), (1, 1)):
+        for step_down, step_across in product((-1, 0, 1), repeat=2):
             other = down + step_down, across + step_across
-            if other[0] < len(self._tops) and 0 <= other[1] < len(self._lefts):
+            if other != tile and 0 <= other[0] < len(self._tops) and 0 <= other[1] < len(self._lefts):
                 yield other
+
+    def neighbours(self, tile: Tile) -> Iterator[Tile]:
+        """Of those around it the later ones: so each pair of tiles that meet comes once."""
+        return (other for other in self.around(tile) if other > tile)
 
     def shared(self, tile: Tile, other: Tile) -> Window:
         """The rows and columns of the photo that are in both."""

@@ -7,12 +7,13 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float
 
+from hqsam.masks.boxes import Window
 from hqsam.masks.cutting import cut, union
 from hqsam.masks.rle import Rle, area
 from hqsam.masks.runs import Runs, runs_of, runs_of_parts
 from hqsam.predict.tiles.grid import Tile, TileGrid
 
-_LEAST_AGREEMENT = 0.5
+_LEAST_AGREEMENT = 0.4
 """IoU where two tiles overlap, from which two objects are one."""
 
 
@@ -38,7 +39,8 @@ class Part:
 def join(parts: Sequence[Part], grid: TileGrid) -> list[list[Part]]:
     """The parts of each object, in the order in which the first of each was found.
 
-    Of a seam, each part joins the one on the other side that it agrees with best, if that holds for both.
+    Of a seam, each part joins the one on the other side that it agrees with best, if that holds for both. What a tile
+    cut off and a neighbour would have seen whole, but did not find, is left out.
     """
     by_tile: dict[Tile, list[int]] = {}
     for number, part in enumerate(parts):
@@ -52,13 +54,37 @@ def join(parts: Sequence[Part], grid: TileGrid) -> list[list[Part]]:
     groups: dict[int, list[Part]] = {}
     for number, part in enumerate(parts):
         groups.setdefault(_leader(leaders, number), []).append(part)
-    return list(groups.values())
+    return [group for group in groups.values() if len(group) > 1 or not _is_scrap(group[0], grid)]
 
 
 def whole(parts: Sequence[Part], grid: TileGrid) -> Runs:
     """The object's runs in the photo; where several tiles saw it, the tile decides in which it is further inside."""
     tiles = {part.tile for part in parts}
     return union([_in_photo(part, tiles, grid) for part in parts])
+
+
+def _is_scrap(part: Part, grid: TileGrid) -> bool:
+    """Cut off by its tile's rim, and within a neighbour that sees it less cut off and knows nothing of it."""
+    size_hw = grid.tile_size_hw(part.tile)
+    rows, columns = grid.window(part.tile)
+    x0, y0, x1, y1 = part.runs.box_xyxy(size_hw[0]).tolist()
+    box = columns.start + x0, rows.start + y0, columns.start + x1, rows.start + y1
+    return _is_cut(box, (rows, columns), grid) and any(
+        _holds(grid.window(other), box) and not _is_cut(box, grid.window(other), grid)
+        for other in grid.around(part.tile)
+    )
+
+
+def _is_cut(box: tuple[int, int, int, int], window: Window, grid: TileGrid) -> bool:
+    """Whether a box in the photo reaches a rim of a tile beyond which the photo goes on."""
+    (rows, columns), (height, width), (x0, y0, x1, y1) = window, grid.size_hw, box
+    across = (x0 <= columns.start > 0) or (x1 >= columns.stop < width)
+    return across or (y0 <= rows.start > 0) or (y1 >= rows.stop < height)
+
+
+def _holds(window: Window, box: tuple[int, int, int, int]) -> bool:
+    (rows, columns), (x0, y0, x1, y1) = window, box
+    return columns.start <= x0 and x1 <= columns.stop and rows.start <= y0 and y1 <= rows.stop
 
 
 def _in_photo(part: Part, tiles: set[Tile], grid: TileGrid) -> Runs:
