@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import hqsam
-from hqsam.cli import compare, data, demo, doctor, evaluate, everything, segment, serve, train, weights
+from hqsam.cli import compare, data, demo, doctor, evaluate, everything, segment, serve, tiles, train, weights
 from hqsam.cli.exits import exit_code, one_line
 from hqsam.errors import HqsamError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(segment.segment)
 app.command()(everything.everything)
+app.command()(tiles.tiles)
 app.command()(serve.serve)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
