@@ -21,11 +21,11 @@ from hqsam.prompts import POSITIVE, Prompts
 _BAND = 2.0
 """The new answer counts in full so many of the old one's cells from its edge, and not at all twice as far."""
 
-_LEAST_AGREEMENT = 0.4, 0.8
+_LEAST_AGREEMENT = {"objects": 0.4, "edges": 0.8}
 """IoU of both answers in the crop: below it the new one is about something else, and is not taken.
 
-The more closely an object is seen than before, the more its answer may differ: the first look at a small thing in a
-large photo may be far off. Part of an edge is easily taken for another thing, however close; it needs the higher value.
+The first look at a small thing in a large photo may be far off, and so a new look at the whole may differ; a part of an
+edge is easily taken for another thing.
 """
 
 _RIM = 0.08
@@ -145,15 +145,12 @@ class Closer:
 
     def _merged(self, known: Cells, found: Cells, known_cell: float) -> Cells | None:
         """The new logits near the known edge, the known ones elsewhere; None if they are of different things."""
-        inside, closer_by = known > 0, known_cell / cell_in_image(self.frame, len(known))
-        if iou(inside & self._in_crop, (found > 0) & self._in_crop) < self._least_agreement(closer_by):
+        inside = known > 0
+        if iou(inside & self._in_crop, (found > 0) & self._in_crop) < _LEAST_AGREEMENT[self.crop.shows]:
             return None
+        closer_by = known_cell / cell_in_image(self.frame, len(known))
         new = np.clip(2 - _distance_to_edge(inside) / (_BAND * closer_by), 0, 1) * self._trust
         return (known + new * (found - known)).astype(np.float32)
-
-    def _least_agreement(self, closer_by: float) -> float:
-        least, most = _LEAST_AGREEMENT
-        return most if self.crop.shows == "edges" else min(max(least, 1.05 / closer_by), most)
 
 
 def _distance_to_edge(inside: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
