@@ -12,6 +12,8 @@ from hqsam.engines.cpu import CpuEngine
 from hqsam.engines.torch import TorchEngine
 from hqsam.errors import OptionError
 from hqsam.masks.boundary import iou
+from hqsam.model.fused_conv import FusedConv
+from hqsam.model.layers import ConvNorm
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.predict.segmenter import Segmenter
 from tests.tiny import tiny_model
@@ -120,3 +122,16 @@ def agreement(exact: Segmenter, quick: Segmenter, photo) -> list[float]:
         first, second = (session.segment(**asked).masks for session in sessions)
         pairs += [iou(a, b) for a, b in zip(first, second, strict=True) if a.sum() > 100]
     return pairs
+
+
+def test_a_fused_convolution_is_its_plain_twin():
+    torch.manual_seed(0)
+    for settings in ({"kernel": 3, "stride": 2}, {"kernel": 3, "groups": 6}, {}):
+        plain = ConvNorm(6, 6, **settings).eval()
+        plain.norm.running_mean.normal_()
+        plain.norm.running_var.uniform_(0.5, 2)
+        plain.norm.weight.data.normal_()
+        x = torch.randn(2, 6, 9, 11)
+        with torch.inference_mode():
+            torch.testing.assert_close(FusedConv(plain, gelu=False)(x), plain(x))
+            torch.testing.assert_close(FusedConv(plain, gelu=True)(x), torch.nn.functional.gelu(plain(x)))

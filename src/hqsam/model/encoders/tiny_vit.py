@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from hqsam.model.attention import attend, from_windows, to_windows
 from hqsam.model.config import TinyVitConfig
 from hqsam.model.features import ImageFeatures
+from hqsam.model.fused_conv import FusedConv, fuse_convolutions
 from hqsam.model.layers import ConvNorm, Mlp, Neck
 
 
@@ -17,6 +18,7 @@ class TinyVit(nn.Module):
     def __init__(self, config: TinyVitConfig, out_channels: int) -> None:
         super().__init__()
         self.early_stage, self.early_after_merging = config.early_stage, config.early_after_merging
+        self.merge_strides = config.merge_strides
         width = config.widths[0]
         self.stem = nn.Sequential(
             ConvNorm(3, width // 2, 3, stride=2), nn.GELU(), ConvNorm(width // 2, width, 3, stride=2)
@@ -32,6 +34,19 @@ class TinyVit(nn.Module):
             if index == self.early_stage:
                 early = x if self.early_after_merging else before_merging
         return ImageFeatures(final=self.neck(x), early=early)
+
+    def settle(self, image_size: int) -> None:
+        """Fold what can be folded, for inference at this size and for good: norms, and the looking up of biases."""
+        grid = image_size // 4
+        for stage, merge in zip(self.stages, (*self.merge_strides, 1), strict=True):
+            for module in stage.modules():
+                if isinstance(module, BiasedAttention):
+                    module.expand(grid)
+            grid //= merge
+        for block in self.stages[0].modules():
+            if isinstance(block, ConvBlock):
+                block.settle()
+        fuse_convolutions(self)
 
 
 class Stage(nn.Module):
@@ -71,13 +86,20 @@ class ConvBlock(nn.Module):
     def __init__(self, width: int, expand: int) -> None:
         super().__init__()
         inner = expand * width
-        self.widen = ConvNorm(width, inner)
-        self.mix = ConvNorm(inner, inner, 3, groups=inner)
+        self.widen: nn.Module = ConvNorm(width, inner)
+        self.mix: nn.Module = ConvNorm(inner, inner, 3, groups=inner)
         self.narrow = ConvNorm(inner, width)
+        self.activation = nn.GELU()
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height width"]:
-        mixed = F.gelu(self.mix(F.gelu(self.widen(x))))
+        mixed = self.activation(self.mix(self.activation(self.widen(x))))
         return F.gelu(x + self.narrow(mixed))
+
+    def settle(self) -> None:
+        """Fold norms and activations into the convolutions: for inference, and for good."""
+        assert isinstance(self.widen, ConvNorm) and isinstance(self.mix, ConvNorm)
+        self.widen, self.mix = FusedConv(self.widen, gelu=True), FusedConv(self.mix, gelu=True)
+        self.activation = nn.Identity()
 
 
 class WindowBlock(nn.Module):
@@ -117,6 +139,12 @@ class BiasedAttention(nn.Module):
         self.out = nn.Linear(width, width)
         self.bias = nn.Parameter(torch.zeros(heads, window * window))
         """Row by absolute distance: rows apart * window + columns apart."""
+        self.expanded: Tensor | None = None
+
+    @torch.no_grad()
+    def expand(self, grid: int) -> None:
+        """Look the biases up once and for all, for a grid of this side: for inference, and for good."""
+        self.expanded = self._bias_for(min(self.window, grid)) if self.biased else None
 
     def forward(self, x: Float[Tensor, "batch size size channel"]) -> Float[Tensor, "batch size size channel"]:
         batch, size, _, channels = x.shape
@@ -126,6 +154,8 @@ class BiasedAttention(nn.Module):
         return self.out(attended.transpose(1, 2).reshape(x.shape))
 
     def _bias_for(self, size: int) -> Float[Tensor, "head token token"]:
+        if self.expanded is not None and self.expanded.shape[-1] == size * size:
+            return self.expanded
         return self.bias[:, absolute_distances(size, self.window, self.bias.device)]
 
 

@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from hqsam.model.attention import attend_with_relative_positions, from_windows, to_windows
 from hqsam.model.config import VitConfig
@@ -26,7 +27,7 @@ class Vit(nn.Module):
         self.neck = Neck(config.width, out_channels)
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> ImageFeatures:
-        x = self.patches(images).permute(0, 2, 3, 1) + self.positions
+        x = (self.patches(images).permute(0, 2, 3, 1) + self.positions).contiguous()  # channels last in memory, too
         early = x
         for index, block in enumerate(self.blocks):
             x = block(x)
@@ -47,14 +48,8 @@ class VitBlock(nn.Module):
         self.mlp = Mlp([config.width, config.mlp_ratio * config.width, config.width], nn.GELU)
 
     def forward(self, x: Float[Tensor, "batch height width channel"]) -> Float[Tensor, "batch height width channel"]:
-        x = x + self._attend(self.attention_norm(x))
+        x = x + self.attention(self.attention_norm(x), self.window)
         return x + self.mlp(self.mlp_norm(x))
-
-    def _attend(self, x: Tensor) -> Tensor:
-        if self.window is None:
-            return self.attention(x)
-        # The padding is attended to, as in the official code: the weights were trained with it.
-        return from_windows(self.attention(to_windows(x, self.window)), (x.shape[1], x.shape[2]))
 
 
 class RelativeAttention(nn.Module):
@@ -68,11 +63,24 @@ class RelativeAttention(nn.Module):
         self.row_distances = nn.Parameter(torch.zeros(2 * size - 1, width // heads))
         self.column_distances = nn.Parameter(torch.zeros(2 * size - 1, width // heads))
 
-    def forward(self, x: Float[Tensor, "batch height width channel"]) -> Float[Tensor, "batch height width channel"]:
-        batch, height, width, channels = x.shape
-        qkv = self.qkv(x).view(batch, height * width, 3, self.heads, channels // self.heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+    def forward(
+        self, x: Float[Tensor, "batch height width channel"], window: int | None
+    ) -> Float[Tensor, "batch height width channel"]:
+        """Over the whole grid, or in windows of a side."""
+        size_hw = (x.shape[1], x.shape[2])
+        if window is None:
+            return self.out(self._attend(self.qkv(x)))
+        # The grid is padded with zeros to whole windows, and the padding is attended to, as in the official code: the
+        # weights were trained with it. What the padding gives is the bias alone, so only real places are projected.
+        windows = to_windows(F.linear(x, self.qkv.weight), window) + self.qkv.bias
+        return self.out(from_windows(self._attend(windows), size_hw))
+
+    def _attend(
+        self, qkv: Float[Tensor, "batch height width qkv_channel"]
+    ) -> Float[Tensor, "batch height width channel"]:
+        batch, height, width, _ = qkv.shape
+        query, key, value = qkv.view(batch, height * width, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         attended = attend_with_relative_positions(
             query, key, value, self.row_distances, self.column_distances, (height, width)
         )
-        return self.out(attended.transpose(1, 2).reshape(x.shape))
+        return attended.transpose(1, 2).reshape(batch, height, width, -1)
