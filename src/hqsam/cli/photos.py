@@ -7,11 +7,7 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from hqsam.errors import InputError
-
-SUFFIXES = {
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
-    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".avif"),
-}
+from hqsam.pictures.suffixes import is_photo_name
 
 
 @dataclass(frozen=True)
@@ -69,8 +65,7 @@ def _expand(asked: str) -> list[Photo]:
 
 
 def _is_photo(path: Path) -> bool:
-    # A folder on a Mac is full of `._photo.jpg`, which are no photos.
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    return is_photo_name(path.name) and path.is_file()
 
 
 def _not_none(photos: list[Path], where: str) -> list[Path]:

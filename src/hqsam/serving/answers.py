@@ -27,7 +27,7 @@ from hqsam.serving.sparse_masks import runs_of_mosaic, seen_from_afar
 class EarlierAnswers:
     """Answers to go on from, under names that cannot be guessed; at most so many bytes, the oldest go first."""
 
-    def __init__(self, most_bytes: int = 128 << 20) -> None:
+    def __init__(self, most_bytes: int = 64 << 20) -> None:
         self._most_bytes, self._bytes = most_bytes, 0
         self._answers: OrderedDict[str, Segmentation] = OrderedDict()
         self._lock = threading.Lock()

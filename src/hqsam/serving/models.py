@@ -31,6 +31,8 @@ class Models:
         self.default = settings.model if settings.model in CHECKPOINTS else Path(settings.model).name
         """The name of the model where a request names none."""
         self._loaded: OrderedDict[str, tuple[Segmenter, SharedEngine]] = OrderedDict()
+        self._own_config = MODELS["nano"]
+        """Of the default model, once it was loaded."""
         self._lock, self._loading = threading.Lock(), threading.Lock()
         self._on_unload: list[Callable[[str], None]] = []
 
@@ -86,7 +88,10 @@ class Models:
         with self._loading:
             if name not in self._loaded:
                 self._keep(name, self._shared(source, path))
-            return self._loaded[name][0]
+            segmenter = self._loaded[name][0]
+        if name == self.default:
+            self._own_config = segmenter.config
+        return segmenter
 
     def close(self) -> None:
         """Finish what is being written."""
@@ -117,9 +122,8 @@ class Models:
         """Of the file that the server was started with."""
         size = locate(self._settings.model).stat().st_size
         own = Checkpoint(name=self.default, file=self.default, origin=f"the file {self.default}", licence="")
-        config = self.segmenter(None).config
         loaded = self.default in self._loaded
-        return _view(own, config, bytes=size, bundled=False, installed=True, loaded=loaded, default=True)
+        return _view(own, self._own_config, bytes=size, bundled=False, installed=True, loaded=loaded, default=True)
 
 
 def _row(one: Checkpoint, default: str, loaded: set[str]) -> schemas.Model:

@@ -9,10 +9,6 @@ from hqsam.errors import ImageError
 from hqsam.pictures.reading import open_picture, read_image
 from hqsam.serving.refusal import Refusal
 
-SUFFIXES = {
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
-    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".avif"),
-}
 THUMBNAIL_SIDE = 256
 _KINDS = {
     "JPEG": (b"\xff\xd8\xff",),
@@ -29,11 +25,6 @@ _KINDS = {
 """Pillow's names, and how the files begin. It reads other kinds, some by running programs; those stay outside."""
 _ORIENTATION = 0x0112
 _AS_THEY_ARE = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
-
-
-def is_photo_name(name: str) -> bool:
-    """Whether a file in a folder is one; Macs leave `._photo.jpg` behind, which are none."""
-    return Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
 
 
 def check_kind(data: bytes, name: str) -> None:
