@@ -48,6 +48,8 @@ def open_windows(path: Path) -> Iterator[Windows]:
     if path.suffix.lower() not in _TIFF_SUFFIXES:
         yield _InMemory(read_image(path))
         return
+    if not path.is_file():
+        raise ImageError(f"cannot read {path}: there is no such file")
     tifffile = optional.require("tifffile", extra="tiles")
     try:
         file = tifffile.TiffFile(path)
