@@ -1,4 +1,4 @@
-"""A training run in a process of its own, to be killed or to be one of several: RUN_FOLDER MODEL_FILE STEPS."""
+"""A training run in a process of its own, to be killed or to be one of several: FOLDER MODEL_FILE STEPS [compiled]."""
 
 import sys
 from pathlib import Path
@@ -11,11 +11,12 @@ from hqsam.weights.save import save_model
 from tests.training.small import drawn, small_recipe
 
 
-def main(folder: str, start: str, steps: str) -> None:
+def main(folder: str, start: str, steps: str, how: str = "plain") -> None:
     torch.set_num_threads(1)
     with joined("cpu") as processes:
         recipe = small_recipe(Path(start), int(steps), trains="decoder")
-        model = train(recipe, drawn(), Path(folder), processes=processes, workers=0, save_every=3)
+        options = {"workers": 0, "save_every": 3, "compiled": how == "compiled"}
+        model = train(recipe, drawn(), Path(folder), processes=processes, **options)
         if processes.rank == 0:
             save_model(model, Path(folder) / "model.safetensors")
 

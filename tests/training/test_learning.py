@@ -45,13 +45,16 @@ def test_only_what_learns_changes_and_the_file_is_a_plain_one(tmp_path, kind, tr
     assert same_weights(load_model(tmp_path / "learnt.safetensors"), model)
 
 
-def test_a_trained_model_converts_to_official_naming_and_back(tmp_path, start):
-    model = train(small_recipe(start, 2), drawn(), tmp_path / "run", workers=0)
-    save_model(model, tmp_path / "learnt.safetensors")
+def test_what_lora_taught_converts_to_official_naming_and_back(tmp_path):
+    needs.package("peft", install='pip install "hqsam[train]"')
+    model = HQSam(MODELS["vit_tiny"])
+    let_learn(model, replace(finetune(8).stages[0], trains="lora", lora_rank=2))
+    save_model(merged(model), tmp_path / "learnt.safetensors")
     convert(tmp_path / "learnt.safetensors", tmp_path / "official.pth")
     stored = torch.load(tmp_path / "official.pth", weights_only=True)
-    assert any(key.startswith("mask_decoder.hf_token") for key in stored)
-    assert not any("lora" in key for key in stored)
+    assert "mask_decoder.hf_token.weight" in stored
+    assert not any("lora" in key or "base_layer" in key for key in stored)
+    assert same_weights(load_model(tmp_path / "official.pth", "vit_tiny"), load_model(tmp_path / "learnt.safetensors"))
 
 
 def test_lora_merged_answers_as_it_did_beside_the_weights(tmp_path):

@@ -68,7 +68,7 @@ def kept(folder: Path) -> dict[str, bytes]:
 
 def test_a_folder_of_another_run_is_refused_in_words_and_left_alone(stopped, start):
     before = kept(stopped)
-    with pytest.raises(TrainingError, match=r"recipe\.stages\.0\.learning_rate was 0\.0003 and is 0\.1"):
+    with pytest.raises(TrainingError, match=r"recipe\.stages\.0\.learning_rate was 0\.001 and is 0\.1"):
         train(small_recipe(start, learning_rate=0.1), drawn(), stopped, workers=0)
     with pytest.raises(TrainingError, match=r"images\.drawn was 8 and is 7"):
         train(small_recipe(start), drawn(7), stopped, workers=0)

@@ -9,7 +9,7 @@ import torch
 from benchmarks.plain_step import plain_loss
 from hqsam.data.loader import Batch, PromptedImages
 from hqsam.training.draws import Draws
-from hqsam.training.encoding import frozen_encoder, normalised, without_batch_norms
+from hqsam.training.encoding import frozen_encoder, normalised
 from hqsam.training.losses import uncertain_points
 from hqsam.training.recipes.paper import PAPER_SAMPLING
 from hqsam.training.step import training_loss
@@ -115,8 +115,3 @@ def test_the_frozen_encoder_says_what_the_model_s_own_does(batch, kind):
     found = frozen_encoder(model, torch.float32)(batch.images)
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
-
-
-def test_no_batch_norm_is_left_in_the_frozen_encoder():
-    encoder = without_batch_norms(tiny_model("tiny_vit").image_encoder)
-    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in encoder.modules())

@@ -5,12 +5,11 @@ from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch import Tensor
 
+from hqsam.model.encoders.tiny_vit import TinyVit
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import HQSam
-from hqsam.model.layers import ConvNorm
 
 Encode = Callable[[Tensor], ImageFeatures]
 """uint8 images, channels last, to features."""
@@ -26,10 +25,13 @@ def encoder_of(model: HQSam, precision: torch.dtype) -> Encode:
 def frozen_encoder(model: HQSam, precision: torch.dtype) -> Encode:
     """An encoder that learns nothing: a copy in the precision of the computation, so that no step casts its weights.
 
-    Batch norms, which are fixed, become part of the convolutions before them. A CPU takes one image at a time, channels
-    last: of many, the widest layers do not fit its caches. With vit_tiny both together are 2.8 times as fast.
+    What can be folded is folded. A CPU takes one image at a time, channels last: of many, the widest layers do not fit
+    its caches.
     """
-    encoder = without_batch_norms(copy.deepcopy(model.image_encoder).eval().requires_grad_(False)).to(precision)
+    encoder = copy.deepcopy(model.image_encoder).eval().requires_grad_(False)
+    if isinstance(encoder, TinyVit):
+        encoder.settle(model.config.image_size)
+    encoder.to(precision)
 
     def encode(images: Tensor) -> ImageFeatures:
         device = images.device.type
@@ -39,14 +41,6 @@ def frozen_encoder(model: HQSam, precision: torch.dtype) -> Encode:
         return ImageFeatures(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
     return encode
-
-
-def without_batch_norms(module: nn.Module) -> nn.Module:
-    """The module itself, its fixed batch norms folded into the convolutions before them."""
-    for name, child in module.named_children():
-        is_pair = isinstance(child, ConvNorm)
-        setattr(module, name, fuse_conv_bn_eval(child.conv, child.norm) if is_pair else without_batch_norms(child))
-    return module
 
 
 def normalised(images: Tensor, model: HQSam) -> Float[Tensor, "image 3 height width"]:

@@ -3,7 +3,6 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from hqsam.model.attention import attend_with_relative_positions, from_windows, to_windows
 from hqsam.model.config import VitConfig
@@ -71,8 +70,11 @@ class RelativeAttention(nn.Module):
         if window is None:
             return self.out(self._attend(self.qkv(x)))
         # The grid is padded with zeros to whole windows, and the padding is attended to, as in the official code: the
-        # weights were trained with it. What the padding gives is the bias alone, so only real places are projected.
-        windows = to_windows(F.linear(x, self.qkv.weight), window) + self.qkv.bias
+        # weights were trained with it. What the padding gives is the bias alone, so only real places are projected; by
+        # calling the layer, not by its weight, since LoRA may be wrapped around it.
+        windows = to_windows(self.qkv(x), window)
+        padding = 1 - to_windows(x.new_ones(1, *size_hw, 1), window).repeat(len(x), 1, 1, 1)
+        windows = torch.addcmul(windows, padding.to(windows.dtype), self.qkv.bias.to(windows.dtype))
         return self.out(from_windows(self._attend(windows), size_hw))
 
     def _attend(
