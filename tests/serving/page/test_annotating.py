@@ -124,6 +124,17 @@ def test_the_sources_can_be_compared_by_key(annotator):
     assert not np.array_equal(seen["hq"], seen["sam"])
 
 
+def test_a_closer_look_follows_each_click_and_goes_when_it_is_switched_off(annotator):
+    asked = []
+    annotator.page.on("request", lambda one: asked.append(one.post_data) if one.url.endswith("/masks") else None)
+    annotator.press("d")
+    annotator.click(*CUP)
+    annotator.until("work.bench.draft.isDetailed")
+    assert '"detail":true' in asked[-1]
+    annotator.press("d")
+    annotator.until("!work.bench.draft.isDetailed")
+
+
 def test_a_kept_object_is_on_the_server_with_its_name_and_what_it_came_from(annotator, site):
     annotator.click(*CUP)
     drawn = annotator.draft
@@ -236,7 +247,7 @@ def test_a_new_photo_joins_the_strip_and_done_goes_on_to_what_is_to_do(annotator
     annotator.press(",")
     annotator.until("work.bench.image.name === 'coffee 2.jpg'")
     annotator.press("f")
-    assert annotator.page.locator("#gallery button[title='coffee 2.jpg']").get_attribute("data-status") == "todo"
+    annotator.until("document.querySelector('#gallery button[title=\"coffee 2.jpg\"]').dataset.status === 'todo'")
 
 
 def test_what_the_server_refuses_is_said_in_its_words(annotator, tmp_path):

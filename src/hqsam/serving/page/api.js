@@ -95,7 +95,12 @@ async function refusal(response) {
   const { error } = await response.json().catch(() => ({}));
   if (response.status === 401) connection.dispatchEvent(new Event("stranger"));
   const words = error?.message ?? `The server answered ${response.status} ${response.statusText}.`;
-  return new Refused(response.status, error?.code ?? "unknown", words, Number(response.headers.get("Retry-After")) || 0);
+  return new Refused(
+    response.status,
+    error?.code ?? "unknown",
+    words,
+    Number(response.headers.get("Retry-After")) || 0,
+  );
 }
 
 const content = (response) => (response.status === 204 ? null : response.json());

@@ -5,7 +5,20 @@
  * @param {object} work all that keys act on
  * @returns {[string, Key[]][]}
  */
-export function keyTable({ bench, toolbox, viewport, drafting, models, scene, settings, pages, dialogs, commands, objects, status }) {
+export function keyTable({
+  bench,
+  toolbox,
+  viewport,
+  drafting,
+  models,
+  scene,
+  settings,
+  pages,
+  dialogs,
+  commands,
+  objects,
+  status,
+}) {
   const tool = (key, name, about) => ({ keys: [key], about, act: () => toolbox.take(name) });
   const selected = (act) => () => {
     const object = bench.object(bench.selected);
@@ -18,62 +31,108 @@ export function keyTable({ bench, toolbox, viewport, drafting, models, scene, se
     status.say(label ? `${word}: ${label}.` : `Nothing to ${way}.`);
   };
   return [
-    ["Tools", [
-      tool("c", "click", "Click; dragging makes a box"),
-      tool("b", "box", "Box"),
-      tool("l", "lasso", "Lasso"),
-      tool("p", "brush", "Paint"),
-      tool("e", "eraser", "Erase"),
-      tool("v", "pick", "Pick objects, move the photo"),
-      { keys: ["t"], about: "Take away, on or off", act: () => toolbox.swap() },
-      { keys: ["["], about: "Smaller brush", act: () => settings.set("brush", Math.max(1, Math.round(settings.get("brush") / 1.25 - 0.5))) },
-      { keys: ["]"], about: "Larger brush", act: () => settings.set("brush", Math.min(200, Math.round(settings.get("brush") * 1.25 + 0.5))) },
-    ]],
-    ["The object in the making", [
-      { keys: ["1", "2", "3"], show: "1 2 3", about: "SAM's three readings", act: (key) => drafting.reading(Number(key) - 1) },
-      { keys: ["s"], about: "Sum, HQ or SAM, to compare", act: () => models.nextSource() },
-      { keys: ["d"], about: "Detail, on or off", act: () => settings.set("detail", !settings.get("detail")) },
-      { keys: ["Enter"], show: "⏎", about: "Keep it; or correct the selected object", act: () => commands.enter() },
-      { keys: ["Escape"], show: "Esc", about: "Leave off; then discard", act: () => commands.escape() },
-      { keys: ["ctrl+z"], show: "Ctrl Z", about: "Undo", act: history("undo", "Undone") },
-      { keys: ["ctrl+shift+z", "ctrl+y"], show: "Ctrl Y", about: "Redo", act: history("redo", "Done again") },
-      { keys: ["a"], about: "Find everything", act: () => dialogs.everything.open() },
-    ]],
-    ["Finished objects", [
-      { keys: ["j", "k"], show: "J K", about: "Select the next, the one before", act: (key) => commands.walk(key === "j" ? 1 : -1) },
-      { keys: ["r"], about: "Rename", act: unlocked(() => objects.rename()) },
-      { keys: ["i"], about: "Show or hide it", act: selected(({ key, visible }) => bench.change(key, { visible: !visible }, visible ? "Hide" : "Show")) },
-      { keys: ["o"], about: "Lock it, or not", act: selected(({ key, locked }) => bench.change(key, { locked: !locked }, locked ? "Unlock" : "Lock")) },
-      { keys: ["Delete", "Backspace"], show: "Del", about: "Delete", act: unlocked(({ key }) => bench.remove(key)) },
-      { keys: ["h"], about: "Hide all masks, or show them", act: () => scene.set({ isBare: !scene.isBare }) },
-    ]],
-    ["The photo", [
-      { keys: [".", "PageDown"], show: ".", about: "Next image", act: () => pages.go(1) },
-      { keys: [",", "PageUp"], show: ",", about: "Previous image", act: () => pages.go(-1) },
-      { keys: ["f"], about: "Done, and on to what is to do", act: () => pages.finish() },
-      { keys: ["+", "="], show: "+", about: "Zoom in", act: () => viewport.zoom(1.5) },
-      { keys: ["-"], about: "Zoom out", act: () => viewport.zoom(1 / 1.5) },
-      { keys: ["w"], about: "Show all of it", act: () => viewport.fit() },
-      { keys: ["0"], about: "Actual pixels", act: () => viewport.actualSize() },
-      { keys: ["x"], about: "Export", act: () => dialogs.export.open() },
-      { keys: ["?"], about: "This help", act: () => dialogs.help.open() },
-    ]],
-    ["On the photo, by keyboard", [
-      { keys: [], show: "← ↑ ↓ →", about: "Move the pointer; with Shift by one pixel" },
-      { keys: [], show: "Space", about: "Click; held, it draws as the pointer moves" },
-      { keys: [], show: "⇧ Space", about: "Click to take away" },
-    ]],
-    ["On the photo, by mouse", [
-      { keys: [], show: "Right", about: "Take away; so does Alt" },
-      { keys: [], show: "Wheel", about: "Zoom" },
-      { keys: [], show: "Space", about: "Held, dragging moves the photo; so does the middle button" },
-    ]],
+    [
+      "Tools",
+      [
+        tool("c", "click", "Click; dragging makes a box"),
+        tool("b", "box", "Box"),
+        tool("l", "lasso", "Lasso"),
+        tool("p", "brush", "Paint"),
+        tool("e", "eraser", "Erase"),
+        tool("v", "pick", "Pick objects, move the photo"),
+        { keys: ["t"], about: "Take away, on or off", act: () => toolbox.swap() },
+        {
+          keys: ["["],
+          about: "Smaller brush",
+          act: () => settings.set("brush", Math.max(1, Math.round(settings.get("brush") / 1.25 - 0.5))),
+        },
+        {
+          keys: ["]"],
+          about: "Larger brush",
+          act: () => settings.set("brush", Math.min(200, Math.round(settings.get("brush") * 1.25 + 0.5))),
+        },
+      ],
+    ],
+    [
+      "The object in the making",
+      [
+        {
+          keys: ["1", "2", "3"],
+          show: "1 2 3",
+          about: "SAM's three readings",
+          act: (key) => drafting.reading(Number(key) - 1),
+        },
+        { keys: ["s"], about: "Sum, HQ or SAM, to compare", act: () => models.nextSource() },
+        { keys: ["d"], about: "Detail, on or off", act: () => settings.set("detail", !settings.get("detail")) },
+        { keys: ["Enter"], show: "⏎", about: "Keep it; or correct the selected object", act: () => commands.enter() },
+        { keys: ["Escape"], show: "Esc", about: "Leave off; then discard", act: () => commands.escape() },
+        { keys: ["ctrl+z"], show: "Ctrl Z", about: "Undo", act: history("undo", "Undone") },
+        { keys: ["ctrl+shift+z", "ctrl+y"], show: "Ctrl Y", about: "Redo", act: history("redo", "Done again") },
+        { keys: ["a"], about: "Find everything", act: () => dialogs.everything.open() },
+      ],
+    ],
+    [
+      "Finished objects",
+      [
+        {
+          keys: ["j", "k"],
+          show: "J K",
+          about: "Select the next, the one before",
+          act: (key) => commands.walk(key === "j" ? 1 : -1),
+        },
+        { keys: ["r"], about: "Rename", act: unlocked(() => objects.rename()) },
+        {
+          keys: ["i"],
+          about: "Show or hide it",
+          act: selected(({ key, visible }) => bench.change(key, { visible: !visible }, visible ? "Hide" : "Show")),
+        },
+        {
+          keys: ["o"],
+          about: "Lock it, or not",
+          act: selected(({ key, locked }) => bench.change(key, { locked: !locked }, locked ? "Unlock" : "Lock")),
+        },
+        { keys: ["Delete", "Backspace"], show: "Del", about: "Delete", act: unlocked(({ key }) => bench.remove(key)) },
+        { keys: ["h"], about: "Hide all masks, or show them", act: () => scene.set({ isBare: !scene.isBare }) },
+      ],
+    ],
+    [
+      "The photo",
+      [
+        { keys: [".", "PageDown"], show: ".", about: "Next image", act: () => pages.go(1) },
+        { keys: [",", "PageUp"], show: ",", about: "Previous image", act: () => pages.go(-1) },
+        { keys: ["f"], about: "Done, and on to what is to do", act: () => pages.finish() },
+        { keys: ["+", "="], show: "+", about: "Zoom in", act: () => viewport.zoom(1.5) },
+        { keys: ["-"], about: "Zoom out", act: () => viewport.zoom(1 / 1.5) },
+        { keys: ["w"], about: "Show all of it", act: () => viewport.fit() },
+        { keys: ["0"], about: "Actual pixels", act: () => viewport.actualSize() },
+        { keys: ["x"], about: "Export", act: () => dialogs.export.open() },
+        { keys: ["?"], about: "This help", act: () => dialogs.help.open() },
+      ],
+    ],
+    [
+      "On the photo, by keyboard",
+      [
+        { keys: [], show: "← ↑ ↓ →", about: "Move the pointer; with Shift by one pixel" },
+        { keys: [], show: "Space", about: "Click; held, it draws as the pointer moves" },
+        { keys: [], show: "⇧ Space", about: "Click to take away" },
+      ],
+    ],
+    [
+      "On the photo, by mouse",
+      [
+        { keys: [], show: "Right", about: "Take away; so does Alt" },
+        { keys: [], show: "Wheel", about: "Zoom" },
+        { keys: [], show: "Space", about: "Held, dragging moves the photo; so does the middle button" },
+      ],
+    ],
   ];
 }
 
 /** Listens to all of them, wherever nothing is being typed. */
 export function listen(table) {
-  const acts = new Map(table.flatMap(([, keys]) => keys.flatMap(({ keys: names, act }) => names.map((name) => [name, act]))));
+  const acts = new Map(
+    table.flatMap(([, keys]) => keys.flatMap(({ keys: names, act }) => names.map((name) => [name, act]))),
+  );
   addEventListener("keydown", (event) => {
     if (event.defaultPrevented || isTyping(event.target, event.key) || document.querySelector("dialog[open]")) return;
     const act = acts.get(nameOf(event));
@@ -91,6 +150,7 @@ function nameOf({ key, ctrlKey, metaKey, altKey, shiftKey }) {
 
 /** Text fields take all keys; buttons and menus take those that work them. */
 function isTyping(target, key) {
-  if (target.matches("input:not([type='checkbox'], [type='radio'], [type='range'], [type='color']), textarea")) return true;
+  if (target.matches("input:not([type='checkbox'], [type='radio'], [type='range'], [type='color']), textarea"))
+    return true;
   return ["Enter", " "].includes(key) && target.matches("button, a, summary, select, label, input");
 }

@@ -30,7 +30,13 @@ import { Saving } from "./work/saving.js";
 const stage = find("#stage");
 
 /** All parts by name; also for the browser's console. */
-export const work = { settings, status: new Status(find("#status")), viewport: new Viewport(), classes: new Classes(), saving: new Saving() };
+export const work = {
+  settings,
+  status: new Status(find("#status")),
+  viewport: new Viewport(),
+  classes: new Classes(),
+  saving: new Saving(),
+};
 
 work.models = new Models(work.status);
 work.bench = new Bench(work.saving, work.classes);
@@ -59,7 +65,9 @@ listen(keys);
 watchTrouble(work.status);
 
 const { arrivals, bench, gallery, pages, saving, status } = work;
-arrivals.addEventListener("images", ({ detail: image }) => gallery.fetch().then(() => bench.image ?? pages.show(image)));
+arrivals.addEventListener("images", ({ detail: image }) =>
+  gallery.fetch().then(() => bench.image ?? pages.show(image)),
+);
 arrivals.addEventListener("objects", () => bench.image && bench.fetchObjects());
 saving.addEventListener("problem", ({ detail }) => status.fail(detail));
 bench.addEventListener("objects", () => gallery.count(bench.image, bench.objects.length));
@@ -69,7 +77,8 @@ async function start() {
   await Promise.all([work.models.fetch(), work.classes.fetch(), gallery.fetch()]);
   saving.send();
   const asked = gallery.images.find(({ id }) => `#${id}` === location.hash);
-  const image = asked ?? gallery.images.find(({ status, problem }) => status === "todo" && !problem) ?? gallery.images[0];
+  const image =
+    asked ?? gallery.images.find(({ status, problem }) => status === "todo" && !problem) ?? gallery.images[0];
   find("#empty").hidden = Boolean(image);
   bench.addEventListener("image", () => (find("#empty").hidden = true));
   if (image) await pages.show(image);

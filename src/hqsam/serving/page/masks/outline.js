@@ -27,9 +27,24 @@ export function rings(mask) {
   return found;
 }
 
-const STEPS = [[1, 0], [0, 1], [-1, 0], [0, -1]]; // right, down, left, up; the mask is on the right hand
-const RIGHT_CELL = [[0, 0], [-1, 0], [-1, -1], [0, -1]];
-const LEFT_CELL = [[0, -1], [0, 0], [-1, 0], [-1, -1]];
+const STEPS = [
+  [1, 0],
+  [0, 1],
+  [-1, 0],
+  [0, -1],
+]; // right, down, left, up; the mask is on the right hand
+const RIGHT_CELL = [
+  [0, 0],
+  [-1, 0],
+  [-1, -1],
+  [0, -1],
+];
+const LEFT_CELL = [
+  [0, -1],
+  [0, 0],
+  [-1, 0],
+  [-1, -1],
+];
 const UP = 3;
 
 /** Follows the edge from the lower end of a pixel's left side upwards, until it is back. */

@@ -1,8 +1,9 @@
 /**
  * COCO's run lengths: down the columns, background first. The server's masks travel as such, in both directions.
  *
- * A number is written in groups of 5 bits, lowest first, as characters from "0" on; the sixth bit says that more follow,
- * and bit five of the last group is the sign. From the fourth number on, it is the difference to the one two before.
+ * A number is written in groups of 5 bits, lowest first, as characters from "0" on; the sixth bit says that more
+ * follow, and bit five of the last group is the sign. From the fourth number on, it is the difference to the number
+ * two before.
  */
 import { Bitmap, Mask, trimmed } from "./mask.js";
 
@@ -45,7 +46,7 @@ export function encode(mask) {
 /** @param {string} counts @returns {number[]} background, mask, background, ... */
 export function runLengths(counts) {
   const runs = [];
-  for (let place = 0; place < counts.length; ) {
+  for (let place = 0; place < counts.length;) {
     let [number, shift, group] = [0, 1, 0x20];
     while (group & 0x20) {
       group = counts.charCodeAt(place++) - 48;
@@ -90,7 +91,7 @@ function written(runs) {
   let text = "";
   runs.forEach((run, index) => {
     let number = index > 2 ? run - runs[index - 2] : run;
-    for (let more = true; more; ) {
+    for (let more = true; more;) {
       const group = ((number % 32) + 32) % 32;
       number = Math.floor(number / 32);
       more = group & 0x10 ? number !== -1 : number !== 0;

@@ -32,7 +32,9 @@ export class Arrivals extends EventTarget {
 
   async #each(files, doing, act) {
     for (const [place, file] of files.entries()) {
-      const done = this.#status.begin(files.length > 1 ? `${doing} ${place + 1} of ${files.length}` : `${doing} ${file.name}`);
+      const done = this.#status.begin(
+        files.length > 1 ? `${doing} ${place + 1} of ${files.length}` : `${doing} ${file.name}`,
+      );
       try {
         await act(file);
       } catch (error) {
@@ -49,7 +51,10 @@ export class Arrivals extends EventTarget {
 
   async #import(file) {
     const image = this.#bench.image;
-    const { annotations, unmatched } = await api.importFiles({ file, ...(isJson(file) || !image ? {} : { image: image.id }) });
+    const { annotations, unmatched } = await api.importFiles({
+      file,
+      ...(isJson(file) || !image ? {} : { image: image.id }),
+    });
     const missing = unmatched.length ? ` Not here, or of another size: ${unmatched.slice(0, 3).join(", ")}.` : "";
     this.#status.say(`${annotations} objects came from ${file.name}.${missing}`);
     this.dispatchEvent(new Event("objects"));

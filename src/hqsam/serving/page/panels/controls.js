@@ -88,7 +88,9 @@ export class Controls {
       }
     };
     for (const name of names) {
-      find(`#show-${name}`).addEventListener("click", () => show(find(`#${name}`).hasAttribute("data-open") ? null : name));
+      find(`#show-${name}`).addEventListener("click", () =>
+        show(find(`#${name}`).hasAttribute("data-open") ? null : name),
+      );
     }
     find("#stage").addEventListener("pointerdown", () => show(null));
     find("#settings .actions").addEventListener("click", () => show(null));

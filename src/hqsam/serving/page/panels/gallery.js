@@ -67,7 +67,9 @@ export class Gallery extends EventTarget {
   /** The next one that is to do, from this one on and then from the beginning. */
   nextToDo(image) {
     const place = this.placeOf(image);
-    return [...this.images.slice(place + 1), ...this.images.slice(0, place)].find(({ status }) => status === "todo") ?? null;
+    return (
+      [...this.images.slice(place + 1), ...this.images.slice(0, place)].find(({ status }) => status === "todo") ?? null
+    );
   }
 
   async #fetchMore() {
@@ -94,7 +96,18 @@ export class Gallery extends EventTarget {
     const inside = problem
       ? make("span", { className: "problem", textContent: "Cannot be opened" })
       : make("img", { src: api.thumbnailUrl(id), alt: "", loading: "lazy", decoding: "async", draggable: false });
-    const button = make("button", { className: "thumbnail", value: id, title: problem ?? name, data: { status }, aria: { label: `${name}, ${how}` } }, inside, mark);
+    const button = make(
+      "button",
+      {
+        className: "thumbnail",
+        value: id,
+        title: problem ?? name,
+        data: { status },
+        aria: { label: `${name}, ${how}` },
+      },
+      inside,
+      mark,
+    );
     return make("li", {}, button);
   }
 

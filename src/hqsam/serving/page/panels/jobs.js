@@ -15,9 +15,21 @@ export function ending(job, watch) {
       act(value);
     };
     on("progress", watch);
-    on("done", end(() => api.job(job.id).then(resolve, reject)));
-    on("failed", end(({ error }) => reject(new Error(error.message))));
-    on("cancelled", end(() => reject(new DOMException("Cancelled", "AbortError"))));
-    events.addEventListener("error", () => events.readyState === EventSource.CLOSED && reject(new Error("The server does not answer.")));
+    on(
+      "done",
+      end(() => api.job(job.id).then(resolve, reject)),
+    );
+    on(
+      "failed",
+      end(({ error }) => reject(new Error(error.message))),
+    );
+    on(
+      "cancelled",
+      end(() => reject(new DOMException("Cancelled", "AbortError"))),
+    );
+    events.addEventListener(
+      "error",
+      () => events.readyState === EventSource.CLOSED && reject(new Error("The server does not answer.")),
+    );
   });
 }

@@ -42,7 +42,9 @@ export class Models {
   nextSource() {
     const sources = this.#current?.sources ?? [];
     settings.set("source", sources[(sources.indexOf(this.source) + 1) % sources.length]);
-    this.#status.say({ sum: "Sum: SAM's mask and the HQ part.", hq: "HQ: the HQ part alone.", sam: "SAM as it was." }[this.source]);
+    this.#status.say(
+      { sum: "Sum: SAM's mask and the HQ part.", hq: "HQ: the HQ part alone.", sam: "SAM as it was." }[this.source],
+    );
   }
 
   get #current() {
@@ -70,7 +72,8 @@ export class Models {
     const dialog = this.#dialog;
     const [progress, button] = [find(".progress", dialog), find("button.main", dialog)];
     find("h2", dialog).textContent = model.name;
-    find(".about", dialog).textContent = `${megabytes(model.bytes)} from ${model.origin}. ${model.licence}. ${model.notice}`;
+    find(".about", dialog).textContent =
+      `${megabytes(model.bytes)} from ${model.origin}. ${model.licence}. ${model.notice}`;
     progress.hidden = true;
     button.disabled = false;
     dialog.showModal();
@@ -105,7 +108,8 @@ function showProgress(place, { done, total }) {
   const bar = find("progress", place);
   if (total && done < total) bar.value = done / total;
   else bar.removeAttribute("value");
-  find("p", place).textContent = total && done < total ? `${megabytes(done)} of ${megabytes(total)}` : "Loading it into memory";
+  find("p", place).textContent =
+    total && done < total ? `${megabytes(done)} of ${megabytes(total)}` : "Loading it into memory";
 }
 
 const megabytes = (bytes) => `${Math.max(1, Math.round(bytes / 1e6)).toLocaleString()} MB`;

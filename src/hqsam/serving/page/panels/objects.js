@@ -37,7 +37,9 @@ export class ObjectsPanel {
     objects.forEach((object, place) => this.#place(object, place));
     for (const [key, { row }] of this.#rows) row.setAttribute("aria-current", String(key === selected));
     find("#object-count").textContent = objects.length || "";
-    find("#objects .hint").textContent = objects.length ? "" : "Nothing yet. Click on something in the photo, then press Enter to keep it.";
+    find("#objects .hint").textContent = objects.length
+      ? ""
+      : "Nothing yet. Click on something in the photo, then press Enter to keep it.";
   }
 
   /** Rows that did not change stay, so that focus does. */
@@ -59,14 +61,28 @@ export class ObjectsPanel {
     row.dataset.key = key;
     row.toggleAttribute("data-hidden", !visible);
     const which = `${name} (${number})`;
-    const swatch = make("input", { type: "color", value: colour, disabled: locked, data: { part: "colour" }, aria: { label: `Colour of ${which}` } });
+    const swatch = make("input", {
+      type: "color",
+      value: colour,
+      disabled: locked,
+      data: { part: "colour" },
+      aria: { label: `Colour of ${which}` },
+    });
     swatch.addEventListener("change", () => this.#bench.change(key, { colour: swatch.value }, "Colour"));
     row.append(swatch, this.#name(object, which), this.#buttons(object, which, { visible, locked }));
     return row;
   }
 
   #name({ key, class_name: was, locked }, which) {
-    const input = make("input", { className: "name", value: was, disabled: locked, maxLength: 200, spellcheck: false, data: { part: "name" }, aria: { label: `Class of ${which}` } });
+    const input = make("input", {
+      className: "name",
+      value: was,
+      disabled: locked,
+      maxLength: 200,
+      spellcheck: false,
+      data: { part: "name" },
+      aria: { label: `Class of ${which}` },
+    });
     input.setAttribute("list", "class-names");
     input.autocomplete = "off";
     const commit = () => {
@@ -84,8 +100,12 @@ export class ObjectsPanel {
 
   #buttons({ key }, which, { visible, locked }) {
     const bench = this.#bench;
-    const hide = this.#button(visible ? "eye" : "eye-shut", "Hide", which, () => bench.change(key, { visible: !visible }, visible ? "Hide" : "Show"));
-    const lock = this.#button(locked ? "lock" : "unlock", "Lock", which, () => bench.change(key, { locked: !locked }, locked ? "Unlock" : "Lock"));
+    const hide = this.#button(visible ? "eye" : "eye-shut", "Hide", which, () =>
+      bench.change(key, { visible: !visible }, visible ? "Hide" : "Show"),
+    );
+    const lock = this.#button(locked ? "lock" : "unlock", "Lock", which, () =>
+      bench.change(key, { locked: !locked }, locked ? "Unlock" : "Lock"),
+    );
     press(hide, !visible);
     press(lock, locked);
     const correct = this.#button("correct", "Correct", which, () => bench.correct(key));
@@ -95,7 +115,11 @@ export class ObjectsPanel {
   }
 
   #button(name, label, which, act) {
-    const button = make("button", { className: "icon", title: label, onclick: act, aria: { label: `${label} ${which}` } }, icon(name));
+    const button = make(
+      "button",
+      { className: "icon", title: label, onclick: act, aria: { label: `${label} ${which}` } },
+      icon(name),
+    );
     button.dataset.part = label;
     return button;
   }

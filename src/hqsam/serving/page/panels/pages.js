@@ -63,16 +63,6 @@ export class Pages {
     }
   }
 
-  /** The image's facts have changed on the server. */
-  async refresh() {
-    const { bench, gallery } = this.#work;
-    if (!bench.image) return;
-    const image = await api.image(bench.image.id);
-    gallery.update(image);
-    if (bench.image.id === image.id) bench.image = image;
-    this.#showTitle();
-  }
-
   async #encode() {
     const { bench, models, status } = this.#work;
     this.#opening.abort();

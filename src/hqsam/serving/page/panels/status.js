@@ -22,6 +22,11 @@ export class Status {
     this.#show(words, "failed");
   }
 
+  /** What was said is over. */
+  hush() {
+    if (this.#kind === "said") this.#rest();
+  }
+
   /** Says what goes on until the function it returns is called. */
   begin(words) {
     const work = Symbol(words);

@@ -2,8 +2,10 @@
 import { connection } from "../api.js";
 import { find } from "./dom.js";
 
-const OFFLINE = "The server does not answer. Go on if you like: what you keep stays in this browser and is sent when the server is back.";
-const STRANGER = "The server was started anew and does not know this page. Open the address that it printed; what was not sent is kept in this browser.";
+const OFFLINE =
+  "The server does not answer. Go on if you like: what you keep waits in this browser and is sent when it is back.";
+const STRANGER =
+  "The server was started anew. Open the address that it printed; what was not sent is kept in this browser.";
 
 export function watchTrouble(status) {
   const show = (words) => {

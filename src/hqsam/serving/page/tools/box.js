@@ -32,6 +32,7 @@ export class BoxTool {
 
   cancel() {
     const had = this.#corner !== null;
+    if (had) this.#work.status.hush();
     this.#show(null, null);
     return had;
   }

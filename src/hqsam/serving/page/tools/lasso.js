@@ -49,6 +49,7 @@ export class LassoTool {
 
   cancel() {
     const had = this.#points.length > 0;
+    if (had) this.#work.status.hush();
     this.#points = [];
     this.#refresh();
     return had;

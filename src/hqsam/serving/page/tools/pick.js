@@ -17,7 +17,10 @@ export class PickTool {
     const { bench } = this.#work;
     const found = this.at(at, bench.found);
     if (found) return bench.keepFound([found]);
-    const object = this.at(at, bench.objects.filter(({ visible }) => visible));
+    const object = this.at(
+      at,
+      bench.objects.filter(({ visible }) => visible),
+    );
     const isAgain = object && object.key === bench.selected && !bench.draft.objectId;
     if (isAgain && !object.locked) bench.correct(object.key);
     else bench.select(object?.key ?? null);

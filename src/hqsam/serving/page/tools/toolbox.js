@@ -6,7 +6,8 @@
  * and marks(), what to show meanwhile. Places are x, y in the image's pixels, with fractions.
  *
  * @typedef {[number, number]} Place
- * @typedef {{mask?: object, box?: number[], stroke?: {points: Place[], closed: boolean}, ring?: {at: Place, radius: number}}} Marks
+ * @typedef {{points: Place[], closed: boolean}} Stroke
+ * @typedef {{mask?: object, box?: number[], stroke?: Stroke, ring?: {at: Place, radius: number}}} Marks
  */
 import { BoxTool } from "./box.js";
 import { BrushTool } from "./brush.js";

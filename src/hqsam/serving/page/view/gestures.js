@@ -40,7 +40,14 @@ export class Gestures {
     const place = this.#place(event);
     const pans = event.button === 1 || this.isPanning || this.#toolbox.inHand.pans;
     const takesAway = event.button === 2 || event.altKey || this.#toolbox.takesAway;
-    this.#gesture = { from: place, last: place, pans, takesAway, moved: false, points: [this.#viewport.toImageInside(place)] };
+    this.#gesture = {
+      from: place,
+      last: place,
+      pans,
+      takesAway,
+      moved: false,
+      points: [this.#viewport.toImageInside(place)],
+    };
     if (event.pointerType === "touch") this.#gesture.pans ||= this.#toolbox.inHand.pansByTouch;
   }
 

@@ -12,17 +12,17 @@ export function paintPhoto(context, viewport, bitmap) {
   if (scale >= FROM) paintGrid(context, viewport);
 }
 
-/** A mask's edge, and its inside in a breath of colour. `strength` 0 to 1; `dashed` for what is not yet an object. */
-export function paintMask(context, viewport, mask, { colour, strength = 0.3, width = 1.5, dashed = false }) {
+/** A mask's edge, and its inside in some colour. `dashed` for what is not yet an object, `faint` for many of these. */
+export function paintMask(context, viewport, mask, { colour, strength, width = 1.5, dashed = false, faint = false }) {
   if (mask.isEmpty || !isInSight(viewport, mask)) return;
   const path = onScreen(viewport, mask);
   context.save();
   context.globalAlpha = strength;
   context.fillStyle = colour;
   context.fill(path, "evenodd");
-  context.globalAlpha = 1;
+  context.globalAlpha = faint ? 0.55 : 1;
   context.lineJoin = "round";
-  if (width) line(context, path, colour, width, dashed ? [5, 4] : []);
+  line(context, path, colour, width, dashed ? [5, 4] : []);
   context.restore();
 }
 
@@ -90,8 +90,10 @@ function paintGrid(context, { x, y, scale, image, stage }) {
   const path = new Path2D();
   const [left, right] = [Math.max(0, x), Math.min(stage.width, x + image.width * scale)];
   const [top, bottom] = [Math.max(0, y), Math.min(stage.height, y + image.height * scale)];
-  for (let k = Math.ceil((left - x) / scale); k * scale + x <= right; k++) path.rect(k * scale + x, top, 0, bottom - top);
-  for (let k = Math.ceil((top - y) / scale); k * scale + y <= bottom; k++) path.rect(left, k * scale + y, right - left, 0);
+  for (let k = Math.ceil((left - x) / scale); k * scale + x <= right; k++)
+    path.rect(k * scale + x, top, 0, bottom - top);
+  for (let k = Math.ceil((top - y) / scale); k * scale + y <= bottom; k++)
+    path.rect(left, k * scale + y, right - left, 0);
   context.strokeStyle = "rgb(128 128 128 / 25%)";
   context.lineWidth = 1 / devicePixelRatio;
   context.stroke(path);

@@ -66,7 +66,7 @@ export class Scene extends EventTarget {
 
   #paintFound(context, one) {
     const isPointed = one === this.pointed;
-    const look = isPointed ? { strength: 0.45, width: 2 } : { strength: 0.06, width: 1, dashed: true };
+    const look = isPointed ? { strength: 0.45, width: 2 } : { strength: 0, width: 1, faint: true };
     paint.paintMask(context, this.#viewport, maskOfObject(one), { colour: "white", ...look });
   }
 
@@ -76,7 +76,8 @@ export class Scene extends EventTarget {
     const { draft } = this.#bench;
     const colour = this.#bench.draftColour;
     paint.paintMask(context, this.#viewport, marks.mask ?? maskOf(draft), { colour, strength: 0.38, width: 2 });
-    if (this.#peeking.mask) paint.paintMask(context, this.#viewport, this.#peeking.mask, { colour: "white", strength: 0.22, dashed: true });
+    if (this.#peeking.mask)
+      paint.paintMask(context, this.#viewport, this.#peeking.mask, { colour: "white", strength: 0.22, dashed: true });
     this.#paintPrompts(context, draft);
     this.#paintMarks(context, marks);
   }

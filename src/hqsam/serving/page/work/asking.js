@@ -17,7 +17,12 @@ export class Asking {
   /** What a click would take: quick, at most as fine as a screen, and not remembered by the server. */
   async peek(imageId, prompt, signal) {
     const quick = { max_side: 1024, keep: false };
-    const answers = await this.#answered(imageId, { ...this.#question(prompt, false, isAmbiguous(prompt)), ...quick }, prompt, signal);
+    const answers = await this.#answered(
+      imageId,
+      { ...this.#question(prompt, false, isAmbiguous(prompt)), ...quick },
+      prompt,
+      signal,
+    );
     return answers[bestOf(answers)].mask;
   }
 

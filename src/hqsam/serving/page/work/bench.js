@@ -20,7 +20,7 @@ export class Bench extends EventTarget {
   objects = [];
   /** @type {Draft | null} */
   draft = null;
-  /** What "everything" found and nobody has kept yet. @type {{rle: object, score: number, model: string, source: string}[]} */
+  /** @type {{rle: object, score: number, model: string, source: string}[]} what "everything" found and nobody kept */
   found = [];
   /** @type {string | null} the key of the object that is selected */
   selected = null;
@@ -78,7 +78,7 @@ export class Bench extends EventTarget {
     this.select(key);
   }
 
-  /** Makes the draft a finished object, or the finished object what the draft is. @returns {boolean} if there was one */
+  /** Makes the draft a finished object, or corrects the one it is of. @returns {boolean} if there was anything */
   keep() {
     const draft = this.draft;
     const mask = maskOf(draft);
@@ -123,7 +123,10 @@ export class Bench extends EventTarget {
 
   /** Makes a class of a name, if it is none yet. */
   nameClass(name) {
-    this.#classes.add(name, this.objects.map((object) => this.colourOf(object)));
+    this.#classes.add(
+      name,
+      this.objects.map((object) => this.colourOf(object)),
+    );
   }
 
   rename(key, name) {
@@ -162,7 +165,12 @@ export class Bench extends EventTarget {
       key: newKey(),
       class_name,
       colour: this.#classes.isPlain(class_name) ? this.#classes.colourNumber(this.objects.length + ahead) : null,
-      visible: true, locked: false, source: null, model: null, score: null, prompts: [],
+      visible: true,
+      locked: false,
+      source: null,
+      model: null,
+      score: null,
+      prompts: [],
     };
   }
 

@@ -14,6 +14,7 @@
  * @property {Prompt | null} asked  The prompt that `answers` answer.
  * @property {Answer[]} answers
  * @property {number} chosen
+ * @property {boolean} [isDetailed]  The answers are those of a closer look.
  * @property {Mask} added  By hand.
  * @property {Mask} removed
  * @property {string | null} objectId  The finished object that this will replace.
@@ -32,8 +33,16 @@ import { Mask } from "../masks/mask.js";
 export function newDraft({ width, height }) {
   const nothing = Mask.empty(width, height);
   return {
-    points: [], labels: [], box: null, start: null, asked: null,
-    answers: [], chosen: 0, added: nothing, removed: nothing, objectId: null,
+    points: [],
+    labels: [],
+    box: null,
+    start: null,
+    asked: null,
+    answers: [],
+    chosen: 0,
+    added: nothing,
+    removed: nothing,
+    objectId: null,
   };
 }
 
@@ -65,11 +74,7 @@ export function withBox(draft, box) {
 
 /** @param {Prompt} asked @param {Answer[]} answers */
 export function withAnswers(draft, asked, answers) {
-  return { ...draft, asked, answers, chosen: bestOf(answers) };
-}
-
-export function withReading(draft, chosen) {
-  return { ...draft, chosen };
+  return { ...draft, asked, answers, chosen: bestOf(answers), isDetailed: false };
 }
 
 /** @param {Mask} mask that was drawn */

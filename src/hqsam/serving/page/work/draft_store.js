@@ -48,7 +48,11 @@ function asJson({ answers, added, removed, start, asked, chosen, ...rest }) {
   const rle = (mask) => (mask && !mask.isEmpty ? encode(mask) : null);
   const answer = answers.length ? { ...answers[chosen], mask: encode(modelMaskOf({ answers, chosen })) } : null;
   return {
-    ...rest, answer, added: rle(added), removed: rle(removed), start: rle(start),
+    ...rest,
+    answer,
+    added: rle(added),
+    removed: rle(removed),
+    start: rle(start),
     asked: asked && { ...asked, mask: rle(asked.mask) },
   };
 }

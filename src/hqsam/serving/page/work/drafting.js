@@ -16,7 +16,8 @@ export class Drafting {
     bench.addEventListener("draft", () => this.#answerIfNeeded());
     connection.addEventListener("online", () => this.#answerIfNeeded());
     settings.addEventListener("change", ({ detail: name }) => {
-      if (["model", "source", "detail"].includes(name)) this.#askAnew(name);
+      if (name === "detail" && settings.get(name)) this.#answerIfNeeded();
+      else if (["model", "source", "detail"].includes(name)) this.#askAnew(name);
     });
   }
 
@@ -42,29 +43,31 @@ export class Drafting {
   async reading(number) {
     const draft = this.#bench.draft;
     if (!draft.answers.length) return this.#status.say("Readings are of a click or a box: make one first.");
-    const readings = draft.answers.length > 1 ? draft.answers : await this.#ask(draft, { readings: true });
+    const isAsked = draft.answers.length > 1;
+    const readings = isAsked ? draft.answers : await this.#ask(draft, { readings: true });
     if (!readings) return;
     if (readings.length === 1) return this.#status.say("HQ alone has one reading; SAM and the sum have three.");
-    this.#step({ ...draft, answers: readings, chosen: number }, `Reading ${number + 1}`);
+    this.#step(
+      { ...draft, answers: readings, chosen: number, isDetailed: isAsked && draft.isDetailed },
+      `Reading ${number + 1}`,
+    );
   }
 
   #step(draft, label) {
     this.#bench.changeDraft(draft, label);
   }
 
+  /** Asks what the draft has no answer to yet; then, if that is wished, once more in detail. */
   async #answerIfNeeded() {
     const draft = this.#bench.draft;
     this.#question.abort();
-    if (!drafts.needsAnswer(draft)) return;
+    if (!draft || !drafts.needsAnswer(draft)) return this.#sharpenIfWished(draft);
     const asked = drafts.promptOf(draft);
     const answers = await this.#ask({ asked }, {}, () => this.#bench.history.undo());
-    if (!answers) return;
-    const answered = drafts.withAnswers(draft, asked, answers);
-    this.#bench.answer(draft, answered);
-    if (settings.get("detail")) this.#sharpen(answered);
+    if (answers) this.#bench.answer(draft, drafts.withAnswers(draft, asked, answers));
   }
 
-  /** The same prompt to another model or source, or in more detail. */
+  /** The same prompt to another model or source, or without detail. */
   async #askAnew(what) {
     const draft = this.#bench.draft;
     if (!draft?.answers.length) return;
@@ -72,19 +75,18 @@ export class Drafting {
     const answers = await this.#ask({ asked }, { readings: draft.answers.length > 1 });
     if (!answers) return;
     const chosen = draft.chosen < answers.length ? draft.chosen : 0;
-    const answered = { ...draft, asked, answers, chosen };
-    this.#bench.answer(draft, answered);
-    if (settings.get("detail")) this.#sharpen(answered);
+    this.#bench.answer(draft, { ...drafts.withAnswers(draft, asked, answers), chosen });
   }
 
-  async #sharpen(draft) {
+  async #sharpenIfWished(draft) {
+    if (!settings.get("detail") || !draft?.answers.length || draft.isDetailed) return;
     const done = this.#status.begin("Looking closer at the edge");
     const answers = await this.#ask(draft, { detail: true, readings: draft.answers.length > 1 });
-    if (answers) this.#bench.answer(draft, { ...draft, answers });
+    if (answers) this.#bench.answer(draft, { ...draft, answers, isDetailed: true });
     done();
   }
 
-  /** @returns {Promise<drafts.Answer[] | null>} null where something newer is asked, or nothing came; then it says so */
+  /** @returns {Promise<drafts.Answer[] | null>} null where something newer is asked, or where it said what failed */
   async #ask({ asked }, how = {}, refused = () => {}) {
     this.#question.abort();
     this.#question = new AbortController();

@@ -1,7 +1,7 @@
 /** What a click would take, shown while the pointer rests. Tells "change". */
 import { promptOf, withPoint } from "./draft.js";
 
-const REST = 40; // milliseconds without movement before the model is asked
+const REST = 30; // milliseconds without movement before the model is asked
 
 export class Peeking extends EventTarget {
   /** @type {import("../masks/mask.js").Mask | null} perhaps smaller than the image, of the same shape */

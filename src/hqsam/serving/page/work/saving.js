@@ -15,7 +15,8 @@
  * @property {object[]} prompts
  *
  * @typedef {{id: number, version: number, isGone: boolean}} Saved  What the server has of it.
- * @typedef {{image: {id: number, name: string, width: number, height: number}, want: Kept | null, saved: Saved | null}} Unsent
+ * @typedef {{id: number, name: string, width: number, height: number}} Image
+ * @typedef {{image: Image, want: Kept | null, saved: Saved | null}} Unsent
  */
 import { api, connection, Refused } from "../api.js";
 
@@ -70,7 +71,7 @@ export class Saving extends EventTarget {
 
   async #sendAll() {
     try {
-      for (let next; (next = this.#next()); ) await this.#settle(...next);
+      for (let next; (next = this.#next());) await this.#settle(...next);
     } catch {
       // Not reachable: "online" calls again.
     }
