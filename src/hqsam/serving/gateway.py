@@ -23,6 +23,8 @@ JSON_BYTES = 16 << 20
 """The longest body that is no upload. JSON takes ten times its length in memory."""
 _FORM_BYTES = 64 << 10
 """What a form has around its file."""
+_UNREAD = (401, 408, 413)
+"""Answers after which what is left of the body is not read, so the connection cannot be used again."""
 _LOG = logging.getLogger("hqsam.serving")
 
 
@@ -84,6 +86,8 @@ class _Answer:
             for name, value in ANSWER_HEADERS.items():
                 headers.setdefault(name, value)
             headers.setdefault("Cache-Control", "no-store")
+            if self.status in _UNREAD:
+                headers["Connection"] = "close"
         await self._send(message)
 
 
@@ -138,8 +142,6 @@ class _RateLimit:
 async def _refuse(refusal: Refusal, send: Send) -> None:
     body = json.dumps(problem(refusal)).encode()
     headers = {"content-type": "application/json", "content-length": str(len(body)), **(refusal.headers or {})}
-    if refusal.status_code in (401, 408, 413):
-        headers["connection"] = "close"  # what is left of the body is not read
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": refusal.status_code, "headers": raw})
     await send({"type": "http.response.body", "body": body})
