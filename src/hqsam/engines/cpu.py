@@ -54,11 +54,14 @@ class CpuEngine:
         attended = self.decoder.attend(shared, prompts, with_hq=source != "sam")
         first, last = (0, 0) if candidates == 1 else (1, candidates)
         scores = attended.iou[:, first : last + 1]
+        prompt = torch.arange(len(prompts))
         if source == "hq":
-            logits = self.decoder.masks(shared, attended, with_hq=True)
-            return Decoded(logits, scores.amax(dim=1, keepdim=True))
-        wanted = torch.arange(first, last + 1).expand(len(prompts), -1)
-        return Decoded(self.decoder.masks(shared, attended, with_hq=source == "sum", candidates=wanted), scores)
+            logits = self.decoder.masks(shared, attended, True, prompt)
+            return Decoded(logits[:, None], scores.amax(dim=1, keepdim=True))
+        each = prompt.repeat_interleave(scores.shape[1])
+        candidate = torch.arange(first, last + 1).repeat(len(prompts))
+        logits = self.decoder.masks(shared, attended, source == "sum", each, candidate)
+        return Decoded(logits.unflatten(0, scores.shape), scores)
 
     @torch.inference_mode()
     def decode_kept(
@@ -68,7 +71,6 @@ class CpuEngine:
         shared = self.decoder.share(image.final, image.hq_features)
         attended = self.decoder.attend(shared, prompts, with_hq=source != "sam")
         choice = choose(attended.iou[:, 1:], "best" if source == "hq" else reading, least_score)
-        wanted = None if source == "hq" else choice.candidate[:, None]
-        kept = attended.rows(choice.prompt)
-        logits = self.decoder.masks(shared, kept, with_hq=source != "sam", candidates=wanted)
-        return Kept(logits[:, 0], choice.scores, choice.prompt, choice.candidate)
+        candidate = None if source == "hq" else choice.candidate
+        logits = self.decoder.masks(shared, attended, source != "sam", choice.prompt, candidate)
+        return Kept(logits, choice.scores, choice.prompt, choice.candidate)

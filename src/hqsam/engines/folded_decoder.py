@@ -14,6 +14,7 @@ Tokens are computed in float32, where they cost little and decide much; the imag
 """
 
 import copy
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -45,11 +46,6 @@ class Attended(NamedTuple):
     hq_token: Float[Tensor, "prompt channel"] | None
     image: Float[Tensor, "prompt place channel"]
     iou: Float[Tensor, "prompt mask"]
-
-    def rows(self, chosen: Int[Tensor, "chosen"]) -> "Attended":
-        """Some prompts, maybe more than once."""
-        hq_token = None if self.hq_token is None else self.hq_token[chosen]
-        return Attended(self.mask_tokens[chosen], hq_token, self.image[chosen], self.iou[chosen])
 
 
 class FoldedDecoder:
@@ -102,29 +98,33 @@ class FoldedDecoder:
         image: SharedImage,
         attended: Attended,
         with_hq: bool,
-        candidates: Int[Tensor, "prompt candidate"] | None = None,
-    ) -> Float[Tensor, "prompt candidate height width"]:
-        """Logits of the chosen of SAM's masks, with the HQ mask added to each if asked; or the HQ mask alone."""
-        prompts, side = len(attended.image), 4 * self.config.embedding_size
+        prompt: Int[Tensor, "mask"],
+        candidate: Int[Tensor, "mask"] | None = None,
+    ) -> Float[Tensor, "mask height width"]:
+        """Logits of chosen masks: SAM's candidates of some prompts, with the HQ mask added if asked; or it alone.
+
+        Masks of one prompt should follow each other: its pixels are made once for all of them.
+        """
+        side = 4 * self.config.embedding_size
         hq_filters = self.hq.filter(attended.hq_token) if with_hq and self.hq else None
-        filters = None if candidates is None else self._filters(attended, candidates)
-        logits = torch.zeros(prompts, 1 if candidates is None else candidates.shape[1], side, side)
+        filters = None if candidate is None else self._filters(attended, prompt, candidate)
+        logits = torch.zeros(len(prompt), side, side)
         # One by one: a prompt's pixels fit into the processor's cache, those of a batch do not.
-        for prompt, places in enumerate(attended.image):
-            pixels = self.pixels(places)
+        for number, masks in _runs(prompt):
+            pixels = self.pixels(attended.image[number])
             if filters is not None:
-                logits[prompt] += self.pixels.picture(filters[prompt], pixels)
+                logits[masks] += self.pixels.picture(filters[masks], pixels)
             if hq_filters is not None:
-                logits[prompt] += self._hq_mask(image, pixels, hq_filters[prompt])
+                logits[masks] += self._hq_mask(image, pixels, hq_filters[number])
         return logits
 
-    def _filters(self, attended: Attended, candidates: Tensor) -> Float[Tensor, "prompt candidate channel"]:
-        """The filters of the chosen masks; heads that no prompt asks for are not computed."""
-        filters = attended.mask_tokens.new_zeros(*candidates.shape, self.config.width // 8)
+    def _filters(self, attended: Attended, prompt: Tensor, candidate: Tensor) -> Float[Tensor, "mask channel"]:
+        """A filter for each mask; heads that nobody asks for are not computed."""
+        filters = attended.mask_tokens.new_empty(len(prompt), self.config.width // 8)
         for index, head in enumerate(self.mask_decoder.filters):
-            prompt, place = (candidates == index).nonzero(as_tuple=True)
-            if len(prompt):
-                filters[prompt, place] = head(attended.mask_tokens[prompt, index])
+            [rows] = (candidate == index).nonzero(as_tuple=True)
+            if len(rows):
+                filters[rows] = head(attended.mask_tokens[prompt[rows], index])
         return filters
 
     def _hq_mask(self, image: SharedImage, pixels: Tensor, filters: Tensor) -> Float[Tensor, "height width"]:
@@ -273,6 +273,14 @@ def _sum_of_shifted(taps: Float[Tensor, "3 3 height width"]) -> Float[Tensor, "h
         for x in range(3):
             total[2 - y : 2 - y + height, 2 - x : 2 - x + width] += taps[y, x]
     return total[1:-1, 1:-1]
+
+
+def _runs(prompt: Int[Tensor, "mask"]) -> Iterator[tuple[int, slice]]:
+    """Each prompt with its masks."""
+    numbers, counts = torch.unique_consecutive(prompt, return_counts=True)
+    ends = counts.cumsum(0).tolist()
+    for number, count, end in zip(numbers.tolist(), counts.tolist(), ends, strict=True):
+        yield number, slice(end - count, end)
 
 
 def _product(a: Float[Tensor, "prompt row inner"], b: Float[Tensor, "prompt_or_1 inner column"]) -> Tensor:
