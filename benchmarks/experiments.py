@@ -1,0 +1,235 @@
+"""`python -m benchmarks.experiments --train DIR --val DIR`: the paper's claim, at the scale of a small model.
+
+From one SAM (that of `nano`, or --model) each contestant is taught alike: the same photos, prompts, steps and seed, the
+encoder frozen. Each is then asked about every held-out object by the box of its true mask. What differs is what learns:
+
+  SAM as it is           nothing (paper, Table 2, first row)
+  HQ token, SAM feature  the HQ token and its head, as a filter over SAM's own mask features (Table 2)
+  no early features      the HQ part without the encoder's early features (Table 3)
+  HQ-SAM                 the HQ part
+  whole decoder          SAM's mask decoder, and no HQ part (Table 4)
+
+Answers are kept object by object and contestants when they are taught, so that a killed run goes on. The table, in
+Markdown, has the means over objects by set, and of the differences from SAM the 95 % interval of a paired bootstrap.
+"""
+
+import argparse
+import copy
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hqsam import hardware, storage
+from hqsam.data.jitter import JitterConfig
+from hqsam.data.loader import PromptedImages, rows_of
+from hqsam.data.opening import open_sets
+from hqsam.data.sample import Sample
+from hqsam.data.sampling import SamplingConfig
+from hqsam.engines.torch import TorchEngine
+from hqsam.evaluation.compare import interval
+from hqsam.evaluation.metrics import compare
+from hqsam.evaluation.protocols import from_box
+from hqsam.model.features import ImageFeatures
+from hqsam.model.hq_features import HqPart
+from hqsam.model.hq_sam import HQSam
+from hqsam.model.mask_decoder import Decoding, apply_filters
+from hqsam.predict.segmenter import Segmenter
+from hqsam.training import cache
+from hqsam.training.config import StageConfig, Trains
+from hqsam.training.learner import Learner
+from hqsam.training.processes import Alone
+from hqsam.training.recipes import finetune
+from hqsam.weights.load import load_model
+
+CPU = torch.device("cpu")
+
+
+class OnSamFeatures(HqPart):
+    """The HQ token's filter over SAM's mask features, and nothing else."""
+
+    def masks(self, decoding: Decoding, image_features: Tensor) -> Tensor:
+        del image_features
+        return apply_filters(self.filter(decoding.guest_tokens[:, :1]), decoding.pixels)
+
+
+class WithoutEarly(HqPart):
+    """Fused from final and decoder features alone."""
+
+    def image_features(self, features: ImageFeatures) -> Tensor:
+        return self.from_final(features.final)
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """What learns, and which of its masks are looked at."""
+
+    hq: type[HqPart] | None
+    trains: Trains | None
+    sources: tuple[str, ...]
+    rate: float = 1e-3
+
+
+CONTESTANTS = {
+    "SAM as it is": Contestant(None, None, ("sam",)),
+    "HQ token, SAM feature": Contestant(OnSamFeatures, "hq", ("hq", "sum")),
+    "no early features": Contestant(WithoutEarly, "hq", ("hq", "sum")),
+    "HQ-SAM": Contestant(HqPart, "hq", ("hq", "sum")),
+    "whole decoder": Contestant(None, "decoder", ("sam",), 1e-4),
+}
+
+
+def main() -> None:
+    arguments = _arguments()
+    hardware.limit_torch_threads()
+    hardware.keep_freed_memory()
+    with storage.Journal(arguments.out / "answers.jsonl") as journal:
+        done = {(record["who"], record["object"]) for record in journal}
+        for who, contestant in CONTESTANTS.items():
+            model = _taught(who, contestant, arguments)
+            for record in _answers(who, contestant, model, arguments, done):
+                journal.append(record)
+            print(f"{who}: done", flush=True)
+        text = table(list(journal))
+    storage.write_text(arguments.out / "table.md", text + "\n")
+    print(text)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.experiments", description=__doc__)
+    parser.add_argument("--train", type=Path, required=True, help="photos and masks to learn from")
+    parser.add_argument("--val", type=Path, required=True, help="and to be asked about")
+    parser.add_argument("--model", default="nano")
+    parser.add_argument("--sets", nargs="*", help="of --train; by default all")
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--images", type=int, default=400, help="of each set to learn from, at most")
+    parser.add_argument("--photos", type=int, default=30, help="of each set to be asked about, at most")
+    parser.add_argument("--objects", type=int, default=2, help="of each photo, the largest")
+    parser.add_argument("--out", type=Path, default=Path("out/experiments"))
+    return parser.parse_args()
+
+
+def _taught(who: str, contestant: Contestant, arguments: argparse.Namespace) -> HQSam:
+    """The contestant after its lessons; from its file if it had them already."""
+    model = _beginner(contestant, arguments.model)
+    path = arguments.out / f"{who.replace(' ', '_')}.pt"
+    if contestant.trains is None:
+        return model
+    if path.exists():
+        model.load_state_dict(torch.load(path, weights_only=True))
+        return model
+    learner = _learner(contestant, model, arguments.steps)
+    for step, given in enumerate(_lessons(learner, arguments)):
+        metrics = learner.step([(rows_of(step, learner.config.sampling.batch_size), given)])
+        if step % 50 == 0:
+            print(f"{who}: step {step}, loss {metrics['loss']:.3f}", flush=True)
+    taught = learner.result()
+    with storage.replacing(path) as temporary_path:
+        torch.save(taught.state_dict(), temporary_path)
+    return taught
+
+
+def _beginner(contestant: Contestant, name: str) -> HQSam:
+    """The same SAM for all, with a fresh HQ part or with none."""
+    torch.manual_seed(0)
+    whole = load_model(name)
+    config = whole.config if contestant.hq else replace(whole.config, hq=None)
+    model = HQSam(config)
+    model.load_state_dict({k: v for k, v in whole.state_dict().items() if not k.startswith("hq.")}, strict=False)
+    if contestant.hq:
+        model.hq = contestant.hq(config)
+    return model
+
+
+def _learner(contestant: Contestant, model: HQSam, steps: int) -> Learner:
+    assert contestant.trains is not None
+    sampling = SamplingConfig(
+        batch_size=4, objects=2, size=model.config.image_size, stride=model.config.stride // 4, truth_stride=2,
+        prompts="paper", augment=JitterConfig(scale=(0.6, 1.6)),
+    )  # fmt: skip
+    stage: StageConfig = replace(
+        finetune().stages[0], trains=contestant.trains, sampling=sampling, learning_rate=contestant.rate
+    )
+    return Learner(copy.deepcopy(model), stage, steps, 0, hardware.pick_precision("auto", CPU), Alone(CPU))
+
+
+def _lessons(learner: Learner, arguments: argparse.Namespace) -> Iterator:
+    """The same for all, of features that are computed once."""
+    found = open_sets(arguments.train)
+    sets = {name: one[: arguments.images] for name, one in found.items() if name in (arguments.sets or found)}
+    dataset = PromptedImages(sets, learner.config.sampling, 0)
+    kept = cache.fill(arguments.out / "features", dataset, 1, learner.model, learner.encode, learner.processes)
+    return kept.given([rows_of(step, learner.config.sampling.batch_size) for step in range(learner.steps)], 0)
+
+
+def _answers(
+    who: str, contestant: Contestant, model: HQSam, arguments: argparse.Namespace, done: set[tuple[str, str]]
+) -> Iterator[dict]:
+    precision = hardware.pick_precision("auto", CPU)
+    segmenter = Segmenter(TorchEngine(model, CPU, precision))
+    for name, samples in open_sets(arguments.val).items():
+        for sample in samples[: arguments.photos]:
+            wanted = [
+                (f"{sample.name}/{number}", sample.mask(number)) for number in _largest(sample, arguments.objects)
+            ]
+            wanted = [(each, truth) for each, truth in wanted if (who, each) not in done]
+            session = segmenter.open(sample.image) if wanted else None
+            for each, truth in wanted:
+                scores = {s: compare(from_box(session, truth, s).masks[0], truth) for s in contestant.sources}
+                answers = {source: [one.iou, one.boundary_iou] for source, one in scores.items()}
+                yield {"who": who, "set": name, "photo": sample.name, "object": each, "answers": answers}
+
+
+def _largest(sample: Sample, count: int) -> list[int]:
+    """Objects too small to have an edge are left out."""
+    areas = {number: area for number, area in sample.areas.items() if area >= 64}
+    return sorted(areas, key=lambda number: (-areas[number], number))[:count]
+
+
+def table(records: list[dict]) -> str:
+    """Mean IoU / boundary IoU in per cent by set and over all objects, and how far each is from SAM."""
+    scores: dict[str, dict[str, tuple[float, float]]] = defaultdict(dict)
+    photo_of, set_of = {}, {}
+    for record in records:
+        photo_of[record["object"]], set_of[record["object"]] = record["photo"], record["set"]
+        for source, values in record["answers"].items():
+            column = record["who"] if record["who"] == "SAM as it is" else f"{record['who']}, {source}"
+            scores[column][record["object"]] = tuple(values)
+    objects = [name for name in photo_of if all(name in column for column in scores.values())]
+    photos = np.unique([photo_of[name] for name in objects], return_inverse=True)[1]
+    values = {who: np.array([column[name] for name in objects]) for who, column in scores.items()}
+    sets = np.array([set_of[name] for name in objects])
+    return _by_set(values, sets) + "\n\n" + _from_sam(values, photos)
+
+
+def _by_set(values: dict[str, np.ndarray], sets: np.ndarray) -> str:
+    lines = ["| set | objects | " + " | ".join(values) + " |", "| --- | ---: |" + " ---: |" * len(values)]
+    groups: dict[str, Callable] = {name: (lambda found, name=name: found[sets == name]) for name in sorted(set(sets))}
+    for name, rows_in in {**groups, "all": lambda found: found}.items():
+        means = [100 * rows_in(found).mean(axis=0) for found in values.values()]
+        cells = " | ".join(f"{mean[0]:.1f} / {mean[1]:.1f}" for mean in means)
+        lines.append(f"| {name} | {len(rows_in(sets))} | {cells} |")
+    return "\n".join(lines)
+
+
+def _from_sam(values: dict[str, np.ndarray], photos: np.ndarray) -> str:
+    lines = ["| against SAM as it is | IoU | boundary IoU |", "| --- | ---: | ---: |"]
+    sam = values["SAM as it is"]
+    for who, found in values.items():
+        if found is sam:
+            continue
+        cells = []
+        for place in (0, 1):
+            low, high = interval(sam[:, place], found[:, place], photos)
+            change = float((found[:, place] - sam[:, place]).mean())
+            cells.append(f"{100 * change:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})")
+        lines.append(f"| {who} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
