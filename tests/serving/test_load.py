@@ -89,6 +89,7 @@ def report(statuses, seconds, memory):
     lines = [
         f"{CLIENTS} clients, {SECONDS:g} s: {dict(statuses)}, {statuses['done'] / SECONDS:.0f} done a second",
         f"milliseconds: p50 {found[0]:.0f}, p90 {found[1]:.0f}, p99 {found[2]:.0f}",
-        f"memory: {memory[0]:.0f} MB at first, {max(memory):.0f} at most, {memory[-1]:.0f} at last: {[round(one) for one in memory]}",
+        f"memory: {memory[0]:.0f} MB at first, {max(memory):.0f} at most, {memory[-1]:.0f} at last",
+        f"each twentieth of the time: {', '.join(str(round(one)) for one in memory)} MB",
     ]
     os.write(1, ("\n" + "\n".join(lines) + "\n").encode())
