@@ -2,7 +2,7 @@
 
 The official generator measures masks of the photo's size. Here most are refused by what their small logits say; the
 others are measured in the model's pixels, four for each logit, and only where they are, which comes to the same within
-what the last resize to the photo's size changes.
+what the last resize to the photo's size changes. Where that could decide, they are counted in the photo's pixels.
 """
 
 import math
@@ -14,8 +14,14 @@ import numpy as np
 from jaxtyping import Float, Float32
 from torch import Tensor
 
-from hqsam.geometry import Frame
+from hqsam.geometry import Frame, clip_boxes
 from hqsam.masks.boxes import Window
+
+_UNSURE = 0.0025
+"""Stabilities in the model's and in the photo's pixels have been seen to differ by up to so much."""
+
+_MOST_PIXELS = 1 << 24
+"""Larger masks are not counted in the photo's pixels: there are so many that it makes no difference."""
 
 
 class Measured(NamedTuple):
@@ -53,8 +59,13 @@ def measure(
         window = _with_margin(_span(in_rows[row]), rows), _with_margin(_span(in_columns[row]), columns)
         part = logits[row][window].float().cpu().numpy()
         measured = _measure_closely(part, window, frame, times, offset)
-        if measured and measured[0] >= least_stability:
-            yield Measured(row, *measured, window, part)
+        if measured is None:
+            continue
+        stability, box = measured
+        if abs(stability - least_stability) < _UNSURE:
+            stability = _stability_in_image(logits[row], window, frame, offset) or stability
+        if stability >= least_stability:
+            yield Measured(row, stability, box, window, part)
 
 
 def _doubt(cells: Tensor) -> Tensor:
@@ -76,6 +87,21 @@ def _measure_closely(
     columns = np.flatnonzero(inside[rows[0] : rows[-1] + 1].any(axis=0))
     box = np.array([left + columns[0], top + rows[0], left + columns[-1] + 1, top + rows[-1] + 1])
     return float(deep / np.count_nonzero(fine > -offset)), frame.boxes_to_image(box)
+
+
+def _stability_in_image(logits: Tensor, window: Window, frame: Frame, offset: float) -> float | None:
+    """Counted in the photo's pixels, as the official generator does; None if there are too many or none."""
+    cells = np.array([window[1].start, window[0].start, window[1].stop, window[0].stop])
+    box = frame.boxes_to_image(cells * (frame.model_size // len(logits)))
+    x0, y0, x1, y1 = clip_boxes(box, frame.image_size_hw).round().astype(int).tolist()
+    if (x1 - x0) * (y1 - y0) > _MOST_PIXELS:
+        return None
+    whole = logits.float().cpu().numpy()
+    deep, wide = (
+        sum(np.count_nonzero(part) for _, part in frame.mask_columns(whole - cut, slice(y0, y1), slice(x0, x1)))
+        for cut in (offset, -offset)
+    )
+    return deep / wide if wide else None
 
 
 def _span(hits: Tensor) -> slice:

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 from jaxtyping import Bool
 
-from hqsam.masks.boxes import window_of_box
 from hqsam.masks.overlap import suppress_boxes
 from hqsam.masks.runs import runs_of_parts
 from hqsam.predict.found import Found
@@ -53,9 +52,8 @@ def without_small(mask: Bool[np.ndarray, "height width"], min_area: int, outside
 def _tidied(one: Found, min_area: int) -> Found:
     """The same object if there is nothing to tidy."""
     height, width = one.size_hw
-    x0, y0, x1, y1 = one.box_xyxy
-    box = max(0, x0 - 1), max(0, y0 - 1), min(width, x1 + 1), min(height, y1 + 1)
-    rows, columns = window_of_box(box)
+    x0, y0, x1, y1 = one.box_xyxy.tolist()
+    rows, columns = slice(max(0, y0 - 1), y1 + 1), slice(max(0, x0 - 1), x1 + 1)
     mask = one.mask[rows, columns]
     tidied = without_small(mask, min_area, height * width - mask.size)
     if np.array_equal(mask, tidied):
