@@ -112,7 +112,7 @@ def _tile_of(places: np.ndarray, starts: np.ndarray, side: int) -> np.ndarray:
 
 def _crop_around(candidates: np.ndarray, boxes: np.ndarray, own_sides: np.ndarray, size_hw: tuple[int, int]) -> Crop:
     """A square for the first candidate; if neighbours fit, the place at which most do."""
-    first, side = candidates[0], own_sides[candidates[0]]
+    first, side = candidates[0], float(own_sides[candidates[0]])
     room, margin = min(side * _ROOMIER, max(size_hw) / _WORTHWHILE), _longer_sides(boxes) * _NEIGHBOURS_MARGIN
     neighbours = candidates[own_sides[candidates] * _COARSER >= room]
     needed = np.concatenate([boxes[:, :2] - margin[:, None], boxes[:, 2:] + margin[:, None]], axis=1)
@@ -137,7 +137,7 @@ def _square(corner_xy: np.ndarray, side: float, size_hw: tuple[int, int], rows: 
 
 def _inside(boxes: np.ndarray, crop: Crop) -> Bool[np.ndarray, "box"]:
     begins, ends = boxes[:, :2] >= (crop.x0, crop.y0), boxes[:, 2:] <= (crop.x1, crop.y1)
-    return np.concatenate([begins, ends], axis=1).all(axis=1)
+    return np.all(np.concatenate([begins, ends], axis=1), axis=1)
 
 
 def _longer_sides(boxes: np.ndarray) -> np.ndarray:
