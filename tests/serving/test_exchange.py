@@ -108,6 +108,12 @@ def test_png_masks_and_label_maps_are_for_the_photo_that_is_named(alone, tmp_pat
         alone.client.import_file(tmp_path / "mask.png", image_called(alone, "more/cat.jpg"))
 
 
+def test_a_file_that_is_no_annotations_is_refused_without_saying_where_it_lay(alone, tmp_path):
+    (tmp_path / "wrong.json").write_text("hello")
+    with pytest.raises(ServerError, match="^the file is not JSON"):
+        alone.client.import_file(tmp_path / "wrong.json")
+
+
 def test_an_export_of_nothing_and_of_no_format_is_refused(alone, tmp_path):
     with pytest.raises(ServerError, match="nothing to export"):
         alone.client.export(tmp_path / "out", "png")

@@ -1,6 +1,8 @@
 """Export and import."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,7 @@ from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from hqsam import storage
+from hqsam.errors import DataError, ImageError
 from hqsam.serving import schemas
 from hqsam.serving.asks import while_connected
 from hqsam.serving.exporting import export
@@ -72,7 +75,8 @@ def _coco(data: bytes, parts: Parts) -> schemas.Imported:
         path = folder / "annotations.json"
         storage.write_bytes(path, data)
         rows = [parts.gallery.measured(row) for row in parts.images.all()]
-        return import_coco(path, rows, parts.annotations, parts.classes)
+        with _called_the_file(path):
+            return import_coco(path, rows, parts.annotations, parts.classes)
 
 
 def _png(data: bytes, image_id: int, parts: Parts) -> schemas.Imported:
@@ -80,4 +84,14 @@ def _png(data: bytes, image_id: int, parts: Parts) -> schemas.Imported:
     with parts.scratch() as folder:
         path = folder / "mask.png"
         storage.write_bytes(path, data)
-        return import_png(path, row, parts.gallery.max_pixels, parts.annotations, parts.classes)
+        with _called_the_file(path):
+            return import_png(path, row, parts.gallery.max_pixels, parts.annotations, parts.classes)
+
+
+@contextmanager
+def _called_the_file(path: Path) -> Iterator[None]:
+    """In errors: where it lies for a moment is no concern of who sent it."""
+    try:
+        yield
+    except (DataError, ImageError) as error:
+        raise type(error)(str(error).replace(str(path), "the file")) from error
