@@ -110,7 +110,7 @@ def test_png_masks_and_label_maps_are_for_the_photo_that_is_named(alone, tmp_pat
 
 def test_a_file_that_is_no_annotations_is_refused_without_saying_where_it_lay(alone, tmp_path):
     (tmp_path / "wrong.json").write_text("hello")
-    with pytest.raises(ServerError, match="^the file is not JSON"):
+    with pytest.raises(ServerError, match=r"^the file is not JSON"):
         alone.client.import_file(tmp_path / "wrong.json")
 
 
