@@ -1,11 +1,13 @@
 """Masks without their small pieces and small holes, as SAM's generator tidies them."""
 
+import math
 from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
 from jaxtyping import Bool
 
+from hqsam.masks.boxes import Window
 from hqsam.masks.overlap import suppress_boxes
 from hqsam.masks.runs import runs_of_parts
 from hqsam.predict.found import Found
@@ -27,17 +29,12 @@ def tidy(found: Iterable[Found], min_area: int, max_iou: float) -> Iterator[Foun
         yield after[index]
 
 
-def without_small(mask: Bool[np.ndarray, "height width"], min_area: int, outside: int = 0) -> np.ndarray:
+def without_small(mask: Bool[np.ndarray, "height width"], min_area: int) -> Bool[np.ndarray, "height width"]:
     """A mask whose small holes are filled, and then its small pieces removed, but for the largest.
 
-    Args:
-        mask: a part of an image, or all of it. Touching corners join, of holes too, as in the official code.
-        min_area: in pixels.
-        outside: pixels of the image beyond this part, where nothing of the mask is.
+    Pieces that touch at a corner belong together, and so do holes, as in the official code.
     """
     labels, areas = _pieces(~mask)
-    if outside:
-        areas[np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))] += outside
     small = areas < min_area
     small[0] = False
     mask = mask | small[labels]
@@ -51,14 +48,20 @@ def without_small(mask: Bool[np.ndarray, "height width"], min_area: int, outside
 
 def _tidied(one: Found, min_area: int) -> Found:
     """The same object if there is nothing to tidy."""
-    height, width = one.size_hw
-    x0, y0, x1, y1 = one.box_xyxy.tolist()
-    rows, columns = slice(max(0, y0 - 1), y1 + 1), slice(max(0, x0 - 1), x1 + 1)
+    rows, columns = _surroundings(one, min_area)
     mask = one.mask[rows, columns]
-    tidied = without_small(mask, min_area, height * width - mask.size)
+    tidied = without_small(mask, min_area)
     if np.array_equal(mask, tidied):
         return one
-    return one.with_runs(runs_of_parts([(tidied, rows.start, columns.start)], height))
+    return one.with_runs(runs_of_parts([(tidied, rows.start, columns.start)], one.size_hw[0]))
+
+
+def _surroundings(one: Found, min_area: int) -> Window:
+    """The box of a mask and so much around it that what goes on beyond is seen to be no small hole."""
+    (height, width), (x0, y0, x1, y1) = one.size_hw, one.box_xyxy.tolist()
+    above, beside = math.ceil(min_area / max(1, x1 - x0)), math.ceil(min_area / max(1, y1 - y0))
+    rows = slice(max(0, y0 - above), min(height, y1 + above))
+    return rows, slice(max(0, x0 - beside), min(width, x1 + beside))
 
 
 def _pieces(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
