@@ -25,7 +25,6 @@ export const api = {
   images: (offset, limit) => get(`/images?offset=${offset}&limit=${limit}`),
   image: (id) => get(`/images/${id}`),
   changeImage: (id, change) => send("PATCH", `/images/${id}`, change),
-  deleteImage: (id) => send("DELETE", `/images/${id}`),
   upload: (file) => send("POST", "/images", form({ file })),
   pixelsUrl: (id) => `${V1}/images/${id}/pixels`,
   thumbnailUrl: (id) => `${V1}/images/${id}/thumbnail`,

@@ -55,12 +55,6 @@ export class Mask {
     canvas.lay(other, 0);
     return trimmed(this.width, this.height, canvas);
   }
-
-  equals(other) {
-    const same = (side) => this.box[side] === other.box[side];
-    if (this.isEmpty || other.isEmpty) return this.isEmpty && other.isEmpty;
-    return ["x0", "y0", "x1", "y1"].every(same) && this.bits.every((bit, place) => bit === other.bits[place]);
-  }
 }
 
 /** A piece of the image that is being written. Every function below draws in image pixels and cuts off the rest. */

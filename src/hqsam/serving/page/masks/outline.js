@@ -1,11 +1,18 @@
 /** The edge of a mask as a vector path along pixel edges: exact, and sharp at every zoom. */
+import { Bitmap, Mask } from "./mask.js";
 
 const known = new WeakMap();
 
-/** @param {import("./mask.js").Mask} mask @returns {Path2D} in image pixels; fill it by "evenodd" */
-export function outlineOf(mask) {
-  if (!known.has(mask)) known.set(mask, asPath(rings(mask)));
-  return known.get(mask);
+/**
+ * @param {import("./mask.js").Mask} mask
+ * @param {number} step pixels to a side of the blocks that it is drawn in: more than 1 where the screen shows no more
+ * @returns {Path2D} in blocks; fill it by "evenodd"
+ */
+export function outlineOf(mask, step = 1) {
+  if (!known.has(mask)) known.set(mask, new Map());
+  const paths = known.get(mask);
+  if (!paths.has(step)) paths.set(step, asPath(rings(step === 1 ? mask : inBlocks(mask, step))));
+  return paths.get(step);
 }
 
 /**
@@ -68,6 +75,18 @@ function turn(x, y, way, at) {
   if (!at(x + rightX, y + rightY)) return (way + 1) % 4;
   const [leftX, leftY] = LEFT_CELL[way];
   return at(x + leftX, y + leftY) ? (way + 3) % 4 : way;
+}
+
+/** A block is in if any of its pixels is: what is thin stays to be seen. */
+function inBlocks({ width, height, box, bits }, step) {
+  const down = (value) => Math.floor(value / step);
+  const small = { x0: down(box.x0), y0: down(box.y0), x1: down(box.x1 - 1) + 1, y1: down(box.y1 - 1) + 1 };
+  const bitmap = new Bitmap(small);
+  for (let y = box.y0, place = 0; y < box.y1; y++) {
+    const start = (down(y) - small.y0) * bitmap.stride - small.x0;
+    for (let x = box.x0; x < box.x1; x++, place++) if (bits[place]) bitmap.bits[start + down(x)] = 1;
+  }
+  return new Mask(Math.ceil(width / step), Math.ceil(height / step), small, bitmap.bits);
 }
 
 function asPath(all) {

@@ -68,7 +68,7 @@ export class ObjectsPanel {
       data: { part: "colour" },
       aria: { label: `Colour of ${which}` },
     });
-    swatch.addEventListener("change", () => this.#bench.change(key, { colour: swatch.value }, "Colour"));
+    swatch.addEventListener("change", () => this.#bench.recolour(key, swatch.value));
     row.append(swatch, this.#name(object, which), this.#buttons(object, which, { visible, locked }));
     return row;
   }

@@ -27,15 +27,16 @@ export class BrushTool {
   drag(points, takesAway) {
     this.#beginIfNeeded();
     this.#pointer = points.at(-1);
-    this.#stroke = { mask: this.#brushed(points), erases: this.#isErasing(takesAway) };
+    this.#stroke = { mask: this.#brushedOn(points), length: points.length, erases: this.#isErasing(takesAway) };
     this.#work.scene.refresh("above");
   }
 
   drop(points, takesAway) {
     this.#beginIfNeeded();
-    this.#stroke = null;
+    const mask = this.#brushedOn(points);
     const erases = this.#isErasing(takesAway);
-    this.#work.drafting.draw(this.#brushed(points), erases, erases ? "Erase" : "Paint");
+    this.#stroke = null;
+    this.#work.drafting.draw(mask, erases, erases ? "Erase" : "Paint");
   }
 
   cancel() {
@@ -65,11 +66,15 @@ export class BrushTool {
     return this.#erases !== takesAway;
   }
 
-  #brushed(points) {
+  /** The stroke so far, and what is new of it. */
+  #brushedOn(points) {
     const { width, height } = this.#work.bench.image;
-    return brushed(width, height, points, this.#radius);
+    const known = this.#stroke?.length ?? 0;
+    const news = brushed(width, height, points.slice(Math.max(0, known - 1)), this.#radius);
+    return this.#stroke ? this.#stroke.mask.plus(news) : news;
   }
 
+  /** Made only as often as there are frames. */
   #preview() {
     const now = maskOf(this.#work.bench.draft);
     this.#stroke.preview ??= this.#stroke.erases ? now.minus(this.#stroke.mask) : now.plus(this.#stroke.mask);

@@ -99,11 +99,12 @@ function paintGrid(context, { x, y, scale, image, stage }) {
   context.stroke(path);
 }
 
-/** A mask may be smaller than the image, for a quick look. */
+/** A mask may be smaller than the image, for a quick look. Zoomed out, it is drawn no finer than the screen is. */
 function onScreen({ x, y, scale, image }, mask) {
-  const path = new Path2D();
   const [across, down] = [(scale * image.width) / mask.width, (scale * image.height) / mask.height];
-  path.addPath(outlineOf(mask), new DOMMatrix([across, 0, 0, down, x, y]));
+  const step = 2 ** Math.max(0, Math.floor(-Math.log2(across * devicePixelRatio)));
+  const path = new Path2D();
+  path.addPath(outlineOf(mask, step), new DOMMatrix([across * step, 0, 0, down * step, x, y]));
   return path;
 }
 

@@ -134,6 +134,13 @@ export class Bench extends EventTarget {
     this.change(key, { class_name: name, colour: null }, "Rename");
   }
 
+  /** Gives an object another colour, and with it all of its class, unless it has one of its own. */
+  recolour(key, colour) {
+    const object = this.object(key);
+    if (object.colour) this.change(key, { colour }, "Colour");
+    else this.#classes.recolour(object.class_name, colour);
+  }
+
   remove(key) {
     const before = this.object(key);
     this.history.do({ label: "Delete", undo: () => this.#put(key, before), redo: () => this.#put(key, null) });
