@@ -25,7 +25,7 @@ from hqsam.predict.found import Found
 from hqsam.predict.saving import save
 
 _SLIVER = 0.02
-"""Gaps narrower than this share of the image's long side belong to their neighbours."""
+"""Gaps narrower than this share of the image's long side, or than six pixels, belong to their neighbours."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -96,7 +96,7 @@ class Everything:
         beyond those of the masks.
         """
         labels = paint(self._runs(), self.image_size_hw, order)
-        return fill_gaps(labels, _SLIVER * max(labels.shape)) if cover else labels
+        return fill_gaps(labels, max(6, _SLIVER * max(labels.shape))) if cover else labels
 
     def disjoint(self, order: Order = "small_on_top", cover: bool = False) -> "Everything":
         """The same without overlaps, as in `label_map`. Those of which nothing is left are gone.
