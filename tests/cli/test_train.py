@@ -14,16 +14,6 @@ def data(tmp_path):
 
 SETTINGS = ("--set", "stages.0.steps=3", "--set", "stages.0.warmup=1")
 QUICK = (*SETTINGS, "--workers", "0", "--no-tensorboard", "--device", "cpu")
-    "--set",
-    "stages.0.steps=3",
-    "--set",
-    "stages.0.warmup=1",
-    "--workers",
-    "0",
-    "--no-tensorboard",
-    "--device",
-    "cpu",
-)
 
 
 def test_finetune_writes_a_model_that_opens_and_says_how_it_went(hqsam, data, tiny_file, tmp_path):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from hqsam.training.config import Recipe
+    from hqsam.training.config import Recipe, Trains
     from hqsam.training.material import Material
     from hqsam.training.running import Report
 
@@ -91,7 +91,7 @@ def train(
 
 
 def _config(
-    name: str, images: int, model: str | None, trains: str, cached: bool, settings: list[str] | None
+    name: str, images: int, model: str | None, trains: "Trains", cached: bool, settings: list[str] | None
 ) -> "Recipe":
     from dataclasses import replace
 

@@ -132,7 +132,7 @@ class CachedViews:
         for row, view in zip(rows, kept, strict=True):
             random = np.random.default_rng((self.seed, row, 2))
             asked.append(prompted(View(_NO_IMAGE, view.masks), self.sampling, random))
-        columns = [
+        columns: list[Any] = [
             None if column[0] is None else torch.from_numpy(np.stack(column)) for column in zip(*asked, strict=True)
         ]
         images = torch.zeros(len(rows), 0, 0, 3, dtype=torch.uint8)
@@ -179,4 +179,5 @@ def _packed(masks: np.ndarray) -> Tensor:
 
 def _unpacked(data: Tensor) -> np.ndarray:
     image = cv2.imdecode(data.numpy(), cv2.IMREAD_UNCHANGED)
+    assert image is not None
     return image.reshape(-1, image.shape[1], image.shape[1])

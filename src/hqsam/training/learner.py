@@ -70,7 +70,8 @@ class Learner:
 
     def _loss(self, rows: Sequence[int], given: Given) -> tuple[Tensor, Metrics]:
         device = self.processes.device
-        batch = Batch(*(None if part is None else part.to(device) for part in given.batch))
+        parts: list[Any] = [None if part is None else part.to(device) for part in given.batch]
+        batch = Batch(*parts)
         draws = Draws.of_rows(self.seed, rows, batch.tokens.shape[1], device)
         with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
             if given.features is None:

@@ -64,9 +64,10 @@ def merged(model: HQSam) -> HQSam:
     model = copy.deepcopy(model)
     for module in list(model.image_encoder.modules()):
         for name, child in list(module.named_children()):
-            if hasattr(child, "merge") and hasattr(child, "base_layer"):
-                child.merge()
-                setattr(module, name, child.base_layer)
+            if hasattr(child, "lora_A"):
+                layer: Any = child
+                layer.merge()
+                setattr(module, name, layer.base_layer)
     return model
 
 

@@ -40,8 +40,9 @@ class _Stage:
         seed = recipe.seed + 1000 * number
         self.dataset = dataset_of(self.config.sampling, seed)
         self.batch_size = self.config.sampling.batch_size
-        self.epoch = max(1, self.dataset.images // self.batch_size)
-        steps = self.config.steps or self.config.epochs * self.epoch
+        epoch = max(1, self.dataset.images // self.batch_size)
+        steps = self.config.steps or self.config.epochs * epoch
+        self.validate_every = self.config.validate_every or (epoch if self.config.epochs else steps)
         precision = pick_precision(recipe.precision, running.processes.device)
         sized = at_size(model, self.config.sampling.size)
         self.learner = Learner(sized, self.config, steps, seed, precision, running.processes)
@@ -74,7 +75,7 @@ class _Stage:
         self._tell(journal, metrics)
         done, steps = self.learner.done, self.learner.steps
         self.running.report(self.config.name, done, steps, metrics)
-        if done == steps or done % (self.config.validate_every or self.epoch) == 0:
+        if done == steps or done % self.validate_every == 0:
             self._validate(journal)
         if self.running.writes and (done % self.running.save_every == 0 or done == steps):
             checkpoint.save(self.folder, done, self.learner.state())

@@ -1,6 +1,5 @@
 """One step's loss. Callers own precision, gradients, the optimiser and the source of randomness."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -32,7 +31,7 @@ def training_loss(
     prompt (SAM, appendix A). The paper has one round.
     """
     shared = None if trains == "sam" else model.hq_features(features)
-    loss, metrics = torch.zeros((), device=features.final.device), defaultdict(float)
+    loss, metrics = torch.zeros((), device=features.final.device), dict[str, Tensor]()
     for asked in _groups(batch, draws):
         scene = _Scene(model, asked.of_image(features.final), asked.of_image(features.early), asked.of_image(shared))
         share = len(asked.prompts) / len(draws)
@@ -40,10 +39,10 @@ def training_loss(
             answer = _answer(scene, asked, trains)
             loss = loss + share / rounds * answer.loss
             for name, value in answer.metrics.items():
-                metrics[f"{name}_{turn}"] = metrics[f"{name}_{turn}"] + share * value
+                metrics[f"{name}_{turn}"] = share * value + metrics.get(f"{name}_{turn}", 0)
             if turn + 1 < rounds:
                 asked = asked._replace(prompts=with_corrections(asked, answer.logits, model.config.stride // 4))
-    return loss, dict(metrics)
+    return loss, metrics
 
 
 class Asked(NamedTuple):
