@@ -48,3 +48,8 @@ def test_ctrl_c_leaves_with_130(hqsam, monkeypatch):
 
     monkeypatch.setattr("hqsam.cli.segment.find_photos", interrupt)
     assert hqsam("segment", "a.jpg", "--point", "1,1").code == 130
+
+
+def test_the_module_is_the_command_too():
+    answer = subprocess.run([sys.executable, "-m", "hqsam", "--version"], capture_output=True, text=True, check=True)
+    assert answer.stdout == f"hqsam {package.__version__}\n"
