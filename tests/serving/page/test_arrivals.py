@@ -87,3 +87,12 @@ def test_a_photo_that_is_turned_by_its_camera_is_upright_and_so_are_its_masks(an
     rows, columns = np.nonzero(annotator.draft)
     assert annotator.draft[60, 300]
     assert columns.max() > 400 > rows.max()
+
+
+def test_no_key_does_harm_while_there_is_no_photo(newcomer):
+    newcomer.until("!document.querySelector('#empty').hidden")
+    for key in "cblpetv123sdjkrioh.,f+-w0[]":
+        newcomer.page.keyboard.press(key)
+    for key in ("Enter", "Delete", "Control+z", "Control+y", "ArrowUp", "Space", "Escape"):
+        newcomer.page.keyboard.press(key)
+    assert newcomer.faults == []

@@ -42,7 +42,7 @@ export class Drafting {
   /** Shows another of SAM's three readings; asks for them where there is only one. */
   async reading(number) {
     const draft = this.#bench.draft;
-    if (!draft.answers.length) return this.#status.say("Readings are of a click or a box: make one first.");
+    if (!draft?.answers.length) return this.#status.say("Readings are of a click or a box: make one first.");
     const isAsked = draft.answers.length > 1;
     const readings = isAsked ? draft.answers : await this.#ask(draft, { readings: true });
     if (!readings) return;
