@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 
 from hqsam.engines import EncodedImage, Kept, Reading
 from hqsam.engines.choice import choose
-from hqsam.engines.folded_decoder import FoldedDecoder
+from hqsam.engines.folded.decoder import FoldedDecoder
 from hqsam.hardware import keep_freed_memory
 from hqsam.model.encoders.tiny_vit import TinyVit
 from hqsam.model.hq_sam import Decoded, HQSam, Source

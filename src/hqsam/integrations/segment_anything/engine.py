@@ -7,7 +7,7 @@ from torch import Tensor
 
 from hqsam.engines import EncodedImage, Engine, Kept, Reading
 from hqsam.engines.cpu import CpuEngine
-from hqsam.engines.folded_decoder import FoldedDecoder
+from hqsam.engines.folded.decoder import FoldedDecoder
 from hqsam.engines.torch import TorchEngine
 from hqsam.hardware import keep_freed_memory
 from hqsam.integrations.segment_anything.sam import Sam

@@ -1,0 +1,1 @@
+"""SAM's decoder in an order of arithmetic that suits inference."""

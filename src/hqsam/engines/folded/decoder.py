@@ -1,0 +1,143 @@
+"""SAM's decoder for inference: the same arithmetic, in an order that never projects the image.
+
+A prompt has some eight tokens, the image 4,096 places. In attention between them the plain decoder
+(`model/two_way_transformer.py`) projects every place to a query, key and value, for each prompt anew. But
+
+    (W_q x) . (W_k y)  =  (W_k' W_q x) . y
+
+so the projections can be moved to the few tokens, and what is left for the image are products with thin matrices of
+tokens x heads rows. Likewise for values and outputs. The masks are made from pixels that stay in the order in which
+the upscaling makes them, and the last 3x3 convolution of the HQ features becomes nine numbers per pixel, as only its
+product with one filter is asked for. All of it is exact; `HQSam.decode` is the plain twin.
+
+Tokens are computed in float32, where they cost little and decide much; the image's side in the engine's precision.
+"""
+
+import copy
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from hqsam.engines.folded.attention import FoldedBlock, LookAtImage
+from hqsam.engines.folded.pixels import HqPixels, Pixels
+from hqsam.model.hq_sam import HQSam
+from hqsam.model.prompt_encoder import PromptBatch
+
+
+class SharedImage(NamedTuple):
+    """What all prompts of an image start from."""
+
+    embedding: Float[Tensor, "1 place channel"]
+    """The image embedding, with nothing added for a mask."""
+    hq_pixels: Float[Tensor, "1 pixel pixel_channel"] | None
+    """The HQ features that depend on the image alone, row by row; None for plain SAM."""
+
+
+class Attended(NamedTuple):
+    """Tokens and image after the transformer, before any mask is made."""
+
+    mask_tokens: Float[Tensor, "prompt mask channel"]
+    hq_token: Float[Tensor, "prompt channel"] | None
+    image: Float[Tensor, "prompt place channel"]
+    iou: Float[Tensor, "prompt mask"]
+
+
+class FoldedDecoder:
+    """Prompts to masks, from a model's float32 weights."""
+
+    def __init__(self, model: HQSam, precision: torch.dtype) -> None:
+        self.config, self.precision = model.config, precision
+        prompt_encoder, decoder, hq = copy.deepcopy((model.prompt_encoder, model.mask_decoder, model.hq))
+        self.prompt_encoder, self.mask_decoder = prompt_encoder.float(), decoder.float()
+        self.hq = hq.float() if hq else None
+        side = model.config.embedding_size
+        self.positions = _as_places(self.prompt_encoder.grid_positions((side, side))).to(precision).contiguous()
+        transformer = self.mask_decoder.transformer
+        self.blocks = [FoldedBlock(block, precision) for block in transformer.blocks]
+        self.final_attention = LookAtImage(transformer.final_attention, precision)
+        self.pixels = Pixels(self.mask_decoder, side, precision)
+        self.hq_pixels = HqPixels(self.hq, precision) if self.hq else None
+
+    def share(self, final: Tensor, hq_features: Tensor | None) -> SharedImage:
+        """What an image's prompts have in common, from the encoder's answer."""
+        hq = None if hq_features is None else _as_places(hq_features).contiguous()
+        return SharedImage(_as_places(final).contiguous(), hq)  # no copies, if they are channels-last
+
+    def attend(self, image: SharedImage, prompts: PromptBatch, with_hq: bool) -> Attended:
+        """The two-way transformer, and the predicted IoU of SAM's masks."""
+        decoder = self.mask_decoder
+        guests = [self.hq.token] if with_hq and self.hq else []
+        own = torch.cat([decoder.iou_token, decoder.mask_tokens, *guests])
+        prompt_tokens = self.prompt_encoder.tokens(prompts)
+        start = torch.cat([own.expand(len(prompt_tokens), -1, -1), prompt_tokens], dim=1)
+        tokens, places = start, self._with_masks(image.embedding, prompts)
+        for index, block in enumerate(self.blocks):
+            tokens, places = block(tokens, places, start, self.positions, first=index == 0)
+        looked = self.final_attention(tokens + start, places + self.positions, places)
+        tokens = decoder.transformer.final_norm(tokens + looked)
+        masks = len(decoder.mask_tokens)
+        return Attended(
+            mask_tokens=tokens[:, 1 : 1 + masks],
+            hq_token=tokens[:, 1 + masks] if guests else None,
+            image=places,
+            iou=decoder.iou_head(tokens[:, 0]),
+        )
+
+    def _with_masks(self, embedding: Tensor, prompts: PromptBatch) -> Tensor:
+        picture = _as_places(self.prompt_encoder.picture(prompts))
+        return embedding + picture.to(self.precision)
+
+    def masks(
+        self,
+        image: SharedImage,
+        attended: Attended,
+        with_hq: bool,
+        prompt: Int[Tensor, "mask"],
+        candidate: Int[Tensor, "mask"] | None = None,
+    ) -> Float[Tensor, "mask height width"]:
+        """Logits of chosen masks: SAM's candidates of some prompts, with the HQ mask added if asked; or it alone.
+
+        Masks of one prompt should follow each other: its pixels are made once for all of them.
+        """
+        side = 4 * self.config.embedding_size
+        hq_filters = self.hq.filter(attended.hq_token) if with_hq and self.hq else None
+        filters = None if candidate is None else self._filters(attended, prompt, candidate)
+        logits = torch.zeros(len(prompt), side, side)
+        # One by one: a prompt's pixels fit into the processor's cache, those of a batch do not.
+        for number, masks in _runs(prompt):
+            pixels = self.pixels(attended.image[number])
+            if filters is not None:
+                logits[masks] += self.pixels.picture(filters[masks], pixels)
+            if hq_filters is not None:
+                logits[masks] += self._hq_mask(image, pixels, hq_filters[number])
+        return logits
+
+    def _filters(self, attended: Attended, prompt: Tensor, candidate: Tensor) -> Float[Tensor, "mask channel"]:
+        """A filter for each mask; heads that nobody asks for are not computed."""
+        filters = attended.mask_tokens.new_empty(len(prompt), self.config.width // 8)
+        for index, head in enumerate(self.mask_decoder.filters):
+            [rows] = (candidate == index).nonzero(as_tuple=True)
+            if len(rows):
+                filters[rows] = head(attended.mask_tokens[prompt[rows], index])
+        return filters
+
+    def _hq_mask(self, image: SharedImage, pixels: Tensor, filters: Tensor) -> Float[Tensor, "height width"]:
+        assert self.hq_pixels and image.hq_pixels is not None
+        moving = self.hq_pixels(self.pixels.channels_last(pixels), filters)
+        still = image.hq_pixels[0] @ filters.to(self.precision)
+        return moving + still.float().view(moving.shape)
+
+
+def _runs(prompt: Int[Tensor, "mask"]) -> Iterator[tuple[int, slice]]:
+    """Each prompt with its masks."""
+    numbers, counts = torch.unique_consecutive(prompt, return_counts=True)
+    ends = counts.cumsum(0).tolist()
+    for number, count, end in zip(numbers.tolist(), counts.tolist(), ends, strict=True):
+        yield number, slice(end - count, end)
+
+
+def _as_places(grid: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch place channel"]:
+    return grid.flatten(2).transpose(1, 2)
