@@ -62,7 +62,7 @@ def measure(
         if measured is None:
             continue
         stability, box = measured
-        if abs(stability - least_stability) < _UNSURE:
+        if least_stability > 0 and abs(stability - least_stability) < _UNSURE:
             stability = _stability_in_image(logits[row], window, frame, offset) or stability
         if stability >= least_stability:
             yield Measured(row, stability, box, window, part)
