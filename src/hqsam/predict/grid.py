@@ -64,7 +64,7 @@ def is_cut_off(boxes: Float[np.ndarray, "box 4"], view: View, size_hw: tuple[int
     in_image = boxes + np.tile(view.origin_xy, 2)
     near_cut = np.abs(in_image - view.box_xyxy) <= _NEAR
     near_end = np.abs(in_image - [0, 0, width, height]) <= _NEAR
-    return (near_cut & ~near_end).any(axis=1)
+    return np.asarray((near_cut & ~near_end).any(axis=1))
 
 
 def _crop_boxes(size_hw: tuple[int, int], per_side: int, overlap_ratio: float) -> list[tuple[int, int, int, int]]:
