@@ -1,75 +1,85 @@
 """`python -m benchmarks`: how large, how fast and how hungry each model is, beside the peers that are installed.
 
-Prints two tables, the paper's table of efficiency and the race against the peers, and writes all it measured as JSON.
-Weights are random: they change what a mask shows, not how long it takes. Peers are segment-anything-hq and
-transformers; install them beside hqsam to have them in the race.
+Parts: speed (opening, clicking, a batch of boxes: contestants take turns), alone (loading, and the memory of opening,
+in a new process each time), everything (every mask of a grid of clicks), growth (our cost by prompts, clicks, photo and
+threads). What is measured goes into a JSON file; parts and models that were measured before stay in it, so that it
+can be filled run by run. Peers are segment-anything-hq, transformers and openvino, beside hqsam or, with
+--peers-python, in an environment of their own.
 """
 
 import argparse
 import json
+import sys
+import tempfile
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import torch
+from rich.console import Console
 
-import hqsam
-from benchmarks import tables
-from benchmarks.contestants import entries
-from benchmarks.measure import peak_memory_bytes, race, test_image
-from benchmarks.sizes import size_of
-from hqsam import hardware, storage
+from benchmarks import parts, report
+from benchmarks.checkpoints import random_checkpoints
+from benchmarks.contestants import FIELD
+from benchmarks.measure import Place
+from hqsam import storage
 from hqsam.model.config import MODELS
+
+PARTS = ("speed", "alone", "everything", "growth")
 
 
 def main() -> None:
     arguments = _arguments()
-    device = hardware.pick_device(arguments.device)
-    results = {}
-    for model in arguments.models:
-        print(f"measuring {model} ...", flush=True)
-        results[model] = _measure(model, device, arguments)
-    report = {
-        "hqsam": hqsam.__version__,
-        "torch": torch.__version__,
-        "machine": hardware.report(),
-        "device": str(device),
-    }
-    report |= {"rounds": arguments.rounds, "clicks": arguments.clicks, "weights": "random", "models": results}
-    storage.write_text(arguments.out, json.dumps(report, indent=2) + "\n")
-    print("\n" + tables.efficiency(results) + "\n\n" + tables.the_race(results) + f"\n\nwritten to {arguments.out}")
+    written = report.read(arguments.out) | report.surroundings(arguments.device, arguments.peers_python)
+    with tempfile.TemporaryDirectory() as temporary:
+        for model in arguments.models:
+            files = random_checkpoints(model, arguments.checkpoints or Path(temporary))
+            place = Place(model, arguments.device, files, arguments.peers_python)
+            names = [name for name in arguments.contestants or FIELD if place.installed(name)]
+            of_model = written["models"].setdefault(model, {"sizes": parts.sizes(place)})
+            for part in arguments.parts:
+                print(f"{_now()} {model}: {part} of {', '.join(names)}", flush=True)
+                of_model[part] = _measure(part, place, names, arguments) | {"date": _now()}
+                storage.write_text(arguments.out, json.dumps(written, indent=1) + "\n")
+    Console().print(report.summary(written))
+    print(f"written to {arguments.out}")
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS), metavar="NAME")
-    parser.add_argument("--rounds", type=int, default=5, help="times each opens the photo (default 5)")
-    parser.add_argument("--clicks", type=int, default=10, help="clicks a round (default 10)")
-    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, mps or auto")
-    parser.add_argument("--out", type=Path, default=Path("out/benchmarks.json"))
-    return parser.parse_args()
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    known = [name for name, config in MODELS.items() if config.hq]
+    parser.add_argument("--models", nargs="+", default=["nano", "vit_tiny", "vit_b"], choices=known, metavar="NAME")
+    parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS, metavar="PART")
+    parser.add_argument("--contestants", nargs="+", choices=list(FIELD), metavar="WHO", help="only these")
+    parser.add_argument(
+        "--tasks", nargs="+", default=list(parts.TASKS), choices=parts.TASKS, help="of speed, only these"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="turns that each has (default 3)")
+    parser.add_argument("--points-per-side", type=int, default=32, help="of the grid of everything (default 32)")
+    parser.add_argument("--quick", action="store_true", help="one turn each, and a grid of 8 x 8 clicks")
+    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    parser.add_argument("--peers-python", default=sys.executable, help="Python of the environment that has the peers")
+    parser.add_argument("--checkpoints", type=Path, help="folder in which the random checkpoints are kept")
+    parser.add_argument("--out", type=Path, default=Path("out/bench.json"))
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.rounds, arguments.points_per_side = 1, 8
+    return arguments
 
 
-def _measure(model: str, device: torch.device, arguments: argparse.Namespace) -> dict[str, Any]:
-    size = size_of(model)
-    result: dict[str, Any] = {
-        "parameters": size.parameters,
-        "hq_parameters": size.hq_parameters,
-        "mib": size.mib,
-        "hq_mib": size.hq_mib,
-    }
-    field = entries(model)
-    needed, free = len(field) * size.parameters * 4, hardware.available_memory(device)
-    if free is not None and needed > free:
-        print(f"  sizes only: {len(field)} copies of it need {needed / 2**30:.1f} GiB, {free / 2**30:.1f} are free")
-        return result | {"race": {}}
-    memory = {name: peak_memory_bytes(name, model, str(device)) for name in field}
-    contestants = {name: entry.build(model, device) for name, entry in field.items()}
-    times = race(contestants, test_image(), arguments.rounds, arguments.clicks)
-    return result | {
-        "race": {
-            name: {"peak_memory_bytes": memory[name], **times[name].medians, "all": vars(times[name])} for name in field
-        }
-    }
+def _measure(part: str, place: Place, names: list[str], arguments: argparse.Namespace) -> dict[str, Any]:
+    if part == "speed":
+        return parts.speed(place, names, arguments.rounds, arguments.tasks)
+    if part == "alone":
+        return {"who": parts.alone(place, names, arguments.rounds)}
+    if part == "everything":
+        return parts.everything(place, names, 1, arguments.points_per_side)
+    return parts.growth(place, arguments.rounds, arguments.points_per_side)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M")
 
 
 if __name__ == "__main__":

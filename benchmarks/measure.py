@@ -1,95 +1,119 @@
 """Times and memory. Contestants take turns within one run, so that a busy machine is unfair to all of them alike."""
 
-import statistics
+import contextlib
+import json
+import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
-import numpy as np
-import torch
+from benchmarks.contestants import FIELD
 
-from benchmarks.contestants import FIELD, Contestant, Point
+_ROOT = Path(__file__).parent.parent
 
-
-@dataclass
-class Times:
-    """Seconds, one entry a measurement."""
-
-    open_s: list[float] = field(default_factory=list)
-    click_s: list[float] = field(default_factory=list)
-
-    @property
-    def medians(self) -> dict[str, float]:
-        return {"open_s": statistics.median(self.open_s), "click_s": statistics.median(self.click_s)}
+Seconds = dict[str, list[float]]
+"""By task, one entry a repetition."""
 
 
-def race(contestants: dict[str, Contestant], image: np.ndarray, rounds: int, clicks: int) -> dict[str, Times]:
-    """Rounds in which each opens the image and clicks into it; a first round that is not counted warms up."""
-    times = {name: Times() for name in contestants}
-    for turn in range(rounds + 1):
-        order = list(contestants)
+class Racer(Protocol):
+    """Whoever does tasks and says how many seconds each repetition took."""
+
+    def do(self, task: str, **settings: int) -> list[float]: ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where contestants run."""
+
+    model: str
+    device: str
+    files: dict[str, Path]
+    """The model's checkpoint by suffix."""
+    peers_python: str
+    """The interpreter of the environment in which the peers are installed."""
+
+    def installed(self, name: str) -> bool:
+        """Whether the contestant's package is there and has the model."""
+        entry = FIELD[name]
+        asked = f"import importlib.util as u, sys; sys.exit(u.find_spec({entry.package!r}) is None)"
+        return self.model in entry.models and subprocess.run([self.python(name), "-c", asked]).returncode == 0
+
+    def python(self, name: str) -> str:
+        return sys.executable if FIELD[name].is_ours else self.peers_python
+
+
+class Contender:
+    """A contestant in a process of its own."""
+
+    def __init__(self, name: str, place: Place, threads: int | None = None) -> None:
+        file = place.files.get(FIELD[name].suffix or "", Path("-"))
+        command = [place.python(name), "-m", "benchmarks.worker", name, place.model, place.device, str(file)]
+        environment = dict(os.environ) | {"PYTHONPATH": f"{_ROOT / 'src'}{os.pathsep}{_ROOT}"}
+        if threads:
+            environment["OMP_NUM_THREADS"] = str(threads)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=_ROOT
+        )
+        try:
+            self.start: dict[str, Any] = self._answer()
+            """Seconds to import and to load, and bytes after that."""
+        except BaseException:
+            self.close()
+            raise
+
+    def do(self, task: str, **settings: int) -> list[float]:
+        return self._ask(task, settings)
+
+    def memory(self) -> dict[str, int]:
+        """Bytes now, and at most so far."""
+        return self._ask("memory", {})
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+
+    def _ask(self, task: str, settings: dict[str, int]) -> Any:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"task": task, **settings}) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> Any:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{' '.join(map(str, self._process.args))} ended; what it said is above")
+        return json.loads(line)
+
+
+@contextlib.contextmanager
+def contenders(names: Sequence[str], place: Place) -> Iterator[dict[str, Contender]]:
+    """All of them, started; ended when it is over."""
+    with contextlib.ExitStack() as stack:
+        started = {}
+        for name in names:
+            started[name] = stack.enter_context(contextlib.closing(Contender(name, place)))
+        yield started
+
+
+def race(
+    racers: dict[str, Racer], tasks: dict[str, dict[str, int]], rounds: int, warm: bool = True
+) -> dict[str, Seconds]:
+    """Rounds in which each does the tasks that it can do, in changing order; if `warm`, a first one is not counted."""
+    times: dict[str, Seconds] = {name: {} for name in racers}
+    for turn in range(rounds + warm):
+        order = list(racers)
         order = order[turn % len(order) :] + order[: turn % len(order)]
         for name in order:
-            _take_turn(contestants[name], image, clicks, Times() if turn == 0 else times[name])
+            for task, settings in tasks.items():
+                if task in FIELD[name].tasks:
+                    seconds = racers[name].do(task, **settings)
+                    if turn >= warm:
+                        times[name].setdefault(task, []).extend(seconds)
     return times
-
-
-def peak_memory_bytes(name: str, model: str, device: str) -> int | None:
-    """The most memory that a process of its own holds which builds the model, opens a photo and clicks once.
-
-    On a CPU all that is resident, Python and torch included; on CUDA what torch allocated there. None if it failed.
-    """
-    command = [sys.executable, "-m", "benchmarks.measure", name, model, device]
-    answer = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-    if answer.returncode != 0:
-        sys.stderr.write(answer.stderr)
-        return None
-    return int(answer.stdout)
-
-
-def test_image() -> np.ndarray:
-    """The photo of the race: noise, 1024 x 768, since no model looks at what it shows."""
-    return np.random.default_rng(0).integers(0, 256, (768, 1024, 3), dtype=np.uint8)
-
-
-def _take_turn(contestant: Contestant, image: np.ndarray, clicks: int, times: Times) -> None:
-    session, seconds = _timed(lambda: contestant.open(image))
-    times.open_s.append(seconds)
-    for point in _points(image, clicks):
-        _, seconds = _timed(lambda point=point: contestant.click(session, point))
-        times.click_s.append(seconds)
-
-
-def _timed(work: Callable[[], object]) -> tuple[object, float]:
-    started = time.perf_counter()
-    result = work()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return result, time.perf_counter() - started
-
-
-def _points(image: np.ndarray, count: int) -> list[Point]:
-    height, width = image.shape[:2]
-    return [(width * (i + 1) // (count + 1), height * (i + 1) // (count + 1)) for i in range(count)]
-
-
-def _peak_of_this_process(device: torch.device) -> int:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # KiB everywhere but on macOS
-
-
-def _measure_memory(name: str, model: str, device_name: str) -> None:
-    device = torch.device(device_name)
-    contestant = FIELD[name].build(model, device)
-    contestant.click(contestant.open(test_image()), (100, 100))
-    print(_peak_of_this_process(device))
-
-
-if __name__ == "__main__":
-    _measure_memory(*sys.argv[1:])

@@ -1,65 +1,111 @@
-"""What the benchmark prints, as Markdown tables."""
+"""What was measured, as tables: a title, and rows of text of which the first is the header."""
 
+from collections.abc import Iterator
+from statistics import median
 from typing import Any
 
-Results = dict[str, dict[str, Any]]
+Rows = list[list[str]]
+Report = dict[str, Any]
 
 
-def efficiency(results: Results) -> str:
-    """The paper's table of efficiency (its table 10): size, speed and memory of each model, in float32."""
-    header = [
-        "model",
-        "parameters (M)",
-        "of them HQ (M)",
-        "MiB",
-        "of them HQ",
-        "images/s",
-        "click (ms)",
-        "peak memory (MiB)",
-    ]
-    return _table(header, [_efficiency_row(model, result) for model, result in results.items()])
-
-
-def the_race(results: Results) -> str:
-    """Medians of each contestant, and how many times as long as hqsam it took."""
-    header = ["model", "who", "open (s)", "x hqsam", "click (ms)", "x hqsam", "peak memory (MiB)"]
-    return _table(header, [row for model, result in results.items() for row in _race_rows(model, result["race"])])
-
-
-def _efficiency_row(model: str, result: dict[str, Any]) -> list[str]:
-    sizes = [f"{result['parameters'] / 1e6:.2f}", f"{result['hq_parameters'] / 1e6:.3f}"]
-    sizes += [f"{result['mib']:.1f}", f"{result['hq_mib']:.1f}"]
-    ours = result["race"].get("hqsam")
-    if ours is None:
-        return [model, *sizes, "", "", ""]
-    return [model, *sizes, f"{1 / ours['open_s']:.2f}", f"{ours['click_s'] * 1e3:.1f}", _mib(ours["peak_memory_bytes"])]
-
-
-def _race_rows(model: str, race: dict[str, Any]) -> list[list[str]]:
-    if not race:
-        return []
-    ours = race["hqsam"]
+def all_tables(report: Report) -> list[tuple[str, Rows]]:
+    """Each with its title, in the order in which a reader wants them. Those of which nothing was measured are short."""
+    models = report["models"]
     return [
-        [
-            model,
-            name,
-            f"{one['open_s']:.3f}",
-            f"{one['open_s'] / ours['open_s']:.2f}",
-            f"{one['click_s'] * 1e3:.1f}",
-            f"{one['click_s'] / ours['click_s']:.2f}",
-            _mib(one["peak_memory_bytes"]),
-        ]
-        for name, one in race.items()
+        ("Speed", speed(models)),
+        ("Loading and memory", alone(models)),
+        ("Everything", everything(models)),
+        *growth(models),
+        ("Sizes", sizes(models)),
     ]
 
 
-def _mib(amount: int | None) -> str:
+def speed(models: Report) -> Rows:
+    """Medians, and how many times hqsam's they are."""
+    boxes = sorted({result["speed"]["boxes"] for result in models.values() if "speed" in result})
+    batch = f"{boxes[0]} boxes (s)" if boxes else "boxes (s)"
+    header = ["model", "who", "open (s)", "x hqsam", "click (ms)", "x hqsam", batch, "x hqsam"]
+    return [header, *(row for model, result in models.items() for row in _speed(model, result.get("speed")))]
+
+
+def _speed(model: str, part: Report | None) -> Iterator[list[str]]:
+    seconds = part["seconds"] if part else {}
+    ours = seconds.get("hqsam", {})
+    for name, one in seconds.items():
+        cells = [_beside(one, ours, task, *style) for task, style in _STYLES.items()]
+        yield [model, name, *(cell for pair in cells for cell in pair)]
+
+
+_STYLES = {"open": (1, ".3f"), "click": (1e3, ".1f"), "batch": (1, ".3f")}
+
+
+def _beside(one: Report, ours: Report, task: str, unit: float, style: str) -> tuple[str, str]:
+    if task not in one:
+        return "", ""
+    taken = median(one[task])
+    return f"{taken * unit:{style}}", f"{taken / median(ours[task]):.2f}" if task in ours else ""
+
+
+def alone(models: Report) -> Rows:
+    """Seconds to import and load; memory when loaded, and at most until the first photo was open."""
+    header = ["model", "who", "import (s)", "load (s)", "loaded (MiB)", "peak of opening (MiB)", "x hqsam"]
+    return [header, *(row for model, result in models.items() for row in _alone(model, result.get("alone")))]
+
+
+def _alone(model: str, part: Report | None) -> Iterator[list[str]]:
+    who = part["who"] if part else {}
+    for name, one in who.items():
+        load = f"{one['load_s']:.2f}" if "load_s" in one else ""
+        ratio = f"{one['open_peak'] / who['hqsam']['open_peak']:.2f}" if "hqsam" in who else ""
+        yield [model, name, f"{one['import_s']:.2f}", load, _mib(one["now"]), _mib(one["open_peak"]), ratio]
+
+
+def everything(models: Report) -> Rows:
+    """Seconds and memory beyond the loaded model."""
+    header = ["model", "who", "clicks", "seconds", "x hqsam", "memory beyond the model (MiB)"]
+    return [header, *(row for model, result in models.items() for row in _everything(model, result.get("everything")))]
+
+
+def _everything(model: str, part: Report | None) -> Iterator[list[str]]:
+    seconds = part["seconds"] if part else {}
+    for name, one in seconds.items():
+        shown = _beside(one, seconds.get("hqsam", {}), "everything", 1, ".1f")
+        yield [model, name, str(part["points_per_side"] ** 2), *shown, _mib(part["memory_beyond"][name])]
+
+
+def growth(models: Report) -> Iterator[tuple[str, Rows]]:
+    """How our cost grows, a table for each thing that may."""
+    parts = {model: result["growth"] for model, result in models.items() if "growth" in result}
+    for key, title, column in _GROWTH:
+        rows = [[model, size, *_growing(value)] for model, part in parts.items() for size, value in part[key].items()]
+        units = {"photos": ["open (s)", "click (ms)"], "threads": ["open (s)", "click (ms)", "64 boxes (s)"]}
+        yield title, [["model", column, *units.get(key, ["seconds"])], *rows]
+
+
+_GROWTH = [
+    ("prompts", "Boxes in one batch", "boxes"),
+    ("points", "Everything, by clicks", "clicks"),
+    ("photos", "By the size of the photo", "long side"),
+    ("threads", "By threads", "threads"),
+]
+
+
+def _growing(value: float | dict[str, float]) -> list[str]:
+    if not isinstance(value, dict):
+        return [f"{value:.3f}"]
+    return [f"{value[task] * unit:{style}}" for task, (unit, style) in _STYLES.items() if task in value]
+
+
+def sizes(models: Report) -> Rows:
+    """The paper prints MiB of float32 weights under "Params (M)" (its table 10)."""
+    header = ["model", "parameters (M)", "of them HQ (M)", "MiB", "of them HQ"]
+    return [header, *(_sizes(model, result["sizes"]) for model, result in models.items())]
+
+
+def _sizes(model: str, size: Report) -> list[str]:
+    counts = [f"{size['parameters'] / 1e6:.2f}", f"{size['hq_parameters'] / 1e6:.3f}"]
+    return [model, *counts, f"{size['mib']:.1f}", f"{size['hq_mib']:.1f}"]
+
+
+def _mib(amount: float | None) -> str:
     return "" if amount is None else f"{amount / 2**20:.0f}"
-
-
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    lines = [header, ["-" * width for width in widths], *rows]
-    return "\n".join(
-        "| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |" for line in lines
-    )

@@ -1,8 +1,11 @@
-import numpy as np
+import json
+import sys
+
 import pytest
 
-from benchmarks import tables
-from benchmarks.measure import race
+from benchmarks import page, parts, plot, tables
+from benchmarks.measure import Contender, Place, race
+from benchmarks.photo import boxes_on, points_on, race_photo
 from benchmarks.sizes import size_of
 
 
@@ -21,25 +24,128 @@ def test_the_paper_s_learnable_millions_are_mebibytes():
     assert size_of("vit_l").hq_parameters == 1_333_248
 
 
+def test_the_photo_of_the_race_is_of_the_size_that_the_tables_say():
+    assert race_photo().shape == (1365, 2048, 3)
+    assert race_photo(512).shape == (341, 512, 3)
+
+
+def test_prompts_lie_within_the_photo_and_boxes_are_as_many_as_asked():
+    photo = race_photo(300)
+    boxes = boxes_on(photo, 64)
+    assert boxes.shape == (64, 4)
+    assert (boxes >= 0).all() and (boxes <= [300, 200, 300, 200]).all() and (boxes[:, 2:] > boxes[:, :2]).all()
+    assert all(0 < x < 300 and 0 < y < 200 for x, y in points_on(photo, 10))
+
+
 class Recorder:
     def __init__(self, name, log):
         self.name, self.log = name, log
 
-    def open(self, image):
-        self.log.append(self.name)
-
-    def click(self, session, point):
-        self.log.append(point)
+    def do(self, task, **settings):
+        self.log.append((self.name, task))
+        return [1.0] * settings.get("count", 1)
 
 
 def test_contestants_take_turns_in_changing_order_and_the_first_round_is_not_counted():
-    log, photo = [], np.zeros((30, 40, 3), np.uint8)
-    times = race({name: Recorder(name, log) for name in "ab"}, photo, rounds=2, clicks=3)
-    assert [entry for entry in log if isinstance(entry, str)] == ["a", "b", "b", "a", "a", "b"]
-    assert {name: (len(one.open_s), len(one.click_s)) for name, one in times.items()} == {"a": (2, 6), "b": (2, 6)}
+    log = []
+    racers = {name: Recorder(name, log) for name in ("hqsam", "hqsam float32")}
+    times = race(racers, {"open": {}, "click": {"count": 3}}, rounds=2)
+    opened = [name for name, task in log if task == "open"]
+    assert opened == ["hqsam", "hqsam float32", "hqsam float32", "hqsam", "hqsam", "hqsam float32"]
+    assert {name: (len(one["open"]), len(one["click"])) for name, one in times.items()} == {
+        "hqsam": (2, 6),
+        "hqsam float32": (2, 6),
+    }
+
+
+def test_who_cannot_do_a_task_is_not_asked_to():
+    log = []
+    times = race({"openvino": Recorder("openvino", log)}, {"open": {}, "click": {}}, rounds=1, warm=False)
+    assert log == [("openvino", "open")] and set(times["openvino"]) == {"open"}
+
+
+@pytest.fixture(scope="module")
+def nano():
+    return Place("nano", "cpu", {}, sys.executable)
+
+
+def test_a_contestant_in_a_process_of_its_own_does_every_task_and_tells_its_memory(nano):
+    ours = Contender("hqsam", nano)
+    try:
+        assert [len(ours.do("open", long_side=256)), len(ours.do("click", count=2))] == [1, 2]
+        assert min(ours.do("batch", boxes=2) + ours.do("everything", points_per_side=2)) > 0
+        memory = ours.memory()
+        assert memory["peak"] >= memory["now"] > 50 << 20
+        assert ours.start["load_s"] > 0
+    finally:
+        ours.close()
+
+
+def test_a_contestant_that_fails_is_an_error_and_not_a_time(nano, capfd):
+    ours = Contender("hqsam", nano)
+    try:
+        with pytest.raises(RuntimeError, match="ended"):
+            ours.do("no such task")
+    finally:
+        ours.close()
+    assert "AttributeError" in capfd.readouterr().err
+
+
+REPORT = {
+    "device": "cpu",
+    "versions": {"hqsam": "1", "torch": "2"},
+    "peers": {"torch": "2"},
+    "machine": {"device": "cpu (Some CPU)", "threads": "2 available"},
+    "models": {
+        "nano": {
+            "sizes": {"parameters": 1_500_000, "hq_parameters": 0, "mib": 5.72, "hq_mib": 0.0},
+            "speed": {
+                "date": "2026-01-01 12:00",
+                "boxes": 64,
+                "seconds": {
+                    "hqsam": {"open": [1.0, 3.0, 2.0], "click": [0.01], "batch": [0.5]},
+                    "openvino": {"open": [3.0]},
+                },
+            },
+        }
+    },
+}
+
+
+def test_a_table_shows_medians_and_how_many_times_ours_they_are():
+    header, ours, peer = tables.speed(REPORT["models"])
+    assert ours == ["nano", "hqsam", "2.000", "1.00", "10.0", "1.00", "0.500", "1.00"]
+    assert peer == ["nano", "openvino", "3.000", "1.50", "", "", "", ""]
+    assert header[6] == "64 boxes (s)"
 
 
 def test_a_model_that_was_not_raced_still_has_its_sizes_in_the_table():
-    sizes = {"parameters": 1_500_000, "hq_parameters": 0, "mib": 5.72, "hq_mib": 0.0, "race": {}}
-    assert "1.50" in tables.efficiency({"nano": sizes})
-    assert "nano" not in tables.the_race({"nano": sizes})
+    models = {"nano": {"sizes": REPORT["models"]["nano"]["sizes"]}}
+    assert tables.sizes(models)[1][:2] == ["nano", "1.50"]
+    assert len(tables.speed(models)) == 1
+
+
+def test_the_page_gets_its_tables_between_the_marks_and_keeps_what_people_wrote(tmp_path):
+    target, source = tmp_path / "page.md", tmp_path / "bench.json"
+    target.write_text(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n")
+    source.write_text(json.dumps(REPORT))
+    page.write(source, target)
+    page.write(source, target)
+    text = target.read_text()
+    assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
+    assert text.count("| nano | openvino | 3.000 | 1.50 |") == 1
+    assert "Some CPU" in text and "2026-01-01" in text
+
+
+def test_the_plot_has_a_bar_for_each_who_was_timed_in_proportion():
+    drawn = plot.bars(REPORT["models"], "open")
+    widths = [float(part.partition('"')[0]) for part in drawn.split('<rect class="bar" width="')[1:]]
+    assert len(widths) == 2 and widths[1] == pytest.approx(widths[0] * 1.5, rel=0.01)
+
+
+def test_parts_of_a_model_are_measured_and_fit_the_tables(nano):
+    result = {
+        "speed": parts.speed(nano, ["hqsam"], rounds=1, asked=["open"]),
+        "alone": {"who": parts.alone(nano, ["hqsam"], 1)},
+    }
+    assert len(tables.speed({"nano": result})) == len(tables.alone({"nano": result})) == 2

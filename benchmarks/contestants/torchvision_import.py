@@ -1,0 +1,32 @@
+"""Peers import torchvision, and that fails beside a build of torch that it was not compiled for."""
+
+import sys
+
+import torch
+
+from hqsam.masks.overlap import suppress_boxes
+
+
+def let_torchvision_import() -> None:
+    """Of its compiled operators only the suppression of boxes is called, which is here; another is but named."""
+    try:
+        import torchvision
+    except ImportError:
+        pass  # not installed, which transformers does not mind
+    except RuntimeError:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        _OPERATORS.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _OPERATORS.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _OPERATORS.impl("nms", _suppress, "CPU")
+        import torchvision.extension
+
+        torchvision.extension._has_ops = lambda: True
+
+
+def _suppress(boxes: torch.Tensor, scores: torch.Tensor, max_iou: float) -> torch.Tensor:
+    """Greedily, by our own function; a few milliseconds for a thousand boxes, as torchvision's."""
+    return torch.as_tensor(suppress_boxes(boxes.double().numpy(), scores.numpy(), max_iou), dtype=torch.int64)
+
+
+_OPERATORS = torch.library.Library("torchvision", "FRAGMENT")
