@@ -21,6 +21,7 @@ from benchmarks import parts, report
 from benchmarks.checkpoints import random_checkpoints
 from benchmarks.contestants import FIELD
 from benchmarks.measure import Place
+from benchmarks.neighbours import watched
 from hqsam import storage
 from hqsam.model.config import MODELS
 
@@ -38,7 +39,8 @@ def main() -> None:
             of_model = written["models"].setdefault(model, {"sizes": parts.sizes(place)})
             for part in arguments.parts:
                 print(f"{_now()} {model}: {part} of {', '.join(names)}", flush=True)
-                of_model[part] = _measure(part, place, names, arguments) | {"date": _now()}
+                measured = watched(lambda p=part, at=place, who=names: _measure(p, at, who, arguments))
+                of_model[part] = measured | {"date": _now()}
                 storage.write_text(arguments.out, json.dumps(written, indent=1) + "\n")
     Console().print(report.summary(written))
     print(f"written to {arguments.out}")

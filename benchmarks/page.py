@@ -45,7 +45,21 @@ def _surroundings(report: dict[str, Any]) -> str:
     machine = "; ".join(f"{key}: {value}" for key, value in report["machine"].items())
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     peers = ", ".join(f"{name} {version}" for name, version in report["peers"].items())
-    return f"Measured {dates[0]} to {dates[-1]} UTC. {machine}. hqsam ran with {versions}; the peers with {peers}."
+    return (
+        f"Measured {dates[0]} to {dates[-1]} UTC. {machine}. hqsam ran with {versions}; the peers with {peers}."
+        f"{_neighbours(report)}"
+    )
+
+
+def _neighbours(report: dict[str, Any]) -> str:
+    """How quiet the machine was, part by part."""
+    said = [
+        f"{model} {name} {part['others_cores']:.1f}"
+        for model, parts in report["models"].items()
+        for name, part in parts.items()
+        if part.get("others_cores") is not None
+    ]
+    return f" Cores that other programs kept busy meanwhile, on average: {', '.join(said)}." if said else ""
 
 
 def _markdown(rows: list[list[str]]) -> str:

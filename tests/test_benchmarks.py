@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from benchmarks import page, parts, plot, tables
+from benchmarks import neighbours, page, parts, plot, tables
 from benchmarks.measure import Contender, Place, race
 from benchmarks.photo import boxes_on, points_on, race_photo
 from benchmarks.sizes import size_of
@@ -101,6 +101,7 @@ REPORT = {
             "sizes": {"parameters": 1_500_000, "hq_parameters": 0, "mib": 5.72, "hq_mib": 0.0},
             "speed": {
                 "date": "2026-01-01 12:00",
+                "others_cores": 0.25,
                 "boxes": 64,
                 "seconds": {
                     "hqsam": {"open": [1.0, 3.0, 2.0], "click": [0.01], "batch": [0.5]},
@@ -110,6 +111,13 @@ REPORT = {
         }
     },
 }
+
+
+def test_what_others_do_meanwhile_is_told_and_our_own_work_is_not_others(monkeypatch):
+    monkeypatch.setattr(neighbours, "_busy_seconds", iter([10.0, 13.0]).__next__)
+    monkeypatch.setattr(neighbours, "_own_seconds", iter([1.0, 3.0]).__next__)
+    monkeypatch.setattr(neighbours.time, "perf_counter", iter([0.0, 2.0]).__next__)
+    assert neighbours.watched(lambda: {"seen": 1}) == {"seen": 1, "others_cores": 0.5}
 
 
 def test_a_table_shows_medians_and_how_many_times_ours_they_are():
@@ -134,7 +142,7 @@ def test_the_page_gets_its_tables_between_the_marks_and_keeps_what_people_wrote(
     text = target.read_text()
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
     assert text.count("| nano | openvino | 3.000 | 1.50 |") == 1
-    assert "Some CPU" in text and "2026-01-01" in text
+    assert "Some CPU" in text and "2026-01-01" in text and "nano speed 0.2" in text
 
 
 def test_the_plot_has_a_bar_for_each_who_was_timed_in_proportion():
