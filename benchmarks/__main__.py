@@ -26,6 +26,7 @@ from hqsam import storage
 from hqsam.model.config import MODELS
 
 PARTS = ("speed", "alone", "everything", "growth")
+_CLOCKS = ("seconds, all threads", "seconds of the processor, one thread")
 
 
 def main() -> None:
@@ -34,13 +35,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         for model in arguments.models:
             files = random_checkpoints(model, arguments.checkpoints or Path(temporary))
-            place = Place(model, arguments.device, files, arguments.peers_python)
+            place = Place(model, arguments.device, files, arguments.peers_python, arguments.busy)
             names = [name for name in arguments.contestants or FIELD if place.installed(name)]
             of_model = written["models"].setdefault(model, {"sizes": parts.sizes(place)})
             for part in arguments.parts:
                 print(f"{_now()} {model}: {part} of {', '.join(names)}", flush=True)
                 measured = watched(lambda p=part, at=place, who=names: _measure(p, at, who, arguments))
-                of_model[part] = measured | {"date": _now()}
+                of_model[part] = measured | {"date": _now(), "clock": _CLOCKS[arguments.busy]}
                 storage.write_text(arguments.out, json.dumps(written, indent=1) + "\n")
     Console().print(report.summary(written))
     print(f"written to {arguments.out}")
@@ -60,6 +61,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="turns that each has (default 3)")
     parser.add_argument("--points-per-side", type=int, default=32, help="of the grid of everything (default 32)")
     parser.add_argument("--quick", action="store_true", help="one turn each, and a grid of 8 x 8 clicks")
+    parser.add_argument(
+        "--busy", action="store_true", help="others use the machine: one thread, the processor's seconds"
+    )
+    parser.add_argument("--boxes", type=int, default=64, help="of the batch (default 64)")
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     parser.add_argument("--peers-python", default=sys.executable, help="Python of the environment that has the peers")
     parser.add_argument("--checkpoints", type=Path, help="folder in which the random checkpoints are kept")
@@ -72,7 +77,7 @@ def _arguments() -> argparse.Namespace:
 
 def _measure(part: str, place: Place, names: list[str], arguments: argparse.Namespace) -> dict[str, Any]:
     if part == "speed":
-        return parts.speed(place, names, arguments.rounds, arguments.tasks)
+        return parts.speed(place, names, arguments.rounds, arguments.tasks, arguments.boxes)
     if part == "alone":
         return {"who": parts.alone(place, names, arguments.rounds)}
     if part == "everything":

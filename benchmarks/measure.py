@@ -34,6 +34,8 @@ class Place:
     """The model's checkpoint by suffix."""
     peers_python: str
     """The interpreter of the environment in which the peers are installed."""
+    busy: bool = False
+    """Others work on the machine: measure the processor's seconds of one thread, which that lengthens little."""
 
     def installed(self, name: str) -> bool:
         """Whether the contestant's package is there and has the model."""
@@ -52,7 +54,11 @@ class Contender:
         file = place.files.get(FIELD[name].suffix or "", Path("-"))
         command = [place.python(name), "-m", "benchmarks.worker", name, place.model, place.device, str(file)]
         environment = dict(os.environ) | {"PYTHONPATH": f"{_ROOT / 'src'}{os.pathsep}{_ROOT}"}
-        if threads:
+        if not FIELD[name].is_ours:
+            environment["PYTHONWARNINGS"] = "ignore"  # peers say on import what is no concern of the reader's
+        if place.busy:
+            environment |= {"BENCHMARK_CLOCK": "processor", "OMP_NUM_THREADS": "1"}
+        elif threads:
             environment["OMP_NUM_THREADS"] = str(threads)
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=_ROOT

@@ -54,12 +54,14 @@ def _surroundings(report: dict[str, Any]) -> str:
 def _neighbours(report: dict[str, Any]) -> str:
     """How quiet the machine was, part by part."""
     said = [
-        f"{model} {name} {part['others_cores']:.1f}"
+        f"{model} {name} {part['others_cores']:.1f} ({part['clock']})"
         for model, parts in report["models"].items()
         for name, part in parts.items()
         if part.get("others_cores") is not None
     ]
-    return f" Cores that other programs kept busy meanwhile, on average: {', '.join(said)}." if said else ""
+    return (
+        f" Cores that other programs kept busy meanwhile, on average, and the clock: {', '.join(said)}." if said else ""
+    )
 
 
 def _markdown(rows: list[list[str]]) -> str:

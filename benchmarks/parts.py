@@ -7,6 +7,7 @@ from typing import Any
 from benchmarks.contestants import FIELD
 from benchmarks.measure import Contender, Place, contenders, race
 from benchmarks.sizes import size_of
+from hqsam.hardware import available_threads
 
 Part = dict[str, Any]
 TASKS = ("open", "click", "batch")
@@ -67,7 +68,8 @@ def growth(place: Place, rounds: int, most_points: int = 32) -> Part:
         sides = [n for n in (4, 8, 16, 32) if n <= most_points]
         points = {n * n: _median(ours, 1, "everything", points_per_side=n) for n in sides}
         photos = {n: _photo(ours, rounds, n) for n in (512, 1024, 2048, 4096, 8192)}
-    threads = {n: _with_threads(place, rounds, n) for n in (1, 2, 4, 8) if n <= _cores()}
+    counts = [] if place.busy else [n for n in (1, 2, 4, 8, 16) if n <= available_threads()]
+    threads = {n: _with_threads(place, rounds, n) for n in counts}
     return {"prompts": prompts, "points": points, "photos": photos, "threads": threads}
 
 
@@ -87,9 +89,3 @@ def _with_threads(place: Place, rounds: int, threads: int) -> dict[str, float]:
 
 def _median(ours: Contender, rounds: int, task: str, **settings: int) -> float:
     return statistics.median(second for _ in range(rounds) for second in ours.do(task, **settings))
-
-
-def _cores() -> int:
-    from hqsam.hardware import available_threads
-
-    return available_threads()

@@ -102,6 +102,7 @@ REPORT = {
             "speed": {
                 "date": "2026-01-01 12:00",
                 "others_cores": 0.25,
+                "clock": "seconds, all threads",
                 "boxes": 64,
                 "seconds": {
                     "hqsam": {"open": [1.0, 3.0, 2.0], "click": [0.01], "batch": [0.5]},
@@ -142,7 +143,7 @@ def test_the_page_gets_its_tables_between_the_marks_and_keeps_what_people_wrote(
     text = target.read_text()
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
     assert text.count("| nano | openvino | 3.000 | 1.50 |") == 1
-    assert "Some CPU" in text and "2026-01-01" in text and "nano speed 0.2" in text
+    assert "Some CPU" in text and "2026-01-01" in text and "nano speed 0.2 (seconds, all threads)" in text
 
 
 def test_the_plot_has_a_bar_for_each_who_was_timed_in_proportion():

@@ -3,6 +3,7 @@
 Photos are prepared by our own functions, so that the two differ by nothing but what runs the network.
 """
 
+import os
 import warnings
 from pathlib import Path
 
@@ -25,7 +26,7 @@ class OpenVino:
         self.config = MODELS[model]
         graph = openvino.Core().read_model(_written_graph(file))
         hints = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-        hints["INFERENCE_NUM_THREADS"] = str(available_threads())
+        hints["INFERENCE_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", str(available_threads()))
         self.compiled = openvino.compile_model(graph, "CPU", hints)
 
     def open(self, image: np.ndarray) -> list[np.ndarray]:
