@@ -77,7 +77,9 @@ def growth(models: Report) -> Iterator[tuple[str, Rows]]:
     """How our cost grows, a table for each thing that may."""
     parts = {model: result["growth"] for model, result in models.items() if "growth" in result}
     for key, title, column in _GROWTH:
-        rows = [[model, size, *_growing(value)] for model, part in parts.items() for size, value in part[key].items()]
+        rows = [
+            [model, str(size), *_growing(value)] for model, part in parts.items() for size, value in part[key].items()
+        ]
         units = {"photos": ["open (s)", "click (ms)"], "threads": ["open (s)", "click (ms)", "64 boxes (s)"]}
         yield title, [["model", column, *units.get(key, ["seconds"])], *rows]
 

@@ -1,9 +1,12 @@
+import contextlib
+import io
 import json
 import sys
 
 import pytest
+from rich.console import Console
 
-from benchmarks import neighbours, page, parts, plot, tables
+from benchmarks import neighbours, page, parts, plot, report, tables
 from benchmarks.measure import Contender, Place, race
 from benchmarks.photo import boxes_on, points_on, race_photo
 from benchmarks.sizes import size_of
@@ -91,6 +94,7 @@ def test_a_contestant_that_fails_is_an_error_and_not_a_time(nano, capfd):
     assert "AttributeError" in capfd.readouterr().err
 
 
+SIZES = {"parameters": 1_500_000, "hq_parameters": 0, "mib": 5.72, "hq_mib": 0.0}
 REPORT = {
     "device": "cpu",
     "versions": {"hqsam": "1", "torch": "2"},
@@ -98,7 +102,7 @@ REPORT = {
     "machine": {"device": "cpu (Some CPU)", "threads": "2 available"},
     "models": {
         "nano": {
-            "sizes": {"parameters": 1_500_000, "hq_parameters": 0, "mib": 5.72, "hq_mib": 0.0},
+            "sizes": SIZES,
             "speed": {
                 "date": "2026-01-01 12:00",
                 "others_cores": 0.25,
@@ -129,7 +133,7 @@ def test_a_table_shows_medians_and_how_many_times_ours_they_are():
 
 
 def test_a_model_that_was_not_raced_still_has_its_sizes_in_the_table():
-    models = {"nano": {"sizes": REPORT["models"]["nano"]["sizes"]}}
+    models = {"nano": {"sizes": SIZES}}
     assert tables.sizes(models)[1][:2] == ["nano", "1.50"]
     assert len(tables.speed(models)) == 1
 
@@ -158,3 +162,29 @@ def test_parts_of_a_model_are_measured_and_fit_the_tables(nano):
         "alone": {"who": parts.alone(nano, ["hqsam"], 1)},
     }
     assert len(tables.speed({"nano": result})) == len(tables.alone({"nano": result})) == 2
+
+
+def test_how_cost_grows_is_measured_and_can_be_printed(nano, monkeypatch):
+    monkeypatch.setattr(parts, "Contender", Pretender)
+    monkeypatch.setattr(parts, "contenders", lambda names, place: contextlib.nullcontext({"hqsam": Pretender()}))
+    measured = parts.growth(nano, rounds=1, most_points=8)
+    titles = dict(tables.growth({"nano": {"growth": measured}}))
+    assert titles["Boxes in one batch"][1:] == [["nano", n, "1.000"] for n in ("1", "4", "16", "64")]
+    assert titles["Everything, by clicks"][1:] == [["nano", n, "1.000"] for n in ("16", "64")]
+    assert ["nano", "1", "1.000", "1000.0", "1.000"] in titles["By threads"]
+    printed = io.StringIO()
+    Console(file=printed).print(report.summary({"models": {"nano": {"sizes": SIZES, "growth": measured}}}))
+    assert "By threads" in printed.getvalue()
+
+
+class Pretender:
+    """A contestant of whom everything takes a second."""
+
+    def __init__(self, *arguments):
+        self.closed = False
+
+    def do(self, task, **settings):
+        return [1.0]
+
+    def close(self):
+        self.closed = True
