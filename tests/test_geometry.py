@@ -107,7 +107,7 @@ def test_any_window_of_any_image_is_that_part_of_the_whole(size_hw, data):
     mask = np.zeros(whole.shape, bool)
     for left, some in frame.mask_columns(logits[0].numpy(), rows, columns):
         mask[:, left - columns.start : left - columns.start + len(some)] = some.T
-    assert not (mask != (whole > 0).numpy())[whole.abs() > 1e-4].any()
+    assert not (mask != (whole > 0).numpy())[(whole.abs() > 1e-4).numpy()].any()
 
 
 def test_a_mask_in_the_model_is_the_share_of_each_cell_it_covers():

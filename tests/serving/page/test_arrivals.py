@@ -71,7 +71,7 @@ def test_a_model_that_cannot_be_downloaded_is_refused_in_words_and_the_old_one_s
     annotator.page.locator("#model-dialog button.main").click()
     annotator.until("document.querySelector('#status').dataset.kind === 'failed'")
     assert "HQSAM_OFFLINE" in annotator.said or "offline" in annotator.said.lower()
-    assert annotator.page.locator("#model").input_value() == "nano"
+    annotator.until("document.querySelector('#model').value === 'nano'")
 
 
 def test_a_photo_that_is_turned_by_its_camera_is_upright_and_so_are_its_masks(annotator, site, tmp_path):
