@@ -51,6 +51,7 @@ class Contender:
     """A contestant in a process of its own."""
 
     def __init__(self, name: str, place: Place, threads: int | None = None) -> None:
+        self._name = f"{name} with {place.model}"
         file = place.files.get(FIELD[name].suffix or "", Path("-"))
         command = [place.python(name), "-m", "benchmarks.worker", name, place.model, place.device, str(file)]
         environment = dict(os.environ) | {"PYTHONPATH": f"{_ROOT / 'src'}{os.pathsep}{_ROOT}"}
@@ -94,7 +95,7 @@ class Contender:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{' '.join(map(str, self._process.args))} ended; what it said is above")
+            raise RuntimeError(f"{self._name} ended; what it said is above")
         return json.loads(line)
 
 

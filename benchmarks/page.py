@@ -52,16 +52,12 @@ def _surroundings(report: dict[str, Any]) -> str:
 
 
 def _neighbours(report: dict[str, Any]) -> str:
-    """How quiet the machine was, part by part."""
-    said = [
-        f"{model} {name} {part['others_cores']:.1f} ({part['clock']})"
-        for model, parts in report["models"].items()
-        for name, part in parts.items()
-        if part.get("others_cores") is not None
-    ]
-    return (
-        f" Cores that other programs kept busy meanwhile, on average, and the clock: {', '.join(said)}." if said else ""
-    )
+    """By which clock, and how quiet the machine was."""
+    parts = [part for model in report["models"].values() for part in model.values() if "clock" in part]
+    clocks = " or ".join(sorted({part["clock"] for part in parts}))
+    others = [part["others_cores"] for part in parts if part["others_cores"] is not None]
+    busy = f" Meanwhile other programs kept {min(others):.1f} to {max(others):.1f} cores busy." if others else ""
+    return f" What is counted: {clocks}.{busy}"
 
 
 def _markdown(rows: list[list[str]]) -> str:

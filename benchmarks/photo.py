@@ -5,12 +5,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from hqsam.pictures.reading import read_image
+
 _FILE = Path(__file__).parent.parent / "examples" / "astronaut.jpg"
 
 
 def race_photo(long_side: int = 2048) -> np.ndarray:
     """A portrait cut to 3:2 and scaled: RGB in memory, 2048 x 1365 unless it is asked for otherwise."""
-    whole = cv2.cvtColor(cv2.imread(str(_FILE)), cv2.COLOR_BGR2RGB)
+    whole = read_image(_FILE)
     part = whole[: whole.shape[1] * 2 // 3]
     size = (long_side, round(long_side * 2 / 3))
     return cv2.resize(part, size, interpolation=cv2.INTER_CUBIC if long_side > whole.shape[1] else cv2.INTER_AREA)

@@ -67,7 +67,9 @@ def everything(models: Report) -> Rows:
 
 
 def _everything(model: str, part: Report | None) -> Iterator[list[str]]:
-    seconds = part["seconds"] if part else {}
+    if part is None:
+        return
+    seconds = part["seconds"]
     for name, one in seconds.items():
         shown = _beside(one, seconds.get("hqsam", {}), "everything", 1, ".1f")
         yield [model, name, str(part["points_per_side"] ** 2), *shown, _mib(part["memory_beyond"][name])]

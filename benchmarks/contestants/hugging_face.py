@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from benchmarks.contestants import Point
 from benchmarks.contestants.torchvision_import import let_torchvision_import
@@ -30,7 +31,8 @@ class Transformers:
         )
         self.config, self.device, self.precision = MODELS[model], torch.device(device), getattr(torch, precision)
         whole = SamHQConfig(vision_config=vision, mask_decoder_config={"vit_dim": vit.width})
-        self.model = SamHQModel(whole).eval().to(self.device, self.precision)
+        self.model = SamHQModel(whole).eval()
+        nn.Module.to(self.model, self.device, self.precision)  # its own `to` has no types
 
     def open(self, image: np.ndarray) -> dict[str, Any]:
         pixels = normalise_and_pad([resize_longest_side(image, self.config.image_size)], self.config)
