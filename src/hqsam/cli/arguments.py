@@ -2,7 +2,7 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,23 @@ class Source(str, Enum):
     sum = "sum"
     hq = "hq"
     sam = "sam"
+
+
+# Options that several verbs have, said once.
+ModelOption = Annotated[str, typer.Option(help="A name of `hqsam weights list`, a file, or owner/repo.")]
+SourceOption = Annotated[Source | None, typer.Option(help="SAM's mask plus the HQ one, HQ alone, or SAM alone.")]
+DeviceOption = Annotated[str, typer.Option(help="cuda, mps or cpu.")]
+PrecisionOption = Annotated[str, typer.Option(help="float32, bfloat16 or float16.")]
+JsonLinesOption = Annotated[
+    bool, typer.Option("--json", help="Print a line of JSON a photo; files are written only if --out is given.")
+]
+MinScoreOption = Annotated[
+    float | None,
+    typer.Option(metavar="0..1", help="Least predicted IoU; lower finds more.  [default: 0.88; for nano 0.4]"),
+]
+MinStabilityOption = Annotated[
+    float | None, typer.Option(metavar="0..1", help="Least stability; lower finds more.  [default: 0.95; for nano 0.7]")
+]
 
 
 def parse_box(text: str) -> Box:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hqsam.cli.arguments import split_words
+from hqsam.cli.arguments import DeviceOption, ModelOption, PrecisionOption, split_words
 
 if TYPE_CHECKING:
     from hqsam.evaluation.results import Shard
@@ -35,7 +35,7 @@ class Reading(str, Enum):
 def evaluate(
     suite: Annotated[str, typer.Argument(help="A name of `hqsam evaluate --list`; folder: your own photos.")] = "",
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the suite's files are.")] = None,
-    model: Annotated[str, typer.Option(help="A name of `hqsam weights list`, a file, or owner/repo.")] = "auto",
+    model: ModelOption = "auto",
     source: Annotated[str, typer.Option(metavar="NAMES", help="Any of sum,hq,sam.  (default: all)")] = "",
     prompt: Annotated[
         list[str] | None, typer.Option(metavar="PROMPT", help=f"May be given again: {_PROMPTS}.  (default: box)")
@@ -58,8 +58,8 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of prompts that are drawn at random.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Threads that read, and as many that measure.")] = 2,
     batch: Annotated[int, typer.Option(min=1, help="Images encoded together.")] = 1,
-    device: Annotated[str, typer.Option(help="cuda, mps or cpu.")] = "auto",
-    precision: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "auto",
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
     show_list: Annotated[bool, typer.Option("--list", help="Show the suites and stop.")] = False,
 ) -> None:
     """Measure a model's masks as the paper does. Stopped or killed, the same command goes on."""

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hqsam.cli.arguments import Source, split_words
+from hqsam.cli.arguments import (
+    DeviceOption,
+    JsonLinesOption,
+    MinScoreOption,
+    MinStabilityOption,
+    ModelOption,
+    PrecisionOption,
+    SourceOption,
+    split_words,
+)
 from hqsam.cli.each_photo import Existing, Record, as_json, for_each_photo, in_words, need_pixels
 from hqsam.cli.photos import find_photos
 from hqsam.cli.progress import counting
@@ -31,17 +40,13 @@ def everything(
     crops: Annotated[
         int, typer.Option(min=0, metavar="N", help="Look again at 2 x 2 parts (1), and at 4 x 4 (2), ...")
     ] = 0,
-    model: Annotated[str, typer.Option(help="A name of `hqsam weights list`, a file, or owner/repo.")] = "auto",
-    source: Annotated[Source | None, typer.Option(help="SAM's mask plus the HQ one, HQ alone, or SAM alone.")] = None,
+    model: ModelOption = "auto",
+    source: SourceOption = None,
     candidates: Annotated[
         int | None, typer.Option(help="Masks of each click that may be kept: the best one (1) or all three (3).")
     ] = None,
-    min_score: Annotated[
-        float | None, typer.Option(metavar="0..1", help="Least predicted IoU; lower finds more.  [default: 0.88]")
-    ] = None,
-    min_stability: Annotated[
-        float | None, typer.Option(metavar="0..1", help="Least stability; lower finds more.  [default: 0.95]")
-    ] = None,
+    min_score: MinScoreOption = None,
+    min_stability: MinStabilityOption = None,
     min_area: Annotated[
         int, typer.Option(min=0, metavar="PIXELS", help="Remove smaller pieces, fill smaller holes.")
     ] = 0,
@@ -60,11 +65,9 @@ def everything(
         str, typer.Option("--format", metavar="NAMES", help="Any of overlay,coco,label_map,csv,sam,png,svg,geojson,...")
     ] = "overlay,coco",
     existing: Annotated[Existing, typer.Option(help="Results of an earlier run.")] = Existing.replace,
-    json_lines: Annotated[
-        bool, typer.Option("--json", help="Print a line of JSON a photo; files are written only if --out is given.")
-    ] = False,
-    device: Annotated[str, typer.Option(help="cuda, mps or cpu.")] = "auto",
-    precision: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "auto",
+    json_lines: JsonLinesOption = False,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
 ) -> None:
     """Segment every object in photos, without being told where: clicks on a grid, and of their masks the good ones."""
     from hqsam.cli.models import load_segmenter

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hqsam.cli.arguments import Source, parse_box, parse_point, prompt_from_options, split_words
+from hqsam.cli.arguments import (
+    DeviceOption,
+    JsonLinesOption,
+    ModelOption,
+    PrecisionOption,
+    SourceOption,
+    parse_box,
+    parse_point,
+    prompt_from_options,
+    split_words,
+)
 from hqsam.cli.each_photo import Existing, Record, as_json, for_each_photo, in_words, need_pixels
 from hqsam.cli.photos import find_photos
 from hqsam.errors import OptionError
@@ -32,8 +42,8 @@ def segment(
         Path | None,
         typer.Option(metavar="FILE", exists=True, dir_okay=False, help="A rough mask of the object, white on black."),
     ] = None,
-    model: Annotated[str, typer.Option(help="A name of `hqsam weights list`, a file, or owner/repo.")] = "auto",
-    source: Annotated[Source | None, typer.Option(help="SAM's mask plus the HQ one, HQ alone, or SAM alone.")] = None,
+    model: ModelOption = "auto",
+    source: SourceOption = None,
     candidates: Annotated[int, typer.Option(help="1, or 3: SAM's three readings of an ambiguous prompt.")] = 1,
     detail: Annotated[
         bool, typer.Option("--detail", help="Look at each mask again, closer, for edges as fine as the photo; slower.")
@@ -46,11 +56,9 @@ def segment(
         ),
     ] = "png,overlay",
     existing: Annotated[Existing, typer.Option(help="Results of an earlier run.")] = Existing.replace,
-    json_lines: Annotated[
-        bool, typer.Option("--json", help="Print a line of JSON a photo; files are written only if --out is given.")
-    ] = False,
-    device: Annotated[str, typer.Option(help="cuda, mps or cpu.")] = "auto",
-    precision: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "auto",
+    json_lines: JsonLinesOption = False,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
 ) -> None:
     """Segment objects in photos by box, clicks or a rough mask, all in pixels of the upright photo."""
     from hqsam.cli.models import load_segmenter

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from hqsam.cli.arguments import DeviceOption, PrecisionOption
+
 
 class Logs(str, Enum):
     """How to log."""
@@ -47,8 +49,8 @@ def serve(
         list[str] | None, typer.Option(metavar="NAME", help="A further name of this server, as behind a proxy.")
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
-    device: Annotated[str, typer.Option(help="cuda, mps or cpu.")] = "auto",
-    precision: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "auto",
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
     max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="The largest upload.")] = 100,
     max_pixels: Annotated[int, typer.Option(min=1, metavar="MP", help="The largest photo, in megapixels.")] = 100,
     memory: Annotated[int, typer.Option(min=0, metavar="MB", help="For encoded photos, in memory.")] = 1024,

@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from hqsam.cli.arguments import Source
+from hqsam.cli.arguments import (
+    DeviceOption,
+    MinScoreOption,
+    MinStabilityOption,
+    ModelOption,
+    PrecisionOption,
+    SourceOption,
+)
 from hqsam.cli.each_photo import Existing, Record, as_json, for_each_photo, in_words
 from hqsam.cli.photos import find_photos
 from hqsam.cli.progress import counting
@@ -16,14 +23,10 @@ def tiles(
     tile: Annotated[int, typer.Option(metavar="PIXELS", help="How wide and high a tile is.")] = 1024,
     overlap: Annotated[float, typer.Option(metavar="0.05..0.5", help="How much of that tiles share.")] = 0.25,
     points_per_side: Annotated[int, typer.Option(metavar="N", help="Clicks along each side of a tile.")] = 32,
-    model: Annotated[str, typer.Option(help="A name of `hqsam weights list`, a file, or owner/repo.")] = "auto",
-    source: Annotated[Source | None, typer.Option(help="SAM's mask plus the HQ one, HQ alone, or SAM alone.")] = None,
-    min_score: Annotated[
-        float | None, typer.Option(metavar="0..1", help="Least predicted IoU; lower finds more.  [default: 0.88]")
-    ] = None,
-    min_stability: Annotated[
-        float | None, typer.Option(metavar="0..1", help="Least stability; lower finds more.  [default: 0.95]")
-    ] = None,
+    model: ModelOption = "auto",
+    source: SourceOption = None,
+    min_score: MinScoreOption = None,
+    min_stability: MinStabilityOption = None,
     min_area: Annotated[int, typer.Option(metavar="PIXELS", help="Remove smaller pieces, fill smaller holes.")] = 0,
     detail: Annotated[
         bool, typer.Option("--detail", help="Look at each mask again, closer, for edges as fine as the photo; slower.")
@@ -31,8 +34,8 @@ def tiles(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where results go.")] = Path("out"),
     existing: Annotated[Existing, typer.Option(help="Results of an earlier run.")] = Existing.replace,
     json_lines: Annotated[bool, typer.Option("--json", help="Print a line of JSON a photo.")] = False,
-    device: Annotated[str, typer.Option(help="cuda, mps or cpu.")] = "auto",
-    precision: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "auto",
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
 ) -> None:
     """Segment every object in photos beyond memory, tile by tile, joined across seams; run it again after a kill."""
     from hqsam.cli.models import load_segmenter

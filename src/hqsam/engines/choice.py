@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -18,9 +19,9 @@ class Choice(NamedTuple):
 
 def choose(scores: Float[Tensor, "prompt candidate"], reading: Reading, least_score: float) -> Choice:
     """The candidates with a score of at least `least_score`: each of them, or the best of each prompt."""
+    candidate = torch.arange(1, 1 + scores.shape[1], device=scores.device).expand_as(scores)
     if reading == "best":
         scores, best = scores.max(dim=1, keepdim=True)
-        prompt, column = (scores >= least_score).nonzero(as_tuple=True)
-        return Choice(prompt, 1 + best[prompt, 0], scores[prompt, column])
+        candidate = candidate.gather(1, best)
     prompt, column = (scores >= least_score).nonzero(as_tuple=True)
-    return Choice(prompt, 1 + column, scores[prompt, column])
+    return Choice(prompt, candidate[prompt, column], scores[prompt, column])

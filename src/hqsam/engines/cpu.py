@@ -10,7 +10,6 @@ from hqsam.engines import EncodedImage, Kept, Reading
 from hqsam.engines.choice import choose
 from hqsam.engines.folded.decoder import FoldedDecoder
 from hqsam.hardware import keep_freed_memory
-from hqsam.model.encoders.tiny_vit import TinyVit
 from hqsam.model.hq_sam import Decoded, HQSam, Source
 from hqsam.model.preprocess import normalise_and_pad
 from hqsam.model.prompt_encoder import PromptBatch
@@ -26,8 +25,7 @@ class CpuEngine:
         self.config, self.precision = model.config, precision
         model = model.eval().requires_grad_(False)
         self.decoder = FoldedDecoder(model, precision)
-        if isinstance(model.image_encoder, TinyVit):
-            model.image_encoder.settle(self.config.image_size)
+        model.image_encoder.settle(self.config.image_size)
         self.model = model.in_precision(precision)
 
     @torch.inference_mode()

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Int, UInt8
 
-from hqsam.errors import OptionError
 from hqsam.formats.coco import to_coco
 from hqsam.formats.document import Document, MaskedObject
 from hqsam.masks import regions
@@ -24,7 +23,7 @@ from hqsam.pictures.marks import Marks
 from hqsam.pictures.overlay import overlay
 from hqsam.pictures.reading import ImageLike, read_image_of_size
 from hqsam.predict.mosaic import Mosaic, Patch
-from hqsam.predict.saving import save
+from hqsam.predict.saving import names_of, save
 from hqsam.predict.soft_edge import add_soft_edge
 from hqsam.prompts import Prompts
 
@@ -129,9 +128,7 @@ class Segmentation:
             ImageError: the image cannot be read, or is of another size.
             OptionError: there are not as many labels as masks.
         """
-        names = [labels] * len(self) if isinstance(labels, str) else list(labels)
-        if len(names) != len(self):
-            raise OptionError(f"got {len(names)} labels for {len(self)} masks; give each mask one")
+        names = names_of(labels, len(self))
         objects = [
             MaskedObject.of(mask, name, float(score))
             for mask, name, score in zip(self._each_mask(), names, self.scores, strict=True)

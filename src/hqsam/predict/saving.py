@@ -36,6 +36,18 @@ def save(document: Document, path: str | PathLike[str], formats: Sequence[str]) 
     return write(document, path, formats or ["png"])
 
 
+def names_of(labels: str | Sequence[str], count: int) -> list[str]:
+    """A name for each of `count` masks, from one for each or one for all.
+
+    Raises:
+        OptionError: there are not as many labels as masks.
+    """
+    names = [labels] * count if isinstance(labels, str) else list(labels)
+    if len(names) != count:
+        raise OptionError(f"got {len(names)} labels for {count} masks; give each mask one")
+    return names
+
+
 def _is_file(path: Path, formats: Sequence[str]) -> bool:
     return path.suffix.lower() in _FORMAT_OF and len(formats) <= 1 and not path.is_dir()
 

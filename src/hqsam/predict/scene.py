@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from hqsam.errors import OptionError
 from hqsam.formats.coco import to_coco
 from hqsam.formats.document import Document
 from hqsam.formats.overlay import picture_of
@@ -22,7 +21,7 @@ from hqsam.masks.runs import Runs, runs_of
 from hqsam.model.hq_sam import Source
 from hqsam.pictures.reading import ImageLike, read_image_of_size
 from hqsam.predict.found import Found
-from hqsam.predict.saving import save
+from hqsam.predict.saving import names_of, save
 
 _SLIVER = 0.02
 """Gaps narrower than this share of the image's long side, or than six pixels, belong to their neighbours."""
@@ -119,9 +118,7 @@ class Everything:
             ImageError: the image cannot be read, or is of another size.
             OptionError: there are not as many labels as masks.
         """
-        names = [labels] * len(self) if isinstance(labels, str) else list(labels)
-        if len(names) != len(self):
-            raise OptionError(f"got {len(names)} labels for {len(self)} masks; give each mask one")
+        names = names_of(labels, len(self))
         objects = tuple(one.to_object(name) for one, name in zip(self.found, names, strict=True))
         pixels = None if image is None else read_image_of_size(image, self.image_size_hw)
         return Document(self.image_name, self.image_size_hw, objects, pixels)

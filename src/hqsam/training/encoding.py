@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hqsam.model.encoders.tiny_vit import TinyVit
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import HQSam
 
@@ -29,8 +28,7 @@ def frozen_encoder(model: HQSam, precision: torch.dtype) -> Encode:
     its caches.
     """
     encoder = copy.deepcopy(model.image_encoder).eval().requires_grad_(False)
-    if isinstance(encoder, TinyVit):
-        encoder.settle(model.config.image_size)
+    encoder.settle(model.config.image_size)
     encoder.to(precision)
 
     def encode(images: Tensor) -> ImageFeatures:

@@ -1,13 +1,11 @@
 """Image encoders: one file per family, chosen by the type of the config."""
 
-from torch import nn
-
 from hqsam.model.config import ModelConfig, VitConfig
 from hqsam.model.encoders.tiny_vit import TinyVit
 from hqsam.model.encoders.vit import Vit
 
 
-def build_encoder(config: ModelConfig) -> nn.Module:
+def build_encoder(config: ModelConfig) -> Vit | TinyVit:
     """The encoder that a config describes: images in, `ImageFeatures` out."""
     if isinstance(config.encoder, VitConfig):
         return Vit(config.encoder, config.image_size, config.width)

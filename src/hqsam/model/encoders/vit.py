@@ -34,6 +34,9 @@ class Vit(nn.Module):
                 early = x
         return ImageFeatures(final=self.neck(x.permute(0, 3, 1, 2)), early=early.permute(0, 3, 1, 2))
 
+    def settle(self, image_size: int) -> None:
+        """Fold what can be folded, for inference: nothing, here."""
+
 
 class VitBlock(nn.Module):
     """Attention, then an MLP, each on normalised input and added to it."""
