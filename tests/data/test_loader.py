@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from hqsam.data.augment import AugmentConfig, augment, jitter, paste
+from hqsam.data.augment import AugmentConfig, augment, jitter, paste, turned
 from hqsam.data.jitter import JitterConfig
 from hqsam.data.loader import PromptedImages, batches, rows_of
+from hqsam.data.prompting import SEVERAL, First
 from hqsam.data.sample import Sample
 from hqsam.data.sampling import SamplingConfig
 from hqsam.data.views import prompted
@@ -45,11 +46,23 @@ def test_the_same_rows_give_the_same_batch_in_any_process_and_any_order():
 
 
 def test_prompts_are_boxes_and_clicks_in_the_shares_asked_for():
-    labels = dataset(boxes=0.5)[range(90)].labels.flatten(0, 1)
+    labels = dataset(first=First(box=0.5))[range(90)].labels.flatten(0, 1)
     boxes = (labels == torch.tensor([BOX_START, BOX_END])).all(1)
     clicks = (labels == torch.tensor([POSITIVE, PADDING])).all(1)
     assert (boxes | clicks).all()
     assert 0.4 < boxes.float().mean() < 0.6
+
+
+def test_all_prompts_of_a_step_begin_alike_and_steps_in_the_shares_asked_for():
+    first = First(several=0.3, mask=0.3)
+    batch = dataset(first=first)[range(3 * 200)]
+    forms = batch.tokens.view(200, -1)
+    assert (forms == forms[:, :1]).all()
+    counts = {count: int((forms[:, 0] == count).sum()) for count in forms.unique().tolist()}
+    assert set(counts) == {0, 2, *(several + 1 for several in SEVERAL)}
+    assert 40 < counts[0] < 80 and 60 < counts[2] < 100
+    assert torch.equal(batch.has_mask, batch.tokens == 0)
+    assert set(batch.mask_prompt[batch.has_mask].unique().tolist()) == {-10, 10}
 
 
 def same(one, other):
@@ -115,7 +128,7 @@ def test_sets_that_are_not_there_are_an_error_only_when_all_are_missing():
 
 
 def test_the_truth_of_a_logit_is_the_covered_share_of_its_pixels():
-    still = AugmentConfig(fit=1, paste=0, flip=0, colour=0, gray=0, blur=0)
+    still = AugmentConfig(fit=1, turn=0, paste=0, flip=0, colour=0, gray=0, blur=0)
     labels = np.zeros((48, 48), np.uint16)
     labels[:2, :6] = 1
     sets = {"drawn": [Sample(np.zeros((48, 48, 3), np.uint8), labels)]}
@@ -158,3 +171,22 @@ def test_augmenting_leaves_the_sample_as_it_was():
     before = SETS["drawn"][0].image.copy()
     augment(SETS["drawn"][0], SETS["drawn"][1], 48, AugmentConfig(), np.random.default_rng(0))
     assert (SETS["drawn"][0].image == before).all()
+
+
+def test_a_turned_photo_and_its_labels_turn_together():
+    image = np.full((60, 60, 3), 200, np.uint8)
+    labels = np.zeros((60, 60), np.uint16)
+    labels[20:40, 10:50], image[20:40, 10:50] = 7, 20
+    turn = turned(Sample(image, labels), AugmentConfig(turn=1), np.random.default_rng(0))
+    assert set(np.unique(turn.labels)) == {0, 7}
+    assert not np.array_equal(turn.labels, labels)
+    assert abs((turn.labels == 7).sum() - 800) < 40
+    assert (turn.image[turn.labels == 7].mean(axis=1) < 110).mean() > 0.95
+
+
+def test_what_is_beside_a_photo_keeps_the_mean_colour_whatever_the_photo_s_colours_become():
+    sample = Sample(np.full((20, 40, 3), 90, np.uint8), np.ones((20, 40), np.uint16))
+    config = AugmentConfig(fit=1, turn=0, paste=0, colour=1, gray=0, blur=0)
+    changed = augment(sample, sample, 40, config, np.random.default_rng(1))
+    assert (changed.image[20:] == (124, 116, 104)).all()
+    assert (changed.image[:20] != 90).any()

@@ -17,8 +17,9 @@ from hqsam.data.prompting import (
     noisy_mask,
     paper_prompt,
     random_point,
+    several_clicks,
 )
-from hqsam.prompts import BOX_END, BOX_START, PADDING, POSITIVE
+from hqsam.prompts import BOX_END, BOX_START, NEGATIVE, PADDING, POSITIVE
 
 MASKS = arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))).filter(lambda mask: mask.any())
 SEEDS = st.integers(0, 2**32 - 1)
@@ -49,6 +50,15 @@ def test_box_noise_has_the_deviation_asked_for_and_no_more_than_its_limit():
     moves = np.stack([noisy_box(mask, random) for _ in range(4000)]) - box_of(mask)
     assert np.abs(moves).max() <= 20
     assert np.allclose(moves[:, 0].std(), 10 * 0.97, atol=0.4)  # a tenth of 100, cut off at two deviations
+
+
+@given(MASKS, SEEDS, st.integers(2, 9))
+def test_several_clicks_are_on_the_object_or_said_to_be_beside_it(mask, seed, count):
+    points, labels, no_mask = several_clicks(mask, count, np.random.default_rng(seed))
+    assert no_mask is None and labels[0] == POSITIVE and labels[-1] == PADDING and len(points) == count + 1
+    for point, label in zip(points[:-1], labels[:-1], strict=True):
+        assert label in (POSITIVE, NEGATIVE)
+        assert inside(mask, point) == (label == POSITIVE)
 
 
 @given(MASKS, SEEDS)

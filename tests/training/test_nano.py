@@ -21,7 +21,7 @@ from tests.training.scenes import scene
 
 SIZE = 96
 SETS = {"drawn": [scene(seed, SIZE) for seed in range(12)]}
-CALM = AugmentConfig(scale=(0.9, 1.3), colour=0.2, paste=0, blur=0, gray=0, fit=0.7)
+CALM = AugmentConfig(scale=(0.9, 1.3), colour=0.2, paste=0, blur=0, gray=0, turn=0, fit=0.7)
 
 
 def miniature(steps: tuple[int, ...]) -> Recipe:

@@ -22,6 +22,9 @@ class AugmentConfig:
     """How often the whole photo is shown instead, scaled to fit, as in use."""
     stretch: float = 1.2
     """Largest change of the aspect ratio."""
+    turn: float = 0.3
+    """How often the photo is turned, by up to `turn_by` degrees."""
+    turn_by: float = 25.0
     flip: float = 0.5
     paste: float = 0.6
     """How often an object of another photo is pasted in."""
@@ -30,17 +33,23 @@ class AugmentConfig:
     blur: float = 0.1
 
 
+_MEAN_COLOUR = (124, 116, 104)
+"""Zero after normalising: what the encoder sees beside a photo in use."""
+
+
 def augment(sample: Sample, other: Sample, size: int, config: AugmentConfig, random: np.random.Generator) -> Sample:
     """A size x size sample: jittered, flipped, with an object of the other pasted in, in other colours.
 
     Outside the photo the image holds the mean colour's zeros and the label 0.
     """
-    sample = jitter(sample, size, config, random)
+    sample = turned(jitter(sample, size, config, random), config, random)
     if random.random() < config.paste:
-        sample = paste(jitter(other, size, config, random), sample, random)
+        sample = paste(turned(jitter(other, size, config, random), config, random), sample, random)
     if random.random() < config.flip:
         sample = Sample(sample.image[:, ::-1], sample.labels[:, ::-1], sample.name)
-    return Sample(recolour(sample.image, config, random), np.ascontiguousarray(sample.labels), sample.name)
+    image = recolour(sample.image, config, random)
+    image[(sample.image == _MEAN_COLOUR).all(axis=2)] = _MEAN_COLOUR
+    return Sample(image, np.ascontiguousarray(sample.labels), sample.name)
 
 
 def jitter(sample: Sample, size: int, config: AugmentConfig, random: np.random.Generator) -> Sample:
@@ -60,10 +69,20 @@ def jitter(sample: Sample, size: int, config: AugmentConfig, random: np.random.G
     return Sample(_pad_with_mean(image, pad), np.pad(labels, pad), sample.name)
 
 
+def turned(sample: Sample, config: AugmentConfig, random: np.random.Generator) -> Sample:
+    """Turned about its middle, in so many cases."""
+    if random.random() >= config.turn:
+        return sample
+    height, width = sample.labels.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), random.uniform(-1, 1) * config.turn_by, 1.0)
+    image = cv2.warpAffine(sample.image, turn, (width, height), borderValue=_MEAN_COLOUR)
+    labels = cv2.warpAffine(sample.labels, turn, (width, height), flags=cv2.INTER_NEAREST)
+    return Sample(image, labels, sample.name)
+
+
 def _pad_with_mean(image: np.ndarray, pad: tuple[tuple[int, int], tuple[int, int]]) -> np.ndarray:
-    # The mean colour is zero after normalising: what the encoder sees beside a photo in use.
     padded = np.empty((image.shape[0] + pad[0][1], image.shape[1] + pad[1][1], 3), np.uint8)
-    padded[:] = (124, 116, 104)
+    padded[:] = _MEAN_COLOUR
     padded[: image.shape[0], : image.shape[1]] = image
     return padded
 
@@ -98,7 +117,7 @@ def recolour(
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Change brightness, contrast, saturation and tint; sometimes drop colour or sharpness."""
     if random.random() < config.colour:
-        gain = np.float32(random.uniform(0.7, 1.3)) * random.uniform(0.92, 1.08, 3).astype(np.float32)
+        gain = np.float32(random.uniform(0.7, 1.3)) * random.uniform(0.88, 1.12, 3).astype(np.float32)
         image = _saturate(image, float(random.uniform(0.6, 1.4)))
         image = np.clip((image - 116.0) * gain + 116.0 + random.uniform(-30, 30), 0, 255).astype(np.uint8)
     if random.random() < config.gray:

@@ -80,7 +80,8 @@ class PromptedImages(Dataset[Batch]):
         """What a batch has of one row."""
         random = np.random.default_rng((self.seed, row))
         view = self._view(row, random)
-        return Row(view.image, *prompted(view, self.config, random))
+        of_step = np.random.default_rng((self.seed, row // self.config.batch_size, 3))
+        return Row(view.image, *prompted(view, self.config, random, of_step))
 
     def view(self, row: int) -> View:
         """The image of a row and its objects, before anything is asked about them."""

@@ -3,6 +3,7 @@
 Masks here are at any one resolution; points and boxes come in its pixels.
 """
 
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 import cv2
@@ -11,7 +12,7 @@ from jaxtyping import Bool, Float, Int64
 
 from hqsam.masks.boxes import box_of_mask
 from hqsam.masks.regions import innermost_point
-from hqsam.prompts import BOX_END, BOX_START, POSITIVE, as_trained
+from hqsam.prompts import BOX_END, BOX_START, NEGATIVE, POSITIVE, as_trained
 
 Mask = Bool[np.ndarray, "height width"]
 
@@ -90,11 +91,65 @@ def distinct_points(region: Mask, count: int, random: np.random.Generator) -> Fl
     return np.stack([columns, rows], axis=1).astype(np.float32)
 
 
-def first_prompt(mask: Mask, boxes: float, random: np.random.Generator) -> Prompt:
-    """What people and detectors begin with: a box that is a little off, in so many cases, else a click."""
+@dataclass(frozen=True, kw_only=True)
+class First:
+    """What people and programs begin with, and how often."""
+
+    several: float = 0.0
+    """Several clicks at once, some of them beside the object."""
+    mask: float = 0.0
+    """A noisy mask, and nothing else."""
+    box: float = 0.55
+    """Of all else, a box that is a little off; the rest is one click."""
+
+    def clicks(self, random: np.random.Generator) -> int:
+        """How many clicks there are at first: several; 0 for a mask alone; else 1, which may as well be a box."""
+        drawn = random.random()
+        if drawn < self.several:
+            return int(random.choice(SEVERAL))
+        return 0 if drawn < self.several + self.mask else 1
+
+    @property
+    def most_clicks(self) -> int:
+        return max(SEVERAL) if self.several else 1
+
+
+SEVERAL = (3, 8)
+"""How many clicks are several."""
+
+
+def first_prompt(
+    coverage: Float[np.ndarray, "size size"], mask_size: int, clicks: int, boxes: float, random: np.random.Generator
+) -> Prompt:
+    """A prompt of the form that `First.clicks` gave. `coverage` is the share of each pixel that is covered."""
+    if clicks == 0:
+        sure = noisy_mask(coverage, mask_size, random) / 255
+        return Prompt(np.zeros((0, 2), np.float32), np.zeros(0, np.int64), 20 * sure - 10)
+    mask = coverage > 0.5
+    if clicks > 1:
+        return several_clicks(mask, clicks, random)
     if random.random() < boxes:
         return box_prompt(noisy_box(mask, random))
     return click_prompt(click(mask, random)[None])
+
+
+def several_clicks(mask: Mask, count: int, random: np.random.Generator, beside: float = 0.25) -> Prompt:
+    """Clicks on the object and, each with probability `beside`, next to it; the first is always on it."""
+    around = _surroundings(mask)
+    labels = np.where(random.random(count) < (beside if around.any() else 0), NEGATIVE, POSITIVE)
+    labels[0] = POSITIVE
+    points = np.stack([random_point(mask if label == POSITIVE else around, random) for label in labels])
+    tokens, kinds = as_trained(points[None].astype(np.float64), labels[None].astype(np.int64), None)
+    return Prompt(tokens[0].astype(np.float32), kinds[0])
+
+
+def _surroundings(mask: Mask) -> Mask:
+    """What is not the object in its box, made larger by a quarter on each side."""
+    x0, y0, x1, y1 = (int(value) for value in box_of_mask(mask))
+    right, down = max(2, (x1 - x0) // 4), max(2, (y1 - y0) // 4)
+    near = np.zeros_like(mask)
+    near[max(0, y0 - down) : y1 + down, max(0, x0 - right) : x1 + right] = True
+    return near & ~mask
 
 
 def box_of(mask: Mask) -> Float[np.ndarray, "4"]:

@@ -64,15 +64,22 @@ def jittered_view(
     return View(placement.of_image(sample.image), np.stack(masks))
 
 
-def prompted(view: View, config: SamplingConfig, random: np.random.Generator) -> Prompted:
-    """Draw a prompt for each object of a view; the same view may be asked about again and again."""
+def prompted(
+    view: View, config: SamplingConfig, random: np.random.Generator, alike: np.random.Generator | None = None
+) -> Prompted:
+    """Draw a prompt for each object of a view; the same view may be asked about again and again.
+
+    `alike` draws what the views of a step have in common.
+    """
     truth = np.stack([_shrunk(mask, config.size // config.truth_stride) for mask in view.masks])
-    if config.prompts == "clicks":
-        prompts = [first_prompt(mask > 127, config.boxes, random) for mask in view.masks]
-        return Prompted(truth, *_filled_up(prompts, 2), None, None)
-    mask_size = config.size // config.stride
-    prompts = [paper_prompt(mask / np.float32(255), mask_size, random) for mask in view.masks]
-    return Prompted(truth, *_filled_up(prompts, CLICKS + 1), *_mask_prompts(prompts, mask_size))
+    coverages, mask_size = (mask / np.float32(255) for mask in view.masks), config.size // config.stride
+    if config.prompts == "paper":
+        prompts = [paper_prompt(coverage, mask_size, random) for coverage in coverages]
+        return Prompted(truth, *_filled_up(prompts, CLICKS + 1), *_mask_prompts(prompts, mask_size))
+    clicks, boxes = config.first.clicks(alike or random), config.first.box
+    prompts = [first_prompt(coverage, mask_size, clicks, boxes, random) for coverage in coverages]
+    masks = _mask_prompts(prompts, mask_size) if config.first.mask else (None, None)
+    return Prompted(truth, *_filled_up(prompts, 1 + config.first.most_clicks), *masks)
 
 
 def _united(sample: Sample, config: SamplingConfig, random: np.random.Generator) -> Sample:

@@ -31,7 +31,9 @@ def attend(
 
         return _attend_in_blocks(query * query.shape[-1] ** -0.5, key, value, add_bias, _BLOCK)
     logits = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-    return (logits if bias is None else logits + bias).softmax(dim=-1) @ value
+    if bias is not None:
+        logits += bias
+    return logits.softmax(dim=-1) @ value
 
 
 def to_windows(

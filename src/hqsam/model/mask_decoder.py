@@ -73,7 +73,8 @@ def apply_filters(
     pixels: Float[Tensor, "prompt_or_1 channel height width"],
 ) -> Float[Tensor, "prompt mask height width"]:
     """Each filter's product with every pixel: the mask's logits."""
-    return (filters @ pixels.flatten(2)).unflatten(2, pixels.shape[-2:])
+    # This way round, because pixels lie channels last, and so then do their gradients.
+    return (pixels.flatten(2).mT @ filters.mT).mT.unflatten(2, pixels.shape[-2:])
 
 
 def _as_tokens(grid: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch place channel"]:

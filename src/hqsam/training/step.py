@@ -122,8 +122,9 @@ def _groups(batch: Batch, draws: Draws) -> Iterator[Asked]:
     tokens = batch.tokens.flatten()
     truth = batch.truth.flatten(0, 1)
     points, labels = batch.points.flatten(0, 1), batch.labels.flatten(0, 1)
-    masks = None if batch.mask_prompt is None else batch.mask_prompt.flatten(0, 1)
-    has_mask = None if batch.has_mask is None else batch.has_mask.flatten()
+    masked = batch.has_mask is not None and bool(batch.has_mask.any())
+    masks = batch.mask_prompt.flatten(0, 1) if masked and batch.mask_prompt is not None else None
+    has_mask = batch.has_mask.flatten() if masked and batch.has_mask is not None else None
     for count in tokens.unique().tolist():
         chosen = (tokens == count).nonzero()[:, 0]
         one_form = len(chosen) == len(tokens)

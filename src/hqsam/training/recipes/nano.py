@@ -1,14 +1,15 @@
 """The recipe of the bundled model."""
 
 from hqsam.data.augment import AugmentConfig
+from hqsam.data.prompting import First
 from hqsam.data.sampling import SamplingConfig
 from hqsam.training.config import Recipe, StageConfig
 
 _ALL_SETS = (
-    ("ecssd", 0.32),
-    ("ccp-fashion", 0.12),
-    ("coco-instances", 0.13),
-    ("coco-panoptic", 0.07),
+    ("ecssd", 0.3),
+    ("ccp-fashion", 0.1),
+    ("coco-instances", 0.15),
+    ("coco-panoptic", 0.09),
     ("feral-cats", 0.12),
     ("bsds500", 0.07),
     ("coseg-cow", 0.03),
@@ -73,8 +74,10 @@ def nano(steps: tuple[int, int, int, int] = (4000, 6000, 600, 700)) -> Recipe:
 
 
 def _everything(batch_size: int, size: int) -> SamplingConfig:
-    return SamplingConfig(batch_size=batch_size, objects=6, size=size, weights=_ALL_SETS, unions=_UNIONS)
+    return SamplingConfig(batch_size=batch_size, objects=6, size=size, weights=_ALL_SETS, unions=_UNIONS, first=_FIRST)
 
+
+_FIRST = First(several=0.13, mask=0.07, box=0.6)
 
 _ACCURATE = SamplingConfig(
     batch_size=4, objects=4, size=512, weights=_ACCURATE_SETS, unions=_UNIONS, augment=AugmentConfig(fit=0.6)
