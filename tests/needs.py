@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import sys
 from glob import glob
 from pathlib import Path
 
@@ -18,6 +19,13 @@ def program(name: str, *, install: str, beside: str = "") -> Path:
     if found is None:
         _missing(f"the program {name}", install)
     return Path(str(found)).parent
+
+
+def compiler() -> None:
+    """Skip the test if there is no C++ compiler; on other systems than Linux kernels are not compiled."""
+    if sys.platform != "linux":
+        pytest.skip("kernels are compiled on Linux only")
+    program("g++", install="apt-get install g++")
 
 
 def package(name: str, *, install: str) -> None:

@@ -8,6 +8,8 @@ import hqsam
 from hqsam.cli.demo import EXAMPLES, Example, examples_folder
 from hqsam.engines.build import build_engine
 from hqsam.engines.cpu import CpuEngine
+from hqsam.engines.kernels.build import compiled_kernels
+from hqsam.engines.kernels.plain import PlainKernels
 from hqsam.engines.torch import TorchEngine
 from hqsam.errors import OptionError
 from hqsam.masks.boundary import iou
@@ -15,17 +17,20 @@ from hqsam.model.fused_conv import FusedConv
 from hqsam.model.layers import ConvNorm
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.predict.segmenter import Segmenter
+from tests import needs
 from tests.tiny import tiny_model
 
 CPU = torch.device("cpu")
 KINDS = ("vit", "tiny_vit")
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=[(kind, kernels) for kind in KINDS for kernels in ("plain", "compiled")])
 def engines(request):
-    return CpuEngine(tiny_model(request.param), torch.float32), TorchEngine(
-        tiny_model(request.param), CPU, torch.float32
-    )
+    kind, kernels = request.param
+    if kernels == "compiled":
+        needs.compiler()
+    chosen = compiled_kernels() if kernels == "compiled" else PlainKernels()
+    return CpuEngine(tiny_model(kind), torch.float32, chosen), TorchEngine(tiny_model(kind), CPU, torch.float32)
 
 
 def encoded(engine, rows=1):
@@ -85,7 +90,7 @@ def test_both_encode_the_same_features(engines):
 
 
 def test_a_session_holds_only_what_masks_need():
-    engine = CpuEngine(tiny_model("tiny_vit"), torch.float32)
+    engine = CpuEngine(tiny_model("tiny_vit"), torch.float32, PlainKernels())
     image = encoded(engine)
     assert image.early is None
     assert image.final.is_contiguous(memory_format=torch.channels_last)

@@ -15,7 +15,7 @@ def doctor() -> None:
     from hqsam import hardware
 
     _print("Versions", _versions())
-    _print("Machine", hardware.report())
+    _print("Machine", hardware.report() | {"kernels": _kernels()})
     _print("Weights", _weights())
 
 
@@ -29,6 +29,17 @@ def _version(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
+
+
+def _kernels() -> str:
+    from hqsam.engines.kernels.build import compiled_kernels
+    from hqsam.errors import HqsamError
+
+    try:
+        compiled_kernels()
+    except HqsamError as error:
+        return f"PyTorch's, which are slower: {str(error).splitlines()[0]}"
+    return "compiled for this processor"
 
 
 def _weights() -> dict[str, str]:

@@ -4,6 +4,7 @@ import torch
 
 from hqsam.engines import Engine
 from hqsam.engines.cpu import CpuEngine
+from hqsam.engines.kernels.build import best_kernels
 from hqsam.engines.torch import TorchEngine
 from hqsam.errors import OptionError
 from hqsam.model.hq_sam import HQSam
@@ -25,7 +26,7 @@ def build_engine(model: HQSam, device: torch.device, precision: torch.dtype, bac
         return TorchEngine(model, device, precision)
     if device.type != "cpu":
         raise OptionError(f'backend "{backend}" does not run on {device}; take device="cpu", or backend="torch"')
-    return CpuEngine(model, precision)
+    return CpuEngine(model, precision, best_kernels())
 
 
 def check_backend(backend: str) -> None:

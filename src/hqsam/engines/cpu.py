@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 from hqsam.engines import EncodedImage, Kept, Reading
 from hqsam.engines.choice import choose
 from hqsam.engines.folded.decoder import FoldedDecoder
+from hqsam.engines.kernels import Kernels
 from hqsam.hardware import keep_freed_memory
 from hqsam.model.hq_sam import Decoded, HQSam, Source
 from hqsam.model.preprocess import normalise_and_pad
@@ -16,16 +17,19 @@ from hqsam.model.prompt_encoder import PromptBatch
 
 
 class CpuEngine:
-    """Encodes in one precision; decodes with the projections of the image folded into the tokens."""
+    """Encodes in one precision; decodes with the projections of the image folded into the tokens.
+
+    What lies between the matrix products is left to the kernels.
+    """
 
     device = torch.device("cpu")
 
-    def __init__(self, model: HQSam, precision: torch.dtype) -> None:
+    def __init__(self, model: HQSam, precision: torch.dtype, kernels: Kernels) -> None:
         keep_freed_memory()
         self.config, self.precision = model.config, precision
         model = model.eval().requires_grad_(False)
-        self.decoder = FoldedDecoder(model, precision)
-        model.image_encoder.settle(self.config.image_size)
+        self.decoder = FoldedDecoder(model, precision, kernels)
+        model.image_encoder.settle(self.config.image_size, kernels.softmax)
         self.model = model.in_precision(precision)
 
     @torch.inference_mode()

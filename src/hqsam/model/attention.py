@@ -14,11 +14,24 @@ _BLOCK = 512
 """Queries at a time: with 4,096 keys, 4 MB of logits in bfloat16."""
 
 
+Softmax = Callable[[Tensor, Tensor | None], Tensor]
+"""Adds a bias, if any, to logits [..., row, column], of which it has as many or a fraction, and takes the softmax of
+each row. It may overwrite the logits."""
+
+
+def softmax(logits: Tensor, bias: Tensor | None) -> Tensor:
+    """As PyTorch has it."""
+    if bias is not None:
+        logits += bias
+    return logits.softmax(dim=-1)
+
+
 def attend(
     query: Float[Tensor, "batch head query channel"],
     key: Float[Tensor, "batch head key channel"],
     value: Float[Tensor, "batch head key channel"],
     bias: Float[Tensor, "head query key"] | None = None,
+    softmax: Softmax = softmax,
 ) -> Float[Tensor, "batch head query channel"]:
     """Attention, by the quickest of three exact ways."""
     if query.device.type != "cpu" or query.shape[-2] * key.shape[-2] > _SMALL:
@@ -26,14 +39,12 @@ def attend(
             return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
         table = bias
 
-        def add_bias(logits: Tensor, head: int, rows: slice) -> None:
-            logits += table[head % len(table), rows]
+        def weights(logits: Tensor, head: int, rows: slice) -> Tensor:
+            return softmax(logits, table[head % len(table), rows])
 
-        return _attend_in_blocks(query * query.shape[-1] ** -0.5, key, value, add_bias, _BLOCK)
+        return _attend_in_blocks(query * query.shape[-1] ** -0.5, key, value, weights, _BLOCK)
     logits = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-    if bias is not None:
-        logits += bias
-    return logits.softmax(dim=-1) @ value
+    return softmax(logits, bias) @ value
 
 
 def to_windows(
@@ -83,6 +94,7 @@ def attend_with_relative_positions(
     row_table: Float[Tensor, "row_distance channel"],
     column_table: Float[Tensor, "column_distance channel"],
     size_hw: tuple[int, int],
+    softmax: Softmax = softmax,
 ) -> Float[Tensor, "batch head token channel"]:
     """Attention whose logits gain q . R_row + q . R_column (decomposed relative positions, ViTDet section A).
 
@@ -99,19 +111,20 @@ def attend_with_relative_positions(
     query = query * channels**-0.5
     if _in_blocks_pays(query):
 
-        def add_bias(logits: Tensor, head: int, rows: slice) -> None:
+        def weights(logits: Tensor, head: int, rows: slice) -> Tensor:
             grid_rows = slice(rows.start // width, rows.stop // width)
             grid = logits.view(-1, width, height, width)
             grid += by_row[head, grid_rows, :, :, None]
             grid += by_column[head, grid_rows, :, None, :]
+            return softmax(logits, None)
 
-        return _attend_in_blocks(query, key, value, add_bias, max(1, _BLOCK // width) * width)
+        return _attend_in_blocks(query, key, value, weights, max(1, _BLOCK // width) * width)
     bias_query = torch.cat([by_row, by_column], dim=-1).view(batch, heads, tokens, height + width)
     long_query = torch.cat([query, bias_query], dim=-1)
     code = _row_and_column_code(height, width, key)
     long_key = torch.cat([key, code.expand(batch, heads, -1, -1)], dim=-1)
     if query.device.type == "cpu" and tokens**2 <= _SMALL:
-        return (long_query @ long_key.transpose(-1, -2)).softmax(dim=-1) @ value
+        return softmax(long_query @ long_key.transpose(-1, -2), None) @ value
     return F.scaled_dot_product_attention(long_query, long_key, value, scale=1.0)
 
 
@@ -124,20 +137,18 @@ def _attend_in_blocks(
     query: Float[Tensor, "batch head token channel"],
     key: Float[Tensor, "batch head token channel"],
     value: Float[Tensor, "batch head token channel"],
-    add_bias: Callable[[Float[Tensor, "query token"], int, slice], None],
+    weights: Callable[[Float[Tensor, "query token"], int, slice], Float[Tensor, "query token"]],
     queries: int,
 ) -> Float[Tensor, "batch head token channel"]:
     """Attention of some rows of queries at a time: their logits stay in the processor's cache, where adding is cheap.
 
-    `add_bias` adds to the logits of a slice of the tokens, in place. Queries are scaled already.
+    `weights` makes them of the logits of a head and a slice of the tokens. Queries are scaled already.
     """
     attended = torch.empty_like(query)
     for head, (q, k, v, out) in enumerate(zip(*(x.flatten(0, 1) for x in (query, key, value, attended)), strict=True)):
         for start in range(0, len(q), queries):
             rows = slice(start, min(start + queries, len(q)))
-            logits = q[rows] @ k.T
-            add_bias(logits, head, rows)
-            torch.mm(logits.softmax(dim=-1), v, out=out[rows])
+            torch.mm(weights(q[rows] @ k.T, head, rows), v, out=out[rows])
     return attended
 
 

@@ -21,8 +21,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from hqsam.engines.folded.attention import FoldedBlock, LookAtImage
+from hqsam.engines.folded.attention import FoldedBlock, LookAtImage, PlacedImage
 from hqsam.engines.folded.pixels import HqPixels, Pixels
+from hqsam.engines.kernels import Kernels
 from hqsam.model.hq_sam import HQSam
 from hqsam.model.prompt_encoder import PromptBatch
 
@@ -48,18 +49,18 @@ class Attended(NamedTuple):
 class FoldedDecoder:
     """Prompts to masks, from a model's float32 weights."""
 
-    def __init__(self, model: HQSam, precision: torch.dtype) -> None:
-        self.config, self.precision = model.config, precision
+    def __init__(self, model: HQSam, precision: torch.dtype, kernels: Kernels) -> None:
+        self.config, self.precision, self.kernels = model.config, precision, kernels
         prompt_encoder, decoder, hq = copy.deepcopy((model.prompt_encoder, model.mask_decoder, model.hq))
         self.prompt_encoder, self.mask_decoder = prompt_encoder.float(), decoder.float()
         self.hq = hq.float() if hq else None
         side = model.config.embedding_size
         self.positions = _as_places(self.prompt_encoder.grid_positions((side, side))).to(precision).contiguous()
         transformer = self.mask_decoder.transformer
-        self.blocks = [FoldedBlock(block, precision) for block in transformer.blocks]
-        self.final_attention = LookAtImage(transformer.final_attention, precision)
-        self.pixels = Pixels(self.mask_decoder, side, precision)
-        self.hq_pixels = HqPixels(self.hq, precision) if self.hq else None
+        self.blocks = [FoldedBlock(block, precision, kernels) for block in transformer.blocks]
+        self.final_attention = LookAtImage(transformer.final_attention, precision, kernels)
+        self.pixels = Pixels(self.mask_decoder, side, precision, kernels)
+        self.hq_pixels = HqPixels(self.hq, precision, kernels) if self.hq else None
 
     def share(self, final: Tensor, hq_features: Tensor | None) -> SharedImage:
         """What an image's prompts have in common, from the encoder's answer."""
@@ -73,16 +74,17 @@ class FoldedDecoder:
         own = torch.cat([decoder.iou_token, decoder.mask_tokens, *guests])
         prompt_tokens = self.prompt_encoder.tokens(prompts)
         start = torch.cat([own.expand(len(prompt_tokens), -1, -1), prompt_tokens], dim=1)
-        tokens, places = start, self._with_masks(image.embedding, prompts)
+        places = self._with_masks(image.embedding, prompts)
+        tokens, placed_image = start, PlacedImage(places, places + self.positions)
         for index, block in enumerate(self.blocks):
-            tokens, places = block(tokens, places, start, self.positions, first=index == 0)
-        looked = self.final_attention(tokens + start, places + self.positions, places)
+            tokens, placed_image = block(tokens, placed_image, start, self.positions, first=index == 0)
+        looked = self.final_attention(tokens + start, placed_image)
         tokens = decoder.transformer.final_norm(tokens + looked)
         masks = len(decoder.mask_tokens)
         return Attended(
             mask_tokens=tokens[:, 1 : 1 + masks],
             hq_token=tokens[:, 1 + masks] if guests else None,
-            image=places,
+            image=placed_image.places,
             iou=decoder.iou_head(tokens[:, 0]),
         )
 
@@ -104,19 +106,22 @@ class FoldedDecoder:
         """
         side = 4 * self.config.embedding_size
         hq_filters = self.hq.filter(attended.hq_token) if with_hq and self.hq else None
-        filters = None if candidate is None else self._filters(attended, prompt, candidate)
-        logits = torch.zeros(len(prompt), side, side)
+        filters = self._filters(attended, prompt, candidate)
+        logits = torch.empty(len(prompt), side, side)
         # One by one: a prompt's pixels fit into the processor's cache, those of a batch do not.
         for number, masks in _runs(prompt):
-            pixels = self.pixels(attended.image[number])
-            if filters is not None:
-                logits[masks] += self.pixels.picture(filters[masks], pixels)
-            if hq_filters is not None:
-                logits[masks] += self._hq_mask(image, pixels, hq_filters[number])
+            made, pixels = self.pixels(attended.image[number], filters[masks], as_image=hq_filters is not None)
+            if hq_filters is None or pixels is None:
+                logits[masks] = made
+            else:
+                hq_mask = self._hq_mask(image, pixels, hq_filters[number])
+                logits[masks] = hq_mask if candidate is None else made + hq_mask
         return logits
 
-    def _filters(self, attended: Attended, prompt: Tensor, candidate: Tensor) -> Float[Tensor, "mask channel"]:
-        """A filter for each mask; heads that nobody asks for are not computed."""
+    def _filters(self, attended: Attended, prompt: Tensor, candidate: Tensor | None) -> Tensor:
+        """A filter [channel] for each mask, or none at all; heads that nobody asks for are not computed."""
+        if candidate is None:
+            return attended.mask_tokens.new_empty(0, self.config.width // 8)
         filters = attended.mask_tokens.new_empty(len(prompt), self.config.width // 8)
         for index, head in enumerate(self.mask_decoder.filters):
             [rows] = (candidate == index).nonzero(as_tuple=True)
@@ -126,9 +131,9 @@ class FoldedDecoder:
 
     def _hq_mask(self, image: SharedImage, pixels: Tensor, filters: Tensor) -> Float[Tensor, "height width"]:
         assert self.hq_pixels and image.hq_pixels is not None
-        moving = self.hq_pixels(self.pixels.channels_last(pixels), filters)
-        still = image.hq_pixels[0] @ filters.to(self.precision)
-        return moving + still.float().view(moving.shape)
+        mask = self.kernels.product(image.hq_pixels[0], filters).view(pixels.shape[-2:])
+        self.hq_pixels.add(pixels, filters, onto=mask)
+        return mask
 
 
 def _runs(prompt: Int[Tensor, "mask"]) -> Iterator[tuple[int, slice]]:

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hqsam.model.attention import attend_with_relative_positions, from_windows, to_windows
+from hqsam.model.attention import Softmax, attend_with_relative_positions, from_windows, softmax, to_windows
 from hqsam.model.config import VitConfig
 from hqsam.model.features import ImageFeatures
 from hqsam.model.layers import Mlp, Neck
@@ -34,8 +34,11 @@ class Vit(nn.Module):
                 early = x
         return ImageFeatures(final=self.neck(x.permute(0, 3, 1, 2)), early=early.permute(0, 3, 1, 2))
 
-    def settle(self, image_size: int) -> None:
-        """Fold what can be folded, for inference: nothing, here."""
+    def settle(self, image_size: int, softmax: Softmax = softmax) -> None:
+        """Make it ready for inference, for good. There is nothing to fold."""
+        for block in self.blocks:
+            assert isinstance(block, VitBlock)
+            block.attention.softmax = softmax
 
 
 class VitBlock(nn.Module):
@@ -59,7 +62,7 @@ class RelativeAttention(nn.Module):
 
     def __init__(self, width: int, heads: int, size: int) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.softmax = heads, softmax
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         self.row_distances = nn.Parameter(torch.zeros(2 * size - 1, width // heads))
@@ -86,6 +89,6 @@ class RelativeAttention(nn.Module):
         batch, height, width, _ = qkv.shape
         query, key, value = qkv.view(batch, height * width, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         attended = attend_with_relative_positions(
-            query, key, value, self.row_distances, self.column_distances, (height, width)
+            query, key, value, self.row_distances, self.column_distances, (height, width), self.softmax
         )
         return attended.transpose(1, 2).reshape(batch, height, width, -1)

@@ -1,0 +1,74 @@
+"""What the tuned decoder computes between its matrix products: an interface, in PyTorch and compiled."""
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+class Norm:
+    """A LayerNorm's numbers, in float32."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, eps: float) -> None:
+        self.weight, self.bias, self.eps = weight.float().contiguous(), bias.float().contiguous(), eps
+
+    def to(self, precision: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Weight and bias in a precision."""
+        return self.weight.to(precision), self.bias.to(precision)
+
+
+@runtime_checkable
+class Kernels(Protocol):
+    """All may overwrite what they are given first, which must be contiguous, and is in the engine's precision."""
+
+    def softmax(
+        self, logits: Float[Tensor, "*rows column"], bias: Float[Tensor, "*some_rows column"] | None = None
+    ) -> Float[Tensor, "*rows column"]:
+        """Over the columns, after adding a bias, whose rows come again and again."""
+        ...
+
+    def softmax_over_tokens(
+        self, logits: Float[Tensor, "prompt token*head place"], offset: Float[Tensor, "prompt token head"]
+    ) -> Float[Tensor, "prompt token*head place"]:
+        """Over the tokens, for each head, after adding the offset (float32)."""
+        ...
+
+    def add_norm(
+        self,
+        added: Float[Tensor, "prompt place channel"],
+        onto: Float[Tensor, "prompt_or_1 place channel"],
+        positions: Float[Tensor, "1 place channel"],
+        norm: Norm,
+    ) -> tuple[Float[Tensor, "prompt place channel"], Float[Tensor, "prompt place channel"]]:
+        """The sum's LayerNorm, and that with the positions added."""
+        ...
+
+    def norm_gelu(self, x: Float[Tensor, "*rows channel"], norm: Norm) -> Float[Tensor, "*rows channel"]:
+        """LayerNorm over the channels, then GELU."""
+        ...
+
+    def spread(
+        self, x: Float[Tensor, "place 16*channel"], side: int, filters: Float[Tensor, "mask channel"], image: bool
+    ) -> tuple[Float[Tensor, "mask height width"], Float[Tensor, "1 channel height width"] | None]:
+        """GELU of what two upscalings made of each place, put where it belongs.
+
+        The filters' products with all pixels, in float32; and the pixels as an image, channels last, if asked for.
+        """
+        ...
+
+    def product(
+        self, rows: Float[Tensor, "*rows channel"], filters: Float[Tensor, "channel"]
+    ) -> Float[Tensor, "*rows"]:
+        """Each row's product with a filter, in float32. The rows stay as they are."""
+        ...
+
+    def narrow(
+        self,
+        wide: Float[Tensor, "1 channel height width"],
+        norm: Norm,
+        taps: Float[Tensor, "channel 3 3"],
+        onto: Float[Tensor, "height width"],
+    ) -> None:
+        """Add to `onto` (float32) what LayerNorm, GELU and a 3x3 convolution to one channel make of an image."""
+        ...

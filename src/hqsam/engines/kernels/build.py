@@ -1,0 +1,100 @@
+"""Compiling `kernels.cpp` with the machine's own C++ compiler, once: the library is kept beside the checkpoints.
+
+It takes some seconds, and the library fits the processor that it is made on, as no wheel could. It knows nothing of
+Python or PyTorch but the memory that it is handed, so that no header and no version of either has to match.
+"""
+
+import ctypes
+import functools
+import hashlib
+import logging
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib import resources
+from pathlib import Path
+
+from hqsam.engines.kernels import Kernels
+from hqsam.engines.kernels.compiled import CompiledKernels
+from hqsam.engines.kernels.plain import PlainKernels
+from hqsam.errors import HqsamError, OptionError
+from hqsam.hardware import cpu_features
+from hqsam.storage import replacing
+from hqsam.weights.cache import home
+
+_LOG = logging.getLogger(__name__)
+
+_FLAGS = ("-std=c++17", "-O3", "-march=native", "-fopenmp", "-fPIC", "-fno-math-errno", "-fno-trapping-math",
+          "-fno-signed-zeros")  # fmt: skip
+_WIDE = ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512")
+"""For processors that are newer than the compiler, which takes them for their narrower ancestors."""
+
+
+def best_kernels() -> Kernels:
+    """The compiled kernels, or where they cannot be had, those in PyTorch."""
+    try:
+        return compiled_kernels()
+    except HqsamError as error:
+        _LOG.info("the kernels are PyTorch's: %s", error)
+        return PlainKernels()
+
+
+@functools.cache
+def compiled_kernels() -> CompiledKernels:
+    """The kernels of `kernels.cpp`, compiled for this machine if they have not been.
+
+    Raises:
+        OptionError: this is not Linux, or there is no compiler, or it failed; the message says which.
+        OutputError: there is no writing into the cache folder.
+    """
+    if sys.platform != "linux":
+        raise OptionError(f"the kernels are compiled on Linux only, and this is {platform.system()}")
+    source = resources.files("hqsam.engines.kernels").joinpath("kernels.cpp").read_bytes()
+    library = home() / "kernels" / f"{_fingerprint(source)}.so"
+    if not library.exists():
+        _compile(source, library)
+    _share_torch_s_threads()
+    try:
+        return CompiledKernels(ctypes.CDLL(str(library)))
+    except OSError as error:  # a disk that nothing may be run from, say
+        raise OptionError(f"the compiled kernels cannot be loaded: {error}") from error
+
+
+def _compile(source: bytes, library: Path) -> None:
+    compiler = shutil.which(os.environ.get("CXX") or "c++") or shutil.which("g++")
+    if compiler is None:
+        raise OptionError("there is no C++ compiler; install g++, or name one in CXX")
+    with replacing(library) as path, tempfile.TemporaryDirectory() as folder:
+        code, compiled = Path(folder) / "kernels.cpp", Path(folder) / "kernels.o"
+        code.write_bytes(source)
+        _run([compiler, *_flags(), "-c", str(code), "-o", str(compiled)])
+        # Linked without OpenMP: its functions are found in torch's copy, or there would be two pools of threads.
+        _run([compiler, "-shared", str(compiled), "-o", str(path)])
+
+
+def _flags() -> tuple[str, ...]:
+    # Whoever has VNNI has the four named in _WIDE.
+    return (*_FLAGS, *_WIDE) if "avx512_vnni" in cpu_features() else _FLAGS
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OptionError(f"the compiler failed: {' '.join(command)}\n{done.stderr.strip()[-2000:]}")
+
+
+def _fingerprint(source: bytes) -> str:
+    """Another source, compiler setting or processor is another library."""
+    parts = (source, " ".join((*_flags(), platform.machine(), *cpu_features())).encode())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:24]
+
+
+def _share_torch_s_threads() -> None:
+    """Let libraries loaded from now on see the OpenMP that torch brought, whatever its name."""
+    maps = Path("/proc/self/maps").read_text()
+    for path in dict.fromkeys(re.findall(r"/\S*/lib(?:gomp|iomp5|omp)[^/\s]*\.so[^/\s]*", maps)):
+        ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)

@@ -1,0 +1,75 @@
+"""The kernels of `kernels.cpp`, called with the memory of tensors."""
+
+import ctypes
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hqsam.engines.kernels import Norm
+
+_SUFFIX = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
+_MOST_CHANNELS, _TAP_LANES = 1024, 16
+
+
+class CompiledKernels:
+    """See `Kernels`."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._library = library
+
+    def softmax(self, logits: Tensor, bias: Tensor | None = None) -> Tensor:
+        width = logits.shape[-1]
+        bias_rows = 1 if bias is None else bias.numel() // width
+        self._call("softmax", logits, bias, logits.numel() // width, bias_rows, width)
+        return logits
+
+    def softmax_over_tokens(self, logits: Tensor, offset: Tensor) -> Tensor:
+        self._call("softmax_over_tokens", logits, offset.float().contiguous(), *offset.shape, logits.shape[-1])
+        return logits
+
+    def add_norm(self, added: Tensor, onto: Tensor, positions: Tensor, norm: Norm) -> tuple[Tensor, Tensor]:
+        placed, (places, width) = torch.empty_like(added), added.shape[-2:]
+        rows, onto_rows = (x.numel() // width for x in (added, onto))
+        self._call("add_norm", added, onto, positions, placed, *_numbers(norm), rows, onto_rows, places, width)
+        return added, placed
+
+    def norm_gelu(self, x: Tensor, norm: Norm) -> Tensor:
+        self._call("norm_gelu", x, *_numbers(norm), x.numel() // x.shape[-1], x.shape[-1])
+        return x
+
+    def spread(self, x: Tensor, side: int, filters: Tensor, image: bool) -> tuple[Tensor, Tensor | None]:
+        channels, wide = x.shape[-1] // 16, 4 * side
+        logits = torch.empty(len(filters), wide, wide)
+        pixels = x.new_empty(1, wide, wide, channels) if image else None
+        filters = filters.float().contiguous()
+        self._call("spread", x, pixels, filters, logits, len(filters), side, side, channels)
+        return logits, None if pixels is None else pixels.permute(0, 3, 1, 2)
+
+    def product(self, rows: Tensor, filters: Tensor) -> Tensor:
+        products = torch.empty(rows.shape[:-1])
+        self._call("product", rows, filters.float().contiguous(), products, products.numel(), rows.shape[-1])
+        return products
+
+    def narrow(self, wide: Tensor, norm: Norm, taps: Tensor, onto: Tensor) -> None:
+        rows = wide.permute(0, 2, 3, 1)
+        height, width, channels = rows.shape[1:]
+        by_channel = torch.nn.functional.pad(taps.flatten(1), (0, _TAP_LANES - 9)).contiguous()
+        self._call("narrow", rows, *_numbers(norm), by_channel, onto, height, width, channels)
+
+    def _call(self, name: str, first: Tensor, *rest: Any) -> None:
+        function = getattr(self._library, f"{name}_{_SUFFIX[first.dtype]}")
+        function(*map(_as_argument, (first, *rest)))
+
+
+def _numbers(norm: Norm) -> tuple[Tensor, Tensor, float]:
+    return norm.weight, norm.bias, norm.eps
+
+
+def _as_argument(value: Tensor | float | None) -> Any:
+    if isinstance(value, Tensor):
+        assert value.is_contiguous(), "a kernel reads memory as it lies"
+        return ctypes.c_void_p(value.data_ptr())
+    if isinstance(value, float):
+        return ctypes.c_float(value)
+    return ctypes.c_void_p(None) if value is None else ctypes.c_int64(value)

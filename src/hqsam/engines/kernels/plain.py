@@ -1,0 +1,53 @@
+"""The kernels in PyTorch: the plain twin of the compiled ones, and what runs where there is no compiler."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from hqsam.engines.kernels import Norm
+from hqsam.model.attention import softmax
+
+
+class PlainKernels:
+    """See `Kernels`."""
+
+    def softmax(self, logits: Tensor, bias: Tensor | None = None) -> Tensor:
+        return softmax(logits, bias)
+
+    def softmax_over_tokens(self, logits: Tensor, offset: Tensor) -> Tensor:
+        tokens, heads = offset.shape[1:]
+        logits = logits + offset.flatten(1)[..., None].to(logits.dtype)
+        return logits.unflatten(1, (tokens, heads)).softmax(dim=1).flatten(1, 2)
+
+    def add_norm(self, added: Tensor, onto: Tensor, positions: Tensor, norm: Norm) -> tuple[Tensor, Tensor]:
+        x = F.layer_norm(added.add_(onto), added.shape[-1:], *norm.to(added.dtype), norm.eps)
+        return x, x + positions
+
+    def norm_gelu(self, x: Tensor, norm: Norm) -> Tensor:
+        return F.gelu(F.layer_norm(x, x.shape[-1:], *norm.to(x.dtype), norm.eps))
+
+    def spread(self, x: Tensor, side: int, filters: Tensor, image: bool) -> tuple[Tensor, Tensor | None]:
+        x = F.gelu(x).view(16 * len(x), -1)
+        nested = (filters.to(x.dtype) @ x.T).float().view(len(filters), side, side, 2, 2, 2, 2)
+        logits = nested.permute(0, 1, 3, 5, 2, 4, 6).reshape(len(filters), 4 * side, 4 * side)
+        if not image:
+            return logits, None
+        nested = x.view(side, side, 2, 2, 2, 2, -1).permute(0, 2, 4, 1, 3, 5, 6)
+        return logits, nested.reshape(1, 4 * side, 4 * side, -1).permute(0, 3, 1, 2)
+
+    def product(self, rows: Tensor, filters: Tensor) -> Tensor:
+        return (rows @ filters.to(rows.dtype)).float()
+
+    def narrow(self, wide: Tensor, norm: Norm, taps: Tensor, onto: Tensor) -> None:
+        rows = self.norm_gelu(wide.permute(0, 2, 3, 1).flatten(0, 2), norm)
+        products = (taps.flatten(1).T.to(rows.dtype) @ rows.T).float().view(3, 3, *onto.shape)
+        onto += _sum_of_shifted(products)
+
+
+def _sum_of_shifted(taps: Tensor) -> Tensor:
+    """What a 3x3 convolution does with each tap's product: shift it to its centre and add, zeros outside."""
+    height, width = taps.shape[-2:]
+    total = taps.new_zeros(height + 2, width + 2)
+    for y in range(3):
+        for x in range(3):
+            total[2 - y : 2 - y + height, 2 - x : 2 - x + width] += taps[y, x]
+    return total[1:-1, 1:-1]

@@ -1,0 +1,186 @@
+"""The compiled kernels beside their plain twins, on any shapes; and how they are compiled."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hqsam.engines.kernels import Kernels, Norm, build
+from hqsam.engines.kernels.build import best_kernels, compiled_kernels
+from hqsam.engines.kernels.plain import PlainKernels
+from hqsam.errors import OptionError
+from tests import needs
+
+PLAIN = PlainKernels()
+CHANNELS = st.sampled_from([1, 5, 24, 32, 48, 64, 192, 256])
+SEEDS = st.integers(0, 2**31)
+PRECISIONS = st.sampled_from([torch.float32, torch.bfloat16])
+FEW = settings(max_examples=25)
+
+
+@pytest.fixture(scope="module")
+def compiled() -> Kernels:
+    needs.compiler()
+    return compiled_kernels()
+
+
+class Numbers:
+    """Random tensors of one precision."""
+
+    def __init__(self, seed: int, precision: torch.dtype) -> None:
+        self.random, self.precision = torch.Generator().manual_seed(seed), precision
+
+    def __call__(self, *shape: int, scale: float = 1.0) -> torch.Tensor:
+        return (scale * self.exact(*shape)).to(self.precision)
+
+    def exact(self, *shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=self.random)
+
+    def norm(self, channels: int) -> Norm:
+        return Norm(1 + 0.3 * self.exact(channels), self.exact(channels), 1e-6)
+
+
+def alike(ours, plain, precision, size=1.0) -> None:
+    """As alike as the precision allows: bfloat16 has 8 bits, and the plain twin rounds to them after every pass."""
+    tolerance = 2e-5 if precision == torch.float32 else 0.04
+    torch.testing.assert_close(ours.float(), plain.float(), rtol=tolerance, atol=tolerance * size)
+
+
+@FEW
+@given(st.integers(1, 4), st.integers(1, 5), st.integers(1, 300), st.booleans(), PRECISIONS, SEEDS)
+def test_softmax(compiled, groups, rows, columns, biased, precision, seed):
+    numbers = Numbers(seed, precision)
+    logits = numbers(groups, rows, columns, scale=5)
+    bias = numbers(rows, columns) if biased else None
+    expected = PLAIN.softmax(logits.clone(), bias)
+    alike(compiled.softmax(logits, bias), expected, precision, 0.5)
+
+
+def test_softmax_of_numbers_of_any_size_is_a_share(compiled):
+    logits = torch.tensor([[0.0, -3e38, 3e38, 88.0], [-1e9, -1e9, -1e9, -1e9], [-500.0, 0.0, -90.0, 1e-30]])
+    torch.testing.assert_close(compiled.softmax(logits.clone()), logits.softmax(-1), rtol=1e-5, atol=1e-30)
+
+
+@FEW
+@given(st.integers(1, 3), st.integers(1, 9), st.integers(1, 4), st.integers(1, 200), PRECISIONS, SEEDS)
+def test_softmax_over_tokens(compiled, prompts, tokens, heads, places, precision, seed):
+    numbers = Numbers(seed, precision)
+    logits, offset = numbers(prompts, tokens * heads, places, scale=3), numbers.exact(prompts, tokens, heads)
+    expected = PLAIN.softmax_over_tokens(logits.clone(), offset)
+    alike(compiled.softmax_over_tokens(logits, offset), expected, precision)
+
+
+@FEW
+@given(st.integers(1, 3), st.booleans(), st.integers(1, 20), CHANNELS, PRECISIONS, SEEDS)
+def test_add_norm(compiled, prompts, shared, places, channels, precision, seed):
+    numbers = Numbers(seed, precision)
+    added, onto = numbers(prompts, places, channels), numbers(1 if shared else prompts, places, channels)
+    positions, norm = numbers(1, places, channels), numbers.norm(channels)
+    expected = PLAIN.add_norm(added.clone(), onto, positions, norm)
+    for ours, plain in zip(compiled.add_norm(added, onto, positions, norm), expected, strict=True):
+        alike(ours, plain, precision, 5 if channels > 1 else 1e3)
+
+
+@FEW
+@given(st.integers(1, 23), CHANNELS, PRECISIONS, SEEDS)
+def test_norm_gelu(compiled, rows, channels, precision, seed):
+    numbers = Numbers(seed, precision)
+    x, norm = numbers(rows, 4, channels), numbers.norm(channels)
+    expected = PLAIN.norm_gelu(x.clone(), norm)
+    alike(compiled.norm_gelu(x, norm), expected, precision, 2)
+
+
+def test_gelu_is_pytorch_s_over_its_whole_range(compiled):
+    x = torch.linspace(-40, 40, 4096).view(16, 256)  # 4 x 4 places of 16 pixels with 16 channels
+    spread = compiled.spread(x.clone(), 4, torch.zeros(0, 16), image=True)[1]
+    plain = PLAIN.spread(x, 4, torch.zeros(0, 16), image=True)[1]
+    torch.testing.assert_close(spread, plain, rtol=1e-6, atol=3e-6)
+
+
+@FEW
+@given(st.integers(1, 7), CHANNELS, st.integers(0, 3), st.booleans(), PRECISIONS, SEEDS)
+def test_spread(compiled, side, channels, masks, image, precision, seed):
+    numbers = Numbers(seed, precision)
+    x, filters = numbers(side * side, 16 * channels), numbers.exact(masks, channels)
+    logits, pixels = compiled.spread(x.clone(), side, filters, image)
+    plain_logits, plain_pixels = PLAIN.spread(x, side, filters, image)
+    alike(logits, plain_logits, precision, channels**0.5)
+    assert (pixels is None) is (plain_pixels is None) is (not image)
+    if image:
+        alike(pixels, plain_pixels, precision)
+
+
+@FEW
+@given(st.integers(1, 50), CHANNELS, PRECISIONS, SEEDS)
+def test_product(compiled, rows, channels, precision, seed):
+    numbers = Numbers(seed, precision)
+    x, filters = numbers(rows, channels), numbers.exact(channels)
+    alike(compiled.product(x, filters), PLAIN.product(x, filters), precision, channels**0.5)
+
+
+@FEW
+@given(st.integers(1, 40), st.integers(1, 30), CHANNELS, PRECISIONS, SEEDS)
+def test_narrow(compiled, height, width, channels, precision, seed):
+    numbers = Numbers(seed, precision)
+    wide = numbers(1, height, width, channels).permute(0, 3, 1, 2)
+    norm, taps, onto = numbers.norm(channels), numbers.exact(channels, 3, 3), numbers.exact(height, width)
+    expected = onto.clone()
+    PLAIN.narrow(wide.clone(), norm, taps, expected)
+    compiled.narrow(wide, norm, taps, onto)
+    alike(onto, expected, precision, 3 * channels**0.5)
+
+
+def test_any_number_of_threads_gives_the_same(compiled):
+    numbers = Numbers(3, torch.bfloat16)
+    wide = numbers(1, 70, 40, 64).permute(0, 3, 1, 2)
+    norm, taps, threads = numbers.norm(64), numbers.exact(64, 3, 3), torch.get_num_threads()
+    results = []
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            results.append(torch.zeros(70, 40))
+            compiled.narrow(wide, norm, taps, results[-1])
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
+
+
+@pytest.fixture
+def fresh(monkeypatch, tmp_path):
+    """Nothing compiled yet."""
+    monkeypatch.setenv("HQSAM_HOME", str(tmp_path))
+    compiled_kernels.cache_clear()
+    yield tmp_path
+    compiled_kernels.cache_clear()
+
+
+def test_a_machine_without_a_compiler_takes_the_plain_kernels(fresh, monkeypatch):
+    monkeypatch.setenv("PATH", str(fresh))
+    monkeypatch.delenv("CXX", raising=False)
+    assert isinstance(best_kernels(), PlainKernels)
+    if sys.platform == "linux":
+        with pytest.raises(OptionError, match=r"no C\+\+ compiler; install g\+\+"):
+            compiled_kernels()
+
+
+def test_what_a_compiler_says_when_it_fails_is_told_and_nothing_is_left(fresh, monkeypatch):
+    needs.compiler()
+    monkeypatch.setattr(build, "_FLAGS", ("-std=c++17", "-fno-such-flag"))
+    with pytest.raises(OptionError, match="fno-such-flag"):
+        compiled_kernels()
+    assert not list((fresh / "kernels").iterdir())
+    assert isinstance(best_kernels(), PlainKernels)
+
+
+def test_the_library_is_compiled_once_and_kept(fresh, monkeypatch):
+    needs.compiler()
+    compiled_kernels()
+    [library] = (fresh / "kernels").iterdir()
+    compiled_kernels.cache_clear()
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it was compiled again"))
+    compiled_kernels()
+    assert [*(fresh / "kernels").iterdir()] == [library]
