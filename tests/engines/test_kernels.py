@@ -59,6 +59,16 @@ def test_softmax(compiled, groups, rows, columns, biased, precision, seed):
     alike(compiled.softmax(logits, bias), expected, precision, 0.5)
 
 
+@FEW
+@given(st.integers(1, 9), st.integers(1, 20), st.sampled_from([3, 14, 16, 32, 64]), PRECISIONS, SEEDS)
+def test_softmax_of_grid(compiled, queries, height, width, precision, seed):
+    numbers = Numbers(seed, precision)
+    logits = numbers(queries, height * width, scale=3)
+    by_row, by_column = numbers(queries, height), numbers(queries, width)
+    expected = PLAIN.softmax_of_grid(logits.clone(), by_row, by_column)
+    alike(compiled.softmax_of_grid(logits, by_row, by_column), expected, precision, 0.5)
+
+
 def test_softmax_of_numbers_of_any_size_is_a_share(compiled):
     logits = torch.tensor([[0.0, -3e38, 3e38, 88.0], [-1e9, -1e9, -1e9, -1e9], [-500.0, 0.0, -90.0, 1e-30]])
     torch.testing.assert_close(compiled.softmax(logits.clone()), logits.softmax(-1), rtol=1e-5, atol=1e-30)

@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 from hqsam.engines import EncodedImage, Kept, Reading
 from hqsam.engines.choice import choose
 from hqsam.engines.folded.decoder import FoldedDecoder
+from hqsam.engines.folded.linear import pack_linears
 from hqsam.engines.kernels import Kernels
 from hqsam.hardware import keep_freed_memory
 from hqsam.model.hq_sam import Decoded, HQSam, Source
@@ -29,8 +30,9 @@ class CpuEngine:
         self.config, self.precision = model.config, precision
         model = model.eval().requires_grad_(False)
         self.decoder = FoldedDecoder(model, precision, kernels)
-        model.image_encoder.settle(self.config.image_size, kernels.softmax)
+        model.image_encoder.settle(self.config.image_size, kernels)
         self.model = model.in_precision(precision)
+        pack_linears(self.model.image_encoder)
 
     @torch.inference_mode()
     def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:

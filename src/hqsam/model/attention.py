@@ -1,6 +1,7 @@
 """Attention with relative positions, in windows and over whole images."""
 
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -14,16 +15,42 @@ _BLOCK = 512
 """Queries at a time: with 4,096 keys, 4 MB of logits in bfloat16."""
 
 
-Softmax = Callable[[Tensor, Tensor | None], Tensor]
-"""Adds a bias, if any, to logits [..., row, column], of which it has as many or a fraction, and takes the softmax of
-each row. It may overwrite the logits."""
+@runtime_checkable
+class Softmaxes(Protocol):
+    """Who takes the softmax of each row of logits. The logits may be overwritten."""
+
+    def softmax(
+        self, logits: Float[Tensor, "*rows column"], bias: Float[Tensor, "*some_rows column"] | None = None
+    ) -> Float[Tensor, "*rows column"]:
+        """After adding a bias, whose rows come again and again."""
+        ...
+
+    def softmax_of_grid(
+        self,
+        logits: Float[Tensor, "query height*width"],
+        by_row: Float[Tensor, "query height"],
+        by_column: Float[Tensor, "query width"],
+    ) -> Float[Tensor, "query height*width"]:
+        """After adding to a place of the grid what belongs to its row, and what to its column."""
+        ...
 
 
-def softmax(logits: Tensor, bias: Tensor | None) -> Tensor:
-    """As PyTorch has it."""
-    if bias is not None:
-        logits += bias
-    return logits.softmax(dim=-1)
+class PlainSoftmaxes:
+    """As PyTorch has them."""
+
+    def softmax(self, logits: Tensor, bias: Tensor | None = None) -> Tensor:
+        if bias is not None:
+            logits += bias
+        return logits.softmax(dim=-1)
+
+    def softmax_of_grid(self, logits: Tensor, by_row: Tensor, by_column: Tensor) -> Tensor:
+        grid = logits.view(len(logits), by_row.shape[1], by_column.shape[1])
+        grid += by_row[:, :, None]
+        grid += by_column[:, None, :]
+        return logits.softmax(dim=-1)
+
+
+PLAIN = PlainSoftmaxes()
 
 
 def attend(
@@ -31,7 +58,7 @@ def attend(
     key: Float[Tensor, "batch head key channel"],
     value: Float[Tensor, "batch head key channel"],
     bias: Float[Tensor, "head query key"] | None = None,
-    softmax: Softmax = softmax,
+    softmaxes: Softmaxes = PLAIN,
 ) -> Float[Tensor, "batch head query channel"]:
     """Attention, by the quickest of three exact ways."""
     if query.device.type != "cpu" or query.shape[-2] * key.shape[-2] > _SMALL:
@@ -40,11 +67,11 @@ def attend(
         table = bias
 
         def weights(logits: Tensor, head: int, rows: slice) -> Tensor:
-            return softmax(logits, table[head % len(table), rows])
+            return softmaxes.softmax(logits, table[head % len(table), rows])
 
         return _attend_in_blocks(query * query.shape[-1] ** -0.5, key, value, weights, _BLOCK)
     logits = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-    return softmax(logits, bias) @ value
+    return softmaxes.softmax(logits, bias) @ value
 
 
 def to_windows(
@@ -94,7 +121,7 @@ def attend_with_relative_positions(
     row_table: Float[Tensor, "row_distance channel"],
     column_table: Float[Tensor, "column_distance channel"],
     size_hw: tuple[int, int],
-    softmax: Softmax = softmax,
+    softmaxes: Softmaxes = PLAIN,
 ) -> Float[Tensor, "batch head token channel"]:
     """Attention whose logits gain q . R_row + q . R_column (decomposed relative positions, ViTDet section A).
 
@@ -110,21 +137,18 @@ def attend_with_relative_positions(
     by_column = torch.einsum("bhwc,wkc->bhwk", grid, relative_rows(column_table, width).to(query.dtype))
     query = query * channels**-0.5
     if _in_blocks_pays(query):
+        by_row, by_column = by_row.flatten(1, 2), by_column.flatten(1, 2)
 
         def weights(logits: Tensor, head: int, rows: slice) -> Tensor:
-            grid_rows = slice(rows.start // width, rows.stop // width)
-            grid = logits.view(-1, width, height, width)
-            grid += by_row[head, grid_rows, :, :, None]
-            grid += by_column[head, grid_rows, :, None, :]
-            return softmax(logits, None)
+            return softmaxes.softmax_of_grid(logits, by_row[head, rows], by_column[head, rows])
 
-        return _attend_in_blocks(query, key, value, weights, max(1, _BLOCK // width) * width)
+        return _attend_in_blocks(query, key, value, weights, _BLOCK)
     bias_query = torch.cat([by_row, by_column], dim=-1).view(batch, heads, tokens, height + width)
     long_query = torch.cat([query, bias_query], dim=-1)
     code = _row_and_column_code(height, width, key)
     long_key = torch.cat([key, code.expand(batch, heads, -1, -1)], dim=-1)
     if query.device.type == "cpu" and tokens**2 <= _SMALL:
-        return softmax(long_query @ long_key.transpose(-1, -2), None) @ value
+        return softmaxes.softmax(long_query @ long_key.transpose(-1, -2)) @ value
     return F.scaled_dot_product_attention(long_query, long_key, value, scale=1.0)
 
 

@@ -24,14 +24,15 @@ class FusedConv(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch after rows columns"]:
         settings = (self.padding, self.stride, self.dilation, self.groups)
-        if self.gelu and _has_fused_gelu(x):
+        if self.gelu and has_fused_gelu(x):
             # PyTorch's compiler calls this, too; GELU on its own costs up to four times the convolution.
             return torch.ops.mkldnn._convolution_pointwise(x, self.weight, self.bias, *settings, "gelu", [], "none")
         x = F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
         return F.gelu(x) if self.gelu else x
 
 
-def _has_fused_gelu(x: Tensor) -> bool:
+def has_fused_gelu(x: Tensor) -> bool:
+    """Whether PyTorch can apply GELU while a layer's results are at hand."""
     return (
         x.device.type == "cpu"
         and x.dtype in (torch.float32, torch.bfloat16)
@@ -45,13 +46,13 @@ def fuse_convolutions(module: nn.Module) -> None:
     """Replace, everywhere below, each `ConvNorm`, and each GELU that follows one in a sequence. For inference only."""
     for name, child in list(module.named_children()):
         if isinstance(child, ConvNorm):
-            setattr(module, name, FusedConv(child, gelu=_gelu_follows(module, name)))
+            setattr(module, name, FusedConv(child, gelu=take_gelu_after(module, name)))
         else:
             fuse_convolutions(child)
 
 
-def _gelu_follows(module: nn.Module, name: str) -> bool:
-    """Whether a sequence goes on with GELU; if so, it is taken out."""
+def take_gelu_after(module: nn.Module, name: str) -> bool:
+    """Whether a sequence goes on with GELU after the child of this name; if so, GELU is taken out."""
     following = str(int(name) + 1) if isinstance(module, nn.Sequential) and name.isdecimal() else ""
     if not isinstance(getattr(module, following, None), nn.GELU):
         return False

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hqsam.model.attention import Softmaxes
+
 
 class Norm:
     """A LayerNorm's numbers, in float32."""
@@ -19,14 +21,8 @@ class Norm:
 
 
 @runtime_checkable
-class Kernels(Protocol):
+class Kernels(Softmaxes, Protocol):
     """All may overwrite what they are given first, which must be contiguous, and is in the engine's precision."""
-
-    def softmax(
-        self, logits: Float[Tensor, "*rows column"], bias: Float[Tensor, "*some_rows column"] | None = None
-    ) -> Float[Tensor, "*rows column"]:
-        """Over the columns, after adding a bias, whose rows come again and again."""
-        ...
 
     def softmax_over_tokens(
         self, logits: Float[Tensor, "prompt token*head place"], offset: Float[Tensor, "prompt token head"]

@@ -24,6 +24,10 @@ class CompiledKernels:
         self._call("softmax", logits, bias, logits.numel() // width, bias_rows, width)
         return logits
 
+    def softmax_of_grid(self, logits: Tensor, by_row: Tensor, by_column: Tensor) -> Tensor:
+        self._call("softmax_of_grid", logits, by_row, by_column, len(logits), by_row.shape[1], by_column.shape[1])
+        return logits
+
     def softmax_over_tokens(self, logits: Tensor, offset: Tensor) -> Tensor:
         self._call("softmax_over_tokens", logits, offset.float().contiguous(), *offset.shape, logits.shape[-1])
         return logits

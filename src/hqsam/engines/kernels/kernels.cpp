@@ -347,7 +347,56 @@ INLINE float exponentials(float* y, float most, i64 width) {
     return sum + sum_of(sums);
 }
 
-template <typename T> void softmax(T* x, const T* bias, i64 rows, i64 bias_rows, i64 width) {
+// y = x + added, and the largest of it.
+template <typename T, typename Added> INLINE float sum_and_largest(const T* x, float* y, i64 width, Added added) {
+    f16x mosts = f16x{} - INFINITY;
+    float most = -INFINITY;
+    over(
+        width,
+        [&](i64 c) {
+            const f16x v = load<f16x>(x + c) + added(f16x{}, c);
+            store(y + c, v);
+            mosts = larger(mosts, v);
+        },
+        [&](i64 c) {
+            y[c] = load<float>(x + c) + added(0.0f, c);
+            most = larger(most, y[c]);
+        });
+    return larger(most, largest_of(mosts));
+}
+
+// What is added to the logits before a softmax: nothing; rows that come again after `count`; or to a place of a grid
+// what belongs to its row, and what to its column.
+struct Nothing {
+    template <typename T> INLINE float read(const T* x, float* y, i64 width, i64) const {
+        return sum_and_largest(x, y, width, [](auto zero, i64) { return zero; });
+    }
+};
+template <typename T> struct Rows {
+    const T* bias;
+    i64 count;
+    INLINE float read(const T* x, float* y, i64 width, i64 row) const {
+        const T* added = bias + (row % count) * width;
+        return sum_and_largest(x, y, width, [&](auto zero, i64 c) { return load<decltype(zero)>(added + c); });
+    }
+};
+template <typename T> struct Grid {
+    const T *by_row, *by_column;
+    i64 columns;
+    INLINE float read(const T* x, float* y, i64 width, i64 row) const {
+        const i64 height = width / columns;
+        const T* of_columns = by_column + row * columns;
+        float most = -INFINITY;
+        for (i64 r = 0; r < height; ++r) {
+            const float of_row = load<float>(by_row + row * height + r);
+            const auto added = [&](auto zero, i64 c) { return load<decltype(zero)>(of_columns + c) + of_row; };
+            most = larger(most, sum_and_largest(x + r * columns, y + r * columns, columns, added));
+        }
+        return most;
+    }
+};
+
+template <typename T, typename Added> void softmax(T* x, Added added, i64 rows, i64 width) {
 #pragma omp parallel
     {
         std::vector<float> room(width);
@@ -355,22 +404,7 @@ template <typename T> void softmax(T* x, const T* bias, i64 rows, i64 bias_rows,
 #pragma omp for schedule(static)
         for (i64 r = 0; r < rows; ++r) {
             T* at = x + r * width;
-            const T* added = bias ? bias + (r % bias_rows) * width : nullptr;
-            f16x mosts = f16x{} - INFINITY;
-            float most = -INFINITY;
-            over(
-                width,
-                [&](i64 c) {
-                    f16x v = load<f16x>(at + c);
-                    if (added) v += load<f16x>(added + c);
-                    store(y + c, v);
-                    mosts = larger(mosts, v);
-                },
-                [&](i64 c) {
-                    y[c] = load<float>(at + c) + (added ? load<float>(added + c) : 0.0f);
-                    most = larger(most, y[c]);
-                });
-            const float inverse = 1.0f / exponentials(y, larger(most, largest_of(mosts)), width);
+            const float most = added.read(at, y, width, r), inverse = 1.0f / exponentials(y, most, width);
             over(
                 width, [&](i64 c) { store<f16x>(at + c, load<f16x>(y + c) * inverse); },
                 [&](i64 c) { store<float>(at + c, y[c] * inverse); });
@@ -446,7 +480,14 @@ void softmax_over_tokens(T* x, const float* offset, i64 prompts, i64 tokens, i64
             T, channels, 256, 192, add_norm(x, onto, positions, placed, norm, rows, onto_rows, places, channels))    \
     }                                                                                                                \
     extern "C" void softmax_##suffix(T* x, const T* bias, i64 rows, i64 bias_rows, i64 width) {                      \
-        softmax<T>(x, bias, rows, bias_rows, width);                                                                 \
+        if (bias)                                                                                                    \
+            softmax(x, Rows<T>{bias, bias_rows}, rows, width);                                                       \
+        else                                                                                                         \
+            softmax(x, Nothing{}, rows, width);                                                                      \
+    }                                                                                                                \
+    extern "C" void softmax_of_grid_##suffix(                                                                        \
+        T* x, const T* by_row, const T* by_column, i64 rows, i64 height, i64 width) {                                \
+        softmax(x, Grid<T>{by_row, by_column, width}, rows, height * width);                                         \
     }                                                                                                                \
     extern "C" void softmax_over_tokens_##suffix(                                                                    \
         T* x, const float* offset, i64 prompts, i64 tokens, i64 heads, i64 places) {                                 \

@@ -4,14 +4,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hqsam.engines.kernels import Norm
-from hqsam.model.attention import softmax
+from hqsam.model.attention import PlainSoftmaxes
 
 
-class PlainKernels:
+class PlainKernels(PlainSoftmaxes):
     """See `Kernels`."""
-
-    def softmax(self, logits: Tensor, bias: Tensor | None = None) -> Tensor:
-        return softmax(logits, bias)
 
     def softmax_over_tokens(self, logits: Tensor, offset: Tensor) -> Tensor:
         tokens, heads = offset.shape[1:]

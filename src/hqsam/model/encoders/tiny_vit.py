@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hqsam.model.attention import Softmax, attend, from_windows, softmax, to_windows
+from hqsam.model.attention import PLAIN, Softmaxes, attend, from_windows, to_windows
 from hqsam.model.config import TinyVitConfig
 from hqsam.model.features import ImageFeatures
 from hqsam.model.fused_conv import FusedConv, fuse_convolutions
@@ -35,14 +35,14 @@ class TinyVit(nn.Module):
                 early = x if self.early_after_merging else before_merging
         return ImageFeatures(final=self.neck(x), early=early)
 
-    def settle(self, image_size: int, softmax: Softmax = softmax) -> None:
+    def settle(self, image_size: int, softmaxes: Softmaxes = PLAIN) -> None:
         """Fold what can be folded, for inference at this size and for good: norms, and the looking up of biases."""
         grid = image_size // 4
         for stage, merge in zip(self.stages, (*self.merge_strides, 1), strict=True):
             for module in stage.modules():
                 if isinstance(module, BiasedAttention):
                     module.expand(grid)
-                    module.softmax = softmax
+                    module.softmaxes = softmaxes
             grid //= merge
         for block in self.stages[0].modules():
             if isinstance(block, ConvBlock):
@@ -140,7 +140,7 @@ class BiasedAttention(nn.Module):
         self.out = nn.Linear(width, width)
         self.bias = nn.Parameter(torch.zeros(heads, window * window))
         """Row by absolute distance: rows apart * window + columns apart."""
-        self.softmax = softmax
+        self.softmaxes: Softmaxes = PLAIN
         self.register_buffer("expanded", None, persistent=False)
         self.expanded: Tensor | None
 
@@ -157,7 +157,7 @@ class BiasedAttention(nn.Module):
         qkv = self.qkv(self.norm(x)).view(batch, size * size, self.heads, 3, channels // self.heads)
         query, key, value = qkv.permute(3, 0, 2, 1, 4)
         bias = self._bias_for(size).to(query.dtype) if self.biased else None
-        attended = attend(query, key, value, bias, self.softmax)
+        attended = attend(query, key, value, bias, self.softmaxes)
         return self.out(attended.transpose(1, 2).reshape(x.shape))
 
     def _bias_for(self, size: int) -> Float[Tensor, "head token token"]:

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hqsam.model.attention import Softmax, attend_with_relative_positions, from_windows, softmax, to_windows
+from hqsam.model.attention import PLAIN, Softmaxes, attend_with_relative_positions, from_windows, to_windows
 from hqsam.model.config import VitConfig
 from hqsam.model.features import ImageFeatures
 from hqsam.model.layers import Mlp, Neck
@@ -34,11 +34,11 @@ class Vit(nn.Module):
                 early = x
         return ImageFeatures(final=self.neck(x.permute(0, 3, 1, 2)), early=early.permute(0, 3, 1, 2))
 
-    def settle(self, image_size: int, softmax: Softmax = softmax) -> None:
+    def settle(self, image_size: int, softmaxes: Softmaxes = PLAIN) -> None:
         """Make it ready for inference, for good. There is nothing to fold."""
         for block in self.blocks:
             assert isinstance(block, VitBlock)
-            block.attention.softmax = softmax
+            block.attention.softmaxes = softmaxes
 
 
 class VitBlock(nn.Module):
@@ -62,7 +62,8 @@ class RelativeAttention(nn.Module):
 
     def __init__(self, width: int, heads: int, size: int) -> None:
         super().__init__()
-        self.heads, self.softmax = heads, softmax
+        self.heads = heads
+        self.softmaxes: Softmaxes = PLAIN
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         self.row_distances = nn.Parameter(torch.zeros(2 * size - 1, width // heads))
@@ -89,6 +90,6 @@ class RelativeAttention(nn.Module):
         batch, height, width, _ = qkv.shape
         query, key, value = qkv.view(batch, height * width, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         attended = attend_with_relative_positions(
-            query, key, value, self.row_distances, self.column_distances, (height, width), self.softmax
+            query, key, value, self.row_distances, self.column_distances, (height, width), self.softmaxes
         )
         return attended.transpose(1, 2).reshape(batch, height, width, -1)
