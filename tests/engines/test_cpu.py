@@ -3,18 +3,20 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import hqsam
 from hqsam.cli.demo import EXAMPLES, Example, examples_folder
 from hqsam.engines.build import build_engine
 from hqsam.engines.cpu import CpuEngine
+from hqsam.engines.folded.linear import PackedLinear, pack_linears
 from hqsam.engines.kernels.build import compiled_kernels
 from hqsam.engines.kernels.plain import PlainKernels
 from hqsam.engines.torch import TorchEngine
 from hqsam.errors import OptionError
 from hqsam.masks.boundary import iou
 from hqsam.model.fused_conv import FusedConv
-from hqsam.model.layers import ConvNorm
+from hqsam.model.layers import ConvNorm, Mlp
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.predict.segmenter import Segmenter
 from tests import needs
@@ -137,3 +139,14 @@ def test_a_fused_convolution_is_its_plain_twin():
         with torch.inference_mode():
             torch.testing.assert_close(FusedConv(plain, gelu=False)(x), plain(x))
             torch.testing.assert_close(FusedConv(plain, gelu=True)(x), torch.nn.functional.gelu(plain(x)))
+
+
+def test_packed_linear_layers_answer_as_the_plain_ones():
+    torch.manual_seed(0)
+    layers = nn.Sequential(Mlp([24, 48, 24], nn.GELU), nn.Linear(24, 8, bias=False)).bfloat16()
+    x = torch.randn(2, 3, 5, 24).bfloat16()
+    plain = layers(x)
+    pack_linears(layers)
+    assert [type(layer) for layer in layers[0]] == [PackedLinear, nn.Identity, PackedLinear]
+    torch.testing.assert_close(layers(x), plain, rtol=0.02, atol=0.02 * float(plain.float().std()))
+    torch.testing.assert_close(layers(x.transpose(1, 2)), layers(x).transpose(1, 2))

@@ -7,6 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hqsam.engines.folded.linear import pack_linears
+from hqsam.engines.kernels.build import best_kernels
+from hqsam.model.attention import PLAIN
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import HQSam
 
@@ -28,8 +31,11 @@ def frozen_encoder(model: HQSam, precision: torch.dtype) -> Encode:
     its caches.
     """
     encoder = copy.deepcopy(model.image_encoder).eval().requires_grad_(False)
-    encoder.settle(model.config.image_size)
+    on_cpu = next(encoder.parameters()).device.type == "cpu"
+    encoder.settle(model.config.image_size, best_kernels() if on_cpu else PLAIN)
     encoder.to(precision)
+    if on_cpu:
+        pack_linears(encoder)
 
     def encode(images: Tensor) -> ImageFeatures:
         device = images.device.type
