@@ -141,6 +141,7 @@ def test_a_fused_convolution_is_its_plain_twin():
             torch.testing.assert_close(FusedConv(plain, gelu=True)(x), torch.nn.functional.gelu(plain(x)))
 
 
+@torch.no_grad()
 def test_packed_linear_layers_answer_as_the_plain_ones():
     torch.manual_seed(0)
     layers = nn.Sequential(Mlp([24, 48, 24], nn.GELU), nn.Linear(24, 8, bias=False)).bfloat16()
