@@ -84,7 +84,8 @@ class CrossAttention(nn.Module):
     ) -> Float[Tensor, "batch query channel"]:
         batch = max(len(query), len(key))
         parts = (self.query(query), self.key(key), self.value(value))
-        attended = attend(*(self._split(part).expand(batch, -1, -1, -1) for part in parts))
+        query, key, value = (self._split(part).expand(batch, -1, -1, -1) for part in parts)
+        attended = attend(query, key, value)
         return self.out(attended.transpose(1, 2).flatten(2))
 
     def _split(self, x: Tensor) -> Float[Tensor, "batch head token channel"]:

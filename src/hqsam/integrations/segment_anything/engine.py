@@ -8,6 +8,7 @@ from torch import Tensor
 from hqsam.engines import EncodedImage, Engine, Kept, Reading
 from hqsam.engines.cpu import CpuEngine
 from hqsam.engines.folded.decoder import FoldedDecoder
+from hqsam.engines.kernels.build import best_kernels
 from hqsam.engines.torch import TorchEngine
 from hqsam.hardware import keep_freed_memory
 from hqsam.integrations.segment_anything.sam import Sam
@@ -31,7 +32,7 @@ class _OnCpu(CpuEngine):
     def __init__(self, sam: Sam) -> None:
         keep_freed_memory()
         self.sam, self.config, self.precision = sam, sam.model.config, next(sam.model.parameters()).dtype
-        self.decoder = FoldedDecoder(sam.model, self.precision)
+        self.decoder = FoldedDecoder(sam.model, self.precision, best_kernels())
 
     def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
         return _encode(self.sam, images)
