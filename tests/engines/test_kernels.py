@@ -171,10 +171,14 @@ def fresh(monkeypatch, tmp_path):
 def test_a_machine_without_a_compiler_takes_the_plain_kernels(fresh, monkeypatch):
     monkeypatch.setenv("PATH", str(fresh))
     monkeypatch.delenv("CXX", raising=False)
-    assert isinstance(best_kernels(), PlainKernels)
+    assert isinstance(best_kernels(torch.float32), PlainKernels)
     if sys.platform == "linux":
         with pytest.raises(OptionError, match=r"no C\+\+ compiler; install g\+\+"):
             compiled_kernels()
+
+
+def test_a_precision_without_kernels_takes_the_plain_ones():
+    assert isinstance(best_kernels(torch.float16), PlainKernels)
 
 
 def test_what_a_compiler_says_when_it_fails_is_told_and_nothing_is_left(fresh, monkeypatch):
@@ -183,7 +187,7 @@ def test_what_a_compiler_says_when_it_fails_is_told_and_nothing_is_left(fresh, m
     with pytest.raises(OptionError, match="fno-such-flag"):
         compiled_kernels()
     assert not list((fresh / "kernels").iterdir())
-    assert isinstance(best_kernels(), PlainKernels)
+    assert isinstance(best_kernels(torch.float32), PlainKernels)
 
 
 def test_the_library_is_compiled_once_and_kept(fresh, monkeypatch):

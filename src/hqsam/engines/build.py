@@ -26,7 +26,7 @@ def build_engine(model: HQSam, device: torch.device, precision: torch.dtype, bac
         return TorchEngine(model, device, precision)
     if device.type != "cpu":
         raise OptionError(f'backend "{backend}" does not run on {device}; take device="cpu", or backend="torch"')
-    return CpuEngine(model, precision, best_kernels())
+    return CpuEngine(model, precision, best_kernels(precision))
 
 
 def check_backend(backend: str) -> None:

@@ -32,7 +32,7 @@ def frozen_encoder(model: HQSam, precision: torch.dtype) -> Encode:
     """
     encoder = copy.deepcopy(model.image_encoder).eval().requires_grad_(False)
     on_cpu = next(encoder.parameters()).device.type == "cpu"
-    encoder.settle(model.config.image_size, best_kernels() if on_cpu else PLAIN)
+    encoder.settle(model.config.image_size, best_kernels(precision) if on_cpu else PLAIN)
     encoder.to(precision)
     if on_cpu:
         pack_linears(encoder)

@@ -18,8 +18,10 @@ import tempfile
 from importlib import resources
 from pathlib import Path
 
+import torch
+
 from hqsam.engines.kernels import Kernels
-from hqsam.engines.kernels.compiled import CompiledKernels
+from hqsam.engines.kernels.compiled import PRECISIONS, CompiledKernels
 from hqsam.engines.kernels.plain import PlainKernels
 from hqsam.errors import HqsamError, OptionError
 from hqsam.hardware import cpu_features
@@ -34,8 +36,10 @@ _WIDE = ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector
 """For processors that are newer than the compiler, which takes them for their narrower ancestors."""
 
 
-def best_kernels() -> Kernels:
+def best_kernels(precision: torch.dtype) -> Kernels:
     """The compiled kernels, or where they cannot be had, those in PyTorch."""
+    if precision not in PRECISIONS:
+        return PlainKernels()
     try:
         return compiled_kernels()
     except HqsamError as error:

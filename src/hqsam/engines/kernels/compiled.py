@@ -8,7 +8,9 @@ from torch import Tensor
 
 from hqsam.engines.kernels import Norm
 
-_SUFFIX = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
+PRECISIONS = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
+"""What there are kernels for, and how their names end."""
+
 _MOST_CHANNELS, _TAP_LANES = 1024, 16
 
 
@@ -34,12 +36,12 @@ class CompiledKernels:
 
     def add_norm(self, added: Tensor, onto: Tensor, positions: Tensor, norm: Norm) -> tuple[Tensor, Tensor]:
         placed, (places, width) = torch.empty_like(added), added.shape[-2:]
-        rows, onto_rows = (x.numel() // width for x in (added, onto))
+        (rows, _), (onto_rows, _) = _rows(added), _rows(onto)
         self._call("add_norm", added, onto, positions, placed, *_numbers(norm), rows, onto_rows, places, width)
         return added, placed
 
     def norm_gelu(self, x: Tensor, norm: Norm) -> Tensor:
-        self._call("norm_gelu", x, *_numbers(norm), x.numel() // x.shape[-1], x.shape[-1])
+        self._call("norm_gelu", x, *_numbers(norm), *_rows(x))
         return x
 
     def spread(self, x: Tensor, side: int, filters: Tensor, image: bool) -> tuple[Tensor, Tensor | None]:
@@ -52,7 +54,7 @@ class CompiledKernels:
 
     def product(self, rows: Tensor, filters: Tensor) -> Tensor:
         products = torch.empty(rows.shape[:-1])
-        self._call("product", rows, filters.float().contiguous(), products, products.numel(), rows.shape[-1])
+        self._call("product", rows, filters.float().contiguous(), products, *_rows(rows))
         return products
 
     def narrow(self, wide: Tensor, norm: Norm, taps: Tensor, onto: Tensor) -> None:
@@ -62,8 +64,15 @@ class CompiledKernels:
         self._call("narrow", rows, *_numbers(norm), by_channel, onto, height, width, channels)
 
     def _call(self, name: str, first: Tensor, *rest: Any) -> None:
-        function = getattr(self._library, f"{name}_{_SUFFIX[first.dtype]}")
+        function = getattr(self._library, f"{name}_{PRECISIONS[first.dtype]}")
         function(*map(_as_argument, (first, *rest)))
+
+
+def _rows(x: Tensor) -> tuple[int, int]:
+    """How many, and their channels."""
+    channels = x.shape[-1]
+    assert channels <= _MOST_CHANNELS, "kernels.cpp has room for so many in a row"
+    return x.numel() // channels, channels
 
 
 def _numbers(norm: Norm) -> tuple[Tensor, Tensor, float]:
