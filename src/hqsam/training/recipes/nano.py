@@ -42,7 +42,7 @@ _HQ_SETS = (
 _UNIONS = (("ccp-fashion", 0.5), ("feral-cats", 0.1), ("crackforest", 1.0))
 
 
-def nano(steps: tuple[int, int, int, int] = (4000, 6000, 600, 700)) -> Recipe:
+def nano(steps: tuple[int, int, int, int] = (3200, 4200, 440, 800)) -> Recipe:
     """The bundled model, from nothing: SAM at 192 and at 256 pixels, SAM at 512, then the HQ part with SAM frozen.
 
     Most is learnt at small sizes, where a step costs a fraction; the last SAM stage only gets used to the full size.
@@ -55,13 +55,13 @@ def nano(steps: tuple[int, int, int, int] = (4000, 6000, 600, 700)) -> Recipe:
         notice=_NOTICE,
         stages=(
             StageConfig(name="sam-192", trains="sam", steps=tiny, sampling=_everything(8, 192), decay=0),
-            StageConfig(name="sam-256", trains="sam", steps=small, sampling=_everything(8, 256), decay=0.4, warmup=20),
+            StageConfig(name="sam-256", trains="sam", steps=small, sampling=_everything(16, 256), decay=0.35),
             StageConfig(
                 name="sam-512",
                 trains="sam",
                 steps=large,
                 sampling=_everything(4, 512),
-                learning_rate=2.5e-4,
+                learning_rate=4e-4,
                 warmup=20,
                 decay=1,
                 average=0.98,
