@@ -57,11 +57,15 @@ def _tidied(one: Found, min_area: int) -> Found:
 
 
 def _surroundings(one: Found, min_area: int) -> Window:
-    """The box of a mask and so much around it that what goes on beyond is seen to be no small hole."""
+    """The box of a mask and so much around it that what goes on beyond is seen to be no small hole.
+
+    It begins at an even row and column: OpenCV numbers pieces by blocks of 2 x 2, and of pieces of one size the first
+    is kept, which has to be the same one as in the whole image.
+    """
     (height, width), (x0, y0, x1, y1) = one.size_hw, one.box_xyxy.tolist()
     above, beside = math.ceil(min_area / max(1, x1 - x0)), math.ceil(min_area / max(1, y1 - y0))
-    rows = slice(max(0, y0 - above), min(height, y1 + above))
-    return rows, slice(max(0, x0 - beside), min(width, x1 + beside))
+    rows = slice(max(0, y0 - above) // 2 * 2, min(height, y1 + above))
+    return rows, slice(max(0, x0 - beside) // 2 * 2, min(width, x1 + beside))
 
 
 def _pieces(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
