@@ -34,8 +34,7 @@ def frozen_encoder(model: HQSam, precision: torch.dtype) -> Encode:
     on_cpu = next(encoder.parameters()).device.type == "cpu"
     encoder.settle(model.config.image_size, best_kernels(precision) if on_cpu else PLAIN)
     encoder.to(precision)
-    if on_cpu:
-        pack_linears(encoder)
+    pack_linears(encoder)
 
     def encode(images: Tensor) -> ImageFeatures:
         device = images.device.type

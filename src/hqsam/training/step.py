@@ -119,12 +119,13 @@ def _by_hq(scene: _Scene, decoding: Decoding, asked: Asked) -> _Answer:
 
 def _groups(batch: Batch, draws: Draws) -> Iterator[Asked]:
     """The prompts by how many tokens they have, because SAM was never shown tokens that mean nothing."""
+    if batch.has_mask is not None and not batch.has_mask.any():
+        batch = batch._replace(mask_prompt=None, has_mask=None)
     tokens = batch.tokens.flatten()
     truth = batch.truth.flatten(0, 1)
     points, labels = batch.points.flatten(0, 1), batch.labels.flatten(0, 1)
-    masked = batch.has_mask is not None and bool(batch.has_mask.any())
-    masks = batch.mask_prompt.flatten(0, 1) if masked and batch.mask_prompt is not None else None
-    has_mask = batch.has_mask.flatten() if masked and batch.has_mask is not None else None
+    masks = None if batch.mask_prompt is None else batch.mask_prompt.flatten(0, 1)
+    has_mask = None if batch.has_mask is None else batch.has_mask.flatten()
     for count in tokens.unique().tolist():
         chosen = (tokens == count).nonzero()[:, 0]
         one_form = len(chosen) == len(tokens)

@@ -97,7 +97,6 @@ INLINE float sum_of(f16x x) {
 
 template <typename V> INLINE V larger(V a, V b) { return a > b ? a : b; }
 
-INLINE float largest_of(float x) { return x; }
 INLINE float largest_of(f16x x) {
     f8x halves[2];
     std::memcpy(halves, &x, sizeof(x));
