@@ -58,10 +58,10 @@ def box_prompt(box_xyxy: Float[np.ndarray, "4"]) -> Prompt:
     return Prompt(box_xyxy.reshape(2, 2), np.array([BOX_START, BOX_END], np.int64))
 
 
-def click_prompt(points: Float[np.ndarray, "point 2"]) -> Prompt:
-    """Clicks on the object, and after them the token that says that there is no box."""
-    labels = np.full((1, len(points)), POSITIVE, np.int64)
-    tokens, kinds = as_trained(points[None].astype(np.float64), labels, None)
+def click_prompt(points: Float[np.ndarray, "point 2"], labels: np.ndarray | None = None) -> Prompt:
+    """Clicks, on the object where no labels say otherwise, and after them the token that says that there is no box."""
+    labels = np.full(len(points), POSITIVE) if labels is None else labels
+    tokens, kinds = as_trained(points[None].astype(np.float64), labels[None].astype(np.int64), None)
     return Prompt(tokens[0].astype(np.float32), kinds[0])
 
 
@@ -139,8 +139,7 @@ def several_clicks(mask: Mask, count: int, random: np.random.Generator, beside: 
     labels = np.where(random.random(count) < (beside if around.any() else 0), NEGATIVE, POSITIVE)
     labels[0] = POSITIVE
     points = np.stack([random_point(mask if label == POSITIVE else around, random) for label in labels])
-    tokens, kinds = as_trained(points[None].astype(np.float64), labels[None].astype(np.int64), None)
-    return Prompt(tokens[0].astype(np.float32), kinds[0])
+    return click_prompt(points, labels)
 
 
 def _surroundings(mask: Mask) -> Mask:
