@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,6 +14,8 @@ from hqsam.engines.kernels import Kernels, Norm, build
 from hqsam.engines.kernels.build import best_kernels, compiled_kernels
 from hqsam.engines.kernels.plain import PlainKernels
 from hqsam.errors import OptionError
+from hqsam.model.config import NANO
+from hqsam.model.heads import Heads
 from tests import needs
 
 PLAIN = PlainKernels()
@@ -81,6 +85,52 @@ def test_softmax_over_tokens(compiled, prompts, tokens, heads, places, precision
     logits, offset = numbers(prompts, tokens * heads, places, scale=3), numbers.exact(prompts, tokens, heads)
     expected = PLAIN.softmax_over_tokens(logits.clone(), offset)
     alike(compiled.softmax_over_tokens(logits, offset), expected, precision)
+
+
+SIDES = st.integers(1, 9)
+
+
+@FEW
+@given(SIDES, SIDES, SIDES, SIDES, st.booleans(), CHANNELS, PRECISIONS, SEEDS)
+def test_split_and_join(compiled, height, width, rows, columns, first, channels, precision, seed):
+    numbers, heads = Numbers(seed, precision), Heads(3, first, (rows, columns))
+    qkv, padding = numbers(2, height, width, 9 * channels), numbers(9 * channels)
+    padding = None if heads.fit((height, width)) else padding
+    ours, plain = compiled.split(qkv, padding, heads), PLAIN.split(qkv, padding, heads)
+    for part, expected in zip(ours, plain, strict=True):
+        torch.testing.assert_close(part, expected, rtol=0.01, atol=1e-6)
+    joined = compiled.join(ours[2], heads, (height, width))
+    assert torch.equal(joined, PLAIN.join(plain[2], heads, (height, width)))
+    values = qkv.unflatten(-1, (3, 3, channels)).select(-2 if first else -3, 2)
+    assert torch.equal(joined, values.flatten(-2))
+
+
+@FEW
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), min_size=1, max_size=3), PRECISIONS, SEEDS)
+def test_pixels(compiled, sizes, precision, seed):
+    random = np.random.default_rng(seed)
+    images = [random.integers(0, 256, (*size, 3), np.uint8) for size in sizes]
+    config = replace(NANO, image_size=40)
+    ours = compiled.pixels(images, config, precision)
+    assert ours.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(ours, PLAIN.pixels(images, config, precision), rtol=0, atol=0)
+
+
+def test_pixels_of_a_picture_that_is_a_view(compiled):
+    image = np.random.default_rng(0).integers(0, 256, (20, 60, 3), np.uint8)[::-1, ::2]
+    config = replace(NANO, image_size=32)
+    ours = compiled.pixels([image], config, torch.float32)
+    assert torch.equal(ours, PLAIN.pixels([image], config, torch.float32))
+
+
+@FEW
+@given(st.integers(1, 23), CHANNELS, PRECISIONS, SEEDS)
+def test_norm(compiled, rows, channels, precision, seed):
+    numbers = Numbers(seed, precision)
+    x, norm = numbers(rows, 4, channels), numbers.norm(channels)
+    given = x.clone()
+    alike(compiled.norm(x, norm), PLAIN.norm(given, norm), precision, 5 if channels > 1 else 1e3)
+    assert torch.equal(x, given)
 
 
 @FEW

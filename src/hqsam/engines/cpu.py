@@ -9,11 +9,10 @@ from jaxtyping import UInt8
 from hqsam.engines import EncodedImage, Kept, Reading
 from hqsam.engines.choice import choose
 from hqsam.engines.folded.decoder import FoldedDecoder
-from hqsam.engines.folded.linear import pack_linears
+from hqsam.engines.folded.layers import fold_layers
 from hqsam.engines.kernels import Kernels
 from hqsam.hardware import keep_freed_memory
 from hqsam.model.hq_sam import Decoded, HQSam, Source
-from hqsam.model.preprocess import normalise_and_pad
 from hqsam.model.prompt_encoder import PromptBatch
 
 
@@ -27,17 +26,18 @@ class CpuEngine:
 
     def __init__(self, model: HQSam, precision: torch.dtype, kernels: Kernels) -> None:
         keep_freed_memory()
-        self.config, self.precision = model.config, precision
+        self.config, self.precision, self.kernels = model.config, precision, kernels
         model = model.eval().requires_grad_(False)
         self.decoder = FoldedDecoder(model, precision, kernels)
         model.image_encoder.settle(self.config.image_size, kernels)
+        for part in (model.image_encoder, *(model.hq.of_image() if model.hq else ())):
+            fold_layers(part, precision, kernels)
         self.model = model.in_precision(precision)
-        pack_linears(self.model.image_encoder)
 
     @torch.inference_mode()
     def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
         """RGB images whose longer side is the model's image size, in one batch."""
-        batch = normalise_and_pad(images, self.config).to(self.precision, memory_format=torch.channels_last)
+        batch = self.kernels.pixels(images, self.config, self.precision)
         features = self.model.encode_image(batch)
         hq = self.model.hq_features(features)
         final, hq = (

@@ -1,56 +1,22 @@
-"""Attention with relative positions, in windows and over whole images."""
+"""Attention with relative positions, in windows and over whole images. Queries come scaled."""
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from hqsam.model.heads import PLAIN, AttentionSteps
+
 _SMALL = 256 * 256
 """On a CPU, attention maps up to this size are cheaper as plain products: the fused kernel is made for long rows."""
 
+_WHOLE = 2**24
+"""All maps of a batch, where there is a bias: 32 MB in bfloat16."""
+
 _BLOCK = 512
 """Queries at a time: with 4,096 keys, 4 MB of logits in bfloat16."""
-
-
-@runtime_checkable
-class Softmaxes(Protocol):
-    """Who takes the softmax of each row of logits. The logits may be overwritten."""
-
-    def softmax(
-        self, logits: Float[Tensor, "*rows column"], bias: Float[Tensor, "*some_rows column"] | None = None
-    ) -> Float[Tensor, "*rows column"]:
-        """After adding a bias, whose rows come again and again."""
-        ...
-
-    def softmax_of_grid(
-        self,
-        logits: Float[Tensor, "query height*width"],
-        by_row: Float[Tensor, "query height"],
-        by_column: Float[Tensor, "query width"],
-    ) -> Float[Tensor, "query height*width"]:
-        """After adding to a place of the grid what belongs to its row, and what to its column."""
-        ...
-
-
-class PlainSoftmaxes:
-    """As PyTorch has them."""
-
-    def softmax(self, logits: Tensor, bias: Tensor | None = None) -> Tensor:
-        if bias is not None:
-            logits += bias
-        return logits.softmax(dim=-1)
-
-    def softmax_of_grid(self, logits: Tensor, by_row: Tensor, by_column: Tensor) -> Tensor:
-        grid = logits.view(len(logits), by_row.shape[1], by_column.shape[1])
-        grid += by_row[:, :, None]
-        grid += by_column[:, None, :]
-        return logits.softmax(dim=-1)
-
-
-PLAIN = PlainSoftmaxes()
 
 
 def attend(
@@ -58,43 +24,21 @@ def attend(
     key: Float[Tensor, "batch head key channel"],
     value: Float[Tensor, "batch head key channel"],
     bias: Float[Tensor, "head query key"] | None = None,
-    softmaxes: Softmaxes = PLAIN,
+    steps: AttentionSteps = PLAIN,
 ) -> Float[Tensor, "batch head query channel"]:
     """Attention, by the quickest of three exact ways."""
-    if query.device.type != "cpu" or query.shape[-2] * key.shape[-2] > _SMALL:
-        if bias is None or not _in_blocks_pays(query):
-            return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-        table = bias
+    size, on_cpu = query.shape[-2] * key.shape[-2], query.device.type == "cpu"
+    in_blocks = bias is not None and _in_blocks_pays(query)
+    if on_cpu and (size <= _SMALL or (in_blocks and size * query.shape[0] * query.shape[1] <= _WHOLE)):
+        return steps.softmax(query @ key.transpose(-1, -2), bias) @ value
+    if bias is None or not in_blocks:
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=1.0)
+    table = bias
 
-        def weights(logits: Tensor, head: int, rows: slice) -> Tensor:
-            return softmaxes.softmax(logits, table[head % len(table), rows])
+    def weights(logits: Tensor, head: int, rows: slice) -> Tensor:
+        return steps.softmax(logits, table[head % len(table), rows])
 
-        return _attend_in_blocks(query * query.shape[-1] ** -0.5, key, value, weights, _BLOCK)
-    logits = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-    return softmaxes.softmax(logits, bias) @ value
-
-
-def to_windows(
-    x: Float[Tensor, "batch height width channel"], window: int
-) -> Float[Tensor, "windows window window channel"]:
-    """Cut a grid into square windows, padding it with zeros at the bottom and right where it does not divide."""
-    batch, height, width, channels = x.shape
-    x = F.pad(x, (0, 0, 0, -width % window, 0, -height % window))
-    rows, columns = x.shape[1] // window, x.shape[2] // window
-    x = x.view(batch, rows, window, columns, window, channels)
-    return x.transpose(2, 3).reshape(-1, window, window, channels)
-
-
-def from_windows(
-    windows: Float[Tensor, "windows window window channel"], size_hw: tuple[int, int]
-) -> Float[Tensor, "batch height width channel"]:
-    """Put windows back together and cut the padding off: the inverse of `to_windows`."""
-    height, width = size_hw
-    window, channels = windows.shape[1], windows.shape[-1]
-    rows, columns = -(-height // window), -(-width // window)
-    x = windows.view(-1, rows, columns, window, window, channels).transpose(2, 3)
-    x = x.reshape(-1, rows * window, columns * window, channels)[:, :height, :width]
-    return x.contiguous()  # a linear layer would read the cut grid as many small matrices
+    return _attend_in_blocks(query, key, value, weights, _BLOCK)
 
 
 def relative_rows(table: Float[Tensor, "distance channel"], size: int) -> Float[Tensor, "size size channel"]:
@@ -121,7 +65,7 @@ def attend_with_relative_positions(
     row_table: Float[Tensor, "row_distance channel"],
     column_table: Float[Tensor, "column_distance channel"],
     size_hw: tuple[int, int],
-    softmaxes: Softmaxes = PLAIN,
+    steps: AttentionSteps = PLAIN,
 ) -> Float[Tensor, "batch head token channel"]:
     """Attention whose logits gain q . R_row + q . R_column (decomposed relative positions, ViTDet section A).
 
@@ -133,14 +77,14 @@ def attend_with_relative_positions(
     height, width = size_hw
     batch, heads, tokens, channels = query.shape
     grid = query.reshape(batch * heads, height, width, channels)
-    by_row = torch.einsum("bhwc,hkc->bhwk", grid, relative_rows(row_table, height).to(query.dtype))
-    by_column = torch.einsum("bhwc,wkc->bhwk", grid, relative_rows(column_table, width).to(query.dtype))
-    query = query * channels**-0.5
+    unscaled = channels**0.5  # positions meet queries before these are scaled
+    by_row = torch.einsum("bhwc,hkc->bhwk", grid, relative_rows(row_table * unscaled, height).to(query.dtype))
+    by_column = torch.einsum("bhwc,wkc->bhwk", grid, relative_rows(column_table * unscaled, width).to(query.dtype))
     if _in_blocks_pays(query):
         by_row, by_column = by_row.flatten(1, 2), by_column.flatten(1, 2)
 
         def weights(logits: Tensor, head: int, rows: slice) -> Tensor:
-            return softmaxes.softmax_of_grid(logits, by_row[head, rows], by_column[head, rows])
+            return steps.softmax_of_grid(logits, by_row[head, rows], by_column[head, rows])
 
         return _attend_in_blocks(query, key, value, weights, _BLOCK)
     bias_query = torch.cat([by_row, by_column], dim=-1).view(batch, heads, tokens, height + width)
@@ -148,7 +92,7 @@ def attend_with_relative_positions(
     code = _row_and_column_code(height, width, key)
     long_key = torch.cat([key, code.expand(batch, heads, -1, -1)], dim=-1)
     if query.device.type == "cpu" and tokens**2 <= _SMALL:
-        return softmaxes.softmax(long_query @ long_key.transpose(-1, -2)) @ value
+        return steps.softmax(long_query @ long_key.transpose(-1, -2)) @ value
     return F.scaled_dot_product_attention(long_query, long_key, value, scale=1.0)
 
 
@@ -166,7 +110,7 @@ def _attend_in_blocks(
 ) -> Float[Tensor, "batch head token channel"]:
     """Attention of some rows of queries at a time: their logits stay in the processor's cache, where adding is cheap.
 
-    `weights` makes them of the logits of a head and a slice of the tokens. Queries are scaled already.
+    `weights` makes them of the logits of a head and a slice of the tokens.
     """
     attended = torch.empty_like(query)
     for head, (q, k, v, out) in enumerate(zip(*(x.flatten(0, 1) for x in (query, key, value, attended)), strict=True)):

@@ -33,6 +33,10 @@ class HqPart(nn.Module):
             nn.Conv2d(config.hq.fusion_width, pixel_width, 3, padding=1),
         )
 
+    def of_image(self) -> tuple[nn.Module, nn.Module]:
+        """The parts that depend on the image alone."""
+        return self.from_final, self.from_early
+
     def image_features(self, features: ImageFeatures) -> Float[Tensor, "image pixel_channel height width"]:
         """The part of the HQ features that depends on the image alone: once per image, for all its prompts."""
         return self.from_final(features.final) + self.from_early(features.early)

@@ -83,8 +83,9 @@ class CrossAttention(nn.Module):
         value: Float[Tensor, "key_batch key channel"],
     ) -> Float[Tensor, "batch query channel"]:
         batch = max(len(query), len(key))
-        parts = (self.query(query), self.key(key), self.value(value))
-        query, key, value = (self._split(part).expand(batch, -1, -1, -1) for part in parts)
+        parts = [self._split(part) for part in (self.query(query), self.key(key), self.value(value))]
+        parts[0] = parts[0] * parts[0].shape[-1] ** -0.5
+        query, key, value = (part.expand(batch, -1, -1, -1) for part in parts)
         attended = attend(query, key, value)
         return self.out(attended.transpose(1, 2).flatten(2))
 

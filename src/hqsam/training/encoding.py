@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hqsam.engines.folded.linear import pack_linears
+from hqsam.engines.folded.layers import fold_layers
 from hqsam.engines.kernels.build import best_kernels
-from hqsam.model.attention import PLAIN
 from hqsam.model.features import ImageFeatures
+from hqsam.model.heads import PLAIN
 from hqsam.model.hq_sam import HQSam
 
 Encode = Callable[[Tensor], ImageFeatures]
@@ -31,10 +31,13 @@ def frozen_encoder(model: HQSam, precision: torch.dtype) -> Encode:
     its caches.
     """
     encoder = copy.deepcopy(model.image_encoder).eval().requires_grad_(False)
-    on_cpu = next(encoder.parameters()).device.type == "cpu"
-    encoder.settle(model.config.image_size, best_kernels(precision) if on_cpu else PLAIN)
-    encoder.to(precision)
-    pack_linears(encoder)
+    if next(encoder.parameters()).device.type == "cpu":
+        kernels = best_kernels(precision)
+        encoder.settle(model.config.image_size, kernels)
+        fold_layers(encoder, precision, kernels)
+    else:
+        encoder.settle(model.config.image_size, PLAIN)
+        encoder.to(precision)
 
     def encode(images: Tensor) -> ImageFeatures:
         device = images.device.type

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hqsam.model.fused_conv import has_fused_gelu, take_gelu_after
+from hqsam.model.layers import Upscale2x, side_by_side
 
 
 class PackedLinear(nn.Module):
@@ -20,17 +21,32 @@ class PackedLinear(nn.Module):
         return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, *self.epilogue)
 
 
+class PackedUpscale(nn.Module):
+    """What `Upscale2x` computes, its patches packed."""
+
+    def __init__(self, plain: Upscale2x) -> None:
+        super().__init__()
+        patches = nn.Linear(plain.in_channels, 4 * plain.out_channels)
+        patches.weight, patches.bias = map(nn.Parameter, plain.patches())
+        self.patches = PackedLinear(patches, gelu=False)
+
+    def forward(self, x: Float[Tensor, "batch before rows columns"]) -> Float[Tensor, "batch after rows_2 columns_2"]:
+        return side_by_side(self.patches(x.permute(0, 2, 3, 1)))
+
+
 @torch.no_grad()
 def pack_linears(module: nn.Module) -> None:
-    """Replace, everywhere below, each linear layer, and each GELU that follows one in a sequence. For inference only.
+    """Replace, everywhere below, each linear layer, with GELU if it follows, and each upscaling. For inference only.
 
     Where PyTorch has no packed layers, or they are not faster, nothing is changed.
     """
     for name, child in list(module.named_children()):
-        if not isinstance(child, nn.Linear):
-            pack_linears(child)
-        elif _pays(child.weight):
+        if isinstance(child, nn.Linear) and _pays(child.weight):
             setattr(module, name, PackedLinear(child, gelu=take_gelu_after(module, name)))
+        elif isinstance(child, Upscale2x) and _pays(child.weight):
+            setattr(module, name, PackedUpscale(child))
+        else:
+            pack_linears(child)
 
 
 def _pays(weight: Tensor) -> bool:

@@ -1,12 +1,14 @@
-"""What the tuned decoder computes between its matrix products: an interface, in PyTorch and compiled."""
+"""What the tuned model computes between its matrix products: an interface, in PyTorch and compiled."""
 
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from hqsam.model.attention import Softmaxes
+from hqsam.model.config import ModelConfig
+from hqsam.model.heads import AttentionSteps
 
 
 class Norm:
@@ -21,7 +23,7 @@ class Norm:
 
 
 @runtime_checkable
-class Kernels(Softmaxes, Protocol):
+class Kernels(AttentionSteps, Protocol):
     """All may overwrite what they are given first, which must be contiguous, and is in the engine's precision."""
 
     def softmax_over_tokens(
@@ -38,6 +40,16 @@ class Kernels(Softmaxes, Protocol):
         norm: Norm,
     ) -> tuple[Float[Tensor, "prompt place channel"], Float[Tensor, "prompt place channel"]]:
         """The sum's LayerNorm, and that with the positions added."""
+        ...
+
+    def pixels(
+        self, images: list[UInt8[np.ndarray, "_ _ 3"]], config: ModelConfig, precision: torch.dtype
+    ) -> Float[Tensor, "image 3 size size"]:
+        """Resized images to what the encoder takes, channels last in memory: see `normalise_and_pad`."""
+        ...
+
+    def norm(self, x: Float[Tensor, "*rows channel"], norm: Norm) -> Float[Tensor, "*rows channel"]:
+        """LayerNorm over the channels. What is given stays as it is."""
         ...
 
     def norm_gelu(self, x: Float[Tensor, "*rows channel"], norm: Norm) -> Float[Tensor, "*rows channel"]:

@@ -1,4 +1,4 @@
-"""Compiling `kernels.cpp` with the machine's own C++ compiler, once: the library is kept beside the checkpoints.
+"""Compiling `cpp/kernels.cpp` with the machine's own C++ compiler, once: the library is kept beside the checkpoints.
 
 It takes some seconds, and the library fits the processor that it is made on, as no wheel could. It knows nothing of
 Python or PyTorch but the memory that it is handed, so that no header and no version of either has to match.
@@ -49,7 +49,7 @@ def best_kernels(precision: torch.dtype) -> Kernels:
 
 @functools.cache
 def compiled_kernels() -> CompiledKernels:
-    """The kernels of `kernels.cpp`, compiled for this machine if they have not been.
+    """The kernels of `cpp/kernels.cpp`, compiled for this machine if they have not been.
 
     Raises:
         OptionError: this is not Linux, or there is no compiler, or it failed; the message says which.
@@ -57,10 +57,11 @@ def compiled_kernels() -> CompiledKernels:
     """
     if sys.platform != "linux":
         raise OptionError(f"the kernels are compiled on Linux only, and this is {platform.system()}")
-    source = resources.files("hqsam.engines.kernels").joinpath("kernels.cpp").read_bytes()
-    library = home() / "kernels" / f"{_fingerprint(source)}.so"
+    folder = resources.files("hqsam.engines.kernels").joinpath("cpp")
+    sources = {file.name: file.read_bytes() for file in folder.iterdir()}
+    library = home() / "kernels" / f"{_fingerprint(sources)}.so"
     if not library.exists():
-        _compile(source, library)
+        _compile(sources, library)
     _share_torch_s_threads()
     try:
         return CompiledKernels(ctypes.CDLL(str(library)))
@@ -68,21 +69,24 @@ def compiled_kernels() -> CompiledKernels:
         raise OptionError(f"the compiled kernels cannot be loaded: {error}") from error
 
 
-def _compile(source: bytes, library: Path) -> None:
+def _compile(sources: dict[str, bytes], library: Path) -> None:
     compiler = shutil.which(os.environ.get("CXX") or "c++") or shutil.which("g++")
     if compiler is None:
         raise OptionError("there is no C++ compiler; install g++, or name one in CXX")
     with replacing(library) as path, tempfile.TemporaryDirectory() as folder:
-        code, compiled = Path(folder) / "kernels.cpp", Path(folder) / "kernels.o"
-        code.write_bytes(source)
+        for name, text in sources.items():
+            Path(folder, name).write_bytes(text)
+        code, compiled = Path(folder, "kernels.cpp"), Path(folder, "kernels.o")
         _run([compiler, *_flags(), "-c", str(code), "-o", str(compiled)])
         # Linked without OpenMP: its functions are found in torch's copy, or there would be two pools of threads.
         _run([compiler, "-shared", str(compiled), "-o", str(path)])
 
 
 def _flags() -> tuple[str, ...]:
-    # Whoever has VNNI has the four named in _WIDE.
-    return (*_FLAGS, *_WIDE) if "avx512_vnni" in cpu_features() else _FLAGS
+    features = cpu_features()
+    if "avx512_vnni" not in features:  # whoever has it has the four named in _WIDE
+        return _FLAGS
+    return (*_FLAGS, *_WIDE, "-mavx512bf16") if "avx512_bf16" in features else (*_FLAGS, *_WIDE)
 
 
 def _run(command: list[str]) -> None:
@@ -91,9 +95,12 @@ def _run(command: list[str]) -> None:
         raise OptionError(f"the compiler failed: {' '.join(command)}\n{done.stderr.strip()[-2000:]}")
 
 
-def _fingerprint(source: bytes) -> str:
+def _fingerprint(sources: dict[str, bytes]) -> str:
     """Another source, compiler setting or processor is another library."""
-    parts = (source, " ".join((*_flags(), platform.machine(), *cpu_features())).encode())
+    parts = (
+        *(text for _, text in sorted(sources.items())),
+        " ".join((*_flags(), platform.machine(), *cpu_features())).encode(),
+    )
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:24]
 
 

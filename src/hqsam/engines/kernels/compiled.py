@@ -3,10 +3,13 @@
 import ctypes
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from hqsam.engines.kernels import Norm
+from hqsam.model.config import ModelConfig
+from hqsam.model.heads import Heads
 
 PRECISIONS = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 """What there are kernels for, and how their names end."""
@@ -33,6 +36,39 @@ class CompiledKernels:
     def softmax_over_tokens(self, logits: Tensor, offset: Tensor) -> Tensor:
         self._call("softmax_over_tokens", logits, offset.float().contiguous(), *offset.shape, logits.shape[-1])
         return logits
+
+    def split(self, qkv: Tensor, padding: Tensor | None, heads: Heads) -> tuple[Tensor, Tensor, Tensor]:
+        images, height, width, channels = qkv.shape
+        windows, per_head = images * heads.window_count((height, width)), channels // (3 * heads.number)
+        tokens = heads.window_hw[0] * heads.window_hw[1]
+        parts = qkv.new_empty(3, windows, heads.number, tokens, per_head)
+        grid = (images, height, width, *heads.window_hw, heads.number, per_head)
+        self._call("split", qkv, padding, parts, float(per_head**-0.5), int(heads.first), *grid)
+        query, key, value = parts
+        return query, key, value
+
+    def join(self, attended: Tensor, heads: Heads, size_hw: tuple[int, int]) -> Tensor:
+        windows, _, _, per_head = attended.shape
+        images = windows // heads.window_count(size_hw)
+        joined = attended.new_empty(images, *size_hw, heads.number * per_head)
+        self._call("join", attended, joined, images, *size_hw, *heads.window_hw, heads.number, per_head)
+        return joined
+
+    def pixels(self, images: list[np.ndarray], config: ModelConfig, precision: torch.dtype) -> Tensor:
+        side = config.image_size
+        batch = torch.empty(len(images), side, side, 3, dtype=precision)
+        mean, deviation = torch.tensor(config.pixel_mean), torch.tensor(config.pixel_std)
+        for row, image in zip(batch, images, strict=True):
+            image = np.ascontiguousarray(image)
+            self._call("pixels", row, image.ctypes.data, mean, deviation, *image.shape[:2], side)
+        return batch.permute(0, 3, 1, 2)
+
+    def norm(self, x: Tensor, norm: Norm) -> Tensor:
+        x = x.contiguous()
+        normed = torch.empty_like(x)
+        rows, channels = x.numel() // x.shape[-1], x.shape[-1]
+        self._call("norm", x, normed, *_numbers(norm), rows, channels)
+        return normed
 
     def add_norm(self, added: Tensor, onto: Tensor, positions: Tensor, norm: Norm) -> tuple[Tensor, Tensor]:
         placed, (places, width) = torch.empty_like(added), added.shape[-2:]

@@ -1,13 +1,17 @@
 """The kernels in PyTorch: the plain twin of the compiled ones, and what runs where there is no compiler."""
 
+import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from hqsam.engines.kernels import Norm
-from hqsam.model.attention import PlainSoftmaxes
+from hqsam.model.config import ModelConfig
+from hqsam.model.heads import PlainSteps
+from hqsam.model.preprocess import normalise_and_pad
 
 
-class PlainKernels(PlainSoftmaxes):
+class PlainKernels(PlainSteps):
     """See `Kernels`."""
 
     def softmax_over_tokens(self, logits: Tensor, offset: Tensor) -> Tensor:
@@ -16,11 +20,17 @@ class PlainKernels(PlainSoftmaxes):
         return logits.unflatten(1, (tokens, heads)).softmax(dim=1).flatten(1, 2)
 
     def add_norm(self, added: Tensor, onto: Tensor, positions: Tensor, norm: Norm) -> tuple[Tensor, Tensor]:
-        x = F.layer_norm(added.add_(onto), added.shape[-1:], *norm.to(added.dtype), norm.eps)
+        x = self.norm(added.add_(onto), norm)
         return x, x + positions
 
+    def pixels(self, images: list[np.ndarray], config: ModelConfig, precision: torch.dtype) -> Tensor:
+        return normalise_and_pad(images, config).to(precision, memory_format=torch.channels_last)
+
+    def norm(self, x: Tensor, norm: Norm) -> Tensor:
+        return F.layer_norm(x, x.shape[-1:], *norm.to(x.dtype), norm.eps)
+
     def norm_gelu(self, x: Tensor, norm: Norm) -> Tensor:
-        return F.gelu(F.layer_norm(x, x.shape[-1:], *norm.to(x.dtype), norm.eps))
+        return F.gelu(self.norm(x, norm))
 
     def spread(self, x: Tensor, side: int, filters: Tensor, image: bool) -> tuple[Tensor, Tensor | None]:
         x = F.gelu(x).view(16 * len(x), -1)

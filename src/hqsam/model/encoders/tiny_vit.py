@@ -5,10 +5,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hqsam.model.attention import PLAIN, Softmaxes, attend, from_windows, to_windows
+from hqsam.model.attention import attend
 from hqsam.model.config import TinyVitConfig
 from hqsam.model.features import ImageFeatures
 from hqsam.model.fused_conv import FusedConv, fuse_convolutions
+from hqsam.model.heads import PLAIN, AttentionSteps, Heads
 from hqsam.model.layers import ConvNorm, Mlp, Neck
 
 
@@ -35,14 +36,14 @@ class TinyVit(nn.Module):
                 early = x if self.early_after_merging else before_merging
         return ImageFeatures(final=self.neck(x), early=early)
 
-    def settle(self, image_size: int, softmaxes: Softmaxes = PLAIN) -> None:
+    def settle(self, image_size: int, steps: AttentionSteps = PLAIN) -> None:
         """Fold what can be folded, for inference at this size and for good: norms, and the looking up of biases."""
         grid = image_size // 4
         for stage, merge in zip(self.stages, (*self.merge_strides, 1), strict=True):
             for module in stage.modules():
                 if isinstance(module, BiasedAttention):
                     module.expand(grid)
-                    module.softmaxes = softmaxes
+                    module.steps = steps
             grid //= merge
         for block in self.stages[0].modules():
             if isinstance(block, ConvBlock):
@@ -108,28 +109,20 @@ class WindowBlock(nn.Module):
 
     def __init__(self, config: TinyVitConfig, stage: int) -> None:
         super().__init__()
-        width, self.window = config.widths[stage], config.windows[stage]
-        self.attention = BiasedAttention(width, config.heads[stage], self.window, config.attention_biases)
+        width = config.widths[stage]
+        self.attention = BiasedAttention(width, config.heads[stage], config.windows[stage], config.attention_biases)
         self.local = ConvNorm(width, width, 3, groups=width)
         self.mlp_norm = nn.LayerNorm(width)
         self.mlp = Mlp([width, config.mlp_ratio * width, width], nn.GELU)
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height width"]:
-        x = x + self._attend(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        x = x + self.attention(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         x = self.local(x).permute(0, 2, 3, 1)
         return (x + self.mlp(self.mlp_norm(x))).permute(0, 3, 1, 2)
 
-    def _attend(self, x: Tensor) -> Tensor:
-        size_hw = (x.shape[1], x.shape[2])
-        window = min(self.window, max(size_hw))
-        if size_hw == (window, window):
-            return self.attention(x)
-        # Padding comes before the norm inside the attention, as in the official code.
-        return from_windows(self.attention(to_windows(x, window)), size_hw)
-
 
 class BiasedAttention(nn.Module):
-    """Multi-head attention within a window, with one learned bias per head and distance."""
+    """Multi-head attention within windows, with one learned bias per head and distance."""
 
     def __init__(self, width: int, heads: int, window: int, biased: bool) -> None:
         super().__init__()
@@ -140,7 +133,7 @@ class BiasedAttention(nn.Module):
         self.out = nn.Linear(width, width)
         self.bias = nn.Parameter(torch.zeros(heads, window * window))
         """Row by absolute distance: rows apart * window + columns apart."""
-        self.softmaxes: Softmaxes = PLAIN
+        self.steps: AttentionSteps = PLAIN
         self.register_buffer("expanded", None, persistent=False)
         self.expanded: Tensor | None
 
@@ -152,13 +145,16 @@ class BiasedAttention(nn.Module):
         """
         self.expanded = self._bias_for(min(self.window, grid)) if self.biased else None
 
-    def forward(self, x: Float[Tensor, "batch size size channel"]) -> Float[Tensor, "batch size size channel"]:
-        batch, size, _, channels = x.shape
-        qkv = self.qkv(self.norm(x)).view(batch, size * size, self.heads, 3, channels // self.heads)
-        query, key, value = qkv.permute(3, 0, 2, 1, 4)
-        bias = self._bias_for(size).to(query.dtype) if self.biased else None
-        attended = attend(query, key, value, bias, self.softmaxes)
-        return self.out(attended.transpose(1, 2).reshape(x.shape))
+    def forward(self, x: Float[Tensor, "batch height width channel"]) -> Float[Tensor, "batch height width channel"]:
+        size_hw = (x.shape[1], x.shape[2])
+        side = min(self.window, max(size_hw))
+        heads = Heads(self.heads, first=True, window_hw=(side, side))
+        # The grid is padded with zeros before the norm, as in the official code: of those the norm leaves its bias.
+        padding = None if heads.fit(size_hw) else self.qkv(self.norm.bias[None])[0]
+        query, key, value = self.steps.split(self.qkv(self.norm(x)), padding, heads)
+        bias = self._bias_for(side).to(query.dtype) if self.biased else None
+        attended = attend(query, key, value, bias, self.steps)
+        return self.out(self.steps.join(attended, heads, size_hw))
 
     def _bias_for(self, size: int) -> Float[Tensor, "head token token"]:
         if self.expanded is not None and self.expanded.shape[-1] == size * size:

@@ -4,9 +4,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hqsam.model.attention import PLAIN, Softmaxes, attend_with_relative_positions, from_windows, to_windows
+from hqsam.model.attention import attend_with_relative_positions
 from hqsam.model.config import VitConfig
 from hqsam.model.features import ImageFeatures
+from hqsam.model.heads import PLAIN, AttentionSteps, Heads
 from hqsam.model.layers import Mlp, Neck
 
 
@@ -34,11 +35,11 @@ class Vit(nn.Module):
                 early = x
         return ImageFeatures(final=self.neck(x.permute(0, 3, 1, 2)), early=early.permute(0, 3, 1, 2))
 
-    def settle(self, image_size: int, softmaxes: Softmaxes = PLAIN) -> None:
+    def settle(self, image_size: int, steps: AttentionSteps = PLAIN) -> None:
         """Make it ready for inference, for good. There is nothing to fold."""
         for block in self.blocks:
             assert isinstance(block, VitBlock)
-            block.attention.softmaxes = softmaxes
+            block.attention.steps = steps
 
 
 class VitBlock(nn.Module):
@@ -63,7 +64,7 @@ class RelativeAttention(nn.Module):
     def __init__(self, width: int, heads: int, size: int) -> None:
         super().__init__()
         self.heads = heads
-        self.softmaxes: Softmaxes = PLAIN
+        self.steps: AttentionSteps = PLAIN
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         self.row_distances = nn.Parameter(torch.zeros(2 * size - 1, width // heads))
@@ -74,22 +75,11 @@ class RelativeAttention(nn.Module):
     ) -> Float[Tensor, "batch height width channel"]:
         """Over the whole grid, or in windows of a side."""
         size_hw = (x.shape[1], x.shape[2])
-        if window is None:
-            return self.out(self._attend(self.qkv(x)))
+        heads = Heads(self.heads, first=False, window_hw=(window, window) if window else size_hw)
         # The grid is padded with zeros to whole windows, and the padding is attended to, as in the official code: the
-        # weights were trained with it. What the padding gives is the bias alone, so only real places are projected; by
-        # calling the layer, not by its weight, since LoRA may be wrapped around it.
-        windows = to_windows(self.qkv(x), window)
-        padding = 1 - to_windows(x.new_ones(1, *size_hw, 1), window).repeat(len(x), 1, 1, 1)
-        windows = torch.addcmul(windows, padding.to(windows.dtype), self.qkv.bias.to(windows.dtype))
-        return self.out(from_windows(self._attend(windows), size_hw))
-
-    def _attend(
-        self, qkv: Float[Tensor, "batch height width qkv_channel"]
-    ) -> Float[Tensor, "batch height width channel"]:
-        batch, height, width, _ = qkv.shape
-        query, key, value = qkv.view(batch, height * width, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        # weights were trained with it. What the padding gives is the bias alone, so only real places are projected.
+        query, key, value = self.steps.split(self.qkv(x), self.qkv.bias, heads)
         attended = attend_with_relative_positions(
-            query, key, value, self.row_distances, self.column_distances, (height, width), self.softmaxes
+            query, key, value, self.row_distances, self.column_distances, heads.window_hw, self.steps
         )
-        return attended.transpose(1, 2).reshape(batch, height, width, -1)
+        return self.out(self.steps.join(attended, heads, size_hw))

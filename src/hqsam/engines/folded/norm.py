@@ -1,0 +1,44 @@
+"""LayerNorms in one pass over memory, with GELU applied on the way."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from hqsam.engines.kernels import Kernels, Norm
+from hqsam.model.fused_conv import take_gelu_after
+from hqsam.model.layers import ChannelNorm
+
+
+class FoldedNorm(nn.Module):
+    """What a LayerNorm over the last axis, and GELU after it if asked, compute. Its numbers stay float32."""
+
+    def __init__(self, plain: nn.LayerNorm | ChannelNorm, gelu: bool, kernels: Kernels) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(plain.bias.detach(), requires_grad=False)
+        self.norm, self.gelu, self.kernels = Norm(plain.weight, plain.bias, plain.eps), gelu, kernels
+
+    def forward(self, x: Float[Tensor, "*rows channel"]) -> Float[Tensor, "*rows channel"]:
+        if self.gelu:
+            return self.kernels.norm_gelu(x.contiguous(), self.norm)
+        return self.kernels.norm(x.contiguous(), self.norm)
+
+
+class FoldedChannelNorm(FoldedNorm):
+    """The same over the channels of an image."""
+
+    def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height width"]:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+@torch.no_grad()
+def fold_norms(module: nn.Module, kernels: Kernels) -> None:
+    """Replace, everywhere below, each LayerNorm, and each GELU that follows one in a sequence. For inference only.
+
+    To be called before the weights are cast.
+    """
+    for name, child in list(module.named_children()):
+        if isinstance(child, nn.LayerNorm | ChannelNorm):
+            folded = FoldedNorm if isinstance(child, nn.LayerNorm) else FoldedChannelNorm
+            setattr(module, name, folded(child, take_gelu_after(module, name), kernels))
+        else:
+            fold_norms(child, kernels)

@@ -1,0 +1,81 @@
+// What the tuned engine does between its matrix products, each in one pass over memory.
+//
+// PyTorch makes these in several passes, and in bfloat16 each pass converts to float32 and back. Here a row is read
+// once, computed in float32, and written once. `plain.py` says the same in PyTorch.
+
+#include "pixels.h"
+#include "rows.h"
+#include "softmax.h"
+#include "windows.h"
+
+// The two widths that a kernel meets in our models get loops of a fixed length.
+#define BY_CHANNEL(T, channels, one, other, call) \
+    if (channels == one)                          \
+        ByChannel<T, one>::call;                  \
+    else if (channels == other)                   \
+        ByChannel<T, other>::call;                \
+    else                                          \
+        ByChannel<T, 0>::call;
+
+#define EXPORT(T, suffix)                                                                                            \
+    extern "C" void norm_gelu_##suffix(                                                                              \
+        T* x, const float* weight, const float* bias, float eps, i64 rows, i64 channels) {                           \
+        BY_CHANNEL(T, channels, 64, 48, norm_gelu(x, Norm{weight, bias, eps}, rows, channels))                       \
+    }                                                                                                                \
+    extern "C" void norm_##suffix(                                                                                   \
+        const T* x, T* to, const float* weight, const float* bias, float eps, i64 rows, i64 channels) {              \
+        norm(x, to, Norm{weight, bias, eps}, rows, channels);                                                        \
+    }                                                                                                                \
+    extern "C" void pixels_##suffix(                                                                                 \
+        T* to, const std::uint8_t* image, const float* mean, const float* deviation, i64 height, i64 width,          \
+        i64 side) {                                                                                                  \
+        pixels(to, image, mean, deviation, height, width, side);                                                     \
+    }                                                                                                                \
+    extern "C" void split_##suffix(                                                                                  \
+        const T* qkv, const T* padding, T* to, float scale, i64 head_first, i64 images, i64 height, i64 width,       \
+        i64 window_height, i64 window_width, i64 heads, i64 channels) {                                              \
+        const Windows grid{images, height, width, window_height, window_width, heads, channels};                     \
+        split(qkv, padding, to, scale, head_first != 0, grid);                                                       \
+    }                                                                                                                \
+    extern "C" void join_##suffix(                                                                                   \
+        const T* attended, T* to, i64 images, i64 height, i64 width, i64 window_height, i64 window_width, i64 heads, \
+        i64 channels) {                                                                                              \
+        join(attended, to, Windows{images, height, width, window_height, window_width, heads, channels});            \
+    }                                                                                                                \
+    extern "C" void add_norm_##suffix(                                                                               \
+        T* x, const T* onto, const T* positions, T* placed, const float* weight, const float* bias, float eps,       \
+        i64 rows, i64 onto_rows, i64 places, i64 channels) {                                                         \
+        const Norm norm{weight, bias, eps};                                                                          \
+        BY_CHANNEL(                                                                                                  \
+            T, channels, 256, 192, add_norm(x, onto, positions, placed, norm, rows, onto_rows, places, channels))    \
+    }                                                                                                                \
+    extern "C" void softmax_##suffix(T* x, const T* bias, i64 rows, i64 bias_rows, i64 width) {                      \
+        if (bias)                                                                                                    \
+            softmax(x, Rows<T>{bias, bias_rows}, rows, width);                                                       \
+        else                                                                                                         \
+            softmax(x, Nothing{}, rows, width);                                                                      \
+    }                                                                                                                \
+    extern "C" void softmax_of_grid_##suffix(                                                                        \
+        T* x, const T* by_row, const T* by_column, i64 rows, i64 height, i64 width) {                                \
+        softmax(x, Grid<T>{by_row, by_column, width}, rows, height * width);                                         \
+    }                                                                                                                \
+    extern "C" void softmax_over_tokens_##suffix(                                                                    \
+        T* x, const float* offset, i64 prompts, i64 tokens, i64 heads, i64 places) {                                 \
+        softmax_over_tokens<T>(x, offset, prompts, tokens, heads, places);                                           \
+    }                                                                                                                \
+    extern "C" void spread_##suffix(                                                                                 \
+        const T* x, T* image, const float* filters, float* logits, i64 masks, i64 height, i64 width, i64 channels) { \
+        BY_CHANNEL(T, channels, 32, 24, spread(x, image, filters, logits, masks, height, width, channels))           \
+    }                                                                                                                \
+    extern "C" void product_##suffix(const T* x, const float* filter, float* to, i64 rows, i64 channels) {           \
+        BY_CHANNEL(T, channels, 32, 24, product(x, filter, to, rows, channels))                                      \
+    }                                                                                                                \
+    extern "C" void narrow_##suffix(                                                                                 \
+        const T* x, const float* weight, const float* bias, float eps, const float* taps, float* logits, i64 height, \
+        i64 width, i64 channels) {                                                                                   \
+        const Norm norm{weight, bias, eps};                                                                          \
+        BY_CHANNEL(T, channels, 64, 32, narrow(x, norm, taps, logits, height, width, channels))                      \
+    }
+
+EXPORT(float, float32)
+EXPORT(bf16, bfloat16)

@@ -1,0 +1,32 @@
+// Photos to what an encoder takes.
+#pragma once
+
+#include "vectors.h"
+
+namespace {
+
+// An image of bytes to normalised numbers, with zeros below and to the right.
+template <typename T>
+void pixels(
+    T* to, const std::uint8_t* image, const float* mean, const float* deviation, i64 height, i64 width, i64 side) {
+    constexpr int PERIOD = 48;  // the channels take turns, three in a pixel and sixteen in a vector
+    float means[PERIOD], deviations[PERIOD];
+    for (int i = 0; i < PERIOD; ++i) means[i] = mean[i % 3], deviations[i] = deviation[i % 3];
+#pragma omp parallel for schedule(static)
+    for (i64 y = 0; y < side; ++y) {
+        T* row = to + y * side * 3;
+        const std::uint8_t* from = image + y * width * 3;
+        const i64 filled = y < height ? width * 3 : 0;
+        i64 c = 0;
+        for (; c + PERIOD <= filled; c += PERIOD)
+            for (int k = 0; k < PERIOD; k += 16) {
+                std::uint8_t __attribute__((vector_size(16))) bytes;
+                std::memcpy(&bytes, from + c + k, 16);
+                store<f16x>(row + c + k, (converted<f16x>(bytes) - load<f16x>(means + k)) / load<f16x>(deviations + k));
+            }
+        for (; c < filled; ++c) store<float>(row + c, (float(from[c]) - means[c % 3]) / deviations[c % 3]);
+        std::memset(static_cast<void*>(row + filled), 0, (side * 3 - filled) * sizeof(T));
+    }
+}
+
+}  // namespace
