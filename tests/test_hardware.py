@@ -52,6 +52,7 @@ def test_auto_precision_on_cuda_follows_the_compute_capability(monkeypatch, capa
 
 def test_a_named_precision_is_taken_and_an_unknown_one_refused():
     assert hardware.pick_precision("float32", CPU) == torch.float32
+    assert hardware.pick_precision("int8", CPU) == torch.int8
     with pytest.raises(OptionError, match="bfloat16"):
         hardware.pick_precision("bf16", CPU)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
 
 
 def pick_device(name: str = "auto") -> "torch.device":
@@ -41,6 +41,8 @@ def pick_device(name: str = "auto") -> "torch.device":
 def pick_precision(name: str, device: "torch.device") -> "torch.dtype":
     """The number format to compute in; `auto` is bfloat16 where `device` computes it natively, else float32.
 
+    With int8 it is the encoder's matrix products that are computed in bytes, on processors only.
+
     Raises:
         OptionError: the name is none of `PRECISIONS`.
     """
@@ -50,7 +52,7 @@ def pick_precision(name: str, device: "torch.device") -> "torch.dtype":
         raise OptionError(f"unknown precision {name!r}; choose one of {', '.join(PRECISIONS)}")
     if name == "auto":
         name = "bfloat16" if computes_bfloat16(device) else "float32"
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
+    return getattr(torch, name)
 
 
 def computes_bfloat16(device: "torch.device") -> bool:

@@ -9,11 +9,14 @@ import hqsam
 from hqsam.cli.demo import EXAMPLES, Example, examples_folder
 from hqsam.engines.build import build_engine
 from hqsam.engines.cpu import CpuEngine
+from hqsam.engines.folded import int8
+from hqsam.engines.folded.int8 import QuantisedLinear, quantise_linears
 from hqsam.engines.folded.linear import PackedLinear, pack_linears
 from hqsam.engines.kernels.build import compiled_kernels
 from hqsam.engines.kernels.plain import PlainKernels
 from hqsam.engines.torch import TorchEngine
 from hqsam.errors import OptionError
+from hqsam.hardware import cpu_features
 from hqsam.masks.boundary import iou
 from hqsam.model.fused_conv import FusedConv
 from hqsam.model.layers import ConvNorm, Mlp
@@ -104,13 +107,45 @@ def test_the_tuned_engine_is_what_a_cpu_gets():
         build_engine(tiny_model(), torch.device("cuda"), torch.float32, "cpu")
 
 
-def test_bfloat16_gives_the_masks_of_float32():
-    """On real photos, for objects as people ask for them: IoU of 0.99 on average, 0.98 for all but one in twenty."""
-    exact, quick = (hqsam.load("nano", device="cpu", precision=precision) for precision in ("float32", "bfloat16"))
+@pytest.mark.parametrize(("precision", "most"), [("bfloat16", 0.98), ("int8", 0.97)])
+def test_less_precision_gives_the_masks_of_float32(precision, most):
+    """On real photos, for objects as people ask for them: IoU of 0.99 on average, `most` for all but one in twenty."""
+    if precision == "int8" and "avx512_vnni" not in cpu_features():
+        pytest.skip("this processor does not multiply bytes")
+    exact, quick = (hqsam.load("nano", device="cpu", precision=precision) for precision in ("float32", precision))
     agreements = [value for example in EXAMPLES for value in agreement(exact, quick, example)]
     assert len(agreements) > 50
     assert np.mean(agreements) >= 0.99
-    assert np.percentile(agreements, 5) >= 0.98
+    assert np.percentile(agreements, 5) >= most
+
+
+@pytest.mark.parametrize(
+    ("device", "backend", "features", "message"),
+    [
+        ("cuda", "auto", ["avx512_vnni"], 'cuda with backend "torch"'),
+        ("cpu", "torch", ["avx512_vnni"], 'cpu with backend "torch"'),
+        ("cpu", "auto", ["avx2"], "needs a processor with AVX-512 VNNI"),
+    ],
+)
+def test_bytes_are_multiplied_only_where_that_can_be_done(monkeypatch, device, backend, features, message):
+    monkeypatch.setattr(int8, "cpu_features", lambda: features)
+    with pytest.raises(OptionError, match=message):
+        build_engine(tiny_model(), torch.device(device), torch.int8, backend)
+
+
+@pytest.mark.skipif("avx512_vnni" not in cpu_features(), reason="this processor does not multiply bytes")
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@torch.no_grad()
+def test_a_quantised_layer_is_near_its_plain_twin(precision):
+    torch.manual_seed(0)
+    plain = nn.Sequential(Mlp([64, 96, 64], nn.GELU), nn.Linear(64, 8, bias=False)).to(precision)
+    x = torch.randn(2, 3, 5, 64)
+    x[0, 0, 0] *= 100  # one token far from the others makes none of them coarse
+    expected = plain(x.to(precision)).float()
+    quantise_linears(plain, PlainKernels())
+    assert [type(layer) for layer in plain[0]] == [QuantisedLinear, nn.Identity, QuantisedLinear]
+    error = (plain(x.to(precision)).float() - expected).flatten(0, -2).norm(dim=1)
+    assert float((error / expected.flatten(0, -2).norm(dim=1)).max()) < 0.06
 
 
 def agreement(exact: Segmenter, quick: Segmenter, example: Example) -> list[float]:

@@ -134,6 +134,35 @@ def test_norm(compiled, rows, channels, precision, seed):
 
 
 @FEW
+@given(st.integers(1, 23), CHANNELS, PRECISIONS, SEEDS)
+def test_quantise(compiled, rows, channels, precision, seed):
+    numbers = Numbers(seed, precision)
+    x = numbers(rows, 4, channels) * numbers(rows, 4, 1)
+    quantised, steps = compiled.quantise(x)
+    expected, expected_steps = PLAIN.quantise(x)
+    torch.testing.assert_close(steps, expected_steps)
+    assert (quantised.int() - expected.int()).abs().max() <= 1  # a half may be rounded either way
+    worth = (quantised.float() - 128) * steps[:, None]
+    assert ((worth - x.flatten(0, 1).float()).abs() <= 0.501 * steps[:, None]).all()
+
+
+def test_a_row_of_zeros_stays_zero(compiled):
+    for kernels in (compiled, PLAIN):
+        quantised, steps = kernels.quantise(torch.zeros(2, 20))
+        assert (quantised == 128).all()
+        assert (steps > 0).all()
+
+
+@FEW
+@given(st.integers(1, 23), CHANNELS, st.booleans(), PRECISIONS, SEEDS)
+def test_scale(compiled, rows, channels, gelu, precision, seed):
+    numbers = Numbers(seed, precision)
+    x, steps, bias = numbers(rows, channels, scale=9), numbers.exact(rows).abs(), numbers.exact(channels)
+    expected = PLAIN.scale(x.clone(), steps, bias, gelu)
+    alike(compiled.scale(x, steps, bias, gelu), expected, precision)
+
+
+@FEW
 @given(st.integers(1, 3), st.booleans(), st.integers(1, 20), CHANNELS, PRECISIONS, SEEDS)
 def test_add_norm(compiled, prompts, shared, places, channels, precision, seed):
     numbers = Numbers(seed, precision)

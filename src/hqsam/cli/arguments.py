@@ -24,7 +24,7 @@ class Source(str, Enum):
 ModelOption = Annotated[str, typer.Option(help="A name of `hqsam weights list`, a file, or owner/repo.")]
 SourceOption = Annotated[Source | None, typer.Option(help="SAM's mask plus the HQ one, HQ alone, or SAM alone.")]
 DeviceOption = Annotated[str, typer.Option(help="cuda, mps or cpu.")]
-PrecisionOption = Annotated[str, typer.Option(help="float32, bfloat16 or float16.")]
+PrecisionOption = Annotated[str, typer.Option(help="float32, bfloat16, float16, or int8 on a CPU.")]
 JsonLinesOption = Annotated[
     bool, typer.Option("--json", help="Print a line of JSON a photo; files are written only if --out is given.")
 ]

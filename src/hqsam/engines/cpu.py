@@ -19,18 +19,19 @@ from hqsam.model.prompt_encoder import PromptBatch
 class CpuEngine:
     """Encodes in one precision; decodes with the projections of the image folded into the tokens.
 
-    What lies between the matrix products is left to the kernels.
+    What lies between the matrix products is left to the kernels. With `int8`, those of the encoder multiply bytes.
     """
 
     device = torch.device("cpu")
 
-    def __init__(self, model: HQSam, precision: torch.dtype, kernels: Kernels) -> None:
+    def __init__(self, model: HQSam, precision: torch.dtype, kernels: Kernels, int8: bool = False) -> None:
         keep_freed_memory()
         self.config, self.precision, self.kernels = model.config, precision, kernels
         model = model.eval().requires_grad_(False)
         self.decoder = FoldedDecoder(model, precision, kernels)
         model.image_encoder.settle(self.config.image_size, kernels)
-        for part in (model.image_encoder, *(model.hq.of_image() if model.hq else ())):
+        fold_layers(model.image_encoder, precision, kernels, int8)
+        for part in model.hq.of_image() if model.hq else ():
             fold_layers(part, precision, kernels)
         self.model = model.in_precision(precision)
 

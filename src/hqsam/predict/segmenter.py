@@ -32,8 +32,9 @@ def load(
 ) -> "Segmenter":
     """A model by its name, from a checkpoint file, or from a Hugging Face repo, ready to segment.
 
-    `device` is cuda, mps or cpu; `auto` takes the first that is there. `precision` is float32, bfloat16 or
-    float16; `auto` is bfloat16 where the hardware computes it natively, else float32. `backend` is torch, the plain
+    `device` is cuda, mps or cpu; `auto` takes the first that is there. `precision` is float32, bfloat16,
+    float16, or int8 (on processors, for the encoder's matrix products: the quickest, and a little less exact than
+    bfloat16); `auto` is bfloat16 where the hardware computes it natively, else float32. `backend` is torch, the plain
     model on any device, or cpu, the same tuned to processors; `auto` takes what is quickest on the device.
 
     Raises:

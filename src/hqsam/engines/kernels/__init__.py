@@ -52,6 +52,16 @@ class Kernels(AttentionSteps, Protocol):
         """LayerNorm over the channels. What is given stays as it is."""
         ...
 
+    def quantise(self, x: Float[Tensor, "*rows channel"]) -> tuple[UInt8[Tensor, "row channel"], Float[Tensor, "row"]]:
+        """Numbers as bytes about 128, and each row's step (float32). What is given stays as it is."""
+        ...
+
+    def scale(
+        self, x: Float[Tensor, "row channel"], steps: Float[Tensor, "row"], bias: Float[Tensor, "channel"], gelu: bool
+    ) -> Float[Tensor, "row channel"]:
+        """Each row times its step, and the bias (float32) added; then GELU, if asked for."""
+        ...
+
     def norm_gelu(self, x: Float[Tensor, "*rows channel"], norm: Norm) -> Float[Tensor, "*rows channel"]:
         """LayerNorm over the channels, then GELU."""
         ...

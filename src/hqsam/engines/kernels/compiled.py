@@ -70,6 +70,17 @@ class CompiledKernels:
         self._call("norm", x, normed, *_numbers(norm), rows, channels)
         return normed
 
+    def quantise(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = x.contiguous()
+        rows, channels = x.numel() // x.shape[-1], x.shape[-1]
+        quantised, steps = torch.empty(rows, channels, dtype=torch.uint8), torch.empty(rows)
+        self._call("quantise", x, quantised, steps, rows, channels)
+        return quantised, steps
+
+    def scale(self, x: Tensor, steps: Tensor, bias: Tensor, gelu: bool) -> Tensor:
+        self._call("scale", x, steps, bias, int(gelu), *x.shape)
+        return x
+
     def add_norm(self, added: Tensor, onto: Tensor, positions: Tensor, norm: Norm) -> tuple[Tensor, Tensor]:
         placed, (places, width) = torch.empty_like(added), added.shape[-2:]
         (rows, _), (onto_rows, _) = _rows(added), _rows(onto)

@@ -29,6 +29,15 @@ class PlainKernels(PlainSteps):
     def norm(self, x: Tensor, norm: Norm) -> Tensor:
         return F.layer_norm(x, x.shape[-1:], *norm.to(x.dtype), norm.eps)
 
+    def quantise(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        rows = x.flatten(0, -2).float()
+        steps = rows.abs().amax(dim=1).clamp_min(1e-30) / 127
+        return (rows / steps[:, None]).round_().add_(128).to(torch.uint8), steps
+
+    def scale(self, x: Tensor, steps: Tensor, bias: Tensor, gelu: bool) -> Tensor:
+        scaled = x.float() * steps[:, None] + bias
+        return (F.gelu(scaled) if gelu else scaled).to(x.dtype)
+
     def norm_gelu(self, x: Tensor, norm: Norm) -> Tensor:
         return F.gelu(self.norm(x, norm))
 

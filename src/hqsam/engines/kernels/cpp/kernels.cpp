@@ -3,6 +3,7 @@
 // PyTorch makes these in several passes, and in bfloat16 each pass converts to float32 and back. Here a row is read
 // once, computed in float32, and written once. `plain.py` says the same in PyTorch.
 
+#include "bytes.h"
 #include "pixels.h"
 #include "rows.h"
 #include "softmax.h"
@@ -25,6 +26,16 @@
     extern "C" void norm_##suffix(                                                                                   \
         const T* x, T* to, const float* weight, const float* bias, float eps, i64 rows, i64 channels) {              \
         norm(x, to, Norm{weight, bias, eps}, rows, channels);                                                        \
+    }                                                                                                                \
+    extern "C" void quantise_##suffix(const T* x, std::uint8_t* to, float* steps, i64 rows, i64 channels) {          \
+        quantise(x, to, steps, rows, channels);                                                                      \
+    }                                                                                                                \
+    extern "C" void scale_##suffix(                                                                                  \
+        T* x, const float* steps, const float* bias, i64 with_gelu, i64 rows, i64 channels) {                        \
+        if (with_gelu)                                                                                               \
+            scale<true>(x, steps, bias, rows, channels);                                                             \
+        else                                                                                                         \
+            scale<false>(x, steps, bias, rows, channels);                                                            \
     }                                                                                                                \
     extern "C" void pixels_##suffix(                                                                                 \
         T* to, const std::uint8_t* image, const float* mean, const float* deviation, i64 height, i64 width,          \

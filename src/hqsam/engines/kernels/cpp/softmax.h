@@ -36,66 +36,78 @@ INLINE float exponentials(float* y, float most, i64 width) {
     return sum + sum_of(sums);
 }
 
-// y = x + added, and the largest of it.
-template <typename T, typename Added> INLINE float sum_and_largest(const T* x, float* y, i64 width, Added added) {
-    f16x mosts = f16x{} - INFINITY;
-    float most = -INFINITY;
+// The largest number of a row so far.
+struct Largest {
+    f16x of_vectors = f16x{} - INFINITY;
+    float of_single = -INFINITY;
+
+    INLINE void see(f16x v) { of_vectors = larger(of_vectors, v); }
+    INLINE void see(float v) { of_single = larger(of_single, v); }
+    INLINE float found() const { return larger(of_single, largest_of(of_vectors)); }
+};
+
+// y = x + added.
+template <typename T, typename Added>
+INLINE void add_to_row(const T* x, float* y, i64 width, Largest& largest, Added added) {
     each_vector(
         width,
         [&](i64 kept, i64 at) {
             const f16x v = load<f16x>(x + at) + added(f16x{}, at);
             store(y + kept, v);
-            mosts = larger(mosts, v);
+            largest.see(v);
         },
-        [&](i64 c) {
-            y[c] = load<float>(x + c) + added(0.0f, c);
-            most = larger(most, y[c]);
-        });
-    return larger(most, largest_of(mosts));
+        [&](i64 c) { largest.see(y[c] = load<float>(x + c) + added(0.0f, c)); });
 }
 
 // What is added to the logits before a softmax: nothing; rows that come again after `count`; or to a place of a grid
-// what belongs to its row, and what to its column.
+// what belongs to its row, and what to its column. Each says how much room a row takes.
 struct Nothing {
+    i64 room(i64 width) const { return width + LEFT; }
     template <typename T> INLINE float read(const T* x, float* y, i64 width, i64) const {
-        return sum_and_largest(x, y, width, [](auto zero, i64) { return zero; });
+        Largest largest;
+        add_to_row(x, y, width, largest, [](auto zero, i64) { return zero; });
+        return largest.found();
     }
 };
 template <typename T> struct Rows {
     const T* bias;
     i64 count;
+    i64 room(i64 width) const { return width + LEFT; }
     INLINE float read(const T* x, float* y, i64 width, i64 row) const {
         const T* added = bias + (row % count) * width;
-        return sum_and_largest(x, y, width, [&](auto zero, i64 c) { return load<decltype(zero)>(added + c); });
+        Largest largest;
+        add_to_row(x, y, width, largest, [&](auto zero, i64 c) { return load<decltype(zero)>(added + c); });
+        return largest.found();
     }
 };
 template <typename T> struct Grid {
     const T *by_row, *by_column;
     i64 columns;
+    i64 room(i64 width) const { return width + LEFT + columns; }
     INLINE float read(const T* x, float* y, i64 width, i64 row) const {
-        const T *of_rows = by_row + row * (width / columns), *of_columns = by_column + row * columns;
-        float most = -INFINITY;
+        const T* of_rows = by_row + row * (width / columns);
+        float* of_columns = y + width + LEFT;
+        for (i64 c = 0; c < columns; ++c) of_columns[c] = load<float>(by_column + row * columns + c);
+        Largest largest;
         if (columns % 16) {
-            for (i64 c = 0; c < width; ++c) {
-                y[c] = load<float>(x + c) + load<float>(of_rows + c / columns) + load<float>(of_columns + c % columns);
-                most = larger(most, y[c]);
-            }
+            for (i64 c = 0; c < width; ++c)
+                largest.see(y[c] = load<float>(x + c) + load<float>(of_rows + c / columns) + of_columns[c % columns]);
             if (width > 16 && width % 16) std::memmove(y + width / 16 * 16, y + width - 16, sizeof(f16x));
-            return most;
+            return largest.found();
         }
         for (i64 r = 0; r < width / columns; ++r) {
             const float of_row = load<float>(of_rows + r);
             const auto added = [&](auto zero, i64 c) { return load<decltype(zero)>(of_columns + c) + of_row; };
-            most = larger(most, sum_and_largest(x + r * columns, y + r * columns, columns, added));
+            add_to_row(x + r * columns, y + r * columns, columns, largest, added);
         }
-        return most;
+        return largest.found();
     }
 };
 
 template <typename T, typename Added> void softmax(T* x, Added added, i64 rows, i64 width) {
 #pragma omp parallel
     {
-        std::vector<float> room(width + LEFT);
+        std::vector<float> room(added.room(width));
         float* const y = room.data();
 #pragma omp for schedule(static)
         for (i64 r = 0; r < rows; ++r) {
