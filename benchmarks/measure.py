@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from benchmarks.contestants import FIELD
+from hqsam.hardware import cpu_features
 
 _ROOT = Path(__file__).parent.parent
 
@@ -38,8 +39,10 @@ class Place:
     """Others work on the machine: measure the processor's seconds of one thread, which that lengthens little."""
 
     def installed(self, name: str) -> bool:
-        """Whether the contestant's package is there and has the model."""
+        """Whether the contestant's package is there and has the model, and the machine has what it needs."""
         entry = FIELD[name]
+        if entry.needs and (self.device != "cpu" or entry.needs not in cpu_features()):
+            return False
         asked = f"import importlib.util as u, sys; sys.exit(u.find_spec({entry.package!r}) is None)"
         return self.model in entry.models and subprocess.run([self.python(name), "-c", asked]).returncode == 0
 

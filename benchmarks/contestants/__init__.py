@@ -52,6 +52,8 @@ class Entry:
     suffix: str | None = None
     """The kind of checkpoint file that it loads; without one it makes its own weights."""
     tasks: tuple[str, ...] = ("open", "click", "batch")
+    needs: str = ""
+    """The instructions that a processor must have."""
 
     @property
     def is_ours(self) -> bool:
@@ -70,6 +72,7 @@ _TWINS = ("vit_tiny", *VITS)
 FIELD = {
     "hqsam": Entry("ours:Ours", tuple(MODELS), "hqsam", ("auto", "auto"), ".safetensors", _ALL),
     "hqsam float32": Entry("ours:Ours", tuple(MODELS), "hqsam", ("float32", "auto"), ".pth", _ALL),
+    "hqsam int8": Entry("ours:Ours", tuple(MODELS), "hqsam", ("int8", "auto"), ".safetensors", needs="avx512_vnni"),
     "hqsam plain": Entry("ours:Ours", tuple(MODELS), "hqsam", ("float32", "torch"), ".safetensors"),
     "segment-anything-hq": Entry(
         "official:SegmentAnythingHq", _TWINS, "segment_anything_hq", suffix=".pth", tasks=_ALL

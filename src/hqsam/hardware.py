@@ -41,7 +41,7 @@ def pick_device(name: str = "auto") -> "torch.device":
 def pick_precision(name: str, device: "torch.device") -> "torch.dtype":
     """The number format to compute in; `auto` is bfloat16 where `device` computes it natively, else float32.
 
-    With int8 it is the encoder's matrix products that are computed in bytes, on processors only.
+    int8 is for the encoder's matrix products, on processors with VNNI; the rest is then computed as with `auto`.
 
     Raises:
         OptionError: the name is none of `PRECISIONS`.
@@ -78,6 +78,7 @@ def cpu_features() -> list[str]:
         capabilities = {
             "avx2": torch.cpu._is_avx2_supported(),
             "avx512_f": torch.cpu._is_avx512_supported(),
+            "avx512_vnni": torch.cpu._is_vnni_supported(),
             "avx512_bf16": torch.cpu._is_avx512_bf16_supported(),
             "amx_bf16": torch.cpu._is_amx_tile_supported(),
         }

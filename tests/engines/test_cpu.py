@@ -6,20 +6,23 @@ import torch
 from torch import nn
 
 import hqsam
+from hqsam import hardware
 from hqsam.cli.demo import EXAMPLES, Example, examples_folder
 from hqsam.engines.build import build_engine
 from hqsam.engines.cpu import CpuEngine
 from hqsam.engines.folded import int8
 from hqsam.engines.folded.int8 import QuantisedLinear, quantise_linears
-from hqsam.engines.folded.linear import PackedLinear, pack_linears
+from hqsam.engines.folded.linear import PackedLinear, PackedUpscale, pack_linears
 from hqsam.engines.kernels.build import compiled_kernels
 from hqsam.engines.kernels.plain import PlainKernels
 from hqsam.engines.torch import TorchEngine
 from hqsam.errors import OptionError
 from hqsam.hardware import cpu_features
 from hqsam.masks.boundary import iou
+from hqsam.model.config import NANO
 from hqsam.model.fused_conv import FusedConv
-from hqsam.model.layers import ConvNorm, Mlp
+from hqsam.model.hq_sam import HQSam
+from hqsam.model.layers import ConvNorm, Mlp, Upscale2x
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.predict.segmenter import Segmenter
 from tests import needs
@@ -133,16 +136,45 @@ def test_bytes_are_multiplied_only_where_that_can_be_done(monkeypatch, device, b
         build_engine(tiny_model(), torch.device(device), torch.int8, backend)
 
 
-@pytest.mark.skipif("avx512_vnni" not in cpu_features(), reason="this processor does not multiply bytes")
+@pytest.mark.parametrize("backend", ["torch", "cpu"])
+def test_images_encoded_together_are_as_encoded_alone(backend):
+    engine = build_engine(HQSam(NANO), CPU, torch.float32, backend)
+    random = np.random.default_rng(2)
+    images = [random.integers(0, 256, (512, 200 + 100 * row, 3), np.uint8) for row in range(3)]
+    for image, together in zip(images, engine.encode(images), strict=True):
+        [alone] = engine.encode([image])
+        torch.testing.assert_close(together.final, alone.final, rtol=1e-3, atol=1e-4)
+    assert engine.encode([]) == []
+
+
+BYTES = pytest.mark.skipif("avx512_vnni" not in cpu_features(), reason="this processor does not multiply bytes")
+
+
+@BYTES
+@pytest.mark.parametrize("features", [["avx512_vnni"], ["avx512_vnni", "avx512_bf16"]])
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_encoder_of_bytes_is_near_its_plain_twin(monkeypatch, kind, features):
+    monkeypatch.setattr(hardware, "cpu_features", lambda: features)
+    plain, quantised = (build_engine(tiny_model(kind), CPU, precision) for precision in (torch.float32, torch.int8))
+    assert quantised.decoder.precision == (torch.bfloat16 if "avx512_bf16" in features else torch.float32)
+    expected, found = (encoded(engine, rows=3).final.float() for engine in (plain, quantised))
+    assert float((found - expected).norm() / expected.norm()) < 0.05
+    assert quantised.encode([]) == []
+
+
+@BYTES
+@pytest.mark.parametrize("kernels", ["plain", "compiled"])
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @torch.no_grad()
-def test_a_quantised_layer_is_near_its_plain_twin(precision):
+def test_a_quantised_layer_is_near_its_plain_twin(precision, kernels):
+    if kernels == "compiled":
+        needs.compiler()
     torch.manual_seed(0)
     plain = nn.Sequential(Mlp([64, 96, 64], nn.GELU), nn.Linear(64, 8, bias=False)).to(precision)
     x = torch.randn(2, 3, 5, 64)
     x[0, 0, 0] *= 100  # one token far from the others makes none of them coarse
     expected = plain(x.to(precision)).float()
-    quantise_linears(plain, PlainKernels())
+    quantise_linears(plain, compiled_kernels() if kernels == "compiled" else PlainKernels())
     assert [type(layer) for layer in plain[0]] == [QuantisedLinear, nn.Identity, QuantisedLinear]
     error = (plain(x.to(precision)).float() - expected).flatten(0, -2).norm(dim=1)
     assert float((error / expected.flatten(0, -2).norm(dim=1)).max()) < 0.06
@@ -186,3 +218,14 @@ def test_packed_linear_layers_answer_as_the_plain_ones():
     assert [type(layer) for layer in layers[0]] == [PackedLinear, nn.Identity, PackedLinear]
     torch.testing.assert_close(layers(x), plain, rtol=0.02, atol=0.02 * float(plain.float().std()))
     torch.testing.assert_close(layers(x.transpose(1, 2)), layers(x).transpose(1, 2))
+
+
+@torch.no_grad()
+def test_a_packed_upscaling_answers_as_the_plain_one():
+    torch.manual_seed(0)
+    layers = nn.Sequential(Upscale2x(24, 12)).bfloat16()
+    x = torch.randn(2, 24, 5, 3).bfloat16()
+    plain = layers(x)
+    pack_linears(layers)
+    assert isinstance(layers[0], PackedUpscale)
+    torch.testing.assert_close(layers(x), plain, rtol=0.02, atol=0.02)

@@ -78,6 +78,15 @@ def test_softmax_of_numbers_of_any_size_is_a_share(compiled):
     torch.testing.assert_close(compiled.softmax(logits.clone()), logits.softmax(-1), rtol=1e-5, atol=1e-30)
 
 
+def test_what_is_no_number_is_not_made_one(compiled):
+    rows = torch.tensor([[500.0] * 20, [-torch.inf] * 20, [1.0] * 20])
+    rows[0, 7] = torch.nan
+    rows[2, 3] = -torch.inf
+    for width in (20, 12):
+        expected = rows[:, :width].softmax(-1)
+        torch.testing.assert_close(compiled.softmax(rows[:, :width].clone()), expected, equal_nan=True)
+
+
 @FEW
 @given(st.integers(1, 3), st.integers(1, 9), st.integers(1, 4), st.integers(1, 200), PRECISIONS, SEEDS)
 def test_softmax_over_tokens(compiled, prompts, tokens, heads, places, precision, seed):
@@ -91,9 +100,9 @@ SIDES = st.integers(1, 9)
 
 
 @FEW
-@given(SIDES, SIDES, SIDES, SIDES, st.booleans(), CHANNELS, PRECISIONS, SEEDS)
-def test_split_and_join(compiled, height, width, rows, columns, first, channels, precision, seed):
-    numbers, heads = Numbers(seed, precision), Heads(3, first, (rows, columns))
+@given(SIDES, SIDES, SIDES, SIDES, st.sampled_from(["by_head", "by_part"]), CHANNELS, PRECISIONS, SEEDS)
+def test_split_and_join(compiled, height, width, rows, columns, layout, channels, precision, seed):
+    numbers, heads = Numbers(seed, precision), Heads(3, layout, (rows, columns))
     qkv, padding = numbers(2, height, width, 9 * channels), numbers(9 * channels)
     padding = None if heads.fit((height, width)) else padding
     ours, plain = compiled.split(qkv, padding, heads), PLAIN.split(qkv, padding, heads)
@@ -101,7 +110,7 @@ def test_split_and_join(compiled, height, width, rows, columns, first, channels,
         torch.testing.assert_close(part, expected, rtol=0.01, atol=1e-6)
     joined = compiled.join(ours[2], heads, (height, width))
     assert torch.equal(joined, PLAIN.join(plain[2], heads, (height, width)))
-    values = qkv.unflatten(-1, (3, 3, channels)).select(-2 if first else -3, 2)
+    values = qkv.unflatten(-1, (3, 3, channels)).select(-2 if layout == "by_head" else -3, 2)
     assert torch.equal(joined, values.flatten(-2))
 
 
@@ -121,6 +130,15 @@ def test_pixels_of_a_picture_that_is_a_view(compiled):
     config = replace(NANO, image_size=32)
     ours = compiled.pixels([image], config, torch.float32)
     assert torch.equal(ours, PLAIN.pixels([image], config, torch.float32))
+
+
+def test_what_would_be_written_or_read_beyond_memory_is_refused(compiled):
+    config = replace(NANO, image_size=32)
+    for image in (np.zeros((33, 5, 3), np.uint8), np.zeros((5, 5, 3), np.float32)):
+        with pytest.raises(AssertionError, match="resize_longest_side"):
+            compiled.pixels([image], config, torch.float32)
+    with pytest.raises(AssertionError):
+        compiled.split(torch.zeros(1, 3, 3, 24), None, Heads(2, "by_part", (2, 2)))
 
 
 @FEW

@@ -112,7 +112,7 @@ def _attend_in_blocks(
 
     `weights` makes them of the logits of a head and a slice of the tokens.
     """
-    attended = torch.empty_like(query)
+    attended = query.new_empty(query.shape)  # in this order, or what is written below would be a copy
     for head, (q, k, v, out) in enumerate(zip(*(x.flatten(0, 1) for x in (query, key, value, attended)), strict=True)):
         for start in range(0, len(q), queries):
             rows = slice(start, min(start + queries, len(q)))

@@ -3,7 +3,7 @@
 They cost memory traffic rather than arithmetic, so an engine may bring its own; here they are as PyTorch has them.
 """
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -14,8 +14,8 @@ class Heads(NamedTuple):
     """How the channels of a projection to queries, keys and values are laid out, and in which windows they attend."""
 
     number: int
-    first: bool
-    """Whether each head's query, key and value lie together (TinyViT), or all heads' queries, then keys (SAM's ViT)."""
+    layout: Literal["by_head", "by_part"]
+    """Each head's query, key and value together (TinyViT); or all queries, then keys, then values (SAM's ViT)."""
     window_hw: tuple[int, int]
 
     def window_count(self, size_hw: tuple[int, int]) -> int:
@@ -82,7 +82,7 @@ class PlainSteps:
             outside = 1 - to_windows(qkv.new_ones(1, *size_hw, 1), heads.window_hw).repeat(len(qkv), 1, 1, 1)
             windows = windows.addcmul(outside, padding.to(windows.dtype))
         tokens = windows.flatten(1, 2)
-        if heads.first:
+        if heads.layout == "by_head":
             parts = tokens.unflatten(-1, (heads.number, 3, -1)).permute(3, 0, 2, 1, 4)
         else:
             parts = tokens.unflatten(-1, (3, heads.number, -1)).permute(2, 0, 3, 1, 4)

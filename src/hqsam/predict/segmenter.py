@@ -33,18 +33,19 @@ def load(
     """A model by its name, from a checkpoint file, or from a Hugging Face repo, ready to segment.
 
     `device` is cuda, mps or cpu; `auto` takes the first that is there. `precision` is float32, bfloat16,
-    float16, or int8 (on processors, for the encoder's matrix products: the quickest, and a little less exact than
-    bfloat16); `auto` is bfloat16 where the hardware computes it natively, else float32. `backend` is torch, the plain
-    model on any device, or cpu, the same tuned to processors; `auto` takes what is quickest on the device.
+    float16 or int8; `auto` is bfloat16 where the hardware computes it natively, else float32. int8 is for processors
+    with VNNI: the encoder's matrix products, the rest being as with `auto`; the quickest, and a little less exact than
+    bfloat16. `backend` is torch, the plain model on any device, or cpu, the same tuned to processors; `auto` takes
+    what is quickest on the device.
 
     Raises:
         OptionError: there is no such model, device, precision or backend.
         CheckpointError: the file is damaged, unsafe or of another model.
         DownloadError: the weights are not here and cannot be fetched.
     """
-    check_backend(backend)
     place = pick_device(device)
     dtype = pick_precision(precision, place)
+    check_backend(backend, place, dtype)
     return Segmenter(build_engine(load_model(name), place, dtype, backend))
 
 

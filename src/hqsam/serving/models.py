@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from hqsam import hardware
-from hqsam.engines.build import build_engine
+from hqsam.engines.build import build_engine, check_backend
 from hqsam.model.config import MODELS, ModelConfig
 from hqsam.predict.segmenter import Segmenter
 from hqsam.serving import schemas
@@ -101,6 +101,7 @@ class Models:
     def _shared(self, source: str, path: Path) -> SharedEngine:
         device = hardware.pick_device(self._settings.device)
         precision = hardware.pick_precision(self._settings.precision, device)
+        check_backend("auto", device, precision)
         about = path.stat()
         engine = build_engine(load_model(source), device, precision)
         kind = type(engine).__name__

@@ -21,12 +21,14 @@ class QuantisedLinear(nn.Module):
         super().__init__()
         self.gelu, self.kernels = gelu, kernels
         weight = plain.weight.detach().float()
-        self.steps = weight.abs().amax(dim=1).clamp_min(1e-30) / 127
+        self.steps = weight.abs().amax(dim=1).clamp_min(127e-30) / 127
         whole = (weight / self.steps[:, None]).round().to(torch.int8)
         self.weight = torch.ops.onednn.qlinear_prepack(whole, None)
         self.zeros = torch.zeros(len(weight), dtype=torch.int64)
-        self.values = torch.zeros(len(weight)) if plain.bias is None else plain.bias.detach().float()
-        # Only so that whoever looks for a layer's bias finds it in the precision of its answers.
+        self.values = (
+            torch.zeros(len(weight), dtype=torch.float32) if plain.bias is None else plain.bias.detach().float()
+        )
+        # What an encoder pads with is found here, in the precision of the answers.
         self.bias = None if plain.bias is None else nn.Parameter(plain.bias.detach(), requires_grad=False)
 
     def forward(self, x: Float[Tensor, "*rows before"]) -> Float[Tensor, "*rows after"]:
@@ -34,17 +36,21 @@ class QuantisedLinear(nn.Module):
         products = torch.ops.onednn.qlinear_pointwise(
             quantised, 1.0, 128, self.weight, self.steps, self.zeros, None, 1.0, 0, x.dtype, "none", [], ""
         )
-        return self.kernels.scale(products, steps, self.values, self.gelu).view(*x.shape[:-1], -1)
+        return self.kernels.scale(products, steps, self.values, self.gelu).unflatten(0, x.shape[:-1])
 
 
 def check_int8() -> None:
-    """Before a model is quantised.
+    """Before a model is loaded to be quantised.
 
     Raises:
         OptionError: this processor, or this PyTorch, does not multiply bytes.
     """
-    if "avx512_vnni" not in cpu_features() or not hasattr(torch.ops.onednn, "qlinear_pointwise"):
+    if "avx512_vnni" not in cpu_features():
         raise OptionError('precision "int8" needs a processor with AVX-512 VNNI; take "auto"')
+    if not hasattr(torch.ops.onednn, "qlinear_pointwise"):
+        raise OptionError(
+            f'precision "int8" needs a PyTorch whose oneDNN multiplies bytes; {torch.__version__} has none'
+        )
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Linear layers whose weights lie as the processor's matrix product wants them, with GELU applied on the way."""
+"""Linear layers, and upscalings, whose weights lie as the processor's matrix product wants them."""
 
 import torch
 from jaxtyping import Float
@@ -11,10 +11,10 @@ from hqsam.model.layers import Upscale2x, side_by_side
 class PackedLinear(nn.Module):
     """What a linear layer, and GELU after it if asked, compute: the plain twin packs its weights at every call."""
 
-    def __init__(self, plain: nn.Linear, gelu: bool) -> None:
+    def __init__(self, weight: Float[Tensor, "after before"], bias: Tensor | None, gelu: bool) -> None:
         super().__init__()
-        self.weight = torch.ops.mkldnn._reorder_linear_weight(plain.weight.detach())
-        self.bias = None if plain.bias is None else plain.bias.detach()
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach())
+        self.bias = None if bias is None else bias.detach()
         self.epilogue = ("gelu", [], "none") if gelu else ("none", [], "")
 
     def forward(self, x: Float[Tensor, "*rows before"]) -> Float[Tensor, "*rows after"]:
@@ -26,9 +26,7 @@ class PackedUpscale(nn.Module):
 
     def __init__(self, plain: Upscale2x) -> None:
         super().__init__()
-        patches = nn.Linear(plain.in_channels, 4 * plain.out_channels)
-        patches.weight, patches.bias = map(nn.Parameter, plain.patches())
-        self.patches = PackedLinear(patches, gelu=False)
+        self.patches = PackedLinear(*plain.patches(), gelu=False)
 
     def forward(self, x: Float[Tensor, "batch before rows columns"]) -> Float[Tensor, "batch after rows_2 columns_2"]:
         return side_by_side(self.patches(x.permute(0, 2, 3, 1)))
@@ -42,7 +40,7 @@ def pack_linears(module: nn.Module) -> None:
     """
     for name, child in list(module.named_children()):
         if isinstance(child, nn.Linear) and _pays(child.weight):
-            setattr(module, name, PackedLinear(child, gelu=take_gelu_after(module, name)))
+            setattr(module, name, PackedLinear(child.weight, child.bias, gelu=take_gelu_after(module, name)))
         elif isinstance(child, Upscale2x) and _pays(child.weight):
             setattr(module, name, PackedUpscale(child))
         else:

@@ -14,6 +14,7 @@ class FoldedNorm(nn.Module):
 
     def __init__(self, plain: nn.LayerNorm | ChannelNorm, gelu: bool, kernels: Kernels) -> None:
         super().__init__()
+        # What an encoder pads with is found here, in the precision of the answers.
         self.bias = nn.Parameter(plain.bias.detach(), requires_grad=False)
         self.norm, self.gelu, self.kernels = Norm(plain.weight, plain.bias, plain.eps), gelu, kernels
 

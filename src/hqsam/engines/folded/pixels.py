@@ -56,6 +56,5 @@ class HqPixels:
 
 def _as_linear(upscale: Upscale2x, precision: torch.dtype) -> tuple[Tensor, Tensor]:
     """A 2x2 transposed convolution of stride 2 as a linear layer to four pixels."""
-    weight = upscale.weight.permute(2, 3, 1, 0).flatten(0, 2)
-    assert upscale.bias is not None
-    return weight.to(precision).contiguous(), upscale.bias.repeat(4).to(precision)
+    weight, bias = upscale.patches()
+    return weight.to(precision).contiguous(), bias.to(precision)

@@ -24,7 +24,10 @@ class Norm:
 
 @runtime_checkable
 class Kernels(AttentionSteps, Protocol):
-    """All may overwrite what they are given first, which must be contiguous, and is in the engine's precision."""
+    """Each may overwrite what it is given first, unless it says otherwise; tensors are contiguous.
+
+    They are in the engine's precision, where nothing else is said.
+    """
 
     def softmax_over_tokens(
         self, logits: Float[Tensor, "prompt token*head place"], offset: Float[Tensor, "prompt token head"]

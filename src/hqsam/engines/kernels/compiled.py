@@ -1,4 +1,4 @@
-"""The kernels of `kernels.cpp`, called with the memory of tensors."""
+"""The kernels of `cpp/`, called with the memory of tensors."""
 
 import ctypes
 from typing import Any
@@ -41,9 +41,11 @@ class CompiledKernels:
         images, height, width, channels = qkv.shape
         windows, per_head = images * heads.window_count((height, width)), channels // (3 * heads.number)
         tokens = heads.window_hw[0] * heads.window_hw[1]
+        assert padding is not None or heads.fit((height, width))
+        padding = None if padding is None else padding.to(qkv.dtype).contiguous()
         parts = qkv.new_empty(3, windows, heads.number, tokens, per_head)
         grid = (images, height, width, *heads.window_hw, heads.number, per_head)
-        self._call("split", qkv, padding, parts, float(per_head**-0.5), int(heads.first), *grid)
+        self._call("split", qkv, padding, parts, float(per_head**-0.5), int(heads.layout == "by_head"), *grid)
         query, key, value = parts
         return query, key, value
 
@@ -56,10 +58,13 @@ class CompiledKernels:
 
     def pixels(self, images: list[np.ndarray], config: ModelConfig, precision: torch.dtype) -> Tensor:
         side = config.image_size
-        batch = torch.empty(len(images), side, side, 3, dtype=precision)
-        mean, deviation = torch.tensor(config.pixel_mean), torch.tensor(config.pixel_std)
+        batch = torch.empty(len(images), side, side, 3, dtype=precision, device="cpu")
+        mean, deviation = (
+            torch.tensor(values, dtype=torch.float32, device="cpu") for values in (config.pixel_mean, config.pixel_std)
+        )
         for row, image in zip(batch, images, strict=True):
             image = np.ascontiguousarray(image)
+            assert image.dtype == np.uint8 and max(image.shape[:2]) <= side, "resize_longest_side comes first"
             self._call("pixels", row, image.ctypes.data, mean, deviation, *image.shape[:2], side)
         return batch.permute(0, 3, 1, 2)
 
@@ -73,7 +78,8 @@ class CompiledKernels:
     def quantise(self, x: Tensor) -> tuple[Tensor, Tensor]:
         x = x.contiguous()
         rows, channels = x.numel() // x.shape[-1], x.shape[-1]
-        quantised, steps = torch.empty(rows, channels, dtype=torch.uint8), torch.empty(rows)
+        quantised = x.new_empty(rows, channels, dtype=torch.uint8)
+        steps = x.new_empty(rows, dtype=torch.float32)
         self._call("quantise", x, quantised, steps, rows, channels)
         return quantised, steps
 
@@ -88,19 +94,19 @@ class CompiledKernels:
         return added, placed
 
     def norm_gelu(self, x: Tensor, norm: Norm) -> Tensor:
-        self._call("norm_gelu", x, *_numbers(norm), *_rows(x))
+        self._call("norm_gelu", x, *_numbers(norm), x.numel() // x.shape[-1], x.shape[-1])
         return x
 
     def spread(self, x: Tensor, side: int, filters: Tensor, image: bool) -> tuple[Tensor, Tensor | None]:
         channels, wide = x.shape[-1] // 16, 4 * side
-        logits = torch.empty(len(filters), wide, wide)
+        logits = x.new_empty(len(filters), wide, wide, dtype=torch.float32)
         pixels = x.new_empty(1, wide, wide, channels) if image else None
         filters = filters.float().contiguous()
         self._call("spread", x, pixels, filters, logits, len(filters), side, side, channels)
         return logits, None if pixels is None else pixels.permute(0, 3, 1, 2)
 
     def product(self, rows: Tensor, filters: Tensor) -> Tensor:
-        products = torch.empty(rows.shape[:-1])
+        products = rows.new_empty(rows.shape[:-1], dtype=torch.float32)
         self._call("product", rows, filters.float().contiguous(), products, *_rows(rows))
         return products
 
@@ -118,7 +124,7 @@ class CompiledKernels:
 def _rows(x: Tensor) -> tuple[int, int]:
     """How many, and their channels."""
     channels = x.shape[-1]
-    assert channels <= _MOST_CHANNELS, "kernels.cpp has room for so many in a row"
+    assert channels <= _MOST_CHANNELS, "MOST_CHANNELS in cpp/rows.h"
     return x.numel() // channels, channels
 
 
@@ -128,7 +134,7 @@ def _numbers(norm: Norm) -> tuple[Tensor, Tensor, float]:
 
 def _as_argument(value: Tensor | float | None) -> Any:
     if isinstance(value, Tensor):
-        assert value.is_contiguous(), "a kernel reads memory as it lies"
+        assert value.is_contiguous() and value.device.type == "cpu", "a kernel reads memory as it lies"
         return ctypes.c_void_p(value.data_ptr())
     if isinstance(value, float):
         return ctypes.c_float(value)

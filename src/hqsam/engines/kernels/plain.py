@@ -31,7 +31,7 @@ class PlainKernels(PlainSteps):
 
     def quantise(self, x: Tensor) -> tuple[Tensor, Tensor]:
         rows = x.flatten(0, -2).float()
-        steps = rows.abs().amax(dim=1).clamp_min(1e-30) / 127
+        steps = rows.abs().amax(dim=1).clamp_min(127e-30) / 127
         return (rows / steps[:, None]).round_().add_(128).to(torch.uint8), steps
 
     def scale(self, x: Tensor, steps: Tensor, bias: Tensor, gelu: bool) -> Tensor:

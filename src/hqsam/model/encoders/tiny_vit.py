@@ -148,7 +148,7 @@ class BiasedAttention(nn.Module):
     def forward(self, x: Float[Tensor, "batch height width channel"]) -> Float[Tensor, "batch height width channel"]:
         size_hw = (x.shape[1], x.shape[2])
         side = min(self.window, max(size_hw))
-        heads = Heads(self.heads, first=True, window_hw=(side, side))
+        heads = Heads(self.heads, layout="by_head", window_hw=(side, side))
         # The grid is padded with zeros before the norm, as in the official code: of those the norm leaves its bias.
         padding = None if heads.fit(size_hw) else self.qkv(self.norm.bias[None])[0]
         query, key, value = self.steps.split(self.qkv(self.norm(x)), padding, heads)

@@ -75,9 +75,10 @@ class RelativeAttention(nn.Module):
     ) -> Float[Tensor, "batch height width channel"]:
         """Over the whole grid, or in windows of a side."""
         size_hw = (x.shape[1], x.shape[2])
-        heads = Heads(self.heads, first=False, window_hw=(window, window) if window else size_hw)
+        heads = Heads(self.heads, layout="by_part", window_hw=(window, window) if window else size_hw)
         # The grid is padded with zeros to whole windows, and the padding is attended to, as in the official code: the
-        # weights were trained with it. What the padding gives is the bias alone, so only real places are projected.
+        # weights were trained with it. What the padding gives is the bias alone, so only real places are projected; by
+        # calling the layer, not by its weight, since LoRA may be wrapped around it.
         query, key, value = self.steps.split(self.qkv(x), self.qkv.bias, heads)
         attended = attend_with_relative_positions(
             query, key, value, self.row_distances, self.column_distances, heads.window_hw, self.steps

@@ -5,20 +5,18 @@
 
 namespace {
 
-typedef std::uint8_t u16x __attribute__((vector_size(16)));
-
 template <typename T> void quantise(const T* x, std::uint8_t* to, float* steps, i64 rows, i64 channels) {
 #pragma omp parallel for schedule(static)
     for (i64 r = 0; r < rows; ++r) {
         const T* from = x + r * channels;
         std::uint8_t* bytes = to + r * channels;
         f16x mosts{};
-        float most = 1e-30f * 127;
+        float most = 127e-30f;
         over(
             channels,
             [&](i64 c) {
                 const f16x v = load<f16x>(from + c);
-                mosts = larger(mosts, larger(v, -v));
+                mosts = larger(larger(v, -v), mosts);
             },
             [&](i64 c) { most = larger(most, std::fabs(load<float>(from + c))); });
         most = larger(most, largest_of(mosts));

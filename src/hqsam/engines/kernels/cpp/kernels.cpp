@@ -21,11 +21,17 @@
 #define EXPORT(T, suffix)                                                                                            \
     extern "C" void norm_gelu_##suffix(                                                                              \
         T* x, const float* weight, const float* bias, float eps, i64 rows, i64 channels) {                           \
-        BY_CHANNEL(T, channels, 64, 48, norm_gelu(x, Norm{weight, bias, eps}, rows, channels))                       \
+        const Norm numbers{weight, bias, eps};                                                                       \
+        if (channels == 64)                                                                                          \
+            ByChannel<T, 64>::norm_gelu(x, numbers, rows, channels);                                                 \
+        else if (channels == 48)                                                                                     \
+            ByChannel<T, 48>::norm_gelu(x, numbers, rows, channels);                                                 \
+        else                                                                                                         \
+            norm<true>(x, x, numbers, rows, channels);                                                               \
     }                                                                                                                \
     extern "C" void norm_##suffix(                                                                                   \
         const T* x, T* to, const float* weight, const float* bias, float eps, i64 rows, i64 channels) {              \
-        norm(x, to, Norm{weight, bias, eps}, rows, channels);                                                        \
+        norm<false>(x, to, Norm{weight, bias, eps}, rows, channels);                                                 \
     }                                                                                                                \
     extern "C" void quantise_##suffix(const T* x, std::uint8_t* to, float* steps, i64 rows, i64 channels) {          \
         quantise(x, to, steps, rows, channels);                                                                      \
@@ -43,10 +49,10 @@
         pixels(to, image, mean, deviation, height, width, side);                                                     \
     }                                                                                                                \
     extern "C" void split_##suffix(                                                                                  \
-        const T* qkv, const T* padding, T* to, float scale, i64 head_first, i64 images, i64 height, i64 width,       \
+        const T* qkv, const T* padding, T* to, float scale, i64 by_head,    i64 images, i64 height, i64 width,       \
         i64 window_height, i64 window_width, i64 heads, i64 channels) {                                              \
         const Windows grid{images, height, width, window_height, window_width, heads, channels};                     \
-        split(qkv, padding, to, scale, head_first != 0, grid);                                                       \
+        split(qkv, padding, to, scale, by_head != 0, grid);                                                          \
     }                                                                                                                \
     extern "C" void join_##suffix(                                                                                   \
         const T* attended, T* to, i64 images, i64 height, i64 width, i64 window_height, i64 window_width, i64 heads, \

@@ -20,7 +20,7 @@ void pixels(
         i64 c = 0;
         for (; c + PERIOD <= filled; c += PERIOD)
             for (int k = 0; k < PERIOD; k += 16) {
-                std::uint8_t __attribute__((vector_size(16))) bytes;
+                u16x bytes;
                 std::memcpy(&bytes, from + c + k, 16);
                 store<f16x>(row + c + k, (converted<f16x>(bytes) - load<f16x>(means + k)) / load<f16x>(deviations + k));
             }

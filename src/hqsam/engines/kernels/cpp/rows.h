@@ -191,8 +191,8 @@ template <typename T, int Channels> struct ByChannel {
     }
 };
 
-// LayerNorm of rows of any width.
-template <typename T> void norm(const T* x, T* to, Norm norm, i64 rows, i64 channels) {
+// LayerNorm, and GELU if asked, of rows of any width; where they lie, or elsewhere.
+template <bool GELU, typename T> void norm(const T* x, T* to, Norm norm, i64 rows, i64 channels) {
 #pragma omp parallel for schedule(static)
     for (i64 r = 0; r < rows; ++r) {
         const T* from = x + r * channels;
@@ -209,7 +209,8 @@ template <typename T> void norm(const T* x, T* to, Norm norm, i64 rows, i64 chan
         const float inverse = 1.0f / std::sqrt((square + sum_of(squares)) / float(channels) + norm.eps);
         const auto normal = [&](auto value, i64 c) {
             using V = decltype(value);
-            store<V>(at + c, (value - mean) * inverse * load<V>(norm.weight + c) + load<V>(norm.bias + c));
+            const V result = (value - mean) * inverse * load<V>(norm.weight + c) + load<V>(norm.bias + c);
+            store<V>(at + c, GELU ? gelu(result) : result);
         };
         over(
             channels, [&](i64 c) { normal(load<f16x>(from + c), c); },

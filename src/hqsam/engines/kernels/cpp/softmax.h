@@ -90,8 +90,11 @@ template <typename T> struct Grid {
         for (i64 c = 0; c < columns; ++c) of_columns[c] = load<float>(by_column + row * columns + c);
         Largest largest;
         if (columns % 16) {
-            for (i64 c = 0; c < width; ++c)
-                largest.see(y[c] = load<float>(x + c) + load<float>(of_rows + c / columns) + of_columns[c % columns]);
+            for (i64 r = 0; r < width / columns; ++r) {
+                const float of_row = load<float>(of_rows + r);
+                for (i64 c = r * columns, k = 0; k < columns; ++c, ++k)
+                    largest.see(y[c] = load<float>(x + c) + of_row + of_columns[k]);
+            }
             if (width > 16 && width % 16) std::memmove(y + width / 16 * 16, y + width - 16, sizeof(f16x));
             return largest.found();
         }

@@ -24,6 +24,7 @@ namespace {
 // 16 numbers, 8, or 1: what is computed at a time. Each with the types that it is cast to and from.
 typedef float f16x __attribute__((vector_size(64)));
 typedef float f8x __attribute__((vector_size(32)));
+typedef std::uint8_t u16x __attribute__((vector_size(16)));
 
 template <typename V> struct Of;
 template <> struct Of<f16x> {
@@ -117,7 +118,8 @@ INLINE float largest_of(f16x x) {
 // added to the exponent, times 2 to a rest of at most 1/2, whose polynomial has the least relative error.
 template <typename V> INLINE V exp_of_negative(V x) {
     using Ints = typename Of<V>::ints;
-    x = larger(x, V{} - 86.0f);
+    using Words = typename Of<V>::words;
+    x = larger(V{} - 86.0f, x);  // in this order what is no number stays none
     const Ints whole = converted<Ints>(x * 1.44269504f - 0.5f);  // to the nearest, as it is never positive
     const V r = x * 1.44269504f - converted<V>(whole);
     V p = r * 1.32764709e-3f + 9.67554162e-3f;
@@ -125,7 +127,7 @@ template <typename V> INLINE V exp_of_negative(V x) {
     p = p * r + 2.40221197e-1f;
     p = p * r + 6.93146967e-1f;
     p = p * r + 1.00000007f;
-    return bits_of<V>(bits_of<Ints>(p) + (whole << 23));
+    return bits_of<V>(bits_of<Words>(p) + (converted<Words>(whole) << 23));
 }
 
 // GELU, x times the share of a normal distribution below x. The share is 1/2 + y P(y^2) / Q(y^2), y being x cut at 5:

@@ -14,12 +14,11 @@ struct Windows {
     i64 count() const { return images * rows() * columns(); }
     i64 tokens() const { return window_height * window_width; }
 
-    // Calls with the number of each place of a window, and its place in all grids, or -1 beyond its own.
-    template <typename F> INLINE void each_place(i64 window, F call) const {
-        const i64 column = window % columns(), row = window / columns() % rows(), image = window / columns() / rows();
-        for (i64 token = 0, y = row * window_height; y < (row + 1) * window_height; ++y)
-            for (i64 x = column * window_width; x < (column + 1) * window_width; ++x, ++token)
-                call(token, y < height && x < width ? (image * height + y) * width + x : -1);
+    // Calls with each place of a window's row: its number in the window, and in all grids, or -1 beyond its own.
+    template <typename F> INLINE void each_place(i64 window, i64 row, F call) const {
+        const i64 image = window / columns() / rows(), y = window / columns() % rows() * window_height + row;
+        for (i64 x = window % columns() * window_width, k = 0; k < window_width; ++x, ++k)
+            call(row * window_width + k, y < height && x < width ? (image * height + y) * width + x : -1);
     }
 };
 
@@ -31,34 +30,36 @@ template <typename T> INLINE void copy(const T* from, T* to, i64 count) {
 }
 
 template <typename T>
-void split(const T* qkv, const T* padding, T* to, float scale, bool head_first, const Windows grid) {
+void split(const T* qkv, const T* padding, T* to, float scale, bool by_head, const Windows grid) {
     const i64 n = grid.channels, part_size = grid.count() * grid.heads * grid.tokens() * n;
-    const i64 part_step = head_first ? n : grid.heads * n, head_step = head_first ? 3 * n : n;
-#pragma omp parallel for schedule(static)
+    const i64 part_step = by_head ? n : grid.heads * n, head_step = by_head ? 3 * n : n;
+#pragma omp parallel for collapse(2) schedule(static)
     for (i64 window = 0; window < grid.count(); ++window)
-        grid.each_place(window, [&](i64 token, i64 place) {
-            const T* from = place < 0 ? padding : qkv + place * 3 * grid.heads * n;
-            for (i64 head = 0; head < grid.heads; ++head, from += head_step) {
-                T* query = to + ((window * grid.heads + head) * grid.tokens() + token) * n;
-                over(
-                    n, [&](i64 c) { store<f16x>(query + c, load<f16x>(from + c) * scale); },
-                    [&](i64 c) { store<float>(query + c, load<float>(from + c) * scale); });
-                copy(from + part_step, query + part_size, n);
-                copy(from + 2 * part_step, query + 2 * part_size, n);
-            }
-        });
+        for (i64 row = 0; row < grid.window_height; ++row)
+            grid.each_place(window, row, [&](i64 token, i64 place) {
+                const T* from = place < 0 ? padding : qkv + place * 3 * grid.heads * n;
+                for (i64 head = 0; head < grid.heads; ++head, from += head_step) {
+                    T* query = to + ((window * grid.heads + head) * grid.tokens() + token) * n;
+                    over(
+                        n, [&](i64 c) { store<f16x>(query + c, load<f16x>(from + c) * scale); },
+                        [&](i64 c) { store<float>(query + c, load<float>(from + c) * scale); });
+                    copy(from + part_step, query + part_size, n);
+                    copy(from + 2 * part_step, query + 2 * part_size, n);
+                }
+            });
 }
 
 template <typename T> void join(const T* attended, T* to, const Windows grid) {
     const i64 n = grid.channels;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for collapse(2) schedule(static)
     for (i64 window = 0; window < grid.count(); ++window)
-        for (i64 head = 0; head < grid.heads; ++head) {
-            const T* rows = attended + (window * grid.heads + head) * grid.tokens() * n;
-            grid.each_place(window, [&](i64 token, i64 place) {
-                if (place >= 0) copy(rows + token * n, to + (place * grid.heads + head) * n, n);
-            });
-        }
+        for (i64 row = 0; row < grid.window_height; ++row)
+            for (i64 head = 0; head < grid.heads; ++head) {
+                const T* rows = attended + (window * grid.heads + head) * grid.tokens() * n;
+                grid.each_place(window, row, [&](i64 token, i64 place) {
+                    if (place >= 0) copy(rows + token * n, to + (place * grid.heads + head) * n, n);
+                });
+            }
 }
 
 }  // namespace

@@ -1,0 +1,76 @@
+"""Attention by each of its ways, beside PyTorch's own."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from hqsam.engines.kernels.build import compiled_kernels
+from hqsam.model import attention
+from hqsam.model.attention import attend, attend_with_relative_positions, relative_rows
+from hqsam.model.heads import PLAIN, Heads, from_windows, to_windows
+from tests import needs
+
+WAYS = {"whole": {}, "in blocks": {"_SMALL": 0, "_WHOLE": 0, "_BLOCK": 100}, "small": {"_SMALL": 10**9}}
+
+
+@pytest.fixture(params=["plain", "compiled"])
+def steps(request):
+    if request.param == "plain":
+        return PLAIN
+    needs.compiler()
+    return compiled_kernels()
+
+
+@pytest.fixture(params=WAYS)
+def way(request, monkeypatch):
+    for name, value in WAYS[request.param].items():
+        monkeypatch.setattr(attention, name, value)
+
+
+def heads_of(steps, images=3, side=17, heads=2):
+    """Queries, keys and values of whole grids, as an encoder has them."""
+    torch.manual_seed(0)
+    qkv = torch.randn(images, side, side, 3 * heads * 8)
+    return steps.split(qkv, None, Heads(heads, "by_part", (side, side)))
+
+
+@torch.no_grad()
+@pytest.mark.usefixtures("way")
+def test_attention_of_several_images_is_pytorch_s(steps):
+    query, key, value = heads_of(steps)
+    bias = torch.randn(2, 289, 289)
+    expected = F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=1.0)
+    torch.testing.assert_close(attend(query, key, value, bias, steps), expected, rtol=1e-4, atol=1e-5)
+    expected = F.scaled_dot_product_attention(query, key, value, scale=1.0)
+    torch.testing.assert_close(attend(query, key, value, None, steps), expected, rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+@pytest.mark.usefixtures("way")
+def test_relative_positions_of_several_images_are_a_bias(steps):
+    query, key, value = heads_of(steps)
+    rows, columns = torch.randn(33, 8), torch.randn(33, 8)
+    grid = query.reshape(3, 2, 17, 17, 8) * 8**0.5
+    by_row = torch.einsum("nhyxc,ykc->nhyxk", grid, relative_rows(rows, 17))
+    by_column = torch.einsum("nhyxc,xkc->nhyxk", grid, relative_rows(columns, 17))
+    bias = (by_row[..., :, None] + by_column[..., None, :]).reshape(3, 2, 289, 289)
+    expected = F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=1.0)
+    found = attend_with_relative_positions(query, key, value, rows, columns, (17, 17), steps)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("layout", ["by_head", "by_part"])
+def test_padding_a_projection_is_projecting_the_padding(layout):
+    torch.manual_seed(0)
+    project, grid = torch.nn.Linear(6, 3 * 2 * 4), torch.randn(2, 5, 7, 6)
+    heads = Heads(2, layout, (3, 4))
+    padded = project(to_windows(grid, heads.window_hw))
+    alone = PLAIN.split(padded, None, heads)
+    for part, expected in zip(PLAIN.split(project(grid), project.bias, heads), alone, strict=True):
+        torch.testing.assert_close(part, expected)
+
+
+def test_windows_are_put_back_together():
+    grid = torch.randn(2, 5, 7, 3)
+    for window_hw in ((5, 7), (2, 3), (1, 1), (8, 9)):
+        assert torch.equal(from_windows(to_windows(grid, window_hw), (5, 7)), grid)
