@@ -29,6 +29,7 @@ _HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"
 _TEMPORARY_NAME = re.compile(
     r"^\..*\.(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}\.partial(\.[^.]*)?$", re.DOTALL
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _CAUSES = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
@@ -83,12 +84,20 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write the whole file, as UTF-8 and with the line ends that `text` has, or nothing.
+    """Write the whole file, as UTF-8 and with the line ends that `text` has, or nothing; see `readable`.
 
     Raises:
         OutputError: the file cannot be written; what `path` held before is untouched.
     """
-    write_bytes(path, text.encode())
+    write_bytes(path, readable(text).encode())
+
+
+def readable(text: str) -> str:
+    """Text that UTF-8 can hold. In a file's name, a byte that is not UTF-8 becomes %E9, as in addresses.
+
+    Python carries such bytes through text as lone surrogates, which can be neither written nor printed.
+    """
+    return _SURROGATE.sub(lambda one: f"%{ord(one[0]) & 0xFF:02X}" if "\udc80" <= one[0] <= "\udcff" else "\ufffd", text)
 
 
 def move_into_place(finished: Path, path: Path) -> None:
@@ -103,10 +112,38 @@ def move_into_place(finished: Path, path: Path) -> None:
         raise output_error(path, error) from error
 
 
-def output_error(path: Path, error: OSError) -> OutputError:
+def remove(path: Path) -> None:
+    """Delete a file, if it is there.
+
+    Raises:
+        OutputError: it cannot be done.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise output_error(path, error, "remove") from error
+
+
+def check_folder(folder: Path) -> None:
+    """Find out before the work whether files can be written into a folder, which need not be there yet.
+
+    Raises:
+        OutputError: they cannot.
+    """
+    folder = Path(folder).absolute()
+    try:
+        existing = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+        temporary_path = _temporary_path(existing / "check")
+        temporary_path.touch(exist_ok=False)
+        temporary_path.unlink()
+    except OSError as error:
+        raise output_error(folder, error) from error
+
+
+def output_error(path: Path, error: OSError, what: str = "write") -> OutputError:
     """What to tell a person whose file the operating system did not write."""
     cause = _CAUSES.get(error.errno or 0, error.strerror or str(error))
-    return OutputError(f"cannot write {path}: {cause}")
+    return OutputError(f"cannot {what} {path}: {cause}")
 
 
 class Journal:
@@ -143,6 +180,11 @@ class Journal:
                 self._write(line)
             except OSError as error:
                 raise output_error(self.path, error) from error
+
+    def clear(self) -> None:
+        """Forget all records."""
+        self.close()
+        self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Bring everything to the disk. A later append opens the journal again."""

@@ -287,6 +287,19 @@ def test_what_a_compiler_says_when_it_fails_is_told_and_nothing_is_left(fresh, m
     assert isinstance(best_kernels(torch.float32), PlainKernels)
 
 
+def test_a_damaged_library_is_compiled_again(fresh):
+    needs.compiler()
+    compiled_kernels()
+    [library] = (fresh / "kernels").iterdir()
+    whole = library.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", whole[:5000] + b"x" + whole[5001:]):
+        library.unlink()  # the one that is loaded stays as it is
+        library.write_bytes(damaged)
+        compiled_kernels.cache_clear()
+        assert isinstance(best_kernels(torch.float32), Kernels)
+        assert len(library.read_bytes()) == len(whole)
+
+
 def test_the_library_is_compiled_once_and_kept(fresh, monkeypatch):
     needs.compiler()
     compiled_kernels()

@@ -42,6 +42,13 @@ def test_a_mask_is_read_however_it_was_written(array, tmp_path):
     assert np.array_equal(png.read_mask(saved(array, tmp_path)), DISC)
 
 
+def test_a_mask_is_turned_upright_as_photos_are(tmp_path):
+    picture, exif = Image.fromarray(DISC * np.uint8(255)), Image.Exif()
+    exif[0x0112] = 6
+    picture.save(tmp_path / "turned.png", exif=exif)
+    assert np.array_equal(png.read_mask(tmp_path / "turned.png"), np.rot90(DISC, -1))
+
+
 def test_a_soft_mask_is_cut_at_a_half(tmp_path):
     ramp = np.tile(np.arange(256, dtype=np.uint8), (2, 1))
     assert np.array_equal(png.read_mask(saved(ramp, tmp_path)), ramp > 127)

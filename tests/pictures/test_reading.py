@@ -88,6 +88,13 @@ def test_a_palette_is_looked_up_and_its_transparent_colour_is_white(photo, tmp_p
     assert (read_image(tmp_path / "clear.png")[0, 0] == 255).all()
 
 
+@pytest.mark.parametrize(("mode", "clear"), [("L", 0), ("RGB", (0, 0, 0)), ("1", 0)])
+def test_a_colour_that_a_file_names_as_transparent_is_white(tmp_path, mode, clear):
+    picture = Image.new("L", (3, 2), 0).convert(mode)
+    picture.save(tmp_path / "clear.png", transparency=clear)
+    assert (read_image(tmp_path / "clear.png") == 255).all()
+
+
 def test_one_bit_is_black_and_white():
     assert read_image(Image.new("1", (3, 2), 1)).tolist() == [[[255] * 3] * 3] * 2
 

@@ -96,15 +96,17 @@ def test_what_was_decoded_is_forgotten_when_it_is_too_much(photo, tmp_path, monk
 
 def test_what_cannot_be_read_in_parts_says_why(photo, tmp_path, monkeypatch):
     path = tmp_path / "photo.tif"
-    for pixels, options, message in (
-        (photo.astype(np.float32), {"photometric": "rgb"}, "8 or 16 bits"),
-        (photo, {"photometric": "rgb", "extratags": [(274, 3, 1, 6, True)]}, "lies on its side"),
-    ):
-        tifffile.imwrite(path, pixels, **options)
-        with pytest.raises(ImageError, match=message), open_windows(path):
-            pass
-    tifffile.imwrite(path, photo, photometric="rgb", compression="zlib", rowsperstrip=HEIGHT)
+    tifffile.imwrite(path, photo.astype(np.float32), photometric="rgb")
+    with pytest.raises(ImageError, match="8 or 16 bits"), open_windows(path):
+        pass
+    on_its_side = {"photometric": "rgb", "extratags": [(274, 3, 1, 6, True)]}
+    tifffile.imwrite(path, photo, **on_its_side)
+    with open_windows(path) as windows:  # as a whole
+        assert windows.size_hw == (WIDTH, HEIGHT)
     monkeypatch.setattr(room, "_LARGEST_SEGMENT", 1000)
+    with pytest.raises(ImageError, match="lies on its side"), open_windows(path):
+        pass
+    tifffile.imwrite(path, photo, photometric="rgb", compression="zlib", rowsperstrip=HEIGHT)
     with pytest.raises(ImageError, match="save it as a tiled TIFF"), open_windows(path):
         pass
 

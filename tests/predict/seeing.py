@@ -22,6 +22,9 @@ class SeeingEngine:
         self.encoded_sizes: list[tuple[int, int]] = []
         self.asked: list = []
 
+    def digest(self):
+        return "seeing"
+
     def encode(self, images):
         self.encoded_sizes += [image.shape[:2] for image in images]
         return [self._seen(image) for image in images]

@@ -82,7 +82,7 @@ class Distracted:
     """Sees the photo as it is, and in every crop something else."""
 
     def __init__(self, engine):
-        self.engine, self.config, self.device = engine, engine.config, engine.device
+        self.engine, self.config, self.device, self.digest = engine, engine.config, engine.device, engine.digest
         self.looks = 0
 
     def encode(self, images):

@@ -159,7 +159,7 @@ class Spy:
 
     def __init__(self, engine):
         self.config, self.device, self.encode, self.decode = engine.config, engine.device, engine.encode, engine.decode
-        self.engine, self.asked = engine, []
+        self.engine, self.digest, self.asked = engine, engine.digest, []
 
     def decode_kept(self, image, prompts, source, reading, least_score):
         self.asked.append((source, reading, least_score))

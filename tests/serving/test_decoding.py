@@ -19,7 +19,7 @@ class Like:
     """An engine that does as another."""
 
     def __init__(self, engine):
-        self.engine, self.config, self.device = engine, engine.config, engine.device
+        self.engine, self.config, self.device, self.digest = engine, engine.config, engine.device, engine.digest
 
     def encode(self, images):
         return self.engine.encode(images)

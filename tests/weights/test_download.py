@@ -322,8 +322,9 @@ class TestTheTable:
             assert row.bytes > 1e7
             assert all(url.startswith("https://") for url in row.urls)
 
-    def test_a_mirror_of_the_hub_is_used_for_the_hubs_addresses_alone(self, monkeypatch):
-        monkeypatch.setenv("HF_ENDPOINT", "https://hub.example/")
+    @pytest.mark.parametrize("named", ["https://hub.example/", "hub.example"])
+    def test_a_mirror_of_the_hub_is_used_for_the_hubs_addresses_alone(self, monkeypatch, named):
+        monkeypatch.setenv("HF_ENDPOINT", named)
         assert registry.find("vit_tiny").urls == ("https://hub.example/lkeab/hq-sam/resolve/main/sam_hq_vit_tiny.pth",)
         assert registry.find("sam_vit_b").urls[0].startswith("https://dl.fbaipublicfiles.com/")
 

@@ -51,6 +51,10 @@ class Engine(Protocol):
     config: ModelConfig
     device: torch.device
 
+    def digest(self) -> str:
+        """A short name for its weights and how it computes with them: work can go on with the same one only."""
+        ...
+
     def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
         """RGB images whose longer side is the model's image size, in one batch."""
         ...

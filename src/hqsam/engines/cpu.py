@@ -8,6 +8,7 @@ from jaxtyping import UInt8
 
 from hqsam.engines import EncodedImage, Kept, Reading
 from hqsam.engines.choice import choose
+from hqsam.engines.digest import digest_of
 from hqsam.engines.folded.decoder import FoldedDecoder
 from hqsam.engines.folded.layers import fold_layers
 from hqsam.engines.kernels import Kernels
@@ -34,6 +35,10 @@ class CpuEngine:
         for part in model.hq.of_image() if model.hq else ():
             fold_layers(part, precision, kernels)
         self.model = model.in_precision(precision)
+
+    def digest(self) -> str:
+        """A short name for its weights and how it computes with them."""
+        return f"cpu {digest_of(self.model)}"
 
     @torch.inference_mode()
     def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:

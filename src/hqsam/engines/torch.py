@@ -8,6 +8,7 @@ from jaxtyping import UInt8
 
 from hqsam.engines import EncodedImage, Kept, Reading
 from hqsam.engines.choice import choose
+from hqsam.engines.digest import digest_of
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import Decoded, HQSam, Source
 from hqsam.model.preprocess import normalise_and_pad
@@ -20,6 +21,10 @@ class TorchEngine:
     def __init__(self, model: HQSam, device: torch.device, precision: torch.dtype) -> None:
         self.config, self.device, self.precision = model.config, device, precision
         self.model = model.eval().requires_grad_(False).to(device).in_precision(precision)
+
+    def digest(self) -> str:
+        """A short name for its weights and how it computes with them."""
+        return f"torch {digest_of(self.model)}"
 
     @torch.inference_mode()
     def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin
 
 from hqsam import storage
 from hqsam.errors import DataError
@@ -25,7 +25,7 @@ def write_png(path: Path, pixels: np.ndarray, notes: dict[str, str] | None = Non
 
 
 def read_picture(path: Path) -> tuple[Image.Image, dict[str, str]]:
-    """A picture as it is, and what `write_png` noted beside it.
+    """A picture, turned upright as photos are, and what `write_png` noted beside it.
 
     Raises:
         DataError: it is missing, damaged, or no picture.
@@ -34,6 +34,7 @@ def read_picture(path: Path) -> tuple[Image.Image, dict[str, str]]:
         with open_picture(path) as image:
             image.load()
             texts = getattr(image, "text", {})
+            image = ImageOps.exif_transpose(image)
     except Exception as error:  # on damaged files Pillow's readers raise whatever they trip over
         raise DataError(f"cannot read {path} as a picture: {error}") from error
     return image, {key[6:]: str(words) for key, words in texts.items() if key.startswith("hqsam:")}

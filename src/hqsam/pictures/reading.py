@@ -43,6 +43,8 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _ORIENTATION = 0x0112
+_ONE_COLOUR_CLEAR = ("1", "L", "P", "RGB")
+"""Modes in which a file may name a colour that is transparent."""
 _OPENING = threading.Lock()
 
 
@@ -178,12 +180,11 @@ def _orientation(image: Image.Image) -> int:
 
 def _plain_mode(image: Image.Image) -> Image.Image:
     """The image in a mode whose array `_from_array` knows: gray, RGB, RGBA, 16 bits or float."""
+    if image.mode in ("LA", "PA", "La", "RGBa") or ("transparency" in image.info and image.mode in _ONE_COLOUR_CLEAR):
+        return image.convert("RGBA")
     if image.mode in ("L", "RGB", "RGBA", "I", "F") or image.mode.startswith("I;16"):
         return image
-    if image.mode == "1":
-        return image.convert("L")
-    transparent = image.mode in ("LA", "PA", "La", "RGBa") or (image.mode == "P" and "transparency" in image.info)
-    return image.convert("RGBA" if transparent else "RGB")
+    return image.convert("L" if image.mode == "1" else "RGB")
 
 
 def _as_16_bit(array: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import product
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -41,6 +41,8 @@ class Windows(Protocol):
 def open_windows(path: Path) -> Iterator[Windows]:
     """Open a photo to read parts of it. Of a TIFF no more than those parts is ever in memory.
 
+    A TIFF that cannot be read in parts, as it is in other colours say, is read as a whole, if it is not too large.
+
     Raises:
         ImageError: it cannot be read, or not in parts.
         MissingExtra: it is a TIFF, and tifffile is not installed.
@@ -51,12 +53,20 @@ def open_windows(path: Path) -> Iterator[Windows]:
     if not path.is_file():
         raise ImageError(f"cannot read {path}: there is no such file")
     tifffile = optional.require("tifffile", extra="tiles")
+    with ExitStack() as opened:
+        try:
+            windows: Windows = _Tiff(path, opened.enter_context(tifffile.TiffFile(path)).pages[0])
+        except Exception as error:  # noqa: BLE001 (on damaged files it raises whatever it trips over)
+            windows = _as_a_whole(path, error)
+        yield windows
+
+
+def _as_a_whole(path: Path, refused: Exception) -> "_InMemory":
     try:
-        file = tifffile.TiffFile(path)
-    except Exception as error:  # on damaged files it raises whatever it trips over
-        raise ImageError(f"cannot read {path}: {error}") from error
-    with file:
-        yield _Tiff(path, file.pages[0])
+        return _InMemory(read_image(path, _LARGEST_SEGMENT // 3))
+    except ImageError:
+        reason = refused if isinstance(refused, ImageError) else ImageError(f"cannot read {path}: {refused}")
+        raise reason from refused
 
 
 class _InMemory:

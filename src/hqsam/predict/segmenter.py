@@ -123,9 +123,9 @@ class Segmenter:
         """
         search = (search or Search()).but(**settings)
         pixels = read_image(image, max_pixels)
-        found = tuple(find_everything(self._engine, pixels, search, progress))
+        found = sorted(find_everything(self._engine, pixels, search, progress), key=lambda one: -one.score)
         source = check_source(search.source, self.config)
-        everything = Everything(found, (pixels.shape[0], pixels.shape[1]), source, name_of(image))
+        everything = Everything(tuple(found), (pixels.shape[0], pixels.shape[1]), source, name_of(image))
         return everything.disjoint(order, cover) if disjoint or cover else everything
 
     def stream_everything(

@@ -33,6 +33,10 @@ class SharedEngine:
         self._encoder, self._decoder, self._features = encoder, decoder, features
         self._writer = ThreadPoolExecutor(1, "hqsam-features")
 
+    def digest(self) -> str:
+        """That of the engine it shares."""
+        return self._engine.digest()
+
     def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
         """From the disk where they are known, else by the encoder, when it is our turn."""
         keys = [self._features.key(self._identity, image) for image in images]

@@ -1,13 +1,12 @@
 """Checkpoints from Hugging Face repos, through huggingface_hub, into its own cache."""
 
-import os
 import re
 from contextlib import suppress
 from pathlib import Path
 
 from hqsam.errors import CheckpointError, DownloadError
 from hqsam.weights import cache, network
-from hqsam.weights.registry import HUB
+from hqsam.weights.registry import hub_endpoint
 
 _REPO = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
@@ -27,7 +26,7 @@ def fetch_repo(repo: str) -> Path:
         DownloadError: there is no network, it is forbidden, or there is no such repo.
         CheckpointError: the repo holds no checkpoint, or several.
     """
-    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUB
+    endpoint = hub_endpoint()
     if cache.is_offline():
         return _already_here(repo, "the network is forbidden by HQSAM_OFFLINE or HF_HUB_OFFLINE")
     if not network.is_reachable([endpoint]):

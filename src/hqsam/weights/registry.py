@@ -59,12 +59,17 @@ def find(name: str) -> Checkpoint:
     return CHECKPOINTS[name]
 
 
+def hub_endpoint() -> str:
+    """The address of the Hub, or of the mirror that `HF_ENDPOINT` names; without a scheme it is taken for https."""
+    named = os.environ.get("HF_ENDPOINT", "").rstrip("/")
+    return named if "://" in named else f"https://{named}" if named else HUB
+
+
 def _url(source: str) -> str:
     if not source.startswith("hub:"):
         return source
     owner, repo, file = source.removeprefix("hub:").split("/", 2)
-    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUB
-    return f"{endpoint}/{owner}/{repo}/resolve/main/{file}"
+    return f"{hub_endpoint()}/{owner}/{repo}/resolve/main/{file}"
 
 
 # Sizes and digests: Git LFS pointers of the authors' own commits, and for files that the authors serve
@@ -165,7 +170,9 @@ _ROWS = (
         name="nano",
         file="nano.safetensors",
         origin="the hqsam project",
-        notice="Some of its training data is for non-commercial research by its terms: see docs/nano.md.",
+        licence="research only",
+        notice="Some of its training data is for non-commercial research by its terms, and most of it says nothing of "
+        "the rights in the photos. The code's licence does not cover the weights: see docs/nano.md.",
     ),
 )
 

@@ -69,6 +69,39 @@ class Killed(BaseException):
     pass
 
 
+def test_a_killed_run_is_not_finished_with_other_weights(photo, tmp_path):
+    def stop(done, total):
+        if done == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(photo[0], tmp_path / "out", progress=stop)
+    other = SeeingEngine()
+    other.digest = lambda: "other"
+    with pytest.raises(OutputError, match="with other model;"):
+        run(photo[0], tmp_path / "out", other)
+
+
+def test_a_run_that_had_done_nothing_yet_stands_in_nobody_s_way(photo, tmp_path):
+    path, truths = photo
+
+    def stop(done, total):
+        raise Killed
+
+    with pytest.raises(Killed):
+        run(path, tmp_path / "out", progress=stop)
+    assert run(path, tmp_path / "out", side=200).count == len(truths)
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "P", "1"])
+def test_a_tiff_that_cannot_be_read_in_parts_is_read_as_a_whole(tmp_path, mode):
+    pixels, truths = discs((300, 300), (100, 90, 40))
+    Image.fromarray(pixels).convert(mode).save(tmp_path / "photo.tif")
+    assert run(tmp_path / "photo.tif", tmp_path / "out").count == len(truths)
+    Image.fromarray(pixels).save(tmp_path / "jpeg.tif", format="jpeg", quality=95)
+    assert run(tmp_path / "jpeg.tif", tmp_path / "out").count == len(truths)
+
+
 def test_a_killed_run_goes_on_where_it_was_with_the_same_result(photo, tmp_path):
     path, _ = photo
     expected = run(path, tmp_path / "at once")
@@ -94,7 +127,8 @@ def test_a_killed_run_goes_on_where_it_was_with_the_same_result(photo, tmp_path)
 
 def test_the_journal_of_other_work_is_not_gone_on_with(photo, tmp_path):
     def stop(done, total):
-        raise Killed
+        if done == 2:
+            raise Killed
 
     with pytest.raises(Killed):
         run(photo[0], tmp_path / "out", progress=stop)

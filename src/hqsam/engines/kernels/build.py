@@ -60,7 +60,7 @@ def compiled_kernels() -> CompiledKernels:
     folder = resources.files("hqsam.engines.kernels").joinpath("cpp")
     sources = {file.name: file.read_bytes() for file in folder.iterdir()}
     library = home() / "kernels" / f"{_fingerprint(sources)}.so"
-    if not library.exists():
+    if not _is_whole(library):
         _compile(sources, library)
     _share_torch_s_threads()
     try:
@@ -80,6 +80,14 @@ def _compile(sources: dict[str, bytes], library: Path) -> None:
         _run([compiler, *_flags(), "-c", str(code), "-o", str(compiled)])
         # Linked without OpenMP: its functions are found in torch's copy, or there would be two pools of threads.
         _run([compiler, "-shared", str(compiled), "-o", str(path)])
+        content = path.read_bytes()
+        path.write_bytes(content + hashlib.sha256(content).digest())  # the loader does not look behind its end
+
+
+def _is_whole(library: Path) -> bool:
+    """Whether it is there and as it was made: the loader of a damaged one would end the process."""
+    content = library.read_bytes() if library.exists() else b""
+    return content[-32:] == hashlib.sha256(content[:-32]).digest()
 
 
 def _flags() -> tuple[str, ...]:
@@ -99,9 +107,16 @@ def _fingerprint(sources: dict[str, bytes]) -> str:
     """Another source, compiler setting or processor is another library."""
     parts = (
         *(text for _, text in sorted(sources.items())),
-        " ".join((*_flags(), platform.machine(), *cpu_features())).encode(),
+        " ".join((*_flags(), platform.machine(), _processor())).encode(),
     )
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:24]
+
+
+def _processor() -> str:
+    """Model and instruction sets of the processor, since the library is made for it, and folders may be shared."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    told = {line.split(":")[0].strip(): line for line in reversed(lines) if ":" in line}
+    return " ".join(told.get(name, "") for name in ("model name", "flags", "Features", "CPU part"))
 
 
 def _share_torch_s_threads() -> None:

@@ -52,7 +52,7 @@ class _FirstMasks:
 
     def __init__(self, engine: CpuEngine | TorchEngine) -> None:
         self.config, self.device = engine.config, engine.device
-        self.encode, self.decode = engine.encode, engine.decode
+        self.encode, self.decode, self.digest = engine.encode, engine.decode, engine.digest
 
     def decode_kept(
         self, image: EncodedImage, prompts: PromptBatch, source: Source, reading: Reading, least_score: float

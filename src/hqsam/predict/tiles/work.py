@@ -120,7 +120,8 @@ def _object(parts: list[Part], grid: TileGrid) -> MaskedObject:
 def _heading(photo: Path, grid: TileGrid, engine: Engine, search: Search) -> dict[str, Any]:
     """What a run has to have in common with an earlier one to go on with its work."""
     about = photo.stat()
-    settings = json.dumps([repr(search), engine.config.name, engine.device.type])
+    points = [grid.tobytes().hex() for grid in search.point_grids or ()]  # of large arrays repr leaves out the middle
+    settings = json.dumps([repr(search), points])
     return {
         "photo": photo.name,
         "bytes": about.st_size,
@@ -128,6 +129,7 @@ def _heading(photo: Path, grid: TileGrid, engine: Engine, search: Search) -> dic
         "size_hw": list(grid.size_hw),
         "side": grid.side,
         "overlap": grid.overlap,
+        "model": f"{engine.config.name} {engine.device.type} {engine.digest()}",
         "settings": hashlib.sha256(settings.encode()).hexdigest()[:16],
     }
 
@@ -135,7 +137,8 @@ def _heading(photo: Path, grid: TileGrid, engine: Engine, search: Search) -> dic
 def _resume(journal: Journal, heading: dict[str, Any]) -> set[Tile]:
     """The tiles that an earlier run of the same work has done."""
     records = list(journal)
-    if not records:
+    if len(records) <= 1 and records != [heading]:
+        journal.clear()  # of another run that has done nothing yet
         journal.append(heading)
     elif records[0] != heading:
         changed = [name for name in heading if records[0].get(name) != heading[name]]
