@@ -121,6 +121,40 @@ class TestWhatCannotBeWritten:
         assert names_in(tmp_path) == []
 
 
+class TestChecks:
+    def test_a_folder_that_need_not_be_there_is_checked_and_nothing_is_left(self, tmp_path):
+        storage.check_folder(tmp_path / "new" / "folder")
+        storage.check_folder(tmp_path)
+        assert names_in(tmp_path) == []
+
+    def test_a_folder_that_cannot_be_made_is_told(self, tmp_path, monkeypatch):
+        (tmp_path / "file").write_text("in the way")
+        with pytest.raises(OutputError, match=r"deep.*a part of the path is a file"):
+            storage.check_folder(tmp_path / "file" / "deep")
+        monkeypatch.setattr(Path, "touch", lambda *_, **__: (_ for _ in ()).throw(PermissionError(errno.EACCES, "no")))
+        with pytest.raises(OutputError, match="you may not write there"):
+            storage.check_folder(tmp_path / "new")
+
+    def test_a_file_is_removed_and_one_that_is_gone_is_no_error(self, tmp_path):
+        (tmp_path / "mask.png").touch()
+        storage.remove(tmp_path / "mask.png")
+        storage.remove(tmp_path / "mask.png")
+        assert names_in(tmp_path) == []
+        (tmp_path / "folder").mkdir()
+        with pytest.raises(OutputError, match="cannot remove"):
+            storage.remove(tmp_path / "folder")
+
+
+class TestText:
+    def test_is_written_as_utf_8(self, tmp_path):
+        storage.write_text(tmp_path / "a", "Löffel\n猫")
+        assert (tmp_path / "a").read_text(encoding="utf-8") == "Löffel\n猫"
+
+    def test_that_utf_8_cannot_hold_is_made_readable(self, tmp_path):
+        storage.write_text(tmp_path / "a", b"caf\xe9 \xff.jpg".decode("utf-8", "surrogateescape") + "\ud83d")
+        assert (tmp_path / "a").read_text(encoding="utf-8") == "caf%E9 %FF.jpg\ufffd"
+
+
 class TestAKill:
     PROGRAM = """
 import time

@@ -97,7 +97,9 @@ def readable(text: str) -> str:
 
     Python carries such bytes through text as lone surrogates, which can be neither written nor printed.
     """
-    return _SURROGATE.sub(lambda one: f"%{ord(one[0]) & 0xFF:02X}" if "\udc80" <= one[0] <= "\udcff" else "\ufffd", text)
+    return _SURROGATE.sub(
+        lambda one: f"%{ord(one[0]) & 0xFF:02X}" if "\udc80" <= one[0] <= "\udcff" else "\ufffd", text
+    )
 
 
 def move_into_place(finished: Path, path: Path) -> None:
