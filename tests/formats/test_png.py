@@ -5,6 +5,7 @@ from PIL import Image
 from hqsam.errors import DataError
 from hqsam.formats import label_map, png
 from hqsam.formats.document import Document, MaskedObject
+from hqsam.formats.files import size_of_picture
 
 DISC = np.hypot(*(np.indices((20, 24)) - np.array([10, 12])[:, None, None])) < 7
 
@@ -112,3 +113,13 @@ def test_label_maps_of_others_are_read_by_value(tmp_path):
 def test_a_photo_is_no_label_map(tmp_path):
     with pytest.raises(DataError, match="RGB"):
         label_map.read(saved(np.zeros((3, 4, 3), np.uint8), tmp_path))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no picture"])
+def test_what_cannot_be_read_is_told_once(tmp_path, content):
+    if content is not None:
+        (tmp_path / "a.png").write_bytes(content)
+    for read in (png.read, size_of_picture):
+        with pytest.raises(DataError) as raised:
+            read(tmp_path / "a.png")
+        assert str(raised.value).count(str(tmp_path / "a.png")) == 1

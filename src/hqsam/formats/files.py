@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
 
 from hqsam import storage
-from hqsam.errors import DataError
+from hqsam.errors import DataError, ImageError
 from hqsam.pictures.reading import open_picture
 
 _ORIENTATION = 0x0112
@@ -36,7 +36,7 @@ def read_picture(path: Path) -> tuple[Image.Image, dict[str, str]]:
             texts = getattr(image, "text", {})
             image = ImageOps.exif_transpose(image)
     except Exception as error:  # on damaged files Pillow's readers raise whatever they trip over
-        raise DataError(f"cannot read {path} as a picture: {error}") from error
+        raise _unreadable(path, error) from error
     return image, {key[6:]: str(words) for key, words in texts.items() if key.startswith("hqsam:")}
 
 
@@ -47,7 +47,7 @@ def size_of_picture(path: Path) -> tuple[int, int]:
             width, height = image.size
             on_its_side = image.getexif().get(_ORIENTATION, 1) >= 5
     except Exception as error:  # as above
-        raise DataError(f"cannot read {path} as a picture: {error}") from error
+        raise _unreadable(path, error) from error
     return (width, height) if on_its_side else (height, width)
 
 
@@ -82,3 +82,8 @@ def read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read {path}: {error}") from error
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    """An error of ours names the file already."""
+    return DataError(str(error) if isinstance(error, ImageError) else f"cannot read {path} as a picture: {error}")
