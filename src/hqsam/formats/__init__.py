@@ -12,6 +12,7 @@ from pathlib import Path
 from hqsam.errors import OptionError
 from hqsam.formats import coco, csv, cutout, geojson, label_map, labelme, overlay, png, sam, svg, yolo
 from hqsam.formats.document import Document
+from hqsam.formats.names import is_there, numbered_there
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,16 @@ class Format:
     read: Callable[[Path], list[Document]] | None = None
     needs_pixels: bool = False
     """Whether it is a picture that the photo is needed for."""
+
+    @property
+    def suffix(self) -> str:
+        """Of its files: .png, .json, ..."""
+        return Path(self.ending).suffix or self.ending
+
+    def files_there(self, folder: Path, stem: str) -> list[Path]:
+        """Its files in a folder about the photo whose name without suffix is `stem`."""
+        path = folder / f"{stem}{self.ending.replace('*', '')}"
+        return numbered_there(path) if "*" in self.ending else [path] * is_there(path)
 
 
 FORMATS: dict[str, Format] = {

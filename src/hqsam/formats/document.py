@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from hqsam.errors import InputError, OptionError
+from hqsam.formats.names import numbered
 from hqsam.masks import rle
 from hqsam.masks.lazy import LazyMasks
 from hqsam.masks.runs import runs_of
@@ -98,9 +99,7 @@ class Document:
 
     def object_path(self, folder: Path, ending: str, number: int) -> Path:
         """Where a file about one object goes: numbered from 1, unless the object is the only one."""
-        name, suffix = Path(ending).stem, Path(ending).suffix
-        mark = "" if len(self.objects) == 1 else f"_{number + 1:0{max(2, len(str(len(self.objects))))}}"
-        return folder / f"{self.stem}{name}{mark}{suffix}"
+        return numbered(folder / f"{self.stem}{ending}", number, len(self.objects))
 
     def required_pixels(self, format_name: str) -> UInt8[np.ndarray, "height width 3"]:
         """The photo itself.
