@@ -66,7 +66,7 @@ def test_two_photos_of_one_name_in_different_folders_do_not_overwrite_each_other
 
 
 def test_two_photos_that_differ_in_their_suffix_alone_get_folders_of_their_own(folder):
-    assert folders("street") == ["1.jpg", "1.png"]
+    assert folders("street") == ["1_jpg", "1_png"]
 
 
 def test_names_that_differ_in_case_alone_are_told_apart(folder):

@@ -1,12 +1,15 @@
 import json
+import os
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import hqsam as package
-from hqsam.formats import coco, png
+from hqsam.formats import coco, geojson, labelme, png, svg
 from hqsam.masks import rle
+from hqsam.predict.segmenter import Segmenter
 
 
 @pytest.fixture
@@ -107,6 +110,8 @@ def test_json_reports_failures_in_line(segment, photos):
         (["--point", "1,1", "--source", "best"], "best"),
         (["--point", "1,1", "--format", "png,tiff"], "tiff"),
         (["--point", "1,1", "--mask", "missing.png"], "missing.png"),
+        (["--point", "1,1", "--format", " , "], "names no format; choose from png"),
+        (["--point", "1,1", "--format", ""], "names no format; choose from png"),
     ],
 )
 def test_a_command_that_cannot_be_meant_leaves_with_2_before_any_work(segment, photos, words, said):
@@ -153,6 +158,15 @@ def test_photos_of_one_name_do_not_overwrite_each_other_s_results(segment, photo
     assert written(photos / "out") == ["a/1_mask.png", "b/1_mask.png"]
 
 
+def test_photos_of_one_name_can_have_their_results_beside_them(segment, photos):
+    (photos / "two").mkdir()
+    for suffix in ("jpg", "png"):
+        with Image.open("cat.jpg") as photo:
+            photo.save(photos / "two" / f"a.{suffix}")
+    assert segment("two", "--point", "100,100", "--format", "png", "--out", "two").code == 0
+    assert written(photos / "two") == ["a.jpg", "a.png", "a_jpg/a_mask.png", "a_png/a_mask.png"]
+
+
 def test_the_model_that_is_used_is_named_on_stderr(segment, tiny_file):
     assert f"model: {tiny_file}" in segment("cat.jpg", "--point", "100,100").err
 
@@ -162,3 +176,111 @@ def test_auto_says_which_model_it_took_and_why(hqsam, photos, tiny_file, monkeyp
     finished = hqsam("segment", "cat.jpg", "--point", "100,100")
     assert finished.code == 0
     assert f"model: {tiny_file} (HQSAM_MODEL names it)" in finished.err
+
+
+@pytest.fixture
+def segment_with(hqsam, photos, tiny_file, monkeypatch):
+    """As `segment`, with something that happens whenever a photo of that name is opened."""
+
+    def run(name, happens, *words):
+        opened = Segmenter.open
+
+        def open_or_fail(self, image, *more):
+            if name in str(image):
+                happens()
+            return opened(self, image, *more)
+
+        monkeypatch.setattr(Segmenter, "open", open_or_fail)
+        return hqsam("segment", *words, "--model", tiny_file, "--device", "cpu", "--precision", "float32")
+
+    return run
+
+
+def raising(error):
+    def happens():
+        raise error
+
+    return happens
+
+
+def numpys_error():
+    with pytest.raises(MemoryError) as raised:
+        np.empty(1 << 60, np.uint8)
+    return raised.value
+
+
+MEMORY = [
+    MemoryError(),
+    numpys_error(),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+    OSError(12, "Cannot allocate memory"),
+]
+
+
+@pytest.mark.parametrize("error", MEMORY, ids=lambda error: type(error).__name__)
+def test_a_photo_too_large_for_memory_fails_alone_and_is_told_what_helps(segment_with, photos, error):
+    finished = segment_with("cat", raising(error), "cat.jpg", "coffee.jpg", "--box", "20,30,300,200")
+    assert finished.code == 1
+    assert written(photos / "out") == ["coffee_mask.png", "coffee_overlay.png"]
+    assert "cat.jpg: there is not enough memory" in finished.err and "shrink the photo" in finished.err
+
+
+def test_a_mistake_of_ours_fails_one_photo_and_can_be_found(segment_with, photos, caplog):
+    caplog.set_level("DEBUG", logger="hqsam")
+    finished = segment_with("cat", {}.popitem, "cat.jpg", "coffee.jpg", "--box", "20,30,300,200")
+    assert finished.code == 1 and "1 of 2 photos failed" in finished.err
+    assert written(photos / "out") == ["coffee_mask.png", "coffee_overlay.png"]
+    assert "cat.jpg: KeyError: 'popitem(): dictionary is empty'" in finished.err and "HQSAM_LOG=debug" in finished.err
+    assert "Traceback" in caplog.text and "open_or_fail" in caplog.text
+
+
+@pytest.mark.skipif(os.name != "posix" or sys.platform == "darwin", reason="names here are always Unicode")
+def test_a_photo_whose_name_is_not_utf_8_is_written_under_a_readable_one(segment, photos):
+    name = os.fsdecode(b"caf\xe9.jpg")
+    (photos / "cat.jpg").rename(photos / name)
+    finished = segment(name, "coffee.jpg", "--box", "20,30,300,200", "--format", "coco,svg,labelme,geojson,sam,csv,png")
+    assert finished.code == 0 and "caf%E9.jpg" in finished.out
+    folder = photos / "out"
+    for module, ending in ((coco, "_coco.json"), (svg, ".svg"), (labelme, ".json"), (geojson, ".geojson")):
+        (document,) = module.read(folder / os.fsdecode(b"caf\xe9" + ending.encode()))
+        assert document.image_name == "caf%E9.jpg"
+    record = json.loads(segment(name, "--box", "20,30,300,200", "--json").out)
+    assert record["photo"] == "caf%E9.jpg"
+    failed = segment(os.fsdecode(b"\xe9.jpg"), "--box", "20,30,300,200")
+    assert failed.code == 1 and "%E9.jpg" in failed.err
+
+
+def test_a_photo_is_done_only_if_it_has_a_file_of_every_format(segment, photos):
+    segment("cat.jpg", "--point", "100,100", "--format", "png")
+    asked = ("cat.jpg", "--point", "100,100", "--existing", "keep")
+    assert "kept" not in segment(*asked, "--format", "png,coco").out
+    assert written(photos / "out") == ["cat_coco.json", "cat_mask.png"]
+    assert "kept" in segment(*asked, "--format", "png,coco").out
+    (photos / "out" / "cat_mask.png").unlink()
+    assert "kept" not in segment(*asked, "--format", "png,coco").out
+
+
+def test_of_an_earlier_run_nothing_is_left_that_this_one_would_have_written(segment, photos):
+    (photos / "out").mkdir()
+    bystanders = ["cat_mask_of_wood.png", "cat_mask_1.png", "catalog_mask_01.png", "cat_overlay.png"]
+    for name in bystanders:
+        (photos / "out" / name).write_text("mine")
+    segment("cat.jpg", "--box", "20,30,300,200", "--box", "0,0,50,50", "--format", "png,cutout")
+    segment("cat.jpg", "--box", "20,30,300,200", "--format", "png")
+    cutouts = ["cat_cutout_01.png", "cat_cutout_02.png"]
+    assert written(photos / "out") == sorted(["cat_mask.png", *cutouts, *bystanders])
+    segment("cat.jpg", "--box", "20,30,300,200", "--box", "0,0,50,50", "--format", "png")
+    assert written(photos / "out") == sorted(["cat_mask_01.png", "cat_mask_02.png", *cutouts, *bystanders])
+
+
+def test_a_photo_that_is_called_like_a_result_is_not_removed(segment, photos):
+    (photos / "coffee.jpg").rename(photos / "cat_mask_01.png")
+    assert segment("cat.jpg", "cat_mask_01.png", "--box", "20,30,300,200", "--format", "png", "--out", ".").code == 0
+    assert (photos / "cat_mask_01.png").exists() and (photos / "cat_mask_01_mask.png").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_found_out_before_any_photo_is_opened(segment_with, photos):
+    (photos / "taken").write_text("a file, not a folder")
+    opened = []
+    finished = segment_with("jpg", lambda: opened.append(1), "cat.jpg", "--box", "20,30,300,200", "--out", "taken/deep")
+    assert finished.code == 1 and "a part of the path is a file" in finished.err and not opened

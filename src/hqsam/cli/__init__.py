@@ -11,6 +11,7 @@ import typer
 import hqsam
 from hqsam.cli import compare, data, demo, doctor, evaluate, everything, segment, serve, tiles, train, weights
 from hqsam.cli.exits import exit_code, one_line
+from hqsam.cli.failures import show_log_if_asked
 from hqsam.errors import HqsamError
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ app.add_typer(weights.app, name="weights")
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and leave with its exit code: 0 done, 1 failed, 2 asked wrongly, 130 stopped by Ctrl-C."""
+    show_log_if_asked()
     try:
         app(arguments)
     except HqsamError as error:

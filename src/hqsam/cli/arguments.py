@@ -54,6 +54,23 @@ def split_words(text: str) -> list[str]:
     return list(dict.fromkeys(text.replace(",", " ").split()))
 
 
+def formats_from_option(text: str, wanted: bool) -> list[str]:
+    """The formats to write; none if no files are `wanted`.
+
+    Raises:
+        OptionError: one of them is not known.
+        InputError: files are wanted, and no format is named.
+    """
+    from hqsam.formats import FORMATS, format_named
+
+    names = split_words(text) if wanted else []
+    if wanted and not names:
+        raise InputError(f"--format is {text!r}, which names no format; choose from {', '.join(FORMATS)}")
+    for name in names:
+        format_named(name)
+    return names
+
+
 def prompt_from_options(
     boxes: list[Box], points: list[Point], not_points: list[Point], mask: Path | None
 ) -> dict[str, Any]:

@@ -1,21 +1,41 @@
 """The same work on photo after photo: a failure does not stop the others, and earlier results may be kept."""
 
 import json
+import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
-from glob import escape
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from hqsam.cli.exits import BAD_USE, FAILED_WORK, exit_code, one_line
+from hqsam import storage
+from hqsam.cli.exits import BAD_USE, FAILED_WORK, exit_code
+from hqsam.cli.failures import explain
 from hqsam.cli.photos import Photo, result_folders
 from hqsam.cli.progress import progress_of
-from hqsam.errors import HqsamError, OutputError
+from hqsam.errors import OutputError
+from hqsam.storage import readable
+
+_LOG = logging.getLogger(__name__)
 
 Record = dict[str, Any]
 """What there is to say about one photo; it is JSON as it stands."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a photo failed. The exception itself is not kept: through its traceback it holds the photo's arrays."""
+
+    words: str
+    code: int
+
+    @classmethod
+    def of(cls, path: Path, error: Exception) -> "Failure":
+        """What is told of an error; the log has the rest."""
+        _LOG.debug("%s failed", path, exc_info=error)
+        return cls(explain(error), exit_code(error))
 
 
 class Existing(Enum):
@@ -36,19 +56,28 @@ def for_each_photo(
 ) -> None:
     """Do `work(photo, folder of its results)` on every photo, and print what `say` makes of its record.
 
+    Whatever goes wrong with one photo, even for a mistake of ours or want of memory, the others are done.
+
     Raises:
         typer.Exit: some photos failed; which, and why, has been told.
     """
-    folders = [(out or Path("out")) / below for below in result_folders(photos)]
-    failures: dict[Path, HqsamError] = {}
+    out = out or Path("out")
+    if formats:
+        storage.check_folder(out)
+    folders = [out / below for below in result_folders(photos)]
+    inputs = {photo.path.absolute() for photo in photos}
+    failures: dict[Path, Failure] = {}
     with progress_of(len(photos)) as tell:
         for photo, folder in zip(photos, folders, strict=True):
             try:
-                record = _kept(photo.path, folder, formats, existing) or work(photo.path, folder)
-            except HqsamError as error:
-                failures[photo.path] = error
-                record = {"photo": str(photo.path), "error": one_line(error)}
-            tell(say(record))
+                record = _kept(photo.path, folder, formats, existing)
+                if record is None:
+                    record = work(photo.path, folder)
+                    _remove_stale(record, photo.path, folder, formats, inputs)
+            except Exception as error:  # noqa: BLE001  (a night's work must not end with its first odd photo)
+                failures[photo.path] = Failure.of(photo.path, error)
+                record = {"photo": str(photo.path), "error": failures[photo.path].words}
+            tell(readable(say(record)))
     if failures:
         raise typer.Exit(_report(failures, len(photos)))
 
@@ -81,25 +110,39 @@ def need_pixels(formats: list[str]) -> bool:
 def _kept(path: Path, folder: Path, formats: list[str], existing: Existing) -> Record | None:
     """The record of a photo that is done already, if such are to be kept."""
     there = [] if existing is Existing.replace else _results_there(path, folder, formats)
-    if there and existing is Existing.refuse:
-        raise OutputError(f"{there[0]} is there already; choose another --out, or --existing replace or keep")
-    return {"photo": str(path), "kept": [str(file) for file in there]} if there else None
+    files = [file for of_format in there for file in of_format]
+    if files and existing is Existing.refuse:
+        raise OutputError(f"{files[0]} is there already; choose another --out, or --existing replace or keep")
+    done = bool(files) and all(there)  # a run that was killed has left some formats without a file
+    return {"photo": str(path), "kept": [str(file) for file in files]} if done else None
 
 
-def _results_there(path: Path, folder: Path, formats: list[str]) -> list[Path]:
-    """Files that this run would replace."""
+def _remove_stale(record: Record, path: Path, folder: Path, formats: list[str], inputs: set[Path]) -> None:
+    """Remove what an earlier run wrote of this photo and this one did not replace: it may have found more objects.
+
+    The last one goes first, so that what a kill leaves is still numbered without a gap. A photo that was asked for is
+    nobody's result, whatever it is called.
+    """
+    for of_format in _results_there(path, folder, formats):
+        for file in reversed(of_format):
+            if str(file) not in record["files"] and file.absolute() not in inputs:
+                storage.remove(file)
+
+
+def _results_there(path: Path, folder: Path, formats: list[str]) -> list[list[Path]]:
+    """For each format its files about this photo that an earlier run left."""
     from hqsam.formats import FORMATS
 
-    patterns = [escape(path.stem) + FORMATS[name].ending for name in formats]
-    return sorted(file for pattern in patterns for file in folder.glob(pattern))
+    return [FORMATS[name].files_there(folder, path.stem) for name in formats]
 
 
-def _report(failures: dict[Path, HqsamError], total: int) -> int:
+def _report(failures: dict[Path, Failure], total: int) -> int:
     """Say what failed and why; the exit code."""
-    for path, error in failures.items():
-        where = "" if str(path) in str(error) else f"{path}: "
-        typer.echo(f"hqsam: {where}{one_line(error)}", err=True)
+    for path, failure in failures.items():
+        name = readable(str(path))
+        where = "" if name in failure.words else f"{name}: "
+        typer.echo(f"hqsam: {where}{failure.words}", err=True)
     if total > 1:
         typer.echo(f"hqsam: {len(failures)} of {total} photos failed", err=True)
-    asked_wrongly = len(failures) == total and all(exit_code(error) == BAD_USE for error in failures.values())
+    asked_wrongly = len(failures) == total and all(failure.code == BAD_USE for failure in failures.values())
     return BAD_USE if asked_wrongly else FAILED_WORK

@@ -14,7 +14,7 @@ from hqsam.cli.arguments import (
     ModelOption,
     PrecisionOption,
     SourceOption,
-    split_words,
+    formats_from_option,
 )
 from hqsam.cli.each_photo import Existing, Record, as_json, for_each_photo, in_words, need_pixels
 from hqsam.cli.photos import find_photos
@@ -71,7 +71,6 @@ def everything(
 ) -> None:
     """Segment every object in photos, without being told where: clicks on a grid, and of their masks the good ones."""
     from hqsam.cli.models import load_segmenter
-    from hqsam.formats import format_named
     from hqsam.predict.search import Search
 
     search = Search(
@@ -85,9 +84,7 @@ def everything(
         detail=detail,
         memory_limit=None if memory_limit is None else memory_limit << 20,
     )
-    names = split_words(formats) if out is not None or not json_lines else []
-    for name in names:
-        format_named(name)
+    names = formats_from_option(formats, out is not None or not json_lines)
     found = find_photos(photos)
     segmenter = load_segmenter(model, device, precision)
     options = {"search": search, "disjoint": disjoint, "cover": cover, "order": order.value}

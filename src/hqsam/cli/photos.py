@@ -38,7 +38,7 @@ def result_folders(photos: list[Photo]) -> list[Path]:
     """For each photo the folder of its results below the output folder, so that no two write the same files.
 
     Results are named after the photo without its suffix. So photos of one name go to folders of their own: those of
-    their photos, and where 1.jpg and 1.png lie side by side, `1.jpg/` and `1.png/`.
+    their photos, and where 1.jpg and 1.png lie side by side, `1_jpg/` and `1_png/`: the output folder may be theirs.
     """
     if len(photos) < 2:
         return [photo.inside.parent for photo in photos]
@@ -46,7 +46,7 @@ def result_folders(photos: list[Photo]) -> list[Path]:
     ways: list[Callable[[Photo], Path]] = [
         lambda photo: photo.inside.parent,
         lambda photo: photo.path.absolute().parent.relative_to(common),
-        lambda photo: photo.path.absolute().relative_to(common),
+        lambda photo: _without_dot(photo.path.absolute().relative_to(common)),
     ]
     tries = [[way(photo) for photo in photos] for way in ways]
     return next((folders for folders in tries if _all_differ(folders, photos)), tries[-1])
@@ -72,6 +72,11 @@ def _not_none(photos: list[Path], where: str) -> list[Path]:
     if not photos:
         raise InputError(f"there is no photo in {where}; photos are known by their suffix, such as .jpg or .png")
     return photos
+
+
+def _without_dot(path: Path) -> Path:
+    """A name that no photo has."""
+    return path.with_name(f"{path.stem}_{path.suffix[1:]}")
 
 
 def _all_differ(folders: list[Path], photos: list[Photo]) -> bool:

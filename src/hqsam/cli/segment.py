@@ -11,10 +11,10 @@ from hqsam.cli.arguments import (
     ModelOption,
     PrecisionOption,
     SourceOption,
+    formats_from_option,
     parse_box,
     parse_point,
     prompt_from_options,
-    split_words,
 )
 from hqsam.cli.each_photo import Existing, Record, as_json, for_each_photo, in_words, need_pixels
 from hqsam.cli.photos import find_photos
@@ -62,16 +62,13 @@ def segment(
 ) -> None:
     """Segment objects in photos by box, clicks or a rough mask, all in pixels of the upright photo."""
     from hqsam.cli.models import load_segmenter
-    from hqsam.formats import format_named
 
     if candidates not in (1, 3):
         raise OptionError(f"--candidates is {candidates}; choose 1 mask a prompt, or 3")
     prompt = prompt_from_options(box or [], point or [], not_point or [], mask)
     prompt |= {"source": source.value if source else None, "candidates": candidates, "detail": detail}
     writes = out is not None or not json_lines
-    names = split_words(formats) if writes else []
-    for name in names:
-        format_named(name)
+    names = formats_from_option(formats, writes)
     found = find_photos(photos)
     segmenter = load_segmenter(model, device, precision)
 
