@@ -88,6 +88,16 @@ def test_a_photo_of_108_million_pixels_can_be_prompted(tiny_segmenter):
     assert found.masks.shape == (1, 9000, 12000)
 
 
+def test_twenty_sessions_at_once_answer_in_turn_as_each_alone(tiny_segmenter):
+    random = np.random.default_rng(1)
+    photos = [random.integers(0, 255, (50 + row, 90 - row, 3), np.uint8) for row in range(20)]
+    sessions = [tiny_segmenter.open(photo) for photo in photos]
+    for x in (10, 40):
+        for photo, session in zip(photos, sessions, strict=True):
+            alone = tiny_segmenter.open(photo).segment(points=[(x, 20)], labels=[1])
+            assert np.array_equal(session.segment(points=[(x, 20)], labels=[1]).logits, alone.logits)
+
+
 def test_the_limit_on_pixels_is_passed_on(tiny_segmenter, tmp_path):
     Image.new("RGB", (60, 40)).save(tmp_path / "photo.png")
     with pytest.raises(ImageError, match="60 x 40"):

@@ -29,7 +29,10 @@ class TorchEngine:
     @torch.inference_mode()
     def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
         """RGB images whose longer side is the model's image size, in one batch."""
-        batch = normalise_and_pad(images, self.config).to(self.device, self.precision)
+        batch = normalise_and_pad(images, self.config)
+        if self.device.type == "cuda":
+            batch = batch.pin_memory()  # so that it travels while other work is done
+        batch = batch.to(self.device, self.precision, non_blocking=True)
         features = self.model.encode_image(batch)
         hq = self.model.hq_features(features)
         return [
@@ -46,19 +49,30 @@ class TorchEngine:
         self, image: EncodedImage, prompts: PromptBatch, source: Source = "sum", candidates: Literal[1, 3] = 1
     ) -> Decoded:
         """Prompts about one image to low-resolution logits and scores, float32 on the CPU."""
-        # The decoder never looks at the early features: they are in `hq_features`.
-        features = ImageFeatures(final=image.final, early=image.final if image.early is None else image.early)
         prompts = prompts.to(self.device, self.precision)
-        decoded = self.model.decode(features, prompts, source, candidates, hq_features=image.hq_features)
+        decoded = self.model.decode(_features(image), prompts, source, candidates, hq_features=image.hq_features)
         return Decoded(*(part.float().cpu() for part in decoded))
 
+    @torch.inference_mode()
     def decode_kept(
         self, image: EncodedImage, prompts: PromptBatch, source: Source, reading: Reading, least_score: float
     ) -> Kept:
-        """Every mask is made, and the chosen are kept."""
-        logits, scores = self.decode(image, prompts, source, candidates=3)
-        if source == "hq":  # whose one mask has the best score already, but not whose score it is
-            reading, scores = "best", self.decode(image, prompts, "sum", candidates=3).scores
-        choice = choose(scores, reading, least_score)
-        column = choice.candidate - 1 if logits.shape[1] > 1 else torch.zeros_like(choice.candidate)
-        return Kept(logits[choice.prompt, column], choice.scores, choice.prompt, choice.candidate)
+        """The scores need only the tokens: what fails them is dropped before any of its pixels is made."""
+        model, prompts = self.model, prompts.to(self.device, self.precision)
+        attended = model.attend(_features(image), prompts, with_hq=source != "sam")
+        choice = choose(attended.iou[:, 1:].float(), "best" if source == "hq" else reading, least_score)
+        asked, row = choice.prompt.unique(return_inverse=True)
+        decoding = model.mask_decoder.with_pixels(attended.of(asked))
+        masks = []
+        if source != "hq":
+            candidates = model.mask_decoder.masks(decoding, 1, self.config.decoder.candidates)
+            masks.append(candidates[row, choice.candidate - 1])
+        if source != "sam":
+            masks.append(model.hq_masks(decoding, image.hq_features)[row, 0])
+        logits = torch.stack(masks).sum(dim=0).float()
+        return Kept(*(part.cpu() for part in (logits, choice.scores, choice.prompt, choice.candidate)))
+
+
+def _features(image: EncodedImage) -> ImageFeatures:
+    """The decoder never looks at the early features: they are in `hq_features`."""
+    return ImageFeatures(final=image.final, early=image.final if image.early is None else image.early)

@@ -15,7 +15,7 @@ from hqsam.model.config import ModelConfig
 from hqsam.model.encoders import build_encoder
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_features import HqPart
-from hqsam.model.mask_decoder import Decoding, MaskDecoder
+from hqsam.model.mask_decoder import Attended, Decoding, MaskDecoder
 from hqsam.model.prompt_encoder import PromptBatch, PromptEncoder
 
 Source = Literal["sum", "hq", "sam"]
@@ -78,11 +78,15 @@ class HQSam(nn.Module):
 
         The HQ token takes part in attention and so changes SAM's masks a little; without it they are SAM's exactly.
         """
+        return self.mask_decoder.with_pixels(self.attend(features, prompts, with_hq))
+
+    def attend(self, features: ImageFeatures, prompts: PromptBatch, with_hq: bool) -> Attended:
+        """The decoder up to tokens and their scores: what is not worth a mask can be left out from here on."""
         embedding = _one_row_a_prompt(features.final, len(prompts)) + self.prompt_encoder.picture(prompts)
         positions = self.prompt_encoder.grid_positions((embedding.shape[-2], embedding.shape[-1])).to(embedding.dtype)
         tokens = self.prompt_encoder.tokens(prompts)
         guests = self.hq.token if with_hq and self.hq else tokens.new_zeros(0, self.config.width)
-        return self.mask_decoder(embedding, positions, tokens, guests)
+        return self.mask_decoder.attend(embedding, positions, tokens, guests)
 
     def hq_masks(self, decoding: Decoding, hq_features: Tensor | None) -> Float[Tensor, "prompt 1 height width"]:
         """The HQ mask's logits."""

@@ -3,12 +3,25 @@
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from hqsam.model.config import ModelConfig
 from hqsam.model.layers import ChannelNorm, Mlp, Upscale2x
 from hqsam.model.two_way_transformer import TwoWayTransformer
+
+
+class Attended(NamedTuple):
+    """Tokens and image after the transformer: enough to say how good each mask would be."""
+
+    mask_tokens: Float[Tensor, "prompt mask channel"]
+    guest_tokens: Float[Tensor, "prompt guest channel"]
+    image: Float[Tensor, "prompt channel height width"]
+    iou: Float[Tensor, "prompt mask"]
+
+    def of(self, prompts: Int[Tensor, "some"]) -> "Attended":
+        """Those of some prompts."""
+        return Attended(*(part[prompts] for part in self))
 
 
 class Decoding(NamedTuple):
@@ -45,17 +58,31 @@ class MaskDecoder(nn.Module):
         prompt_tokens: Float[Tensor, "prompt point channel"],
         guest_tokens: Float[Tensor, "guest channel"],
     ) -> Decoding:
+        return self.with_pixels(self.attend(embedding, positions, prompt_tokens, guest_tokens))
+
+    def attend(
+        self,
+        embedding: Float[Tensor, "prompt_or_1 channel height width"],
+        positions: Float[Tensor, "1 channel height width"],
+        prompt_tokens: Float[Tensor, "prompt point channel"],
+        guest_tokens: Float[Tensor, "guest channel"],
+    ) -> Attended:
+        """The two-way transformer, and the predicted IoU of each mask, before any of them is made."""
         own = torch.cat([self.iou_token, self.mask_tokens, guest_tokens])
         tokens = torch.cat([own.expand(len(prompt_tokens), -1, -1), prompt_tokens], dim=1)
         tokens, image = self.transformer(tokens, _as_tokens(embedding), _as_tokens(positions))
         size_hw = embedding.shape[-2:]
         masks = len(self.mask_tokens)
-        return Decoding(
+        return Attended(
             mask_tokens=tokens[:, 1 : 1 + masks],
             guest_tokens=tokens[:, 1 + masks : len(own)],
-            pixels=self.upscale(image.transpose(1, 2).unflatten(2, size_hw)),
+            image=image.transpose(1, 2).unflatten(2, size_hw),
             iou=self.iou_head(tokens[:, 0]),
         )
+
+    def with_pixels(self, attended: Attended) -> Decoding:
+        """From the image's places to the pixels of masks."""
+        return Decoding(attended.mask_tokens, attended.guest_tokens, self.upscale(attended.image), attended.iou)
 
     def masks(self, decoding: Decoding, first: int, last: int) -> Float[Tensor, "prompt mask height width"]:
         """Logits of SAM's masks first to last, both included. No others are computed."""
