@@ -9,8 +9,11 @@ from hqsam.errors import OptionError
 CPU = torch.device("cpu")
 
 
-def test_a_named_device_is_taken():
+def test_a_named_device_is_taken_and_so_is_one_of_torch():
     assert hardware.pick_device("cpu") == CPU
+    assert hardware.pick_device(CPU) == CPU
+    with pytest.raises(OptionError, match="unknown device 'meta'"):
+        hardware.pick_device(torch.device("meta"))
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:x", "cuda:-1", "", "cpu:3"])

@@ -18,8 +18,8 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
 
 
-def pick_device(name: str = "auto") -> "torch.device":
-    """The device to compute on: the one named, or with `auto` CUDA, else Apple's MPS, else the CPU.
+def pick_device(name: "str | torch.device" = "auto") -> "torch.device":
+    """The device to compute on: the one given or named, or with `auto` CUDA, else Apple's MPS, else the CPU.
 
     A CUDA device may be numbered, as in `cuda:1`.
 
@@ -28,6 +28,10 @@ def pick_device(name: str = "auto") -> "torch.device":
     """
     import torch
 
+    if isinstance(name, torch.device):
+        name = str(name)
+    if not isinstance(name, str):
+        raise OptionError(f"device is {name!r}; choose one of {', '.join(DEVICES)}, or a torch.device")
     if name == "auto":
         name = next((kind for kind in ("cuda", "mps") if _device_count(kind)), "cpu")
     kind, _, index = name.partition(":")

@@ -64,6 +64,10 @@ def test_json_is_a_line_a_photo(everything, photos):
         (["--crops", -1], "crops"),
         (["--format", "png,tiff"], "tiff"),
         (["--order", "random"], "random"),
+        (["--format", ""], "names no format"),
+        (["--min-score", "nan"], "'--min-score': nan is not a number up to 1"),
+        (["--min-score", 2], "'--min-score': 2 is not a number up to 1"),
+        (["--min-stability", "nan"], "'--min-stability'"),
     ],
 )
 def test_a_command_that_cannot_be_meant_leaves_with_2_before_any_work(everything, photos, words, said):

@@ -171,6 +171,11 @@ def test_the_model_that_is_used_is_named_on_stderr(segment, tiny_file):
     assert f"model: {tiny_file}" in segment("cat.jpg", "--point", "100,100").err
 
 
+def test_no_model_at_all_is_bad_use(hqsam, photos):
+    finished = hqsam("segment", "cat.jpg", "--point", "100,100", "--model", "")
+    assert finished.code == 2 and "the model is ''; give a name" in finished.err
+
+
 def test_auto_says_which_model_it_took_and_why(hqsam, photos, tiny_file, monkeypatch):
     monkeypatch.setenv("HQSAM_MODEL", str(tiny_file))
     finished = hqsam("segment", "cat.jpg", "--point", "100,100")

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hqsam.errors import OptionError
 from hqsam.masks.filling import fill_even_odd
 from hqsam.masks.polygons import Polygon, as_one_ring, from_polygons, simplify, to_polygons
 from tests.masks.strategies import AWKWARD, draw, masks
@@ -131,3 +132,9 @@ def test_a_large_mask_with_many_corners_survives():
 def test_the_outline_of_an_l_has_six_corners_in_order():
     (polygon,) = to_polygons(draw("#.. #.. ##."))
     assert polygon.exterior.tolist() == [[0, 0], [1, 0], [1, 2], [2, 2], [2, 3], [0, 3]]
+
+
+@pytest.mark.parametrize("tolerance", [-1, -0.1, np.nan, np.inf])
+def test_a_tolerance_is_a_number_of_pixels(tolerance):
+    with pytest.raises(OptionError, match="tolerance is"):
+        to_polygons(np.ones((2, 2), bool), tolerance)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hqsam.errors import InputError
+from hqsam.errors import InputError, OptionError
 from hqsam.masks.regions import components, fill_holes, innermost_point, remove_specks
 from tests.masks.strategies import AWKWARD, draw, masks
 
@@ -99,3 +99,10 @@ def test_a_piece_at_the_border_is_not_deep():
 def test_an_empty_mask_has_no_innermost_point():
     with pytest.raises(InputError, match="empty mask"):
         innermost_point(np.zeros((3, 3), bool))
+
+
+def test_an_area_is_at_least_0():
+    with pytest.raises(OptionError, match="min_area is -1; give a number of pixels"):
+        remove_specks(np.ones((2, 2), bool), -1)
+    with pytest.raises(OptionError, match="max_area is -1; give a number of pixels"):
+        fill_holes(np.ones((2, 2), bool), -1)

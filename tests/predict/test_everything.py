@@ -223,6 +223,13 @@ def test_detail_makes_the_edges_of_what_was_found_finer():
         ({"box_nms_thresh": 1.5}, "0 to 1"),
         ({"point_grids": [np.zeros((3, 3))]}, "shape"),
         ({"point_grids": [np.zeros((3, 2))], "crop_n_layers": 1}, "one for each"),
+        ({"point_grids": [np.full((3, 2), np.nan)]}, "point_grids has the value nan"),
+        ({"point_grids": [np.full((3, 2), -0.1)]}, "point_grids has the value -0.1"),
+        ({"pred_iou_thresh": np.nan}, "pred_iou_thresh is nan"),
+        ({"pred_iou_thresh": 2.0}, "up to 1"),
+        ({"stability_score_thresh": np.nan}, "stability_score_thresh is nan"),
+        ({"stability_score_offset": np.nan}, "stability_score_offset is nan"),
+        ({"box_nms_thresh": np.nan}, "0 to 1"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_any_work(noise, settings, said):

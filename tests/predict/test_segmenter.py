@@ -7,6 +7,7 @@ from PIL import Image
 
 import hqsam
 from hqsam.errors import ImageError, OptionError
+from tests.nano import nano_file
 from tests.tiny import tiny_segmenter
 
 
@@ -102,6 +103,10 @@ def test_the_limit_on_pixels_is_passed_on(tiny_segmenter, tmp_path):
     Image.new("RGB", (60, 40)).save(tmp_path / "photo.png")
     with pytest.raises(ImageError, match="60 x 40"):
         tiny_segmenter.open(tmp_path / "photo.png", max_pixels=1000)
+
+
+def test_a_device_of_torch_will_do(tmp_path):
+    assert hqsam.load(nano_file(tmp_path), device=torch.device("cpu")).device == torch.device("cpu")
 
 
 def test_what_cannot_be_loaded_is_refused_with_the_choices():

@@ -28,12 +28,29 @@ PrecisionOption = Annotated[str, typer.Option(help="float32, bfloat16, float16, 
 JsonLinesOption = Annotated[
     bool, typer.Option("--json", help="Print a line of JSON a photo; files are written only if --out is given.")
 ]
+
+
+def _at_most_one(value: float | None) -> float | None:
+    if value is not None and not value <= 1:  # not a number is not, either
+        raise typer.BadParameter(f"{value:g} is not a number up to 1; the lower, the more is found")
+    return value
+
+
 MinScoreOption = Annotated[
     float | None,
-    typer.Option(metavar="0..1", help="Least predicted IoU; lower finds more.  [default: 0.88; for nano 0.4]"),
+    typer.Option(
+        metavar="0..1",
+        callback=_at_most_one,
+        help="Least predicted IoU; lower finds more.  [default: 0.88; for nano 0.4]",
+    ),
 ]
 MinStabilityOption = Annotated[
-    float | None, typer.Option(metavar="0..1", help="Least stability; lower finds more.  [default: 0.95; for nano 0.7]")
+    float | None,
+    typer.Option(
+        metavar="0..1",
+        callback=_at_most_one,
+        help="Least stability; lower finds more.  [default: 0.95; for nano 0.7]",
+    ),
 ]
 
 

@@ -1,11 +1,12 @@
 """Masks and boxes beside each other: how much they overlap, which repeat others, who gets a shared pixel."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Num
 
+from hqsam.errors import OptionError
 from hqsam.masks.boxes import boxes_of_masks, window_of_box
 
 Order = Literal["small_on_top", "large_on_top", "first_on_top", "last_on_top"]
@@ -67,9 +68,24 @@ def disjoint_labels(
     return labels
 
 
+def check_order(order: Any) -> None:
+    """Refuse words that are no order.
+
+    Raises:
+        OptionError: there is no such order.
+    """
+    if order not in get_args(Order):
+        raise OptionError(f"order is {order!r}; choose one of {', '.join(get_args(Order))}")
+
+
 def painting_order(areas: Sequence[int], order: Order) -> list[int]:
-    """In which order to paint masks of these areas over each other, from the bottom to the top."""
+    """In which order to paint masks of these areas over each other, from the bottom to the top.
+
+    Raises:
+        OptionError: there is no such order.
+    """
     last_to_first = list(range(len(areas)))[::-1]
+    check_order(order)
     match order:
         case "first_on_top":
             return last_to_first

@@ -1,5 +1,6 @@
 """Masks as polygons and back, pixel for pixel: holes stay holes, and every part stays."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Num
 
+from hqsam.errors import OptionError
 from hqsam.masks.boxes import Window
 from hqsam.masks.filling import fill_even_odd
 from hqsam.masks.outlines import trace
@@ -36,7 +38,12 @@ def to_polygons(mask: Bool[np.ndarray, "height width"], tolerance: float = 0) ->
         mask: what to outline.
         tolerance: 0 is exact. Above it, corners are left out as long as none of them is further than this
             many pixels from the new outline; a part or hole too small for that is kept as it is.
+
+    Raises:
+        OptionError: the tolerance is no number of pixels.
     """
+    if not 0 <= tolerance < math.inf:
+        raise OptionError(f"tolerance is {tolerance!r}; give 0, which is exact, or a number of pixels")
     rings_of_part: dict[int, list[np.ndarray]] = {}
     for outline in trace(mask):
         rings_of_part.setdefault(outline.part, []).append(simplify(outline.corners, tolerance))

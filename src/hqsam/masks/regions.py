@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Int
 
-from hqsam.errors import InputError
+from hqsam.errors import InputError, OptionError
 from hqsam.masks.boxes import box_of_mask, window_of_box
 
 
@@ -25,7 +25,12 @@ def components(
 
 
 def remove_specks(mask: Bool[np.ndarray, "height width"], min_area: int) -> Bool[np.ndarray, "height width"]:
-    """Drop the pieces of fewer than `min_area` pixels. The largest piece always stays."""
+    """Drop the pieces of fewer than `min_area` pixels. The largest piece always stays.
+
+    Raises:
+        OptionError: the area is below 0.
+    """
+    _check_area("min_area", min_area)
     labels, areas = _label(mask, 8)
     keep = areas >= min_area
     keep[0] = False
@@ -38,7 +43,12 @@ def fill_holes(mask: Bool[np.ndarray, "height width"], max_area: int | None = No
     """Fill the holes of at most `max_area` pixels, or all of them.
 
     A hole is background that no path along pixel edges joins to the image's border.
+
+    Raises:
+        OptionError: the area is below 0.
     """
+    if max_area is not None:
+        _check_area("max_area", max_area)
     labels, areas = _label(~mask, 4)
     hole = np.ones(len(areas), dtype=bool) if max_area is None else areas <= max_area
     for border in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
@@ -62,6 +72,11 @@ def innermost_point(mask: Bool[np.ndarray, "height width"]) -> tuple[int, int]:
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     y, x = np.unravel_index(distance.argmax(), distance.shape)
     return columns.start + int(x) - 1, rows.start + int(y) - 1
+
+
+def _check_area(name: str, area: int) -> None:
+    if not area >= 0:
+        raise OptionError(f"{name} is {area!r}; give a number of pixels, 0 or more")
 
 
 def _label(mask: np.ndarray, connectivity: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Int, UInt8
 
+from hqsam.errors import OptionError
 from hqsam.formats.coco import to_coco
 from hqsam.formats.document import Document, MaskedObject
 from hqsam.masks import regions
@@ -168,7 +169,10 @@ class Segmentation:
 
         Raises:
             ImageError: the image cannot be read, or is of another size.
+            OptionError: `prompts` is another word.
         """
+        if prompts not in ("shown", "hidden"):
+            raise OptionError(f"prompts is {prompts!r}; choose 'shown' or 'hidden'")
         marks = self._marks() if prompts == "shown" else None
         return overlay(read_image_of_size(image, self.image_size_hw), self.masks, marks)
 

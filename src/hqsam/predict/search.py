@@ -1,7 +1,9 @@
 """How to look for everything: the settings of SAM's automatic mask generator under its own names, and a few of ours."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
@@ -10,7 +12,7 @@ from hqsam.engines import Engine, Reading
 from hqsam.errors import OptionError
 from hqsam.model.config import ModelConfig
 from hqsam.model.hq_sam import Source
-from hqsam.predict.sources import check_source
+from hqsam.predict.sources import check_source, is_number_of_candidates
 
 _THRESHOLDS = {"nano": (0.4, 0.7)}
 """Least predicted IoU and least stability, for models whose scores mean something else than SAM's."""
@@ -63,17 +65,32 @@ class Search:
     """Clicks decoded in one pass, if memory allows."""
 
     def __post_init__(self) -> None:
-        _check_at_least(self, 1, "points_per_side", "crop_n_points_downscale_factor", "most_points_at_once")
+        _check_whole(self, 1, "points_per_side", "crop_n_points_downscale_factor", "most_points_at_once")
         if self.memory_limit is not None:
-            _check_at_least(self, 1, "memory_limit")
-        _check_at_least(self, 0, "crop_n_layers", "min_mask_region_area", "stability_score_offset")
-        for name in ("box_nms_thresh", "crop_nms_thresh", "crop_overlap_ratio"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise OptionError(f"{name} is {getattr(self, name)!r}; give a share, 0 to 1")
-        if self.candidates not in (None, 1, 3):
+            _check_whole(self, 1, "memory_limit")
+        _check_whole(self, 0, "crop_n_layers", "min_mask_region_area")
+        _check_between(self, 0, math.inf, "stability_score_offset")
+        _check_between(self, 0, 1, "box_nms_thresh", "crop_nms_thresh", "crop_overlap_ratio")
+        for name in ("pred_iou_thresh", "stability_score_thresh"):
+            if getattr(self, name) is not None:
+                _check_between(self, -math.inf, 1, name)
+        if self.candidates is not None and not is_number_of_candidates(self.candidates):
             raise OptionError(f"candidates is {self.candidates!r}; choose 1, the best mask of a click, or 3, each")
         if self.point_grids is not None:
             _check_grids(self.point_grids, self.crop_n_layers)
+
+    @classmethod
+    def of(cls, search: "Search | None", changes: Mapping[str, Any]) -> "Search":
+        """The search that a caller asks for, by a whole one, by some settings by name, or by both.
+
+        Raises:
+            OptionError: it is no search, there is no such setting, or it cannot have that value.
+        """
+        if search is not None and not isinstance(search, Search):
+            raise OptionError(
+                f"search is {search!r}; give a Search, or settings by their names, as in points_per_side=16"
+            )
+        return (search or cls()).but(**changes)
 
     def but(self, **changes: Any) -> "Search":
         """The same with some settings changed.
@@ -124,15 +141,35 @@ def _bytes_a_prompt(config: ModelConfig) -> int:
     return 8 * 4 * config.mask_size**2 * (config.width // 8)
 
 
-def _check_at_least(search: Search, least: Literal[0, 1], *names: str) -> None:
+def _check_whole(search: Search, least: Literal[0, 1], *names: str) -> None:
     for name in names:
-        if getattr(search, name) < least:
-            raise OptionError(f"{name} is {getattr(search, name)!r}; give {least} or more")
+        value = getattr(search, name)
+        if not isinstance(value, Integral) or int(value) < least:
+            raise OptionError(f"{name} is {value!r}; give a whole number, {least} or more")
+
+
+def _check_between(search: Search, least: float, most: float, *names: str) -> None:
+    """Not a number is not between anything."""
+    for name in names:
+        value = getattr(search, name)
+        if not isinstance(value, Real) or not least <= float(value) <= most:
+            raise OptionError(f"{name} is {value!r}; give a number{_range_in_words(least, most)}")
+
+
+def _range_in_words(least: float, most: float) -> str:
+    if math.isfinite(least) and math.isfinite(most):
+        return f", {least:g} to {most:g}"
+    return f", {least:g} or more" if math.isfinite(least) else f" up to {most:g}; the lower, the more is found"
 
 
 def _check_grids(grids: Sequence[np.ndarray], layers: int) -> None:
+    if not isinstance(grids, Sequence | np.ndarray) or isinstance(grids, str):
+        raise OptionError(f"point_grids is a {type(grids).__name__}; give a list with an array [N, 2] for each layer")
     if len(grids) <= layers:
         raise OptionError(f"got {len(grids)} point_grids for the image and {layers} layers of crops; give one for each")
     for grid in grids:
-        if np.ndim(grid) != 2 or np.shape(grid)[1] != 2 or np.min(grid, initial=0) < 0 or np.max(grid, initial=0) > 1:
+        if np.ndim(grid) != 2 or np.shape(grid)[1] != 2:
             raise OptionError(f"a grid in point_grids has the shape {np.shape(grid)}; expected [N, 2], x and y 0 to 1")
+        outside = ~((np.asarray(grid) >= 0) & (np.asarray(grid) <= 1))  # not a number is outside, too
+        if outside.any():
+            raise OptionError(f"point_grids has the value {np.asarray(grid)[outside][0]}; x and y are from 0 to 1")

@@ -12,7 +12,7 @@ from hqsam.engines.build import build_engine, check_backend
 from hqsam.errors import OptionError
 from hqsam.geometry import Frame
 from hqsam.hardware import pick_device, pick_precision
-from hqsam.masks.overlap import Order
+from hqsam.masks.overlap import Order, check_order
 from hqsam.model.config import ModelConfig
 from hqsam.model.preprocess import resize_longest_side
 from hqsam.pictures.reading import ImageLike, name_of, read_image
@@ -28,14 +28,14 @@ from hqsam.weights.load import load_model
 
 
 def load(
-    name: str | Path = "nano", device: str = "auto", precision: str = "auto", backend: str = "auto"
+    name: str | Path = "nano", device: str | torch.device = "auto", precision: str = "auto", backend: str = "auto"
 ) -> "Segmenter":
     """A model by its name, from a checkpoint file, or from a Hugging Face repo, ready to segment.
 
-    `device` is cuda, mps or cpu; `auto` takes the first that is there. `precision` is float32, bfloat16,
-    float16 or int8; `auto` is bfloat16 where the hardware computes it natively, else float32. int8 is for processors
-    with VNNI: the encoder's matrix products, the rest being as with `auto`; the quickest, and a little less exact than
-    bfloat16. `backend` is torch, the plain model on any device, or cpu, the same tuned to processors; `auto` takes
+    `device` is cuda, mps, cpu or a torch.device; `auto` takes the first that is there. `precision` is float32,
+    bfloat16, float16 or int8; `auto` is bfloat16 where the hardware computes it natively, else float32. int8 is for
+    processors with VNNI: the encoder's matrix products, the rest being as with `auto`; the quickest, and a little less
+    exact than bfloat16. `backend` is torch, the plain model on any device, or cpu, the same tuned to processors; `auto` takes
     what is quickest on the device.
 
     Raises:
@@ -43,10 +43,24 @@ def load(
         CheckpointError: the file is damaged, unsafe or of another model.
         DownloadError: the weights are not here and cannot be fetched.
     """
+    check_model_name(name)
     place = pick_device(device)
     dtype = pick_precision(precision, place)
     check_backend(backend, place, dtype)
     return Segmenter(build_engine(load_model(name), place, dtype, backend))
+
+
+def check_model_name(name: Any) -> None:
+    """Refuse what cannot name a model, before anything is looked for.
+
+    Raises:
+        OptionError: it is empty, or neither text nor a path.
+    """
+    if not isinstance(name, str | Path) or not str(name).strip():
+        raise OptionError(
+            f"the model is {name!r}; give a name, such as nano (hqsam weights list has them all), a checkpoint file, "
+            "or a Hugging Face repo as owner/name"
+        )
 
 
 class Segmenter:
@@ -121,7 +135,8 @@ class Segmenter:
             ImageError: the image cannot be read, is too large, or is no image.
             OptionError: a setting that there is not, or that cannot have this value.
         """
-        search = (search or Search()).but(**settings)
+        search = Search.of(search, settings)
+        check_order(order)
         pixels = read_image(image, max_pixels)
         found = sorted(find_everything(self._engine, pixels, search, progress), key=lambda one: -one.score)
         source = check_source(search.source, self.config)
@@ -142,7 +157,7 @@ class Segmenter:
         With crops, those of the first crop come while the others are yet to be looked at; with one view, after the
         last click. The image is read, and the settings are checked, when this is called.
         """
-        search = (search or Search()).but(**settings)
+        search = Search.of(search, settings)
         return find_everything(self._engine, read_image(image, max_pixels), search, progress)
 
     def everything_in_tiles(
@@ -174,7 +189,7 @@ class Segmenter:
             OptionError: a setting that there is not, or that cannot have this value.
             OutputError: a result cannot be written, or the folder has the journal of an unfinished, other run.
         """
-        search = (search or Search()).but(**settings)
+        search = Search.of(search, settings)
         options = {"search": search, "side": tile, "overlap": overlap, "progress": progress}
         return everything_in_tiles(self._engine, Path(photo), Path(folder), **options)
 

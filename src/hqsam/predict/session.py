@@ -14,7 +14,7 @@ from hqsam.predict.asking import ask
 from hqsam.predict.detail import Progress, add_detail
 from hqsam.predict.pixels import Pixels
 from hqsam.predict.result import Segmentation
-from hqsam.predict.sources import check_source
+from hqsam.predict.sources import check_source, is_number_of_candidates
 from hqsam.prompts import Prompts, check_prompts
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Session:
             ImageError: `detail` is asked for, and the image is gone or has changed.
         """
         chosen = check_source(source, self.engine.config)
-        if candidates not in (1, 3):
+        if not is_number_of_candidates(candidates):
             raise OptionError(f"candidates is {candidates!r}; choose 1 mask a prompt, or 3")
         given = {"points": points, "labels": labels, "box": box, "boxes": boxes, "mask": mask}
         prompts = self._check(given) if refine is None else self._refined(refine, given)

@@ -1,6 +1,7 @@
-"""Whose mask a caller asks for, checked against what the model has."""
+"""Whose mask a caller asks for, and how many of them, checked against what the model has."""
 
-from typing import cast
+from numbers import Integral
+from typing import Any, cast
 
 from hqsam.errors import OptionError
 from hqsam.model.config import ModelConfig
@@ -20,3 +21,8 @@ def check_source(source: str | None, config: ModelConfig) -> Source:
     if source in ("sum", "hq"):
         raise OptionError(f'{config.name} is a plain SAM and has only source="sam"; load an HQ-SAM for {source!r}')
     raise OptionError(f"unknown source {source!r}; choose one of {', '.join(config.sources)}")
+
+
+def is_number_of_candidates(number: Any) -> bool:
+    """Whether it is 1 or 3: SAM's mask 0, or its masks 1 to 3."""
+    return isinstance(number, Integral) and number in (1, 3)
