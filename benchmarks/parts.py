@@ -68,9 +68,10 @@ def growth(place: Place, rounds: int, most_points: int = 32) -> Part:
         sides = [n for n in (4, 8, 16, 32) if n <= most_points]
         points = {n * n: _median(ours, 1, "everything", points_per_side=n) for n in sides}
         photos = {n: _photo(ours, rounds, n) for n in (512, 1024, 2048, 4096, 8192)}
+        together = {n: _median(ours, rounds, "stream", photos=n) for n in (1, 4, 16)}
     counts = [] if place.busy else [n for n in (1, 2, 4, 8, 16) if n <= available_threads()]
     threads = {n: _with_threads(place, rounds, n) for n in counts}
-    return {"prompts": prompts, "points": points, "photos": photos, "threads": threads}
+    return {"prompts": prompts, "points": points, "photos": photos, "together": together, "threads": threads}
 
 
 def _photo(ours: Contender, rounds: int, long_side: int) -> dict[str, float]:

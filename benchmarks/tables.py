@@ -80,7 +80,9 @@ def growth(models: Report) -> Iterator[tuple[str, Rows]]:
     parts = {model: result["growth"] for model, result in models.items() if "growth" in result}
     for key, title, column in _GROWTH:
         rows = [
-            [model, str(size), *_growing(value)] for model, part in parts.items() for size, value in part[key].items()
+            [model, str(size), *_growing(value)]
+            for model, part in parts.items()
+            for size, value in part.get(key, {}).items()
         ]
         units = {"photos": ["open (s)", "click (ms)"], "threads": ["open (s)", "click (ms)", "64 boxes (s)"]}
         yield title, [["model", column, *units.get(key, ["seconds"])], *rows]
@@ -90,6 +92,7 @@ _GROWTH = [
     ("prompts", "Boxes in one batch", "boxes"),
     ("points", "Everything, by clicks", "clicks"),
     ("photos", "By the size of the photo", "long side"),
+    ("together", "Many photos and a box on each, seconds a photo", "photos"),
     ("threads", "By threads", "threads"),
 ]
 

@@ -36,6 +36,11 @@ class Worker:
     def batch(self, boxes: int = 64) -> list[float]:
         return [timed(lambda: self.contestant.batch(self.session, boxes_on(self.image, boxes)))[1]]
 
+    def stream(self, photos: int = 16) -> list[float]:
+        """For each photo, where they are many and each is asked about one box."""
+        [box] = boxes_on(self.image, 1)
+        return [timed(lambda: self.contestant.stream([self.image] * photos, box))[1] / photos]
+
     def everything(self, points_per_side: int = 32) -> list[float]:
         return [timed(lambda: self.contestant.everything(self.image, points_per_side))[1]]
 

@@ -32,6 +32,10 @@ class Contestant(Protocol):
         """From boxes [N, 4] to as many bool masks in the image's own pixels."""
         ...
 
+    def stream(self, images: list[np.ndarray], box: np.ndarray) -> int:
+        """Of many images, encoded together where that pays, the masks of a box: how many pixels they have."""
+        ...
+
     def everything(self, image: np.ndarray, points_per_side: int) -> int:
         """How many masks are kept; no click fails for its predicted IoU or its stability, so every mask is made."""
         ...

@@ -24,6 +24,9 @@ class Ours:
     def batch(self, session: Any, boxes: np.ndarray) -> np.ndarray:
         return session.segment(boxes=boxes).masks
 
+    def stream(self, images: list[np.ndarray], box: np.ndarray) -> int:
+        return sum(int(session.segment(box=box).masks.sum()) for session in self.segmenter.open_many(images))
+
     def everything(self, image: np.ndarray, points_per_side: int) -> int:
         found = self.segmenter.everything(
             image, points_per_side=points_per_side, pred_iou_thresh=-1e9, stability_score_thresh=0.0
