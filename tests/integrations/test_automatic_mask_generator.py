@@ -7,6 +7,12 @@ import torch
 from hqsam.cli.demo import examples_folder
 from hqsam.errors import OptionError
 from hqsam.integrations.segment_anything import Sam, SamAutomaticMaskGenerator, SamPredictor
+from hqsam.integrations.segment_anything.utils.amg import (
+    MaskData,
+    batched_mask_to_box,
+    mask_to_rle_pytorch,
+    rle_to_mask,
+)
 from hqsam.masks import rle
 from hqsam.pictures.reading import read_image
 from hqsam.predict.tidying import without_small
@@ -92,6 +98,36 @@ def test_points_may_be_given(photo):
     grid = [np.array([[0.5, 0.5], [0.25, 0.75]])]
     records = generate(photo, points_per_side=None, point_grids=grid, box_nms_thresh=1.0)
     assert sorted(record["point_coords"][0] for record in records) == [[22.5, 45.0], [45.0, 30.0]]
+
+
+def test_settings_are_attributes_and_may_be_set_between_images(photo):
+    generator = SamAutomaticMaskGenerator(Sam(tiny_model("vit")), **ANY_MASK, crop_n_layers=1)
+    assert [grid.shape for grid in generator.point_grids] == [(16, 2), (16, 2)]
+    assert (generator.points_per_side, generator.pred_iou_thresh) == (4, -9.0)
+    generator.crop_n_layers = 0
+    records = generator.generate(photo)
+    best = max(record["predicted_iou"] for record in records)
+    generator.pred_iou_thresh = best - 1e-6
+    assert [record["predicted_iou"] for record in generator.generate(photo)] == [best]
+    generator.box_nms_thresh = 7
+    with pytest.raises(OptionError, match="0 to 1"):
+        generator.generate(photo)
+
+
+def test_small_regions_are_removed_from_data_too():
+    masks = torch.zeros(3, 30, 30, dtype=torch.bool)
+    masks[0, 5:20, 5:20] = True
+    masks[1] = masks[0]
+    masks[1, 10, 10] = False
+    masks[2, 22:29, 22:29] = True
+    masks[2, 2, 2] = True
+    data = MaskData(rles=mask_to_rle_pytorch(masks), boxes=batched_mask_to_box(masks), scores=np.array([0.1, 0.2, 0.3]))
+    data = SamAutomaticMaskGenerator.postprocess_small_regions(data, 5, 0.7)
+    assert data["scores"].tolist() == [0.1, 0.3]  # the first needed no change, which the second became alike
+    assert data["boxes"].tolist() == [[5, 5, 19, 19], [22, 22, 28, 28]]
+    assert np.array_equal(rle_to_mask(data["rles"][0]), masks[0]) and rle_to_mask(data["rles"][1]).sum() == 49
+    empty = MaskData(rles=[], boxes=torch.zeros(0, 4))
+    assert SamAutomaticMaskGenerator.postprocess_small_regions(empty, 5, 0.7) is empty
 
 
 def test_small_regions_are_removed(photo):

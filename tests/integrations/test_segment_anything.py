@@ -1,5 +1,8 @@
 """Code written for segment-anything or segment-anything-hq, with only its import changed."""
 
+from copy import deepcopy
+from importlib import import_module
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +13,7 @@ from hqsam.integrations.segment_anything import ResizeLongestSide, Sam, SamPredi
 from hqsam.model.config import MODELS
 from hqsam.model.encoders.tiny_vit import BiasedAttention
 from hqsam.model.hq_sam import HQSam
+from hqsam.weights.keys import from_ours
 from tests.tiny import KINDS, tiny_model, tiny_segmenter
 
 POINTS, LABELS, BOX = np.array([[30, 20], [60, 40]]), np.array([1, 0]), np.array([10, 5, 80, 50])
@@ -142,8 +146,9 @@ def test_an_image_is_set_before_it_is_prompted(photo, predictor):
     predictor.reset_image()
     assert not predictor.is_image_set
     for call in (predictor.get_image_embedding, lambda: predictor.predict(box=BOX)):
-        with pytest.raises(PromptError, match="set_image"):
-            call()
+        for kind in (PromptError, RuntimeError):
+            with pytest.raises(kind, match="set_image"):
+                call()
     predictor.set_image(photo)
     assert predictor.is_image_set
 
@@ -151,12 +156,181 @@ def test_an_image_is_set_before_it_is_prompted(photo, predictor):
 def test_prompts_that_do_not_fit_together_are_refused(predictor, plain_predictor):
     with pytest.raises(PromptError, match="together"):
         predictor.predict(point_coords=POINTS)
-    with pytest.raises(PromptError, match="at least one"):
-        predictor.predict()
-    with pytest.raises(PromptError, match=r"\[1, 2\]"):
+    with pytest.raises(PromptError, match="2 prompts by points and 1 by boxes"):
         predictor.predict_torch(torch.ones(2, 1, 2), torch.ones(2, 1), torch.ones(1, 4))
+    with pytest.raises(PromptError, match=r"predict_torch\(None"):
+        predictor.predict(box=np.stack([BOX, BOX]))
+    with pytest.raises(PromptError, match=r"\[2, 1, 32, 32\]"):
+        predictor.predict_torch(None, None, torch.ones(2, 4), torch.ones(3, 1, 32, 32))
+    with pytest.raises(PromptError, match="3 image embeddings for 2"):
+        early = [predictor.interm_features[0].expand(3, -1, -1, -1)]
+        decode(predictor.model, predictor.features.expand(3, -1, -1, -1), early, boxes=torch.ones(2, 4))
     with pytest.raises(OptionError, match="plain SAM"):
         plain_predictor.predict(box=BOX, hq_token_only=True)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_none_are_refused(predictor, value):
+    """The official predictor gives a mask of nothing for them."""
+    for prompt in (
+        {"point_coords": np.array([[value, 3]]), "point_labels": np.array([1])},
+        {"box": np.array([1, 2, value, 40])},
+        {"mask_input": np.full((1, 32, 32), value)},
+    ):
+        with pytest.raises(PromptError, match="finite"):
+            predictor.predict(**prompt)
+    with pytest.raises(PromptError, match="labels are"):
+        predictor.predict(POINTS, np.array([1, 7]))
+
+
+def test_without_a_prompt_there_is_an_answer_too(photo, predictor):
+    masks, scores, logits = predictor.predict()
+    assert masks.shape == (1, 60, 90) and scores.shape == (1,) and logits.shape == (1, 32, 32)
+    image = torch.as_tensor(predictor.transform.apply_image(photo)).permute(2, 0, 1)
+    [answer] = predictor.model([{"image": image, "original_size": photo.shape[:2]}], multimask_output=True)
+    np.testing.assert_allclose(answer["low_res_logits"][0].detach().numpy(), logits, rtol=1e-3, atol=1e-4)
+
+
+def test_one_mask_goes_with_all_boxes(predictor):
+    boxes, drawn = torch.tensor([[10.0, 5, 80, 50], [5, 5, 60, 60]]), torch.randn(1, 1, 32, 32)
+    _, _, together = predictor.predict_torch(None, None, boxes, drawn)
+    for row in range(2):
+        _, _, alone = predictor.predict_torch(None, None, boxes[row : row + 1], drawn)
+        torch.testing.assert_close(together[row : row + 1], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_an_embedding_is_restored_by_assignment(photo, predictor):
+    expected = predictor.predict(box=BOX)[2]
+    kept = {name: getattr(predictor, name) for name in ("features", "interm_features", "original_size", "input_size")}
+    predictor.set_image(photo[:, ::-1])
+    assert not np.array_equal(predictor.predict(box=BOX)[2], expected)
+    for name, value in (kept | {"is_image_set": True}).items():
+        setattr(predictor, name, value)
+    np.testing.assert_array_equal(predictor.predict(box=BOX)[2], expected)
+    predictor.interm_features = None
+    with pytest.raises(OptionError, match="interm_embeddings"):
+        predictor.predict(box=BOX)
+
+
+def test_weights_that_change_after_an_image_was_set_are_seen(predictor):
+    """The HQ features of an image are kept, but not longer than they are true."""
+    before = predictor.predict(box=BOX, hq_token_only=True)[2]
+    with torch.no_grad():
+        for weight in predictor.model.mask_decoder.hq.from_early.parameters():
+            weight.mul_(2)
+    kept = predictor.features, predictor.interm_features
+    after = predictor.predict(box=BOX, hq_token_only=True)[2]
+    assert not np.allclose(before, after, atol=1e-3)
+    predictor.reset_image()
+    predictor.features, predictor.interm_features = kept
+    predictor.original_size, predictor.input_size, predictor.is_image_set = (60, 90), (85, 128), True
+    np.testing.assert_array_equal(predictor.predict(box=BOX, hq_token_only=True)[2], after)
+
+
+def test_in_inference_mode_it_predicts_too(photo):
+    with torch.inference_mode():
+        predictor = SamPredictor(Sam(tiny_model("vit")))
+        predictor.set_image(photo)
+        assert predictor.predict(box=BOX)[0].shape == (1, 60, 90)
+
+
+def decode(sam, embeddings, early, **prompts):
+    """The middle of a loop that tunes or that decodes in batches."""
+    sparse, dense = sam.prompt_encoder(points=prompts.get("points"), boxes=prompts.get("boxes"), masks=None)
+    hq = {} if early is None else {"hq_token_only": False, "interm_embeddings": early}
+    return sam.mask_decoder(
+        image_embeddings=embeddings,
+        image_pe=sam.prompt_encoder.get_dense_pe(),
+        sparse_prompt_embeddings=sparse,
+        dense_prompt_embeddings=dense,
+        multimask_output=False,
+        **hq,
+    )
+
+
+@pytest.mark.parametrize("kind", ["vit", "tiny_vit"])
+def test_a_loop_that_tunes_the_hq_part_runs(kind):
+    """The loop of segment-anything-hq's training script, but for its losses and its data."""
+    sam = Sam(tiny_model(kind)).train()
+    for name, value in sam.named_parameters():
+        value.requires_grad = any(part in name for part in ("hf_token", "hf_mlp", "compress_vit_feat"))
+    tuned = [value for value in sam.mask_decoder.parameters() if value.requires_grad]
+    assert tuned and not any(value.requires_grad for value in sam.image_encoder.parameters())
+    optimiser = torch.optim.SGD(tuned, lr=0.01)
+    with torch.no_grad():
+        embedding, early = sam.image_encoder(sam.preprocess(torch.rand(1, 3, 128, 96)))
+    boxes, losses = torch.tensor([[10.0, 5, 80, 50]]), []
+    for _ in range(3):
+        masks, _ = decode(sam, embedding, early, boxes=boxes)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(masks, torch.ones_like(masks))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[2] < losses[0]
+
+
+def test_a_plain_sam_is_tuned_as_meta_s_is(photo):
+    sam = Sam(tiny_model("plain_vit"))
+    embedding = sam.image_encoder(sam.preprocess(torch.rand(1, 3, 128, 96)))
+    masks, scores = decode(sam, embedding, None, points=(torch.ones(4, 2, 2), torch.ones(4, 2)))
+    assert masks.shape == (4, 1, 32, 32) and scores.shape == (4, 1)
+    masks.sum().backward()
+    assert all(value.grad is not None for value in sam.image_encoder.parameters())
+    stretched = sam.postprocess_masks(masks, (128, 128), (60, 90))
+    assert stretched.shape == (4, 1, 60, 90)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_state_dicts_speak_the_official_names(kind):
+    sam = Sam(tiny_model(kind))
+    official = from_ours(tiny_model(kind).state_dict(), "official")
+    assert sam.state_dict().keys() == official.keys()
+    assert all(torch.equal(value, official[key]) for key, value in sam.state_dict().items())
+    decoder = {key.removeprefix("mask_decoder."): v for key, v in official.items() if key.startswith("mask_decoder.")}
+    assert sam.mask_decoder.state_dict().keys() == decoder.keys()
+    other = Sam(HQSam(tiny_model(kind).config))
+    holder = torch.nn.ModuleDict({"sam": other})
+    holder.load_state_dict({f"sam.{key}": value for key, value in official.items()})
+    assert all(torch.equal(value, official[key.removeprefix("sam.")]) for key, value in holder.state_dict().items())
+    names = [name for name, _ in sam.named_parameters()]
+    assert len(names) == len(set(names)) == len(list(tiny_model(kind).parameters()))
+    assert set(names) <= official.keys()
+
+
+def test_what_does_not_fit_is_told_in_official_names():
+    """Fine-tuning begins with a plain SAM's checkpoint in an HQ-SAM, and prints what was missing."""
+    plain, sam = Sam(tiny_model("plain_tiny_vit")).state_dict(), Sam(tiny_model("tiny_vit"))
+    classifier = {
+        "image_encoder.head.weight": torch.zeros(3),
+        "image_encoder.layers.1.blocks.0.attn.ab": torch.zeros(1),
+    }
+    missing, unexpected = sam.load_state_dict(
+        plain | classifier | {"mask_decoder.new.weight": torch.ones(1)}, strict=False
+    )
+    assert set(missing) == sam.state_dict().keys() - plain.keys() and "mask_decoder.hf_token.weight" in missing
+    assert unexpected == ["mask_decoder.new.weight"]
+    with pytest.raises(RuntimeError, match="hf_token"):
+        sam.load_state_dict(plain)
+
+
+def test_what_a_caller_adds_to_a_layer_is_saved_and_loaded():
+    sam, other = (Sam(tiny_model("vit")) for _ in range(2))
+    for one in (sam, other):
+        one.model.mask_decoder.iou_head[-1].adapter = torch.nn.Linear(2, 2)
+    other.load_state_dict(sam.state_dict())
+    assert torch.equal(*(one.model.mask_decoder.iou_head[-1].adapter.weight for one in (sam, other)))
+    assert "mask_decoder.iou_head.4.adapter.weight" in dict(sam.named_parameters())
+
+
+def test_a_copy_and_a_cast_are_whole(photo):
+    sam = Sam(tiny_model("vit"))
+    copy = deepcopy(sam).to(torch.bfloat16)
+    assert {value.dtype for value in copy.model.parameters()} == {torch.bfloat16}
+    assert {value.dtype for value in sam.model.parameters()} == {torch.float32}
+    predictor = SamPredictor(copy)
+    predictor.set_image(photo)
+    assert predictor.predict(box=BOX)[2].dtype == np.float32
 
 
 @pytest.mark.parametrize("kind", ["vit", "plain_vit"])
@@ -243,6 +417,23 @@ def test_the_registry_has_every_name_of_both_packages():
     assert sam_model_registry["default"] is segment_anything.build_sam is segment_anything.build_sam_vit_h
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("build_sam", "sam_model_registry"),
+        ("modeling", "Sam"),
+        ("modeling", "MaskDecoder"),
+        ("predictor", "SamPredictor"),
+        ("automatic_mask_generator", "SamAutomaticMaskGenerator"),
+        ("utils.transforms", "ResizeLongestSide"),
+        ("utils.amg", "remove_small_regions"),
+    ],
+)
+def test_names_are_where_scripts_import_them_from(path, name):
+    found = getattr(import_module(f"hqsam.integrations.segment_anything.{path}"), name)
+    assert found is getattr(segment_anything, name, found)
+
+
 def test_tiny_vit_has_its_biases_once_the_caller_calls_eval(photo):
     model = tiny_model("plain_tiny_vit")
     for module in model.modules():
@@ -251,5 +442,5 @@ def test_tiny_vit_has_its_biases_once_the_caller_calls_eval(photo):
             torch.nn.init.normal_(module.bias)
     sam = Sam(model)
     images = sam.preprocess(torch.rand(1, 3, 128, 128))
-    before = sam.encode(images).final
-    assert not torch.allclose(sam.eval().encode(images).final, before, atol=1e-3)
+    before = sam.encode(images)[0]
+    assert not torch.allclose(sam.eval().encode(images)[0], before, atol=1e-3)

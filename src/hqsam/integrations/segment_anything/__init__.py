@@ -7,20 +7,21 @@ plain SAM; of an HQ-SAM one, the best of the three with the HQ mask. New code is
 """
 
 from hqsam.integrations.segment_anything.automatic_mask_generator import SamAutomaticMaskGenerator
-from hqsam.integrations.segment_anything.predictor import SamPredictor
-from hqsam.integrations.segment_anything.registry import (
+from hqsam.integrations.segment_anything.build_sam import (
     build_sam,
     build_sam_vit_b,
     build_sam_vit_h,
     build_sam_vit_l,
     build_sam_vit_t,
     sam_model_registry,
-    sam_model_registry_baseline,
 )
-from hqsam.integrations.segment_anything.sam import Sam
+from hqsam.integrations.segment_anything.modeling import Sam
+from hqsam.integrations.segment_anything.predictor import NoImageError, SamPredictor
+from hqsam.integrations.segment_anything.registry import sam_model_registry_baseline
 from hqsam.integrations.segment_anything.transforms import ResizeLongestSide
 
 __all__ = [
+    "NoImageError",
     "ResizeLongestSide",
     "Sam",
     "SamAutomaticMaskGenerator",

@@ -3,12 +3,22 @@
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import UInt8
 
 from hqsam.errors import OptionError
+from hqsam.integrations.segment_anything.crops import build_all_layer_point_grids
 from hqsam.integrations.segment_anything.engine import engine_of
+from hqsam.integrations.segment_anything.mask_data import MaskData
+from hqsam.integrations.segment_anything.masks import (
+    batched_mask_to_box,
+    mask_to_rle_pytorch,
+    rle_to_mask,
+    without_small_regions,
+)
+from hqsam.integrations.segment_anything.modeling.sam import Sam
 from hqsam.integrations.segment_anything.predictor import SamPredictor
-from hqsam.integrations.segment_anything.sam import Sam
+from hqsam.masks.overlap import suppress_boxes
 from hqsam.masks.rle import run_lengths
 from hqsam.pictures.reading import read_image
 from hqsam.predict.everything import find_everything
@@ -51,21 +61,22 @@ class SamAutomaticMaskGenerator:
         if output_mode not in _OUTPUT_MODES:
             raise OptionError(f"output_mode is {output_mode!r}; choose one of {', '.join(_OUTPUT_MODES)}")
         self.predictor = SamPredictor(model)
-        self.points_per_batch, self.output_mode = points_per_batch, output_mode
-        self.search = Search(
-            points_per_side=points_per_side or 1,
-            point_grids=point_grids,
-            pred_iou_thresh=pred_iou_thresh if pred_iou_thresh > 0 else -np.inf,
-            stability_score_thresh=stability_score_thresh,
-            stability_score_offset=stability_score_offset,
-            box_nms_thresh=box_nms_thresh,
-            crop_n_layers=crop_n_layers,
-            crop_nms_thresh=crop_nms_thresh,
-            crop_overlap_ratio=crop_overlap_ratio,
-            crop_n_points_downscale_factor=crop_n_points_downscale_factor,
-            min_mask_region_area=min_mask_region_area,
-            most_points_at_once=points_per_batch,
-        )
+        self.points_per_side, self.points_per_batch, self.output_mode = points_per_side, points_per_batch, output_mode
+        self.pred_iou_thresh = pred_iou_thresh
+        self.stability_score_thresh = stability_score_thresh
+        self.stability_score_offset = stability_score_offset
+        self.box_nms_thresh = box_nms_thresh
+        self.crop_n_layers = crop_n_layers
+        self.crop_nms_thresh = crop_nms_thresh
+        self.crop_overlap_ratio = crop_overlap_ratio
+        self.crop_n_points_downscale_factor = crop_n_points_downscale_factor
+        self.min_mask_region_area = min_mask_region_area
+        self.point_grids = point_grids or []
+        self._search()
+        if points_per_side is not None:
+            self.point_grids = build_all_layer_point_grids(
+                points_per_side, crop_n_layers, crop_n_points_downscale_factor
+            )
 
     def generate(
         self, image: UInt8[np.ndarray, "height width 3"], multimask_output: bool = True
@@ -78,7 +89,48 @@ class SamAutomaticMaskGenerator:
             stability_score, crop_box.
         """
         engine = engine_of(self.predictor.model, multimask_output)
-        return [self._record(one) for one in find_everything(engine, read_image(image), self.search)]
+        return [self._record(one) for one in find_everything(engine, read_image(image), self._search())]
+
+    @staticmethod
+    def postprocess_small_regions(mask_data: MaskData, min_area: int, nms_thresh: float) -> MaskData:
+        """Small pieces and holes removed from the masks of `rles`, and of those that became alike one kept.
+
+        `mask_data`, which is changed and returned, has uncompressed `rles` and their `boxes`, and whatever else.
+        Of two masks whose boxes overlap by more than `nms_thresh`, one that needed no change is preferred.
+        """
+        before = [rle_to_mask(rle) for rle in mask_data["rles"]]
+        if not before:
+            return mask_data
+        tidied = [without_small_regions(mask, min_area) for mask in before]
+        masks = torch.from_numpy(np.stack([mask for mask, _ in tidied]))
+        boxes, untouched = batched_mask_to_box(masks), np.array([float(not changed) for _, changed in tidied])
+        kept = suppress_boxes(boxes.numpy(), untouched, nms_thresh)
+        for index in kept[untouched[kept] == 0].tolist():
+            mask_data["rles"][index] = mask_to_rle_pytorch(masks[index : index + 1])[0]
+            mask_data["boxes"][index] = boxes[index]
+        mask_data.filter(torch.from_numpy(kept))
+        return mask_data
+
+    def _search(self) -> Search:
+        """The settings as they are now, for callers may set them between two images.
+
+        Raises:
+            OptionError: a value is out of range.
+        """
+        return Search(
+            points_per_side=self.points_per_side or 1,
+            point_grids=self.point_grids or None,
+            pred_iou_thresh=self.pred_iou_thresh if self.pred_iou_thresh > 0 else -np.inf,
+            stability_score_thresh=self.stability_score_thresh,
+            stability_score_offset=self.stability_score_offset,
+            box_nms_thresh=self.box_nms_thresh,
+            crop_n_layers=self.crop_n_layers,
+            crop_nms_thresh=self.crop_nms_thresh,
+            crop_overlap_ratio=self.crop_overlap_ratio,
+            crop_n_points_downscale_factor=self.crop_n_points_downscale_factor,
+            min_mask_region_area=self.min_mask_region_area,
+            most_points_at_once=self.points_per_batch,
+        )
 
     def _record(self, one: Found) -> dict[str, Any]:
         record = one.to_record()

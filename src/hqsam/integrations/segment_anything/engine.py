@@ -11,7 +11,7 @@ from hqsam.engines.folded.decoder import FoldedDecoder
 from hqsam.engines.kernels.build import best_kernels
 from hqsam.engines.torch import TorchEngine
 from hqsam.hardware import keep_freed_memory
-from hqsam.integrations.segment_anything.sam import Sam
+from hqsam.integrations.segment_anything.modeling.sam import Sam
 from hqsam.model.hq_sam import Source
 from hqsam.model.preprocess import normalise_and_pad
 from hqsam.model.prompt_encoder import PromptBatch

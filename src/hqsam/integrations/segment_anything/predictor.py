@@ -1,6 +1,8 @@
 """One image at a time: set it, then predict."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from operator import is_not
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,14 +11,22 @@ from torch import Tensor
 
 from hqsam.errors import ImageError, OptionError, PromptError
 from hqsam.geometry import Frame
-from hqsam.integrations.segment_anything.sam import Sam
+from hqsam.integrations.segment_anything.modeling.mask_decoder import MaskDecoder
+from hqsam.integrations.segment_anything.modeling.sam import Sam
 from hqsam.integrations.segment_anything.transforms import ResizeLongestSide
-from hqsam.model.features import ImageFeatures
 from hqsam.pictures.reading import ImageLike, read_image
 
 
+class NoImageError(PromptError, RuntimeError):
+    """No image is set. The official predictors raise a RuntimeError."""
+
+
 class SamPredictor:
-    """The official predictor's twin."""
+    """The official predictor's twin.
+
+    As there, an image that was encoded before is restored by assigning `features`, `interm_features` (of an HQ-SAM),
+    `original_size`, `input_size` and `is_image_set`.
+    """
 
     def __init__(self, sam_model: Sam) -> None:
         self.model = sam_model
@@ -42,9 +52,12 @@ class SamPredictor:
                 f"the image has the shape {tuple(transformed_image.shape)}; expected [1, 3, H, W] with a long side "
                 f"of {size}, as transform.apply_image_torch makes it"
             )
-        frame = self.model.frame(tuple(transformed_image.shape[2:]), original_image_size)
-        features = self.model.encode(self.model.preprocess(transformed_image))
-        self._image = _Image(frame, features, self.model.model.hq_features(features))
+        input_size = tuple(transformed_image.shape[2:])
+        _frame(original_image_size, input_size, size)
+        self.reset_image()
+        self.features, self.interm_features = self.model.encode(self.model.preprocess(transformed_image))
+        self.original_size, self.input_size = tuple(original_image_size), input_size
+        self.is_image_set = True
 
     def predict(
         self,
@@ -56,19 +69,22 @@ class SamPredictor:
         return_logits: bool = False,
         hq_token_only: bool = False,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Masks for one prompt in the image's pixels.
+        """Masks for one prompt in the image's pixels. Without any it is whatever the model takes for the object.
 
         Returns:
             Masks [C, H, W], bool or logits; their predicted IoU [C]; logits [C, h, w] that `mask_input` takes.
+
+        Raises:
+            NoImageError: no image is set.
+            PromptError: the prompt does not fit together, is not finite, or is more than one box.
         """
-        size_hw = self._open_image().frame.image_size_hw
+        size_hw = self._image_size()
         points = labels = boxes = mask = None
         if point_coords is not None:
             points = torch.from_numpy(self.transform.apply_coords(np.asarray(point_coords), size_hw))[None]
-        if point_labels is not None:
-            labels = torch.as_tensor(np.asarray(point_labels))[None]
+            labels = None if point_labels is None else torch.as_tensor(np.asarray(point_labels))[None]
         if box is not None:
-            boxes = torch.from_numpy(self.transform.apply_boxes(np.asarray(box), size_hw))
+            boxes = torch.from_numpy(self.transform.apply_boxes(_one_box(box), size_hw))
         if mask_input is not None:
             mask = torch.as_tensor(np.asarray(mask_input, np.float32))[None]
         found = self.predict_torch(points, labels, boxes, mask, multimask_output, return_logits, hq_token_only)
@@ -88,53 +104,108 @@ class SamPredictor:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Masks for B prompts that `transform` has scaled: points [B, N, 2], labels [B, N], boxes [B, 4].
 
+        `mask_input` is [B, 1, h, w], or [1, 1, h, w] for all of them.
+
         Returns:
             Masks [B, C, H, W], bool or logits; predicted IoU [B, C]; logits [B, C, h, w] that `mask_input` takes.
+
+        Raises:
+            NoImageError: no image is set.
+            PromptError: the prompts do not fit together, or are not finite.
         """
-        image = self._open_image()
-        prompts = self.model.prompt_batch(point_coords, point_labels, boxes, mask_input)
-        logits, scores = self.model.decode(image.features, image.hq_features, prompts, multimask_output, hq_token_only)
-        resize = image.frame.masks_to_image if return_logits else image.frame.masks_in_image
-        return resize(logits.flatten(0, 1)).unflatten(0, logits.shape[:2]), scores, logits
+        frame = self._open_frame()
+        points = None if point_coords is None else (point_coords, point_labels)
+        sparse, dense = self.model.prompt_encoder(points=points, boxes=boxes, masks=mask_input)
+        decoder = self.model.mask_decoder
+        known = {"hq_features": self._hq_features(decoder)} if isinstance(decoder, MaskDecoder) else {}
+        logits, scores = decoder(
+            image_embeddings=self.get_image_embedding(),
+            image_pe=self.model.prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=multimask_output,
+            hq_token_only=hq_token_only,
+            interm_embeddings=self.interm_features,
+            **known,
+        )
+        flat = logits.flatten(0, 1)
+        masks = frame.masks_to_image(flat) if return_logits else frame.masks_in_image(flat - self.model.mask_threshold)
+        return masks.unflatten(0, logits.shape[:2]), scores, logits
 
     def get_image_embedding(self) -> Float[Tensor, "1 channel height width"]:
         """The embedding of the image that is set."""
-        return self._open_image().features.final
+        if not self.is_image_set or self.features is None:
+            raise NoImageError("no image is set; call set_image(image) first")
+        return self.features
 
     def reset_image(self) -> None:
         """Forget the image."""
-        self._image: _Image | None = None
+        self.is_image_set = False
+        """Whether `predict` may be called."""
+        self.features: Tensor | None = None
+        """The image's embedding [1, C, h, w]."""
+        self.interm_features: Sequence[Tensor] | Tensor | None = None
+        """Of an HQ-SAM, the early features [1, h, w, D] in a list."""
+        self.original_size: tuple[int, ...] | None = None
+        """Height and width of the image."""
+        self.input_size: tuple[int, ...] | None = None
+        """Height and width of it in the model's pixels."""
+        self._hq_of_image: _HqOfImage | None = None
 
     @property
     def device(self) -> torch.device:
         """Where the model is."""
         return self.model.device
 
-    @property
-    def is_image_set(self) -> bool:
-        """Whether `predict` may be called."""
-        return self._image is not None
+    def _hq_features(self, decoder: MaskDecoder) -> Tensor | None:
+        """Made once for all prompts, and anew when the image or the weights are others."""
+        made_of = (decoder, self.features, self.interm_features)
+        weights = [] if decoder.hq is None else [one for part in decoder.hq.of_image() for one in part.parameters()]
+        versions = [0 if weight.is_inference() else weight._version for weight in weights]
+        known = self._hq_of_image
+        if known is None or known.versions != versions or any(map(is_not, known.made_of, made_of)):
+            made = decoder.hq_features_of(self.get_image_embedding(), self.interm_features)
+            self._hq_of_image = known = _HqOfImage(made_of, versions, made)
+        return known.features
 
-    @property
-    def original_size(self) -> tuple[int, int]:
-        """Height and width of the image that is set."""
-        return self._open_image().frame.image_size_hw
+    def _image_size(self) -> tuple[int, ...]:
+        self.get_image_embedding()
+        if self.original_size is None or self.input_size is None:
+            raise NoImageError("the image's features are set, but not its original_size and input_size")
+        return self.original_size
 
-    @property
-    def input_size(self) -> tuple[int, int]:
-        """Height and width of it in the model's pixels."""
-        return self._open_image().frame.resized_hw
-
-    def _open_image(self) -> "_Image":
-        if self._image is None:
-            raise PromptError("no image is set; call set_image(image) first")
-        return self._image
+    def _open_frame(self) -> Frame:
+        size_hw, input_size = self._image_size(), self.input_size
+        assert input_size is not None
+        return _frame(size_hw, input_size, self.transform.target_length)
 
 
-@dataclass(frozen=True, eq=False)
-class _Image:
-    """The image that is set."""
+class _HqOfImage(NamedTuple):
+    """The part of the HQ features that depends on the image alone, and what it was made of."""
 
-    frame: Frame
-    features: ImageFeatures
-    hq_features: Tensor | None
+    made_of: tuple[object, ...]
+    versions: list[int]
+    """How often each weight had been written to."""
+    features: Tensor | None
+
+
+def _frame(original_size: tuple[int, ...], input_size: tuple[int, ...], model_size: int) -> Frame:
+    """How an image of `original_size` lies in the model's square, having been scaled to `input_size`."""
+    height, width = original_size
+    frame = Frame((int(height), int(width)), model_size)
+    if frame.resized_hw != tuple(input_size):
+        raise ImageError(
+            f"an image of {tuple(original_size)} is scaled to {frame.resized_hw} for this model, and this one "
+            f"to {tuple(input_size)}; scale it with transform.apply_image"
+        )
+    return frame
+
+
+def _one_box(box: np.ndarray) -> np.ndarray:
+    box = np.asarray(box)
+    if box.size != 4:
+        raise PromptError(
+            f"box has the shape {box.shape}; predict takes one box, x0, y0, x1, y1. For several, scale them with "
+            "transform.apply_boxes_torch and call predict_torch(None, None, boxes=...)"
+        )
+    return box

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from hqsam.errors import CheckpointError
-from hqsam.integrations.segment_anything.sam import Sam
+from hqsam.integrations.segment_anything.modeling.sam import Sam
 from hqsam.model.config import MODELS
 from hqsam.model.hq_sam import HQSam
 from hqsam.weights.load import load_model
@@ -20,9 +20,7 @@ def _build(name: str, checkpoint: str | Path | None = None) -> Sam:
     if model.config.hq is not None:  # what the HQ package trains, and nothing else
         for part in model.sam_parts():
             part.requires_grad_(False)
-    sam = Sam(model.eval())
-    sam.training = False  # not by eval(), which is the caller's to call: see Sam.train
-    return sam
+    return Sam(model.eval())  # and not Sam(model).eval(), which is the caller's to call: see Sam.train
 
 
 def build_sam_vit_h(checkpoint: str | Path | None = None) -> Sam:

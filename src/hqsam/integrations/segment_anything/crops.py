@@ -1,0 +1,59 @@
+"""The official helpers for grids of clicks and crops, over our own functions. A crop is x0, y0, x1, y1."""
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Shaped
+from torch import Tensor
+from torch.nn import functional as F
+
+from hqsam.predict.grid import View, is_cut_off, point_grid, views_of
+from hqsam.predict.search import Search
+
+
+def build_point_grid(n_per_side: int) -> Float[np.ndarray, "point 2"]:
+    """The centres of `n_per_side` x `n_per_side` equal cells, x and y from 0 to 1."""
+    return point_grid(n_per_side)
+
+
+def build_all_layer_point_grids(
+    n_per_side: int, n_layers: int, scale_per_layer: int
+) -> list[Float[np.ndarray, "point 2"]]:
+    """A grid for the image and for each layer of crops, each so many times coarser than the one before."""
+    return [point_grid(max(1, int(n_per_side / scale_per_layer**layer))) for layer in range(n_layers + 1)]
+
+
+def generate_crop_boxes(
+    im_size: tuple[int, ...], n_layers: int, overlap_ratio: float
+) -> tuple[list[list[int]], list[int]]:
+    """The image (height, width) and its crops, and the layer of each."""
+    height, width = im_size
+    views = views_of((height, width), Search(crop_n_layers=n_layers, crop_overlap_ratio=overlap_ratio))
+    views.sort(key=lambda view: (view.layer, view.box_xyxy))
+    return [list(view.box_xyxy) for view in views], [view.layer for view in views]
+
+
+def is_box_near_crop_edge(
+    boxes: Shaped[Tensor, "box 4"], crop_box: list[int], orig_box: list[int]
+) -> Bool[Tensor, "box"]:
+    """Which boxes, in the crop's pixels, end within 20 pixels of where the crop was cut and the image goes on."""
+    x0, y0, x1, y1 = crop_box
+    found = is_cut_off(boxes.cpu().double().numpy(), View((x0, y0, x1, y1), 0), (orig_box[3], orig_box[2]))
+    return torch.from_numpy(found).to(boxes.device)
+
+
+def uncrop_boxes_xyxy(boxes: Shaped[Tensor, "*batch 4"], crop_box: list[int]) -> Shaped[Tensor, "*batch 4"]:
+    """Boxes in a crop's pixels in those of the image."""
+    return boxes + torch.tensor(2 * crop_box[:2], device=boxes.device)
+
+
+def uncrop_points(points: Shaped[Tensor, "*batch 2"], crop_box: list[int]) -> Shaped[Tensor, "*batch 2"]:
+    """Points in a crop's pixels in those of the image."""
+    return points + torch.tensor(crop_box[:2], device=points.device)
+
+
+def uncrop_masks(
+    masks: Shaped[Tensor, "*batch h w"], crop_box: list[int], orig_h: int, orig_w: int
+) -> Shaped[Tensor, "*batch {orig_h} {orig_w}"]:
+    """Masks of a crop in the image, where nothing is outside of the crop."""
+    x0, y0, x1, y1 = crop_box
+    return F.pad(masks, (x0, orig_w - x1, y0, orig_h - y1))
