@@ -165,6 +165,7 @@ def test_state_dicts_fit_both_ways(ours, theirs):
     assert set(theirs.sam.load_state_dict(own, strict=False).missing_keys) == only_there
     assert ours.sam.mask_decoder.state_dict().keys() == theirs.sam.mask_decoder.state_dict().keys()
     theirs.sam.mask_decoder.load_state_dict(ours.sam.mask_decoder.state_dict())
+    assert ours.sam.mask_decoder.num_mask_tokens == theirs.sam.mask_decoder.num_mask_tokens
     own_names, official_names = (dict(package.sam.named_parameters()) for package in (ours, theirs))
     assert own_names.keys() <= official_names.keys()
     trained = [{name for name, value in names.items() if value.requires_grad} for names in (own_names, official_names)]
@@ -194,6 +195,7 @@ def test_helpers_answer_as_theirs(ours, theirs):
         lambda amg: amg.batched_mask_to_box(masks[0]),
         lambda amg: amg.box_xyxy_to_xywh(torch.tensor([3, 4, 10, 20])),
         lambda amg: amg.calculate_stability_score(torch.linspace(-3, 3, 600).reshape(2, 15, 20), -1.0, 1.0),
+        lambda amg: [one for batch in amg.batch_iterator(3, list(range(7)), list(range(7))) for one in batch],
         lambda amg: amg.build_point_grid(7),
         lambda amg: amg.build_all_layer_point_grids(9, 2, 2),
         lambda amg: amg.generate_crop_boxes((333, 517), 2, 0.34),

@@ -321,6 +321,8 @@ def test_what_a_caller_adds_to_a_layer_is_saved_and_loaded():
     other.load_state_dict(sam.state_dict())
     assert torch.equal(*(one.model.mask_decoder.iou_head[-1].adapter.weight for one in (sam, other)))
     assert "mask_decoder.iou_head.4.adapter.weight" in dict(sam.named_parameters())
+    sam.temperature = torch.nn.Parameter(torch.ones(1))
+    assert any(value is sam.temperature for value in sam.parameters())
 
 
 def test_a_copy_and_a_cast_are_whole(photo):

@@ -1,11 +1,15 @@
 """The official helpers for grids of clicks and crops, over our own functions. A crop is x0, y0, x1, y1."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
+from hqsam.errors import OptionError
 from hqsam.predict.grid import View, is_cut_off, point_grid, views_of
 from hqsam.predict.search import Search
 
@@ -20,6 +24,18 @@ def build_all_layer_point_grids(
 ) -> list[Float[np.ndarray, "point 2"]]:
     """A grid for the image and for each layer of crops, each so many times coarser than the one before."""
     return [point_grid(max(1, int(n_per_side / scale_per_layer**layer))) for layer in range(n_layers + 1)]
+
+
+def batch_iterator(batch_size: int, *args: Any) -> Iterator[list[Any]]:
+    """At most `batch_size` rows of each at a time.
+
+    Raises:
+        OptionError: they have not as many rows.
+    """
+    if len({len(one) for one in args}) != 1:
+        raise OptionError(f"these have {[len(one) for one in args]} rows; give at least one, and all of one length")
+    for start in range(0, len(args[0]), batch_size):
+        yield [one[start : start + batch_size] for one in args]
 
 
 def generate_crop_boxes(

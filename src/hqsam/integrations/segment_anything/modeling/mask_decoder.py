@@ -21,7 +21,8 @@ class MaskDecoder(Part):
     def __init__(self, model: HQSam) -> None:
         super().__init__(model)
         self.mask_decoder, self.hq = model.mask_decoder, model.hq
-        self.num_multimask_outputs = model.config.decoder.candidates
+        self.transformer_dim, self.num_multimask_outputs = model.config.width, model.config.decoder.candidates
+        self.num_mask_tokens = 1 + self.num_multimask_outputs + (self.hq is not None)
 
     def forward(
         self,

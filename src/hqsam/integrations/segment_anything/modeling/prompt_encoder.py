@@ -10,6 +10,8 @@ from hqsam.model.hq_sam import HQSam
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.prompts import BOX_END, BOX_START, NEGATIVE, PADDING, POSITIVE
 
+_LABELS = (float(PADDING), float(NEGATIVE), float(POSITIVE))
+
 
 class PromptEncoder(Part):
     """The official prompt encoder's twin; it checks what it is given."""
@@ -84,7 +86,7 @@ class PromptEncoder(Part):
                 f"points have the shape {tuple(coords.shape)} and labels {tuple(labels.shape)}; expected [B, N, 2] "
                 "and [B, N]"
             )
-        if not torch.isin(labels, torch.tensor([PADDING, NEGATIVE, POSITIVE], device=labels.device)).all():
+        if not torch.isin(labels.float(), torch.tensor(_LABELS, device=labels.device)).all():
             raise PromptError(f"labels are {labels.unique().tolist()}; each is 1 (inside), 0 (outside) or -1 (padding)")
         return self._finite(coords, "points"), labels.to(self.prompt_encoder.padding.device, torch.long)
 

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from hqsam.integrations.segment_anything.modeling.image_encoder import ImageEncoder
 from hqsam.integrations.segment_anything.modeling.mask_decoder import MaskDecoder
+from hqsam.integrations.segment_anything.modeling.part import Part
 from hqsam.integrations.segment_anything.modeling.prompt_encoder import PromptEncoder
 from hqsam.model.hq_sam import HQSam
 
@@ -41,10 +42,12 @@ class Sam(nn.Module):
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, nn.Parameter]]:
-        """By official names, as the parts have them."""
+        """By official names, as the parts have them. A module around this one sees ours."""
         start = f"{prefix}." if prefix else ""
-        for name, part in self.named_children() if recurse else ():
-            yield from part.named_parameters(start + name, True, remove_duplicate)
+        for key, parameter in super().named_parameters("", recurse, remove_duplicate):
+            name, _, rest = key.partition(".")
+            part = self._modules.get(name)
+            yield start + (f"{name}.{part.official_names(rest)[0]}" if isinstance(part, Part) else key), parameter
 
     def train(self, mode: bool = True) -> "Sam":
         """As any module's. In the official code, too, it is what gives TinyViT its trained biases."""

@@ -1,6 +1,7 @@
 """The official path of the generator's helpers."""
 
 from hqsam.integrations.segment_anything.crops import (
+    batch_iterator,
     build_all_layer_point_grids,
     build_point_grid,
     generate_crop_boxes,
@@ -24,6 +25,7 @@ from hqsam.integrations.segment_anything.masks import (
 __all__ = [
     "MaskData",
     "area_from_rle",
+    "batch_iterator",
     "batched_mask_to_box",
     "box_xyxy_to_xywh",
     "build_all_layer_point_grids",
