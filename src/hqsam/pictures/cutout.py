@@ -5,9 +5,12 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
 from hqsam.masks.boxes import box_of_mask, window_of_box
+from hqsam.pictures.bands import bands, by_bands
 
 _REACH = 3
 """Pixels to either side of the edge that may be soft; everything further is wholly in or wholly out."""
+_BLUR_REACH = 8
+"""Pixels that OpenCV's blur of 2 pixels sees to either side."""
 
 
 def cutout(
@@ -24,11 +27,14 @@ def cutout(
             are then smoothed.
     """
     share = smooth_alpha(alpha) if alpha.dtype == bool else alpha
-    opaque = np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
-    pixels = np.zeros((*opaque.shape, 4), np.uint8)
+    size_hw = share.shape[0], share.shape[1]
+    pixels = np.zeros((*size_hw, 4), np.uint8)
+    for band in bands(size_hw):
+        pixels[band.rows, :, 3] = np.rint(np.clip(share[band.rows], 0, 1) * 255)
+    opaque = pixels[..., 3]
     if opaque.any():
         window = window_of_box(box_of_mask(opaque > 0))
-        pixels[window] = np.dstack([_without_background(image[window], opaque[window]), opaque[window]])
+        _fill_in(pixels[window], image[window])
     return pixels
 
 
@@ -39,6 +45,15 @@ def soft_alpha(logits: Float[np.ndarray, "height width"], softness: float = 1.6)
     in over about `softness` pixels, just where the logits cross 0 between pixels. More than 3 pixels from the
     edge it is exactly 0 or 1, however unsure the logits are.
     """
+    return by_bands(lambda part: _soft_alpha(part, softness), logits, _REACH)
+
+
+def smooth_alpha(mask: Bool[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
+    """A mask with its stairs smoothed, for where there are no logits: over a half in the mask."""
+    return by_bands(_smooth_alpha, mask, _REACH)
+
+
+def _soft_alpha(logits: np.ndarray, softness: float) -> np.ndarray:
     mask = logits > 0
     slope = np.hypot(_derivative(logits, 1, 0), _derivative(logits, 0, 1))
     inside_by = logits / np.maximum(slope, 1e-6)
@@ -46,8 +61,7 @@ def soft_alpha(logits: Float[np.ndarray, "height width"], softness: float = 1.6)
     return _hard_but_near_the_edge(alpha, mask)
 
 
-def smooth_alpha(mask: Bool[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
-    """A mask with its stairs smoothed, for where there are no logits: over a half in the mask."""
+def _smooth_alpha(mask: np.ndarray) -> np.ndarray:
     blurred = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.6, borderType=cv2.BORDER_REPLICATE)
     return _hard_but_near_the_edge(blurred, mask)
 
@@ -62,6 +76,13 @@ def _hard_but_near_the_edge(alpha: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def _derivative(logits: np.ndarray, along_x: int, along_y: int) -> np.ndarray:
     """Change per pixel, from a 3 x 3 neighbourhood."""
     return cv2.Scharr(logits.astype(np.float32), cv2.CV_32F, along_x, along_y, scale=1 / 32)
+
+
+def _fill_in(pixels: np.ndarray, image: np.ndarray) -> None:
+    """Give pixels that have their alpha the colours that are seen."""
+    for band in bands((pixels.shape[0], pixels.shape[1]), margin=_BLUR_REACH + 1):
+        colours = _without_background(image[band.around], pixels[band.around, :, 3])
+        pixels[band.rows, :, :3] = colours[band.inner]
 
 
 def _without_background(image: np.ndarray, opaque: np.ndarray) -> np.ndarray:

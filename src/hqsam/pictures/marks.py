@@ -33,6 +33,7 @@ def draw_marks(canvas: Canvas, marks: Marks, colours: Sequence[Rgb], line: float
 def draw_box(canvas: Canvas, box_xyxy: Sequence[float], colour: Rgb, line: float) -> None:
     """A line along the edges of a box, on a dark one that keeps it readable on any photo."""
     for top, left, rows, columns in _windows_along(box_xyxy, margin=math.ceil(line) + 2):
+        top, rows = _seen(canvas, top, rows)
         distance = _distance_to_box(box_xyxy, top, left, rows, columns)
         canvas.paint(INK, 0.45 * _cover(line / 2 + max(1, line / 3) - distance), top, left)
         canvas.paint(colour, _cover(line / 2 - distance), top, left)
@@ -43,6 +44,8 @@ def draw_click(canvas: Canvas, x: float, y: float, sign: str, radius: float) -> 
     rim = max(1.0, radius / 5)
     reach = math.ceil(radius + 3 * rim) + 1
     top, left = round(y) - reach, round(x) - reach
+    if _seen(canvas, top, 2 * reach + 1)[1] == 0:
+        return
     down, right = np.ogrid[: 2 * reach + 1, : 2 * reach + 1]
     down, right = np.abs(down + top - y), np.abs(right + left - x)
     distance = np.hypot(down, right)
@@ -52,6 +55,12 @@ def draw_click(canvas: Canvas, x: float, y: float, sign: str, radius: float) -> 
     bar = np.minimum(_cover(0.58 * radius - right), _cover(0.16 * radius - down))
     post = np.minimum(_cover(0.58 * radius - down), _cover(0.16 * radius - right))
     canvas.paint(WHITE, np.maximum(bar, post) if sign == "+" else bar, top, left)
+
+
+def _seen(canvas: Canvas, top: int, rows: int) -> tuple[int, int]:
+    """Of a window's rows those that the canvas has: the first, and how many."""
+    first = max(top, canvas.rows.start)
+    return first, max(0, min(top + rows, canvas.rows.stop) - first)
 
 
 def _cover(inside_by: np.ndarray) -> Float[np.ndarray, "rows columns"]:

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from hqsam.masks.boxes import box_of_mask
+from hqsam.pictures.bands import bands
 from hqsam.pictures.canvas import Canvas
 from hqsam.pictures.marks import Marks, draw_marks
 from hqsam.pictures.palette import INK, Rgb, colour_of
@@ -29,13 +31,19 @@ def overlay(
         colours: one for each mask, instead of the palette's.
         opacity: of the veil, 0 to 1. The contour is always opaque.
     """
-    canvas = Canvas(image)
+    size_hw = image.shape[0], image.shape[1]
     colours = colours or [colour_of(index) for index in range(len(masks))]
-    line = line_width(canvas.size_hw)
-    for index in sorted(range(len(masks)), key=lambda index: -np.count_nonzero(masks[index])):
-        _draw_mask(canvas, masks[index], colours[index], opacity, line)
-    draw_marks(canvas, marks or Marks(), colours, line)
-    return canvas.picture()
+    line = line_width(size_hw)
+    shapes = [_Shape.of(mask, colours[index], line) for index, mask in enumerate(masks)]
+    shapes = sorted(filter(None, shapes), key=lambda shape: -shape.area)
+    picture = np.empty(image.shape, np.uint8)
+    for band in bands(size_hw):
+        canvas = Canvas(image[band.rows], band.rows.start)
+        for shape in shapes:
+            _draw_shape(canvas, shape, opacity, line)
+        draw_marks(canvas, marks or Marks(), colours, line)
+        picture[band.rows] = canvas.picture()
+    return picture
 
 
 def line_width(size_hw: tuple[int, int]) -> float:
@@ -43,22 +51,53 @@ def line_width(size_hw: tuple[int, int]) -> float:
     return max(1.5, math.hypot(*size_hw) / 400)
 
 
-def _draw_mask(canvas: Canvas, mask: np.ndarray, colour: Rgb, opacity: float, line: float) -> None:
-    if not mask.any():
+@dataclass(frozen=True, eq=False)
+class _Shape:
+    """A mask's surroundings, a bit a pixel, until it is drawn."""
+
+    bits: UInt8[np.ndarray, "rows bytes"]
+    width: int
+    top: int
+    left: int
+    area: int
+    colour: Rgb
+
+    @classmethod
+    def of(cls, mask: Bool[np.ndarray, "height width"], colour: Rgb, line: float) -> "_Shape | None":
+        """The window in which something is drawn for a mask; None if it is empty."""
+        if not mask.any():
+            return None
+        margin = math.ceil(2 * line) + 3
+        x0, y0, x1, y1 = box_of_mask(mask).tolist()
+        top, left = max(y0 - margin, 0), max(x0 - margin, 0)
+        window = mask[top : y1 + margin, left : x1 + margin]
+        return cls(np.packbits(window, axis=1), window.shape[1], top, left, int(np.count_nonzero(window)), colour)
+
+    def rows(self, some: slice) -> Bool[np.ndarray, "rows columns"]:
+        """Some rows of the window, counted from its top."""
+        return np.unpackbits(self.bits[some], axis=1, count=self.width).view(bool)
+
+
+def _draw_shape(canvas: Canvas, shape: _Shape, opacity: float, line: float) -> None:
+    first, last = max(shape.top, canvas.rows.start), min(shape.top + len(shape.bits), canvas.rows.stop)
+    if first >= last:
         return
-    margin = math.ceil(2 * line) + 3
-    top, left, around = _surroundings(mask, margin)
-    inside_by = _distance_inside(around)
+    inside_by, top, left, colour = _inside_by(shape, first, last, line), first, shape.left, shape.colour
     canvas.paint(colour, opacity * np.clip(inside_by + 0.5, 0, 1), top, left)
     canvas.paint(INK, 0.5 * np.clip(0.9 * line + 0.5 - np.abs(inside_by + 0.1 * line), 0, 1), top, left)
     canvas.paint(colour, np.clip(0.5 * line + 0.5 - np.abs(inside_by), 0, 1), top, left)
 
 
-def _surroundings(mask: np.ndarray, margin: int) -> tuple[int, int, np.ndarray]:
-    """Top, left and content of the window around a mask; beyond the image, its border goes on."""
-    x0, y0, x1, y1 = box_of_mask(mask).tolist()
-    top, left = max(y0 - margin, 0), max(x0 - margin, 0)
-    return top, left, mask[top : y1 + margin, left : x1 + margin]
+def _inside_by(shape: _Shape, first: int, last: int, line: float) -> Float[np.ndarray, "rows columns"]:
+    """How far pixels of some rows are inside, right as far as the lines reach; further away it is only known to be far.
+
+    Lines end within `line` and half a pixel. Distances up to that, and those that they are smoothed with (3 rows to
+    either side, and all that differ from them by less than a smoothing window's diagonal), are within the margin.
+    """
+    margin = math.ceil(line) + 14
+    start, stop = max(first - margin, shape.top), last + margin
+    around = shape.rows(slice(start - shape.top, stop - shape.top))
+    return _distance_inside(around)[first - start : last - start]
 
 
 def _distance_inside(mask: np.ndarray) -> Float[np.ndarray, "rows columns"]:

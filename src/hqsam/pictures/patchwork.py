@@ -1,5 +1,6 @@
 """Hundreds of masks over their photo, drawn at once: each pixel has the colour of the topmost mask, edges are crisp."""
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -8,10 +9,12 @@ from jaxtyping import UInt8
 
 from hqsam.masks.label_map import paint
 from hqsam.masks.runs import Runs
+from hqsam.pictures.bands import bands
 from hqsam.pictures.overlay import line_width
 from hqsam.pictures.palette import INK, WHITE, colour_of
 
-_ROWS_AT_ONCE = 256
+_LINE = 0.35
+"""How far a line reaches to either side, in widths of an overlay's contour."""
 
 
 def patchwork(
@@ -21,18 +24,18 @@ def patchwork(
 
     It takes the time of one mask, however many there are; `pictures.overlay` draws a few, each for itself.
     """
-    labels = np.ascontiguousarray(paint(masks, image.shape[:2]))
+    labels = paint(masks, image.shape[:2])
     colours = np.array([WHITE, *(colour_of(index) for index in range(len(masks)))], np.float32)
     veil = np.array([0.0, *[opacity] * len(masks)], np.float32)
-    edge = _edges(labels, line_width(labels.shape))
-    picture = np.empty_like(image)
-    for top in range(0, len(image), _ROWS_AT_ONCE):
-        rows = slice(top, top + _ROWS_AT_ONCE)
-        own, under = labels[rows], image[rows].astype(np.float32)
+    width = line_width(labels.shape)
+    picture = np.empty(image.shape, np.uint8)
+    for band in bands(labels.shape, margin=math.ceil(_LINE * width) + 2):
+        around = np.ascontiguousarray(labels[band.around])
+        own, line = around[band.inner], _edges(around, width)[band.inner][..., None]
+        under = image[band.rows].astype(np.float32)
         under += (colours[own] - under) * veil[own][..., None]
-        line = edge[rows][..., None]
         bright = np.where(own[..., None] > 0, 0.45 * colours[own] + 0.55 * np.array(WHITE, np.float32), INK)
-        picture[rows] = np.rint(under + (bright - under) * line)
+        picture[band.rows] = np.rint(under + (bright - under) * line)
     return picture
 
 
@@ -42,4 +45,4 @@ def _edges(labels: np.ndarray, width: float) -> np.ndarray:
     change[:, 1:] |= labels[:, 1:] != labels[:, :-1]
     change[1:] |= labels[1:] != labels[:-1]
     distance = cv2.distanceTransform((~change).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.clip(0.35 * width + 0.5 - distance, 0, 1)
+    return np.clip(_LINE * width + 0.5 - distance, 0, 1)
