@@ -35,8 +35,8 @@ def load(
     `device` is cuda, mps, cpu or a torch.device; `auto` takes the first that is there. `precision` is float32,
     bfloat16, float16 or int8; `auto` is bfloat16 where the hardware computes it natively, else float32. int8 is for
     processors with VNNI: the encoder's matrix products, the rest being as with `auto`; the quickest, and a little less
-    exact than bfloat16. `backend` is torch, the plain model on any device, or cpu, the same tuned to processors; `auto` takes
-    what is quickest on the device.
+    exact than bfloat16. `backend` is torch, the plain model on any device, or cpu, the same tuned to processors;
+    `auto` takes what is quickest on the device.
 
     Raises:
         OptionError: there is no such model, device, precision or backend.
