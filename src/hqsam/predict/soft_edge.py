@@ -5,6 +5,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from hqsam.masks.boxes import Window, box_of_mask, window_of_box
+from hqsam.pictures.bands import bands
 from hqsam.pictures.cutout import smooth_alpha, soft_alpha
 from hqsam.predict.mosaic import Mosaic
 
@@ -21,16 +22,27 @@ def add_soft_edge(
 
     Where the mask was changed by hand, the logits know nothing of its edge; it is smoothed there instead.
     """
-    window = _with_margin(window_of_box(box_of_mask(mask)))
-    values = logits.in_window(*window)
-    share = soft_alpha(values)
-    changed = mask[window] != (values > 0)
+    rows, columns = _with_margin(window_of_box(box_of_mask(mask)), mask.shape)
+    for band in bands((rows.stop - rows.start, columns.stop - columns.start), _MARGIN):
+        around = slice(rows.start + band.around.start, rows.start + band.around.stop)
+        share = _soft_edge(mask[around, columns], logits.in_window(around, columns))[band.inner]
+        under = alpha[rows, columns][band.rows]
+        np.maximum(under, share, out=under)
+
+
+def _soft_edge(mask: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """Of a window of both."""
+    share = soft_alpha(logits)
+    changed = mask != (logits > 0)
     if changed.any():
         near = cv2.dilate(changed.astype(np.uint8), np.ones((2 * _MARGIN + 1, 2 * _MARGIN + 1), np.uint8)) > 0
-        share = np.where(near, smooth_alpha(mask[window]), share)
-    np.maximum(alpha[window], share, out=alpha[window])
+        share = np.where(near, smooth_alpha(mask), share)
+    return share
 
 
-def _with_margin(window: Window) -> Window:
-    rows, columns = (slice(max(0, side.start - _MARGIN), side.stop + _MARGIN) for side in window)
+def _with_margin(window: Window, size_hw: tuple[int, ...]) -> Window:
+    rows, columns = (
+        slice(max(0, side.start - _MARGIN), min(side.stop + _MARGIN, limit))
+        for side, limit in zip(window, size_hw, strict=True)
+    )
     return rows, columns
