@@ -13,6 +13,7 @@ from hqsam.errors import ImageError, OptionError, OutputError
 from hqsam.geometry import Frame
 from hqsam.masks.polygons import from_polygons
 from hqsam.masks.rle import decode
+from hqsam.pictures import bands
 from hqsam.predict.result import Segmentation
 from hqsam.prompts import check_prompts
 
@@ -203,7 +204,7 @@ def test_several_masks_under_one_name_are_numbered(discs, tmp_path):
         np.testing.assert_array_equal(np.asarray(Image.open(path)) > 0, mask)
 
 
-@pytest.mark.parametrize("suffix", [".json", ".svg", ".geojson", ".txt"])
+@pytest.mark.parametrize("suffix", [".json", ".svg", ".geojson", ".txt", ".csv"])
 def test_a_suffix_names_the_format(discs, tmp_path, suffix):
     path = tmp_path / f"cups{suffix}"
     assert discs.save(path)[0] == path
@@ -225,11 +226,23 @@ def test_several_formats_are_saved_into_a_folder_under_the_photos_name(discs, ph
     assert [path.name for path in found.save(tmp_path / "masks_only")] == ["cup_mask.png"]
 
 
+def test_a_table_is_a_file_and_a_folder_may_have_a_dot(discs, tmp_path):
+    assert discs.save(tmp_path / "ev.csv") == discs.save(tmp_path / "ev.csv", "csv") == [tmp_path / "ev.csv"]
+    assert (tmp_path / "ev.csv").read_text().startswith("number,label,score,area")
+    paths = discs[0].save(tmp_path / "run.2", "png", "csv")
+    assert {path.parent for path in paths} == {tmp_path / "run.2"}
+
+
 def test_what_cannot_be_saved_is_refused_before_anything_is_written(discs, tmp_path):
     for path, formats, message in (
         ("cup.jpg", (), "jpg.*png"),
         ("out", ("webp",), "webp"),
         ("out", ("png", "overlay"), "image="),
+        ("x.svg", ("png",), "format 'png' is written as .png; call it x.png"),
+        ("x.JSON", ("csv",), "call it x.csv"),
+        ("m.webp", ("cutout",), "call it m.png"),
+        ("m.png", ("png", "svg"), "one file, and the formats are png, svg; give a folder"),
+        ("m.2", (), "ends in '.2'"),
     ):
         with pytest.raises(OptionError, match=message):
             discs.save(tmp_path / path, *formats)
@@ -250,3 +263,13 @@ def test_an_answer_can_be_sent_to_another_process(discs):
     copy = pickle.loads(pickle.dumps(discs))
     np.testing.assert_array_equal(copy.masks, discs.masks)
     np.testing.assert_array_equal(copy.prompts.boxes, discs.prompts.boxes)
+
+
+def test_a_soft_edge_made_in_bands_is_the_one_made_at_once(discs, ring_with_a_speck, monkeypatch):
+    changed = ring_with_a_speck.remove_specks(400).fill_holes()
+    whole = [found.soft_alpha() for found in (discs, changed)]
+    for pixels in (1, 7 * WIDTH, 40 * WIDTH):
+        monkeypatch.setattr(bands, "PIXELS_AT_ONCE", pixels)
+        for found, expected in zip((discs, changed), whole, strict=True):
+            np.testing.assert_allclose(found.soft_alpha(), expected, atol=1e-5)  # logits of a window round otherwise
+            np.testing.assert_array_equal(found.soft_alpha() > 0.5, expected > 0.5)

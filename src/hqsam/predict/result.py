@@ -153,11 +153,11 @@ class Segmentation:
         """Write the masks, and return the files.
 
         A path with a suffix is a file: `save("cup.png")` a black and white mask, "cup.json" COCO, "cup.svg" or
-        "cup.geojson" outlines, "cup.txt" YOLO; `save("cup.png", "cutout", image=photo)` another format under that
-        name. Any other path is a folder: `save("out", "png", "overlay", "coco", image=photo)`.
+        "cup.geojson" outlines, "cup.txt" YOLO, "cup.csv" a table; `save("cup.png", "cutout", image=photo)` another
+        format of that suffix. Any other path is a folder: `save("out", "png", "overlay", "coco", image=photo)`.
 
         Raises:
-            OptionError: there is no such format, or it is a picture and needs `image`.
+            OptionError: there is no such format, it has another suffix, or it is a picture and needs `image`.
             OutputError: a file cannot be written; nothing half-written was left.
         """
         return save(self.to_document(image, labels), path, formats)
