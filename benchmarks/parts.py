@@ -67,8 +67,8 @@ def growth(place: Place, rounds: int, most_points: int = 32) -> Part:
         prompts = {n: _median(ours, rounds, "batch", boxes=n) for n in (1, 4, 16, 64)}
         sides = [n for n in (4, 8, 16, 32) if n <= most_points]
         points = {n * n: _median(ours, 1, "everything", points_per_side=n) for n in sides}
-        photos = {n: _photo(ours, rounds, n) for n in (512, 1024, 2048, 4096, 8192)}
         together = {n: _median(ours, rounds, "stream", photos=n) for n in (1, 4, 16)}
+        photos = {n: _photo(ours, rounds, n) for n in (512, 1024, 2048, 4096, 8192)}
     counts = [] if place.busy else [n for n in (1, 2, 4, 8, 16) if n <= available_threads()]
     threads = {n: _with_threads(place, rounds, n) for n in counts}
     return {"prompts": prompts, "points": points, "photos": photos, "together": together, "threads": threads}

@@ -110,7 +110,7 @@ def test_the_tuned_engine_is_what_a_cpu_gets():
         build_engine(tiny_model(), torch.device("cuda"), torch.float32, "cpu")
 
 
-@pytest.mark.parametrize(("precision", "most"), [("bfloat16", 0.98), ("int8", 0.97)])
+@pytest.mark.parametrize(("precision", "most"), [("bfloat16", 0.98), ("int8", 0.9)])
 def test_less_precision_gives_the_masks_of_float32(precision, most):
     """On real photos, for objects as people ask for them: IoU of 0.99 on average, `most` for all but one in twenty."""
     if precision == "int8" and "avx512_vnni" not in cpu_features():
