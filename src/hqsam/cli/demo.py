@@ -36,7 +36,7 @@ EXAMPLES = (
         how="three boxes",
         prompt={"boxes": [(150, 12, 305, 195), (132, 348, 208, 424), (278, 342, 500, 512)]},
     ),
-    Example(photo="cat.jpg", what="an eye", how="one click", prompt={"points": [(172, 125)], "labels": [1]}),
+    Example(photo="cat.jpg", what="an eye", how="one click", prompt={"points": [(320, 140)], "labels": [1]}),
     Example(
         photo="photographer.jpg",
         what="the photographer",
