@@ -21,10 +21,8 @@ def load_segmenter(model: str, device: str = "auto", precision: str = "auto") ->
 
 def fetch_model(model: str) -> str:
     """The same without loading it: what to load, once it is on this machine."""
-    from hqsam.predict.segmenter import check_model_name
     from hqsam.weights.load import locate
 
-    check_model_name(model)
     model, reason = _choose() if model == "auto" else (model, "")
     with progress_bar(model) as on_progress:
         locate(model, on_progress)

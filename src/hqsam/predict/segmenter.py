@@ -43,24 +43,10 @@ def load(
         CheckpointError: the file is damaged, unsafe or of another model.
         DownloadError: the weights are not here and cannot be fetched.
     """
-    check_model_name(name)
     place = pick_device(device)
     dtype = pick_precision(precision, place)
     check_backend(backend, place, dtype)
     return Segmenter(build_engine(load_model(name), place, dtype, backend))
-
-
-def check_model_name(name: Any) -> None:
-    """Refuse what cannot name a model, before anything is looked for.
-
-    Raises:
-        OptionError: it is empty, or neither text nor a path.
-    """
-    if not isinstance(name, str | Path) or not str(name).strip():
-        raise OptionError(
-            f"the model is {name!r}; give a name, such as nano (hqsam weights list has them all), a checkpoint file, "
-            "or a Hugging Face repo as owner/name"
-        )
 
 
 class Segmenter:

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,6 +37,19 @@ def load_model(source: str | Path, model: str | None = None, on_progress: Progre
     return _filled(identify(read_checkpoint(path), model))
 
 
+def _check_name(name: Any) -> None:
+    """Refuse what cannot name a model, before anything is looked for.
+
+    Raises:
+        OptionError: it is empty, or neither text nor a path.
+    """
+    if not isinstance(name, str | Path) or not str(name).strip():
+        raise OptionError(
+            f"the model is {name!r}; give a name, such as nano (hqsam weights list has them all), a checkpoint file, "
+            "or a Hugging Face repo as owner/name"
+        )
+
+
 def locate(source: str | Path, on_progress: Progress | None = None) -> Path:
     """Where the file of a name, path or repo is on this machine, once it is here.
 
@@ -44,6 +58,7 @@ def locate(source: str | Path, on_progress: Progress | None = None) -> Path:
         CheckpointError: there is no such file.
         DownloadError: it is not here and cannot be fetched.
     """
+    _check_name(source)
     if isinstance(source, str) and source in CHECKPOINTS:
         return fetch(source, on_progress)
     path = Path(source).expanduser()
