@@ -78,15 +78,21 @@ class HQSam(nn.Module):
 
         The HQ token takes part in attention and so changes SAM's masks a little; without it they are SAM's exactly.
         """
-        return self.mask_decoder.with_pixels(self.attend(features, prompts, with_hq))
+        return self.mask_decoder(*self._asked(features, prompts, with_hq))  # by a call, which may be compiled
 
     def attend(self, features: ImageFeatures, prompts: PromptBatch, with_hq: bool) -> Attended:
         """The decoder up to tokens and their scores: what is not worth a mask can be left out from here on."""
+        return self.mask_decoder.attend(*self._asked(features, prompts, with_hq))
+
+    def _asked(
+        self, features: ImageFeatures, prompts: PromptBatch, with_hq: bool
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What the decoder is given: embedding, positions, the prompts' tokens and guests."""
         embedding = _one_row_a_prompt(features.final, len(prompts)) + self.prompt_encoder.picture(prompts)
         positions = self.prompt_encoder.grid_positions((embedding.shape[-2], embedding.shape[-1])).to(embedding.dtype)
         tokens = self.prompt_encoder.tokens(prompts)
         guests = self.hq.token if with_hq and self.hq else tokens.new_zeros(0, self.config.width)
-        return self.mask_decoder.attend(embedding, positions, tokens, guests)
+        return embedding, positions, tokens, guests
 
     def hq_masks(self, decoding: Decoding, hq_features: Tensor | None) -> Float[Tensor, "prompt 1 height width"]:
         """The HQ mask's logits."""
