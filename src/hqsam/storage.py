@@ -184,9 +184,13 @@ class Journal:
                 raise output_error(self.path, error) from error
 
     def clear(self) -> None:
-        """Forget all records."""
+        """Forget all records.
+
+        Raises:
+            OutputError: the file cannot be removed.
+        """
         self.close()
-        self.path.unlink(missing_ok=True)
+        remove(self.path)
 
     def close(self) -> None:
         """Bring everything to the disk. A later append opens the journal again."""

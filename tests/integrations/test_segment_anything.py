@@ -402,7 +402,8 @@ def test_a_model_without_a_checkpoint_is_hq_sam_and_random(small_table):
 
 def test_a_checkpoint_is_hq_or_plain_as_it_says_itself(small_table, monkeypatch):
     for kind in ("vit", "plain_vit"):
-        monkeypatch.setattr(segment_anything.registry, "load_model", lambda checkpoint, kind=kind: tiny_model(kind))
+        builders = import_module("hqsam.integrations.segment_anything.build_sam")  # whose name a function has, too
+        monkeypatch.setattr(builders, "load_model", lambda checkpoint, kind=kind: tiny_model(kind))
         sam = sam_model_registry["vit_b"](checkpoint="sam.pth")
         assert (sam.model.hq is None) == (kind == "plain_vit")
     with pytest.raises(CheckpointError, match="not vit_tiny"):

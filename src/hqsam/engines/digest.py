@@ -13,7 +13,7 @@ _NUMBERS = 1024
 def digest_of(model: nn.Module) -> str:
     """A short name for the model's weights as they are in memory; another precision is another name.
 
-    Weights that an engine has packed are not seen; those of the decoder never are.
+    Weights that an engine has packed are not seen; the decoder's, which it never packs, always are.
     """
     digest = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):

@@ -69,13 +69,19 @@ class Killed(BaseException):
     pass
 
 
-def test_a_killed_run_is_not_finished_with_other_weights(photo, tmp_path):
+def killed_after(tiles):
+    """A progress that ends the run when so many tiles are done."""
+
     def stop(done, total):
-        if done == 2:
+        if done == tiles:
             raise Killed
 
+    return stop
+
+
+def test_a_killed_run_is_not_finished_with_other_weights(photo, tmp_path):
     with pytest.raises(Killed):
-        run(photo[0], tmp_path / "out", progress=stop)
+        run(photo[0], tmp_path / "out", progress=killed_after(2))
     other = SeeingEngine()
     other.digest = lambda: "other"
     with pytest.raises(OutputError, match="with other model;"):
@@ -85,11 +91,8 @@ def test_a_killed_run_is_not_finished_with_other_weights(photo, tmp_path):
 def test_a_run_that_had_done_nothing_yet_stands_in_nobody_s_way(photo, tmp_path):
     path, truths = photo
 
-    def stop(done, total):
-        raise Killed
-
     with pytest.raises(Killed):
-        run(path, tmp_path / "out", progress=stop)
+        run(path, tmp_path / "out", progress=killed_after(0))
     assert run(path, tmp_path / "out", side=200).count == len(truths)
 
 
@@ -126,12 +129,8 @@ def test_a_killed_run_goes_on_where_it_was_with_the_same_result(photo, tmp_path)
 
 
 def test_the_journal_of_other_work_is_not_gone_on_with(photo, tmp_path):
-    def stop(done, total):
-        if done == 2:
-            raise Killed
-
     with pytest.raises(Killed):
-        run(photo[0], tmp_path / "out", progress=stop)
+        run(photo[0], tmp_path / "out", progress=killed_after(2))
     with pytest.raises(OutputError, match="unfinished run with other side; finish that one, delete the file"):
         run(photo[0], tmp_path / "out", side=200)
     with pytest.raises(OutputError, match="other settings"):

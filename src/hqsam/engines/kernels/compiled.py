@@ -71,13 +71,12 @@ class CompiledKernels:
     def norm(self, x: Tensor, norm: Norm) -> Tensor:
         x = x.contiguous()
         normed = torch.empty_like(x)
-        rows, channels = x.numel() // x.shape[-1], x.shape[-1]
-        self._call("norm", x, normed, *_numbers(norm), rows, channels)
+        self._call("norm", x, normed, *_numbers(norm), *_rows(x))
         return normed
 
     def quantise(self, x: Tensor) -> tuple[Tensor, Tensor]:
         x = x.contiguous()
-        rows, channels = x.numel() // x.shape[-1], x.shape[-1]
+        rows, channels = _rows(x)
         quantised = x.new_empty(rows, channels, dtype=torch.uint8)
         steps = x.new_empty(rows, dtype=torch.float32)
         self._call("quantise", x, quantised, steps, rows, channels)
@@ -89,12 +88,12 @@ class CompiledKernels:
 
     def add_norm(self, added: Tensor, onto: Tensor, positions: Tensor, norm: Norm) -> tuple[Tensor, Tensor]:
         placed, (places, width) = torch.empty_like(added), added.shape[-2:]
-        (rows, _), (onto_rows, _) = _rows(added), _rows(onto)
+        (rows, _), (onto_rows, _) = _short_rows(added), _short_rows(onto)
         self._call("add_norm", added, onto, positions, placed, *_numbers(norm), rows, onto_rows, places, width)
         return added, placed
 
     def norm_gelu(self, x: Tensor, norm: Norm) -> Tensor:
-        self._call("norm_gelu", x, *_numbers(norm), x.numel() // x.shape[-1], x.shape[-1])
+        self._call("norm_gelu", x, *_numbers(norm), *_rows(x))
         return x
 
     def spread(self, x: Tensor, side: int, filters: Tensor, image: bool) -> tuple[Tensor, Tensor | None]:
@@ -107,7 +106,7 @@ class CompiledKernels:
 
     def product(self, rows: Tensor, filters: Tensor) -> Tensor:
         products = rows.new_empty(rows.shape[:-1], dtype=torch.float32)
-        self._call("product", rows, filters.float().contiguous(), products, *_rows(rows))
+        self._call("product", rows, filters.float().contiguous(), products, *_short_rows(rows))
         return products
 
     def narrow(self, wide: Tensor, norm: Norm, taps: Tensor, onto: Tensor) -> None:
@@ -123,9 +122,13 @@ class CompiledKernels:
 
 def _rows(x: Tensor) -> tuple[int, int]:
     """How many, and their channels."""
-    channels = x.shape[-1]
-    assert channels <= _MOST_CHANNELS, "MOST_CHANNELS in cpp/rows.h"
-    return x.numel() // channels, channels
+    return x.numel() // x.shape[-1], x.shape[-1]
+
+
+def _short_rows(x: Tensor) -> tuple[int, int]:
+    """The same for a kernel that holds a whole row at once."""
+    assert x.shape[-1] <= _MOST_CHANNELS, "MOST_CHANNELS in cpp/rows.h"
+    return _rows(x)
 
 
 def _numbers(norm: Norm) -> tuple[Tensor, Tensor, float]:

@@ -14,10 +14,10 @@ from hqsam.integrations.segment_anything.build_sam import (
     build_sam_vit_l,
     build_sam_vit_t,
     sam_model_registry,
+    sam_model_registry_baseline,
 )
 from hqsam.integrations.segment_anything.modeling import Sam
 from hqsam.integrations.segment_anything.predictor import NoImageError, SamPredictor
-from hqsam.integrations.segment_anything.registry import sam_model_registry_baseline
 from hqsam.integrations.segment_anything.transforms import ResizeLongestSide
 
 __all__ = [

@@ -31,7 +31,8 @@ class _OnCpu(CpuEngine):
 
     def __init__(self, sam: Sam) -> None:
         keep_freed_memory()
-        self.sam, self.config, self.precision = sam, sam.model.config, next(sam.model.parameters()).dtype
+        self.sam, self.config = sam, sam.model.config
+        self.model, self.precision = sam.model, next(sam.model.parameters()).dtype
         self.decoder = FoldedDecoder(sam.model, self.precision, best_kernels(self.precision))
 
     def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:

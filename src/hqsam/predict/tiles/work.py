@@ -120,7 +120,9 @@ def _object(parts: list[Part], grid: TileGrid) -> MaskedObject:
 def _heading(photo: Path, grid: TileGrid, engine: Engine, search: Search) -> dict[str, Any]:
     """What a run has to have in common with an earlier one to go on with its work."""
     about = photo.stat()
-    points = [grid.tobytes().hex() for grid in search.point_grids or ()]  # of large arrays repr leaves out the middle
+    points = [
+        np.asarray(grid).tobytes().hex() for grid in search.point_grids or ()
+    ]  # of large arrays repr leaves out the middle
     settings = json.dumps([repr(search), points])
     return {
         "photo": photo.name,
