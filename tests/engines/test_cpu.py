@@ -29,7 +29,7 @@ from tests import needs
 from tests.tiny import tiny_model
 
 CPU = torch.device("cpu")
-KINDS = ("vit", "tiny_vit")
+KINDS = ("vit", "tiny_vit", "tiny_vit_without_padding")
 
 
 @pytest.fixture(scope="module", params=[(kind, kernels) for kind in KINDS for kernels in ("plain", "compiled")])
@@ -144,6 +144,7 @@ def test_images_encoded_together_are_as_encoded_alone(backend):
     for image, together in zip(images, engine.encode(images), strict=True):
         [alone] = engine.encode([image])
         torch.testing.assert_close(together.final, alone.final, rtol=1e-3, atol=1e-4)
+        assert together.final.shape[-2:] == (32, -(-image.shape[1] // 16))
     assert engine.encode([]) == []
 
 

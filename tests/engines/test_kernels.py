@@ -10,12 +10,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hqsam.engines.kernels import Kernels, Norm, build
+from hqsam.engines.kernels import Bottleneck, Kernels, Norm, build
 from hqsam.engines.kernels.build import best_kernels, compiled_kernels
 from hqsam.engines.kernels.plain import PlainKernels
 from hqsam.errors import OptionError
+from hqsam.model.attention import attend
 from hqsam.model.config import NANO
+from hqsam.model.encoders.tiny_vit import absolute_distances
 from hqsam.model.heads import Heads
+from hqsam.model.preprocess import batches
 from tests import needs
 
 PLAIN = PlainKernels()
@@ -100,6 +103,42 @@ SIDES = st.integers(1, 9)
 
 
 @FEW
+@given(SIDES, SIDES, st.sampled_from([16, 48, 64]), st.integers(1, 3), PRECISIONS, SEEDS)
+def test_bottleneck(compiled, height, width, channels, expand, precision, seed):
+    numbers, inner = Numbers(seed, precision), 16 * expand
+    x = numbers(3, height, width, channels)
+    weights = Bottleneck(
+        widen=numbers(inner, channels, scale=channels**-0.5),
+        mix=numbers.exact(9, inner) / 3,
+        narrow=numbers(channels, inner, scale=inner**-0.5),
+        widen_bias=numbers.exact(inner),
+        mix_bias=numbers.exact(inner),
+        narrow_bias=numbers.exact(channels),
+    )
+    alike(compiled.bottleneck(x, weights), PLAIN.bottleneck(x, weights), precision)
+    assert compiled.has_bottleneck(channels, inner)
+    assert not compiled.has_bottleneck(24, inner)
+
+
+@FEW
+@given(SIDES, SIDES, SIDES, SIDES, st.booleans(), st.sampled_from([32, 64]), PRECISIONS, SEEDS)
+def test_attention_by_distance(compiled, height, width, rows, columns, biased, channels, precision, seed):
+    for layout in ("by_head", "by_part"):
+        numbers, heads = Numbers(seed, precision), Heads(2, layout, (rows, columns))
+        qkv, outside = numbers(3, height, width, 6 * channels), numbers(6 * channels)
+        padding = None if heads.fit((height, width)) else outside
+        table = numbers(2, rows, 11) if biased else None  # of a longer reach than the window
+        bias = None if table is None else table.flatten(1)[:, absolute_distances((rows, columns), 11, qkv.device)]
+        attended = attend(*PLAIN.split(qkv, padding, heads), bias)
+        found = compiled.attend_by_distance(qkv, padding, heads, table)
+        alike(found, PLAIN.join(attended, heads, (height, width)), precision)
+
+
+def test_attention_of_few_channels_is_left_to_the_other_steps(compiled):
+    assert compiled.attend_by_distance(torch.zeros(1, 2, 2, 3 * 16), None, Heads(1, "by_head", (2, 2)), None) is None
+
+
+@FEW
 @given(SIDES, SIDES, SIDES, SIDES, st.sampled_from(["by_head", "by_part"]), CHANNELS, PRECISIONS, SEEDS)
 def test_split_and_join(compiled, height, width, rows, columns, layout, channels, precision, seed):
     numbers, heads = Numbers(seed, precision), Heads(3, layout, (rows, columns))
@@ -115,11 +154,17 @@ def test_split_and_join(compiled, height, width, rows, columns, layout, channels
 
 
 @FEW
-@given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), min_size=1, max_size=3), PRECISIONS, SEEDS)
-def test_pixels(compiled, sizes, precision, seed):
+@given(
+    st.lists(st.tuples(st.integers(1, 48), st.integers(1, 48)), min_size=1, max_size=3),
+    st.booleans(),
+    PRECISIONS,
+    SEEDS,
+)
+def test_pixels(compiled, sizes, sees_padding, precision, seed):
     random = np.random.default_rng(seed)
     images = [random.integers(0, 256, (*size, 3), np.uint8) for size in sizes]
-    config = replace(NANO, image_size=40)
+    config = replace(NANO, image_size=48, sees_padding=sees_padding)
+    images = [images[number] for number in batches(images, config)[0]]
     ours = compiled.pixels(images, config, precision)
     assert ours.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(ours, PLAIN.pixels(images, config, precision), rtol=0, atol=0)
@@ -134,9 +179,10 @@ def test_pixels_of_a_picture_that_is_a_view(compiled):
 
 def test_what_would_be_written_or_read_beyond_memory_is_refused(compiled):
     config = replace(NANO, image_size=32)
-    for image in (np.zeros((33, 5, 3), np.uint8), np.zeros((5, 5, 3), np.float32)):
-        with pytest.raises(AssertionError, match="resize_longest_side"):
-            compiled.pixels([image], config, torch.float32)
+    with pytest.raises(AssertionError, match="resize_longest_side"):
+        compiled.pixels([np.zeros((33, 5, 3), np.uint8)], config, torch.float32)
+    with pytest.raises(AssertionError, match="bytes"):
+        compiled.pixels([np.zeros((5, 5, 3), np.float32)], config, torch.float32)
     with pytest.raises(AssertionError):
         compiled.split(torch.zeros(1, 3, 3, 24), None, Heads(2, "by_part", (2, 2)))
 
@@ -202,18 +248,18 @@ def test_norm_gelu(compiled, rows, channels, precision, seed):
 
 def test_gelu_is_pytorch_s_over_its_whole_range(compiled):
     x = torch.linspace(-40, 40, 4096).view(16, 256)  # 4 x 4 places of 16 pixels with 16 channels
-    spread = compiled.spread(x.clone(), 4, torch.zeros(0, 16), image=True)[1]
-    plain = PLAIN.spread(x, 4, torch.zeros(0, 16), image=True)[1]
+    spread = compiled.spread(x.clone(), (4, 4), torch.zeros(0, 16), image=True)[1]
+    plain = PLAIN.spread(x, (4, 4), torch.zeros(0, 16), image=True)[1]
     torch.testing.assert_close(spread, plain, rtol=1e-6, atol=3e-6)
 
 
 @FEW
-@given(st.integers(1, 7), CHANNELS, st.integers(0, 3), st.booleans(), PRECISIONS, SEEDS)
-def test_spread(compiled, side, channels, masks, image, precision, seed):
+@given(st.integers(1, 7), st.integers(1, 7), CHANNELS, st.integers(0, 3), st.booleans(), PRECISIONS, SEEDS)
+def test_spread(compiled, height, width, channels, masks, image, precision, seed):
     numbers = Numbers(seed, precision)
-    x, filters = numbers(side * side, 16 * channels), numbers.exact(masks, channels)
-    logits, pixels = compiled.spread(x.clone(), side, filters, image)
-    plain_logits, plain_pixels = PLAIN.spread(x, side, filters, image)
+    x, filters = numbers(height * width, 16 * channels), numbers.exact(masks, channels)
+    logits, pixels = compiled.spread(x.clone(), (height, width), filters, image)
+    plain_logits, plain_pixels = PLAIN.spread(x, (height, width), filters, image)
     alike(logits, plain_logits, precision, channels**0.5)
     assert (pixels is None) is (plain_pixels is None) is (not image)
     if image:

@@ -1,5 +1,6 @@
 """Who can run a model: encode images, decode prompts. One file per runtime, all with the interface below."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from hqsam.model.config import ModelConfig
 from hqsam.model.hq_sam import Decoded, Source
+from hqsam.model.preprocess import batches
 from hqsam.model.prompt_encoder import PromptBatch
 
 
@@ -56,7 +58,7 @@ class Engine(Protocol):
         ...
 
     def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
-        """RGB images whose longer side is the model's image size, in one batch."""
+        """RGB images whose longer side is the model's image size; what is alike in shape in one batch."""
         ...
 
     def decode(self, image: EncodedImage, prompts: PromptBatch, source: Source, candidates: Any) -> Decoded:
@@ -71,3 +73,15 @@ class Engine(Protocol):
         With `hq` there is one mask a prompt in any case, scored by the best reading. Masks are made after the choice.
         """
         ...
+
+
+def in_batches(
+    images: list[UInt8[np.ndarray, "_ _ 3"]],
+    config: ModelConfig,
+    encode: Callable[[list[UInt8[np.ndarray, "_ _ 3"]]], list[EncodedImage]],
+) -> list[EncodedImage]:
+    """Encode images together where their shapes allow it; the answers come in the images' order."""
+    encoded: dict[int, EncodedImage] = {}
+    for numbers in batches(images, config):
+        encoded.update(zip(numbers, encode([images[number] for number in numbers]), strict=True))
+    return [encoded[number] for number in range(len(images))]

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from hqsam.engines import EncodedImage, Kept, Reading
+from hqsam.engines import EncodedImage, Kept, Reading, in_batches
 from hqsam.engines.choice import choose
 from hqsam.engines.digest import digest_of
 from hqsam.engines.folded.decoder import FoldedDecoder
@@ -42,7 +42,10 @@ class CpuEngine:
 
     @torch.inference_mode()
     def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
-        """RGB images whose longer side is the model's image size, in one batch."""
+        """RGB images whose longer side is the model's image size; what is alike in shape in one batch."""
+        return in_batches(images, self.config, self._encode)
+
+    def _encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
         batch = self.kernels.pixels(images, self.config, self.precision)
         features = self.model.encode_image(batch)
         hq = self.model.hq_features(features)

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from hqsam.engines import EncodedImage, Kept, Reading
+from hqsam.engines import EncodedImage, Kept, Reading, in_batches
 from hqsam.engines.choice import choose
 from hqsam.engines.digest import digest_of
 from hqsam.model.features import ImageFeatures
-from hqsam.model.hq_sam import Decoded, HQSam, Source
+from hqsam.model.hq_sam import Decoded, HQSam, Source, fill_square
 from hqsam.model.preprocess import normalise_and_pad
 from hqsam.model.prompt_encoder import PromptBatch
 
@@ -28,7 +28,10 @@ class TorchEngine:
 
     @torch.inference_mode()
     def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
-        """RGB images whose longer side is the model's image size, in one batch."""
+        """RGB images whose longer side is the model's image size; what is alike in shape in one batch."""
+        return in_batches(images, self.config, self._encode)
+
+    def _encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
         batch = normalise_and_pad(images, self.config)
         if self.device.type == "cuda":
             batch = batch.pin_memory()  # so that it travels while other work is done
@@ -69,7 +72,7 @@ class TorchEngine:
             masks.append(candidates[row, choice.candidate - 1])
         if source != "sam":
             masks.append(model.hq_masks(decoding, image.hq_features)[row, 0])
-        logits = torch.stack(masks).sum(dim=0).float()
+        logits = fill_square(torch.stack(masks).sum(dim=0).float(), self.config)
         return Kept(*(part.cpu() for part in (logits, choice.scores, choice.prompt, choice.candidate)))
 
 

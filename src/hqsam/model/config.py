@@ -39,6 +39,8 @@ class TinyVitConfig:
     heads: tuple[int, int, int, int] = (2, 4, 5, 10)
     windows: tuple[int, int, int, int] = (7, 7, 14, 7)
     """Side of the attention windows per stage, in tokens. A grid smaller than its window is one window."""
+    even_windows: bool = False
+    """Share a grid out evenly among as few windows as it needs, instead of whole ones that stick out of it."""
     merge_strides: tuple[int, int, int] = (2, 2, 1)
     """How much each patch merging shrinks the grid."""
     attention_biases: bool = True
@@ -97,7 +99,9 @@ class ModelConfig:
     encoder: VitConfig | TinyVitConfig
     hq: HqConfig | None = None
     image_size: int = 1024
-    """Side of the square the encoder sees, in pixels; the photo's long side is scaled to it."""
+    """Side of the square that prompts and masks lie in, in pixels; the photo's long side is scaled to it."""
+    sees_padding: bool = True
+    """The photo is filled up to that square for the encoder, as SAM does; or only to whole tokens, which is quicker."""
     width: int = 256
     """Channels of the image embedding, of every prompt and of every token."""
     mask_prompt_channels: int = 16
@@ -160,13 +164,15 @@ NANO = ModelConfig(
         widths=(48, 96, 192, 256),
         depths=(2, 2, 6, 2),
         heads=(2, 3, 6, 8),
-        windows=(8, 8, 16, 32),
+        windows=(8, 8, 16, 16),
         expand=3,
+        even_windows=True,
         early_stage=0,
         early_after_merging=False,
     ),
     hq=HqConfig(fusion_width=64),
     image_size=512,
+    sees_padding=False,
     width=192,
     decoder=DecoderConfig(mlp_width=1024, iou_width=192),
 )

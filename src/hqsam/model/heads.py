@@ -55,6 +55,19 @@ class AttentionSteps(Protocol):
         """What was attended, put in its place in the grids, heads side by side."""
         ...
 
+    def attend_by_distance(
+        self,
+        qkv: Float[Tensor, "image height width three_heads_channel"],
+        padding: Float[Tensor, "three_heads_channel"] | None,
+        heads: Heads,
+        biases: Float[Tensor, "head rows_apart columns_apart"] | None,
+    ) -> Float[Tensor, "image height width head_channel"] | None:
+        """All of attention in one step, or None: then it is left to the others.
+
+        To each logit is added the bias for how many rows and columns a query and a key lie apart.
+        """
+        ...
+
     def softmax(
         self, logits: Float[Tensor, "*rows column"], bias: Float[Tensor, "*some_rows column"] | None = None
     ) -> Float[Tensor, "*rows column"]:
@@ -92,6 +105,9 @@ class PlainSteps:
     def join(self, attended: Rows, heads: Heads, size_hw: tuple[int, int]) -> Tensor:
         windows = attended.transpose(1, 2).flatten(2).unflatten(1, heads.window_hw)
         return from_windows(windows, size_hw)
+
+    def attend_by_distance(self, qkv: Tensor, padding: Tensor | None, heads: Heads, biases: Tensor | None) -> None:
+        return None
 
     def softmax(self, logits: Tensor, bias: Tensor | None = None) -> Tensor:
         if bias is not None:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from hqsam.model.config import ModelConfig
 from hqsam.model.encoders import build_encoder
@@ -43,7 +44,7 @@ class HQSam(nn.Module):
         self.hq = HqPart(config) if config.hq else None
 
     def encode_image(self, images: Float[Tensor, "image 3 height width"]) -> ImageFeatures:
-        """Normalised, padded images to features: the slow part."""
+        """Normalised images to features: the slow part. Images of less than the square give features of their part."""
         return self.image_encoder(images)
 
     def hq_features(self, features: ImageFeatures) -> Float[Tensor, "image pixel_channel height width"] | None:
@@ -67,11 +68,14 @@ class HQSam(nn.Module):
         first, last = (0, 0) if candidates == 1 else (1, candidates)
         scores = decoding.iou[:, first : last + 1]
         if source == "sam":
-            return Decoded(self.mask_decoder.masks(decoding, first, last), scores)
+            return self._decoded(self.mask_decoder.masks(decoding, first, last), scores)
         hq_logits = self.hq_masks(decoding, self.hq_features(features) if hq_features is None else hq_features)
         if source == "hq":
-            return Decoded(hq_logits, scores.amax(dim=1, keepdim=True))
-        return Decoded(self.mask_decoder.masks(decoding, first, last) + hq_logits, scores)
+            return self._decoded(hq_logits, scores.amax(dim=1, keepdim=True))
+        return self._decoded(self.mask_decoder.masks(decoding, first, last) + hq_logits, scores)
+
+    def _decoded(self, logits: Tensor, scores: Tensor) -> Decoded:
+        return Decoded(fill_square(logits, self.config), scores)
 
     def run_decoder(self, features: ImageFeatures, prompts: PromptBatch, with_hq: bool) -> Decoding:
         """The decoder up to tokens and pixels, from which any mask can be made.
@@ -88,8 +92,10 @@ class HQSam(nn.Module):
         self, features: ImageFeatures, prompts: PromptBatch, with_hq: bool
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What the decoder is given: embedding, positions, the prompts' tokens and guests."""
-        embedding = _one_row_a_prompt(features.final, len(prompts)) + self.prompt_encoder.picture(prompts)
-        positions = self.prompt_encoder.grid_positions((embedding.shape[-2], embedding.shape[-1])).to(embedding.dtype)
+        height, width = features.final.shape[-2:]
+        picture = self.prompt_encoder.picture(prompts)[..., :height, :width]
+        embedding = _one_row_a_prompt(features.final, len(prompts)) + picture
+        positions = self.prompt_encoder.grid_positions((height, width)).to(embedding.dtype)
         tokens = self.prompt_encoder.tokens(prompts)
         guests = self.hq.token if with_hq and self.hq else tokens.new_zeros(0, self.config.width)
         return embedding, positions, tokens, guests
@@ -113,6 +119,19 @@ class HQSam(nn.Module):
     def sam_parts(self) -> list[nn.Module]:
         """The modules that are SAM's."""
         return [self.image_encoder, self.prompt_encoder, self.mask_decoder]
+
+
+def fill_square(
+    logits: Float[Tensor, "*masks height width"], config: ModelConfig
+) -> Float[Tensor, "*masks mask_size mask_size"]:
+    """Logits of the part of the model's square that was encoded; beyond it, which no photo shows, as at its edge."""
+    height, width = logits.shape[-2:]
+    below, right = config.mask_size - height, config.mask_size - width
+    if not below and not right:
+        return logits
+    if not logits.numel():
+        return logits.new_empty(*logits.shape[:-2], config.mask_size, config.mask_size)
+    return F.pad(logits, (0, right, 0, below), mode="replicate")
 
 
 def _one_row_a_prompt(x: Tensor, prompts: int) -> Tensor:

@@ -22,12 +22,39 @@ def resize_longest_side(
 
 def normalise_and_pad(
     images: list[UInt8[np.ndarray, "_ _ 3"]], config: ModelConfig
-) -> Float[Tensor, "image 3 size size"]:
-    """Resized images to one batch: mean and deviation of the pixels, then zeros below and to the right."""
+) -> Float[Tensor, "image 3 height width"]:
+    """Resized images to one batch: mean and deviation of the pixels, then zeros below and to the right.
+
+    All fill up to one shape: see `batches`.
+    """
     mean = torch.tensor(config.pixel_mean).view(3, 1, 1)
     deviation = torch.tensor(config.pixel_std).view(3, 1, 1)
-    batch = torch.zeros(len(images), 3, config.image_size, config.image_size)
+    batch = torch.zeros(len(images), 3, *batch_hw(images, config))
     for row, image in zip(batch, images, strict=True):
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)  # a copy: photos are often read-only
         row[:, : image.shape[0], : image.shape[1]] = (pixels - mean) / deviation
     return batch
+
+
+def batch_hw(images: list[UInt8[np.ndarray, "_ _ 3"]], config: ModelConfig) -> tuple[int, int]:
+    """What resized images are filled up to, which must be the same for all."""
+    shapes = {_filled_up_hw(image, config) for image in images}
+    assert len(shapes) == 1, f"one batch, {len(shapes)} shapes: {sorted(shapes)}"
+    return shapes.pop()
+
+
+def batches(images: list[UInt8[np.ndarray, "_ _ 3"]], config: ModelConfig) -> list[list[int]]:
+    """The numbers of those resized images that fill up to the same shape, and so can share a batch."""
+    alike: dict[tuple[int, int], list[int]] = {}
+    for number, image in enumerate(images):
+        alike.setdefault(_filled_up_hw(image, config), []).append(number)
+    return list(alike.values())
+
+
+def _filled_up_hw(image: UInt8[np.ndarray, "_ _ 3"], config: ModelConfig) -> tuple[int, int]:
+    """The model's square; or the whole tokens that hold the image, where the encoder is spared the padding."""
+    assert max(image.shape[:2]) <= config.image_size, "resize_longest_side comes first"
+    if config.sees_padding:
+        return config.image_size, config.image_size
+    height, width = (-(-side // config.stride) * config.stride for side in image.shape[:2])
+    return height, width

@@ -24,7 +24,7 @@ from torch import Tensor
 from hqsam.engines.folded.attention import FoldedBlock, LookAtImage, PlacedImage
 from hqsam.engines.folded.pixels import HqPixels, Pixels
 from hqsam.engines.kernels import Kernels
-from hqsam.model.hq_sam import HQSam
+from hqsam.model.hq_sam import HQSam, fill_square
 from hqsam.model.prompt_encoder import PromptBatch
 
 
@@ -35,6 +35,8 @@ class SharedImage(NamedTuple):
     """The image embedding, with nothing added for a mask."""
     hq_pixels: Float[Tensor, "1 pixel pixel_channel"] | None
     """The HQ features that depend on the image alone, row by row; None for plain SAM."""
+    size_hw: tuple[int, int]
+    """Rows and columns of places."""
 
 
 class Attended(NamedTuple):
@@ -55,17 +57,18 @@ class FoldedDecoder:
         self.prompt_encoder, self.mask_decoder = prompt_encoder.float(), decoder.float()
         self.hq = hq.float() if hq else None
         side = model.config.embedding_size
-        self.positions = _as_places(self.prompt_encoder.grid_positions((side, side))).to(precision).contiguous()
+        self.positions = self.prompt_encoder.grid_positions((side, side)).to(precision)
         transformer = self.mask_decoder.transformer
         self.blocks = [FoldedBlock(block, precision, kernels) for block in transformer.blocks]
         self.final_attention = LookAtImage(transformer.final_attention, precision, kernels)
-        self.pixels = Pixels(self.mask_decoder, side, precision, kernels)
+        self.pixels = Pixels(self.mask_decoder, precision, kernels)
         self.hq_pixels = HqPixels(self.hq, precision, kernels) if self.hq else None
 
     def share(self, final: Tensor, hq_features: Tensor | None) -> SharedImage:
         """What an image's prompts have in common, from the encoder's answer."""
         hq = None if hq_features is None else _as_places(hq_features).contiguous()
-        return SharedImage(_as_places(final).contiguous(), hq)  # no copies, if they are channels-last
+        size_hw = (final.shape[-2], final.shape[-1])
+        return SharedImage(_as_places(final).contiguous(), hq, size_hw)  # no copies, if they are channels-last
 
     def attend(self, image: SharedImage, prompts: PromptBatch, with_hq: bool) -> Attended:
         """The two-way transformer, and the predicted IoU of SAM's masks."""
@@ -74,10 +77,11 @@ class FoldedDecoder:
         own = torch.cat([decoder.iou_token, decoder.mask_tokens, *guests])
         prompt_tokens = self.prompt_encoder.tokens(prompts)
         start = torch.cat([own.expand(len(prompt_tokens), -1, -1), prompt_tokens], dim=1)
-        places = self._with_masks(image.embedding, prompts)
-        tokens, placed_image = start, PlacedImage(places, places + self.positions)
+        positions = _places_within(self.positions, image.size_hw)
+        places = self._with_masks(image, prompts)
+        tokens, placed_image = start, PlacedImage(places, places + positions)
         for index, block in enumerate(self.blocks):
-            tokens, placed_image = block(tokens, placed_image, start, self.positions, first=index == 0)
+            tokens, placed_image = block(tokens, placed_image, start, positions, first=index == 0)
         looked = self.final_attention(tokens + start, placed_image)
         tokens = decoder.transformer.final_norm(tokens + looked)
         masks = len(decoder.mask_tokens)
@@ -88,9 +92,9 @@ class FoldedDecoder:
             iou=decoder.iou_head(tokens[:, 0]),
         )
 
-    def _with_masks(self, embedding: Tensor, prompts: PromptBatch) -> Tensor:
-        picture = _as_places(self.prompt_encoder.picture(prompts))
-        return embedding + picture.to(self.precision)
+    def _with_masks(self, image: SharedImage, prompts: PromptBatch) -> Tensor:
+        picture = _places_within(self.prompt_encoder.picture(prompts), image.size_hw)
+        return image.embedding + picture.to(self.precision)
 
     def masks(
         self,
@@ -104,19 +108,20 @@ class FoldedDecoder:
 
         Masks of one prompt should follow each other: its pixels are made once for all of them.
         """
-        side = 4 * self.config.embedding_size
         hq_filters = self.hq.filter(attended.hq_token) if with_hq and self.hq else None
         filters = self._filters(attended, prompt, candidate)
-        logits = torch.empty(len(prompt), side, side)
+        height, width = image.size_hw
+        logits = torch.empty(len(prompt), 4 * height, 4 * width)
         # One by one: a prompt's pixels fit into the processor's cache, those of a batch do not.
         for number, masks in _runs(prompt):
-            made, pixels = self.pixels(attended.image[number], filters[masks], as_image=hq_filters is not None)
+            places, as_image = attended.image[number], hq_filters is not None
+            made, pixels = self.pixels(places, image.size_hw, filters[masks], as_image)
             if hq_filters is None or pixels is None:
                 logits[masks] = made
             else:
                 hq_mask = self._hq_mask(image, pixels, hq_filters[number])
                 logits[masks] = hq_mask if candidate is None else made + hq_mask
-        return logits
+        return fill_square(logits, self.config)
 
     def _filters(self, attended: Attended, prompt: Tensor, candidate: Tensor | None) -> Tensor:
         """A filter [channel] for each mask, or none at all; heads that nobody asks for are not computed."""
@@ -142,6 +147,11 @@ def _runs(prompt: Int[Tensor, "mask"]) -> Iterator[tuple[int, slice]]:
     ends = counts.cumsum(0).tolist()
     for number, count, end in zip(numbers.tolist(), counts.tolist(), ends, strict=True):
         yield number, slice(end - count, end)
+
+
+def _places_within(grid: Float[Tensor, "batch channel _ _"], size_hw: tuple[int, int]) -> Tensor:
+    """Those of the square's places, row by row, that an image fills; one place stands for all."""
+    return _as_places(grid[..., : size_hw[0], : size_hw[1]]).contiguous()
 
 
 def _as_places(grid: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch place channel"]:

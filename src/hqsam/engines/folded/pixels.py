@@ -14,20 +14,24 @@ from hqsam.model.mask_decoder import MaskDecoder
 class Pixels:
     """Four pixels for each place, twice, which come in the order [place, 2 x 2, 2 x 2, channel]."""
 
-    def __init__(self, decoder: MaskDecoder, side: int, precision: torch.dtype, kernels: Kernels) -> None:
-        self.side, self.kernels = side, kernels
+    def __init__(self, decoder: MaskDecoder, precision: torch.dtype, kernels: Kernels) -> None:
+        self.kernels = kernels
         first, norm, _, second, _ = decoder.upscale
         assert isinstance(first, Upscale2x) and isinstance(second, Upscale2x) and isinstance(norm, ChannelNorm)
         self.first, self.second = _as_linear(first, precision), _as_linear(second, precision)
         self.norm = Norm(norm.weight, norm.bias, norm.eps)
 
     def __call__(
-        self, places: Float[Tensor, "place channel"], filters: Float[Tensor, "mask pixel_channel"], as_image: bool
+        self,
+        places: Float[Tensor, "place channel"],
+        size_hw: tuple[int, int],
+        filters: Float[Tensor, "mask pixel_channel"],
+        as_image: bool,
     ) -> tuple[Float[Tensor, "mask height width"], Float[Tensor, "1 pixel_channel height width"] | None]:
         """The filters' products with all pixels; and the pixels as an image, if asked for."""
         x = self.kernels.norm_gelu(F.linear(places, *self.first).unflatten(-1, (4, -1)), self.norm)
         x = F.linear(x, *self.second).flatten(1)
-        return self.kernels.spread(x, self.side, filters, as_image)
+        return self.kernels.spread(x, size_hw, filters, as_image)
 
 
 class HqPixels:

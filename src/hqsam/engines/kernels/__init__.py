@@ -1,6 +1,6 @@
 """What the tuned model computes between its matrix products: an interface, in PyTorch and compiled."""
 
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -20,6 +20,18 @@ class Norm:
     def to(self, precision: torch.dtype) -> tuple[Tensor, Tensor]:
         """Weight and bias in a precision."""
         return self.weight.to(precision), self.bias.to(precision)
+
+
+class Bottleneck(NamedTuple):
+    """An inverted bottleneck's weights, norms folded in; biases and the 3x3 filters are float32 in any case."""
+
+    widen: Float[Tensor, "inner channel"]
+    mix: Float[Tensor, "nine inner"]
+    """A 3x3 filter for each channel, row by row."""
+    narrow: Float[Tensor, "channel inner"]
+    widen_bias: Float[Tensor, "inner"]
+    mix_bias: Float[Tensor, "inner"]
+    narrow_bias: Float[Tensor, "channel"]
 
 
 @runtime_checkable
@@ -47,8 +59,18 @@ class Kernels(AttentionSteps, Protocol):
 
     def pixels(
         self, images: list[UInt8[np.ndarray, "_ _ 3"]], config: ModelConfig, precision: torch.dtype
-    ) -> Float[Tensor, "image 3 size size"]:
+    ) -> Float[Tensor, "image 3 height width"]:
         """Resized images to what the encoder takes, channels last in memory: see `normalise_and_pad`."""
+        ...
+
+    def has_bottleneck(self, channels: int, inner: int) -> bool:
+        """Whether `bottleneck` takes so many channels, and is quicker than convolutions one after the other."""
+        ...
+
+    def bottleneck(
+        self, x: Float[Tensor, "image height width channel"], weights: Bottleneck
+    ) -> Float[Tensor, "image height width channel"]:
+        """Widen, GELU, mix the places of each channel, GELU, narrow, add `x`, GELU. What is given stays as it is."""
         ...
 
     def norm(self, x: Float[Tensor, "*rows channel"], norm: Norm) -> Float[Tensor, "*rows channel"]:
@@ -70,7 +92,11 @@ class Kernels(AttentionSteps, Protocol):
         ...
 
     def spread(
-        self, x: Float[Tensor, "place 16*channel"], side: int, filters: Float[Tensor, "mask channel"], image: bool
+        self,
+        x: Float[Tensor, "place 16*channel"],
+        size_hw: tuple[int, int],
+        filters: Float[Tensor, "mask channel"],
+        image: bool,
     ) -> tuple[Float[Tensor, "mask height width"], Float[Tensor, "1 channel height width"] | None]:
         """GELU of what two upscalings made of each place, put where it belongs.
 

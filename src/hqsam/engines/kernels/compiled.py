@@ -7,14 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hqsam.engines.kernels import Norm
+from hqsam.engines.kernels import Bottleneck, Norm
 from hqsam.model.config import ModelConfig
 from hqsam.model.heads import Heads
+from hqsam.model.preprocess import batch_hw
 
 PRECISIONS = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 """What there are kernels for, and how their names end."""
 
-_MOST_CHANNELS, _TAP_LANES = 1024, 16
+_MOST_CHANNELS, _LANES, _HEAD_CHANNELS = 1024, 16, 32
 
 
 class CompiledKernels:
@@ -49,6 +50,23 @@ class CompiledKernels:
         query, key, value = parts
         return query, key, value
 
+    def attend_by_distance(
+        self, qkv: Tensor, padding: Tensor | None, heads: Heads, biases: Tensor | None
+    ) -> Tensor | None:
+        images, height, width, channels = qkv.shape
+        per_head = channels // (3 * heads.number)
+        if per_head % _HEAD_CHANNELS:
+            return None
+        assert padding is not None or heads.fit((height, width))
+        padding = None if padding is None else padding.to(qkv.dtype).contiguous()
+        biases = None if biases is None else biases.to(qkv.dtype).contiguous()
+        reach = (0, 0) if biases is None else biases.shape[1:]
+        attended = qkv.new_empty(images, height, width, channels // 3)
+        grid = (images, height, width, *heads.window_hw, heads.number, per_head)
+        by_head = int(heads.layout == "by_head")
+        self._call("attend_by_distance", qkv.contiguous(), padding, biases, *reach, attended, by_head, *grid)
+        return attended
+
     def join(self, attended: Tensor, heads: Heads, size_hw: tuple[int, int]) -> Tensor:
         windows, _, _, per_head = attended.shape
         images = windows // heads.window_count(size_hw)
@@ -57,16 +75,27 @@ class CompiledKernels:
         return joined
 
     def pixels(self, images: list[np.ndarray], config: ModelConfig, precision: torch.dtype) -> Tensor:
-        side = config.image_size
-        batch = torch.empty(len(images), side, side, 3, dtype=precision, device="cpu")
+        assert all(image.dtype == np.uint8 for image in images), "pixels are bytes"
+        height, width = batch_hw(images, config)
+        batch = torch.empty(len(images), height, width, 3, dtype=precision, device="cpu")
         mean, deviation = (
             torch.tensor(values, dtype=torch.float32, device="cpu") for values in (config.pixel_mean, config.pixel_std)
         )
         for row, image in zip(batch, images, strict=True):
             image = np.ascontiguousarray(image)
-            assert image.dtype == np.uint8 and max(image.shape[:2]) <= side, "resize_longest_side comes first"
-            self._call("pixels", row, image.ctypes.data, mean, deviation, *image.shape[:2], side)
+            self._call("pixels", row, image.ctypes.data, mean, deviation, *image.shape[:2], height, width)
         return batch.permute(0, 3, 1, 2)
+
+    def has_bottleneck(self, channels: int, inner: int) -> bool:
+        return channels % _LANES == 0 and inner % _LANES == 0
+
+    def bottleneck(self, x: Tensor, weights: Bottleneck) -> Tensor:
+        images, height, width, channels = x.shape
+        widen, mix, narrow, *biases = weights
+        narrowed = torch.empty_like(x)
+        by_step = (widen, biases[0], mix, biases[1], narrow, biases[2])
+        self._call("bottleneck", x, narrowed, *by_step, channels, len(widen), images, height, width)
+        return narrowed
 
     def norm(self, x: Tensor, norm: Norm) -> Tensor:
         x = x.contiguous()
@@ -96,12 +125,12 @@ class CompiledKernels:
         self._call("norm_gelu", x, *_numbers(norm), *_rows(x))
         return x
 
-    def spread(self, x: Tensor, side: int, filters: Tensor, image: bool) -> tuple[Tensor, Tensor | None]:
-        channels, wide = x.shape[-1] // 16, 4 * side
-        logits = x.new_empty(len(filters), wide, wide, dtype=torch.float32)
-        pixels = x.new_empty(1, wide, wide, channels) if image else None
+    def spread(self, x: Tensor, size_hw: tuple[int, int], filters: Tensor, image: bool) -> tuple[Tensor, Tensor | None]:
+        channels, (height, width) = x.shape[-1] // 16, size_hw
+        logits = x.new_empty(len(filters), 4 * height, 4 * width, dtype=torch.float32)
+        pixels = x.new_empty(1, 4 * height, 4 * width, channels) if image else None
         filters = filters.float().contiguous()
-        self._call("spread", x, pixels, filters, logits, len(filters), side, side, channels)
+        self._call("spread", x, pixels, filters, logits, len(filters), height, width, channels)
         return logits, None if pixels is None else pixels.permute(0, 3, 1, 2)
 
     def product(self, rows: Tensor, filters: Tensor) -> Tensor:
@@ -112,7 +141,7 @@ class CompiledKernels:
     def narrow(self, wide: Tensor, norm: Norm, taps: Tensor, onto: Tensor) -> None:
         rows = wide.permute(0, 2, 3, 1)
         height, width, channels = rows.shape[1:]
-        by_channel = torch.nn.functional.pad(taps.flatten(1), (0, _TAP_LANES - 9)).contiguous()
+        by_channel = torch.nn.functional.pad(taps.flatten(1), (0, _LANES - 9)).contiguous()
         self._call("narrow", rows, *_numbers(norm), by_channel, onto, height, width, channels)
 
     def _call(self, name: str, first: Tensor, *rest: Any) -> None:

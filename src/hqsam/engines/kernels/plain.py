@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hqsam.engines.kernels import Norm
+from hqsam.engines.kernels import Bottleneck, Norm
 from hqsam.model.config import ModelConfig
 from hqsam.model.heads import PlainSteps
 from hqsam.model.preprocess import normalise_and_pad
@@ -26,6 +26,15 @@ class PlainKernels(PlainSteps):
     def pixels(self, images: list[np.ndarray], config: ModelConfig, precision: torch.dtype) -> Tensor:
         return normalise_and_pad(images, config).to(precision, memory_format=torch.channels_last)
 
+    def has_bottleneck(self, channels: int, inner: int) -> bool:
+        return False
+
+    def bottleneck(self, x: Tensor, weights: Bottleneck) -> Tensor:
+        filters = weights.mix.T.unflatten(1, (1, 3, 3)).to(x.dtype)
+        wide = F.gelu(F.linear(x, weights.widen, weights.widen_bias.to(x.dtype))).permute(0, 3, 1, 2)
+        mixed = F.gelu(F.conv2d(wide, filters, weights.mix_bias.to(x.dtype), padding=1, groups=len(filters)))
+        return F.gelu(x + F.linear(mixed.permute(0, 2, 3, 1), weights.narrow, weights.narrow_bias.to(x.dtype)))
+
     def norm(self, x: Tensor, norm: Norm) -> Tensor:
         return F.layer_norm(x, x.shape[-1:], *norm.to(x.dtype), norm.eps)
 
@@ -41,14 +50,15 @@ class PlainKernels(PlainSteps):
     def norm_gelu(self, x: Tensor, norm: Norm) -> Tensor:
         return F.gelu(self.norm(x, norm))
 
-    def spread(self, x: Tensor, side: int, filters: Tensor, image: bool) -> tuple[Tensor, Tensor | None]:
+    def spread(self, x: Tensor, size_hw: tuple[int, int], filters: Tensor, image: bool) -> tuple[Tensor, Tensor | None]:
         x = F.gelu(x).view(16 * len(x), -1)
-        nested = (filters.to(x.dtype) @ x.T).float().view(len(filters), side, side, 2, 2, 2, 2)
-        logits = nested.permute(0, 1, 3, 5, 2, 4, 6).reshape(len(filters), 4 * side, 4 * side)
+        height, width = (4 * size for size in size_hw)
+        nested = (filters.to(x.dtype) @ x.T).float().view(len(filters), *size_hw, 2, 2, 2, 2)
+        logits = nested.permute(0, 1, 3, 5, 2, 4, 6).reshape(len(filters), height, width)
         if not image:
             return logits, None
-        nested = x.view(side, side, 2, 2, 2, 2, -1).permute(0, 2, 4, 1, 3, 5, 6)
-        return logits, nested.reshape(1, 4 * side, 4 * side, -1).permute(0, 3, 1, 2)
+        nested = x.view(*size_hw, 2, 2, 2, 2, -1).permute(0, 2, 4, 1, 3, 5, 6)
+        return logits, nested.reshape(1, height, width, -1).permute(0, 3, 1, 2)
 
     def product(self, rows: Tensor, filters: Tensor) -> Tensor:
         return (rows @ filters.to(rows.dtype)).float()

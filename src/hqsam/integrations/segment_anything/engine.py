@@ -1,5 +1,7 @@
 """A caller's model behind the interface that the search for everything asks; the model itself stays as it is."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from jaxtyping import UInt8
@@ -66,7 +68,8 @@ class _FirstMasks:
 
 @torch.no_grad()
 def _encode(sam: Sam, images: list[np.ndarray]) -> list[EncodedImage]:
-    batch = normalise_and_pad(images, sam.model.config).to(sam.device, next(sam.model.parameters()).dtype)
+    square = replace(sam.model.config, sees_padding=True)  # as `Sam.preprocess` does
+    batch = normalise_and_pad(images, square).to(sam.device, next(sam.model.parameters()).dtype)
     features = sam.model.encode_image(batch)
     hq: Tensor | None = sam.model.hq_features(features)
     return [

@@ -1,5 +1,7 @@
 """TinyViT: convolutions at stride 4, then three stages of attention in windows."""
 
+from math import ceil
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -9,7 +11,7 @@ from hqsam.model.attention import attend
 from hqsam.model.config import TinyVitConfig
 from hqsam.model.features import ImageFeatures
 from hqsam.model.fused_conv import FusedConv, fuse_convolutions
-from hqsam.model.heads import PLAIN, AttentionSteps, Heads
+from hqsam.model.heads import PLAIN, AttentionSteps, Heads, PlainSteps
 from hqsam.model.layers import ConvNorm, Mlp, Neck
 
 
@@ -42,8 +44,7 @@ class TinyVit(nn.Module):
         for stage, merge in zip(self.stages, (*self.merge_strides, 1), strict=True):
             for module in stage.modules():
                 if isinstance(module, BiasedAttention):
-                    module.expand(grid)
-                    module.steps = steps
+                    module.settle(grid, steps)
             grid //= merge
         for block in self.stages[0].modules():
             if isinstance(block, ConvBlock):
@@ -110,7 +111,7 @@ class WindowBlock(nn.Module):
     def __init__(self, config: TinyVitConfig, stage: int) -> None:
         super().__init__()
         width = config.widths[stage]
-        self.attention = BiasedAttention(width, config.heads[stage], config.windows[stage], config.attention_biases)
+        self.attention = BiasedAttention(width, config.heads[stage], config.windows[stage], config)
         self.local = ConvNorm(width, width, 3, groups=width)
         self.mlp_norm = nn.LayerNorm(width)
         self.mlp = Mlp([width, config.mlp_ratio * width, width], nn.GELU)
@@ -124,9 +125,10 @@ class WindowBlock(nn.Module):
 class BiasedAttention(nn.Module):
     """Multi-head attention within windows, with one learned bias per head and distance."""
 
-    def __init__(self, width: int, heads: int, window: int, biased: bool) -> None:
+    def __init__(self, width: int, heads: int, window: int, config: TinyVitConfig) -> None:
         super().__init__()
-        self.heads, self.window, self.biased = heads, window, biased
+        self.heads, self.window = heads, window
+        self.biased, self.even_windows = config.attention_biases, config.even_windows
         self.norm = nn.LayerNorm(width)
         self.qkv = nn.Linear(width, 3 * width)
         """Per head: query, key, value."""
@@ -138,32 +140,53 @@ class BiasedAttention(nn.Module):
         self.expanded: Tensor | None
 
     @torch.no_grad()
-    def expand(self, grid: int) -> None:
-        """Look the biases up once and for all, for a grid of this side: for inference, and for good.
+    def settle(self, grid: int, steps: AttentionSteps) -> None:
+        """Choose the steps; for plain ones, look the biases up once and for all, for windows of grids up to this side.
 
-        A buffer, so that it is cast with the weights and not at each use: for `nano` that took a sixth of the time.
+        Those are a buffer, so that they are cast with the weights and not at each use: for `nano` that took a sixth
+        of the time.
         """
-        self.expanded = self._bias_for(min(self.window, grid)) if self.biased else None
+        self.steps = steps
+        if self.biased and isinstance(steps, PlainSteps):
+            side = min(self.window, grid)
+            self.expanded = self._looked_up((side, side)).unflatten(2, (side, side)).unflatten(1, (side, side))
 
     def forward(self, x: Float[Tensor, "batch height width channel"]) -> Float[Tensor, "batch height width channel"]:
         size_hw = (x.shape[1], x.shape[2])
-        side = min(self.window, max(size_hw))
-        heads = Heads(self.heads, layout="by_head", window_hw=(side, side))
+        heads = Heads(self.heads, layout="by_head", window_hw=self._windows_of(size_hw))
         # The grid is padded with zeros before the norm, as in the official code: of those the norm leaves its bias.
         padding = None if heads.fit(size_hw) else self.qkv(self.norm.bias[None])[0]
-        query, key, value = self.steps.split(self.qkv(self.norm(x)), padding, heads)
-        bias = self._bias_for(side).to(query.dtype) if self.biased else None
-        attended = attend(query, key, value, bias, self.steps)
-        return self.out(self.steps.join(attended, heads, size_hw))
+        qkv = self.qkv(self.norm(x))
+        attended = self.steps.attend_by_distance(qkv, padding, heads, self._table() if self.biased else None)
+        if attended is None:
+            query, key, value = self.steps.split(qkv, padding, heads)
+            bias = self._bias_for(heads.window_hw).to(query.dtype) if self.biased else None
+            attended = self.steps.join(attend(query, key, value, bias, self.steps), heads, size_hw)
+        return self.out(attended)
 
-    def _bias_for(self, size: int) -> Float[Tensor, "head token token"]:
-        if self.expanded is not None and self.expanded.shape[-1] == size * size:
-            return self.expanded
-        return self.bias[:, absolute_distances(size, self.window, self.bias.device)]
+    def _windows_of(self, size_hw: tuple[int, int]) -> tuple[int, int]:
+        if self.even_windows:
+            height, width = (ceil(size / ceil(size / self.window)) for size in size_hw)
+            return height, width
+        side = min(self.window, max(size_hw))
+        return side, side
+
+    def _table(self) -> Float[Tensor, "head rows_apart columns_apart"]:
+        return self.bias.unflatten(1, (self.window, self.window))
+
+    def _bias_for(self, window_hw: tuple[int, int]) -> Float[Tensor, "head token token"]:
+        height, width = window_hw
+        if self.expanded is None or max(window_hw) > self.expanded.shape[1]:
+            return self._looked_up(window_hw)
+        return self.expanded[:, :height, :width, :height, :width].flatten(3, 4).flatten(1, 2)
+
+    def _looked_up(self, window_hw: tuple[int, int]) -> Float[Tensor, "head token token"]:
+        return self.bias[:, absolute_distances(window_hw, self.window, self.bias.device)]
 
 
-def absolute_distances(size: int, window: int, device: torch.device) -> Int[Tensor, "token token"]:
-    """Index into a window's bias table for each pair of tokens of a size x size grid (size <= window)."""
-    position = torch.arange(size, device=device)
-    apart = (position[:, None] - position[None, :]).abs()
-    return (apart[:, None, :, None] * window + apart[None, :, None, :]).reshape(size * size, size * size)
+def absolute_distances(window_hw: tuple[int, int], reach: int, device: torch.device) -> Int[Tensor, "token token"]:
+    """Index into a table of rows apart * reach + columns apart for each pair of a window's tokens."""
+    rows, columns = (torch.arange(size, device=device) for size in window_hw)
+    rows_apart, columns_apart = ((at[:, None] - at[None, :]).abs() for at in (rows, columns))
+    apart = rows_apart[:, None, :, None] * reach + columns_apart[None, :, None, :]
+    return apart.flatten(2, 3).flatten(0, 1)

@@ -3,6 +3,8 @@
 // PyTorch makes these in several passes, and in bfloat16 each pass converts to float32 and back. Here a row is read
 // once, computed in float32, and written once. `plain.py` says the same in PyTorch.
 
+#include "attention.h"
+#include "bottleneck.h"
 #include "bytes.h"
 #include "pixels.h"
 #include "rows.h"
@@ -29,6 +31,13 @@
         else                                                                                                         \
             norm<true>(x, x, numbers, rows, channels);                                                               \
     }                                                                                                                \
+    extern "C" void bottleneck_##suffix(                                                                             \
+        const T* x, T* to, const T* widen, const float* widen_bias, const float* mix, const float* mix_bias,         \
+        const T* narrow, const float* narrow_bias, i64 channels, i64 inner, i64 images, i64 height, i64 width) {     \
+        const BottleneckWeights<T> weights{                                                                          \
+            widen, narrow, mix, widen_bias, mix_bias, narrow_bias, channels, inner};                                 \
+        bottleneck(x, to, weights, images, height, width);                                                           \
+    }                                                                                                                \
     extern "C" void norm_##suffix(                                                                                   \
         const T* x, T* to, const float* weight, const float* bias, float eps, i64 rows, i64 channels) {              \
         norm<false>(x, to, Norm{weight, bias, eps}, rows, channels);                                                 \
@@ -45,8 +54,14 @@
     }                                                                                                                \
     extern "C" void pixels_##suffix(                                                                                 \
         T* to, const std::uint8_t* image, const float* mean, const float* deviation, i64 height, i64 width,          \
-        i64 side) {                                                                                                  \
-        pixels(to, image, mean, deviation, height, width, side);                                                     \
+        i64 whole_height, i64 whole_width) {                                                                         \
+        pixels(to, image, mean, deviation, height, width, whole_height, whole_width);                                \
+    }                                                                                                                \
+    extern "C" void attend_by_distance_##suffix(                                                                     \
+        const T* qkv, const T* padding, const T* biases, i64 bias_rows, i64 reach, T* to, i64 by_head, i64 images,   \
+        i64 height, i64 width, i64 window_height, i64 window_width, i64 heads, i64 channels) {                       \
+        const Windows grid{images, height, width, window_height, window_width, heads, channels};                     \
+        attend_by_distance(qkv, padding, biases, bias_rows, reach, to, by_head != 0, grid);                          \
     }                                                                                                                \
     extern "C" void split_##suffix(                                                                                  \
         const T* qkv, const T* padding, T* to, float scale, i64 by_head,    i64 images, i64 height, i64 width,       \

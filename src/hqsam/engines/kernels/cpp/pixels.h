@@ -8,13 +8,14 @@ namespace {
 // An image of bytes to normalised numbers, with zeros below and to the right.
 template <typename T>
 void pixels(
-    T* to, const std::uint8_t* image, const float* mean, const float* deviation, i64 height, i64 width, i64 side) {
+    T* to, const std::uint8_t* image, const float* mean, const float* deviation, i64 height, i64 width,
+    i64 whole_height, i64 whole_width) {
     constexpr int PERIOD = 48;  // the channels take turns, three in a pixel and sixteen in a vector
     float means[PERIOD], deviations[PERIOD];
     for (int i = 0; i < PERIOD; ++i) means[i] = mean[i % 3], deviations[i] = deviation[i % 3];
 #pragma omp parallel for schedule(static)
-    for (i64 y = 0; y < side; ++y) {
-        T* row = to + y * side * 3;
+    for (i64 y = 0; y < whole_height; ++y) {
+        T* row = to + y * whole_width * 3;
         const std::uint8_t* from = image + y * width * 3;
         const i64 filled = y < height ? width * 3 : 0;
         i64 c = 0;
@@ -25,7 +26,7 @@ void pixels(
                 store<f16x>(row + c + k, (converted<f16x>(bytes) - load<f16x>(means + k)) / load<f16x>(deviations + k));
             }
         for (; c < filled; ++c) store<float>(row + c, (float(from[c]) - means[c % 3]) / deviations[c % 3]);
-        std::memset(static_cast<void*>(row + filled), 0, (side * 3 - filled) * sizeof(T));
+        std::memset(static_cast<void*>(row + filled), 0, (whole_width * 3 - filled) * sizeof(T));
     }
 }
 
