@@ -1,5 +1,7 @@
 """The engine that is tuned to processors beside its plain twin."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -30,15 +32,23 @@ from tests.tiny import tiny_model
 
 CPU = torch.device("cpu")
 KINDS = ("vit", "tiny_vit", "tiny_vit_without_padding")
+KERNELS = ("plain", "compiled", "compiled without products")
 
 
-@pytest.fixture(scope="module", params=[(kind, kernels) for kind in KINDS for kernels in ("plain", "compiled")])
+@pytest.fixture(scope="module", params=[(kind, kernels) for kind in KINDS for kernels in KERNELS])
 def engines(request):
     kind, kernels = request.param
-    if kernels == "compiled":
-        needs.compiler()
-    chosen = compiled_kernels() if kernels == "compiled" else PlainKernels()
+    chosen = kernels_named(kernels)
     return CpuEngine(tiny_model(kind), torch.float32, chosen), TorchEngine(tiny_model(kind), CPU, torch.float32)
+
+
+def kernels_named(name):
+    if name == "plain":
+        return PlainKernels()
+    needs.compiler()
+    kernels = copy.copy(compiled_kernels())
+    kernels._multiplies = kernels._multiplies and name == "compiled"
+    return kernels
 
 
 def encoded(engine, rows=1):

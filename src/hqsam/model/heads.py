@@ -33,6 +33,21 @@ Rows = Float[Tensor, "window head token channel"]
 
 
 @runtime_checkable
+class ByDistance(Protocol):
+    """Attention in windows whose logits gain a bias for how many rows and columns query and key lie apart."""
+
+    def __call__(
+        self,
+        qkv: Float[Tensor, "image height width three_heads_channel"],
+        padding: Float[Tensor, "three_heads_channel"] | None,
+        heads: Heads,
+        biases: Float[Tensor, "head rows_apart columns_apart"] | None,
+    ) -> Float[Tensor, "image height width head_channel"]:
+        """From the projection to what is attended; `padding` as for `AttentionSteps.split`."""
+        ...
+
+
+@runtime_checkable
 class AttentionSteps(Protocol):
     """Who takes them. Logits may be overwritten; all else stays as it is."""
 
@@ -55,17 +70,8 @@ class AttentionSteps(Protocol):
         """What was attended, put in its place in the grids, heads side by side."""
         ...
 
-    def attend_by_distance(
-        self,
-        qkv: Float[Tensor, "image height width three_heads_channel"],
-        padding: Float[Tensor, "three_heads_channel"] | None,
-        heads: Heads,
-        biases: Float[Tensor, "head rows_apart columns_apart"] | None,
-    ) -> Float[Tensor, "image height width head_channel"] | None:
-        """All of attention in one step, or None: then it is left to the others.
-
-        To each logit is added the bias for how many rows and columns a query and a key lie apart.
-        """
+    def by_distance(self, channels: int) -> "ByDistance | None":
+        """All of attention in one step, for heads of so many channels; None: it is left to the others."""
         ...
 
     def softmax(
@@ -106,7 +112,7 @@ class PlainSteps:
         windows = attended.transpose(1, 2).flatten(2).unflatten(1, heads.window_hw)
         return from_windows(windows, size_hw)
 
-    def attend_by_distance(self, qkv: Tensor, padding: Tensor | None, heads: Heads, biases: Tensor | None) -> None:
+    def by_distance(self, channels: int) -> None:
         return None
 
     def softmax(self, logits: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hqsam.engines.kernels import Bottleneck, Norm
 from hqsam.model.config import ModelConfig
-from hqsam.model.heads import Heads
+from hqsam.model.heads import ByDistance, Heads
 from hqsam.model.preprocess import batch_hw
 
 PRECISIONS = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
@@ -23,6 +23,7 @@ class CompiledKernels:
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self._library = library
+        self._multiplies = bool(library.multiplies())
 
     def softmax(self, logits: Tensor, bias: Tensor | None = None) -> Tensor:
         width = logits.shape[-1]
@@ -50,13 +51,12 @@ class CompiledKernels:
         query, key, value = parts
         return query, key, value
 
-    def attend_by_distance(
-        self, qkv: Tensor, padding: Tensor | None, heads: Heads, biases: Tensor | None
-    ) -> Tensor | None:
+    def by_distance(self, channels: int) -> ByDistance | None:
+        return self._attend_by_distance if self._multiplies and channels % _HEAD_CHANNELS == 0 else None
+
+    def _attend_by_distance(self, qkv: Tensor, padding: Tensor | None, heads: Heads, biases: Tensor | None) -> Tensor:
         images, height, width, channels = qkv.shape
         per_head = channels // (3 * heads.number)
-        if per_head % _HEAD_CHANNELS:
-            return None
         assert padding is not None or heads.fit((height, width))
         padding = None if padding is None else padding.to(qkv.dtype).contiguous()
         biases = None if biases is None else biases.to(qkv.dtype).contiguous()
@@ -87,7 +87,7 @@ class CompiledKernels:
         return batch.permute(0, 3, 1, 2)
 
     def has_bottleneck(self, channels: int, inner: int) -> bool:
-        return channels % _LANES == 0 and inner % _LANES == 0
+        return self._multiplies and channels % _LANES == 0 and inner % _LANES == 0
 
     def bottleneck(self, x: Tensor, weights: Bottleneck) -> Tensor:
         images, height, width, channels = x.shape

@@ -109,5 +109,14 @@
         BY_CHANNEL(T, channels, 64, 32, narrow(x, norm, taps, logits, height, width, channels))                      \
     }
 
+// Whether the sums of small products have room in the registers. Where they have not, PyTorch's products are quicker.
+extern "C" i64 multiplies() {
+#ifdef __AVX512F__
+    return 1;
+#else
+    return 0;
+#endif
+}
+
 EXPORT(float, float32)
 EXPORT(bf16, bfloat16)
