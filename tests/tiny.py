@@ -10,7 +10,7 @@ from hqsam.predict.segmenter import Segmenter
 ENCODERS = {
     "vit": VitConfig(width=32, depth=3, heads=2, global_blocks=(1, 2), window=3),
     "tiny_vit": TinyVitConfig(widths=(8, 16, 24, 32), depths=(1, 1, 1, 1), heads=(1, 2, 3, 4), windows=(4, 4, 3, 4)),
-    "tiny_vit_without_padding": TinyVitConfig(
+    "tiny_vit_with_little_padding": TinyVitConfig(
         widths=(8, 32, 24, 64), depths=(1, 1, 1, 1), heads=(1, 1, 3, 2), windows=(4, 4, 3, 8), even_windows=True
     ),
 }
@@ -24,7 +24,7 @@ def tiny_config(kind: str = "vit") -> ModelConfig:
         encoder=ENCODERS[kind.removeprefix("plain_")],
         hq=None if kind.startswith("plain_") else HqConfig(fusion_width=8),
         image_size=128,
-        sees_padding=not kind.endswith("_without_padding"),
+        padding=1 if kind.endswith("_with_little_padding") else None,
         width=32,
         mask_prompt_channels=8,
         decoder=DecoderConfig(heads=4, mlp_width=32, iou_width=32),

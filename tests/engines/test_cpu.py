@@ -31,7 +31,7 @@ from tests import needs
 from tests.tiny import tiny_model
 
 CPU = torch.device("cpu")
-KINDS = ("vit", "tiny_vit", "tiny_vit_without_padding")
+KINDS = ("vit", "tiny_vit", "tiny_vit_with_little_padding")
 KERNELS = ("plain", "compiled", "compiled without products")
 
 
@@ -154,7 +154,7 @@ def test_images_encoded_together_are_as_encoded_alone(backend):
     for image, together in zip(images, engine.encode(images), strict=True):
         [alone] = engine.encode([image])
         torch.testing.assert_close(together.final, alone.final, rtol=1e-3, atol=1e-4)
-        assert together.final.shape[-2:] == (32, -(-image.shape[1] // 16))
+        assert together.final.shape[-2:] == (32, min(32, -(-image.shape[1] // 16) + 2))
     assert engine.encode([]) == []
 
 

@@ -165,10 +165,10 @@ def test_split_and_join(compiled, height, width, rows, columns, layout, channels
     PRECISIONS,
     SEEDS,
 )
-def test_pixels(compiled, sizes, sees_padding, precision, seed):
+def test_pixels(compiled, sizes, padding, precision, seed):
     random = np.random.default_rng(seed)
     images = [random.integers(0, 256, (*size, 3), np.uint8) for size in sizes]
-    config = replace(NANO, image_size=48, sees_padding=sees_padding)
+    config = replace(NANO, image_size=48, padding=padding)
     images = [images[number] for number in batches(images, config)[0]]
     ours = compiled.pixels(images, config, precision)
     assert ours.is_contiguous(memory_format=torch.channels_last)

@@ -36,12 +36,14 @@ EXAMPLES = (
         how="three boxes",
         prompt={"boxes": [(150, 12, 305, 195), (132, 348, 208, 424), (278, 342, 500, 512)]},
     ),
-    Example(photo="cat.jpg", what="an eye", how="one click", prompt={"points": [(320, 140)], "labels": [1]}),
+    Example(
+        photo="cat.jpg", what="an eye", how="two clicks", prompt={"points": [(172, 115), (200, 170)], "labels": [1, 0]}
+    ),
     Example(
         photo="photographer.jpg",
         what="the photographer",
         how="four clicks",
-        prompt={"points": [(95, 270), (220, 140), (60, 440), (300, 400)], "labels": [1, 1, 1, 0]},
+        prompt={"points": [(95, 270), (220, 140), (60, 440), (270, 450)], "labels": [1, 1, 1, 0]},
     ),
     Example(
         photo="rocket.jpg",

@@ -100,8 +100,8 @@ class ModelConfig:
     hq: HqConfig | None = None
     image_size: int = 1024
     """Side of the square that prompts and masks lie in, in pixels; the photo's long side is scaled to it."""
-    sees_padding: bool = True
-    """The photo is filled up to that square for the encoder, as SAM does; or only to whole tokens, which is quicker."""
+    padding: int | None = None
+    """Tokens of padding that the encoder sees below and beside a photo; None: up to the whole square, as SAM does."""
     width: int = 256
     """Channels of the image embedding, of every prompt and of every token."""
     mask_prompt_channels: int = 16
@@ -172,7 +172,7 @@ NANO = ModelConfig(
     ),
     hq=HqConfig(fusion_width=64),
     image_size=512,
-    sees_padding=False,
+    padding=2,
     width=192,
     decoder=DecoderConfig(mlp_width=1024, iou_width=192),
 )

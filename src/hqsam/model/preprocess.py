@@ -52,9 +52,10 @@ def batches(images: list[UInt8[np.ndarray, "_ _ 3"]], config: ModelConfig) -> li
 
 
 def _filled_up_hw(image: UInt8[np.ndarray, "_ _ 3"], config: ModelConfig) -> tuple[int, int]:
-    """The model's square; or the whole tokens that hold the image, where the encoder is spared the padding."""
-    assert max(image.shape[:2]) <= config.image_size, "resize_longest_side comes first"
-    if config.sees_padding:
-        return config.image_size, config.image_size
-    height, width = (-(-side // config.stride) * config.stride for side in image.shape[:2])
-    return height, width
+    """The model's square; or the whole tokens that hold the image, and as many more as the encoder sees of padding."""
+    square = config.image_size
+    assert max(image.shape[:2]) <= square, "resize_longest_side comes first"
+    if config.padding is None:
+        return square, square
+    height, width = (-(-side // config.stride) + config.padding for side in image.shape[:2])
+    return min(height * config.stride, square), min(width * config.stride, square)

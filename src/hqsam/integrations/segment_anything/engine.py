@@ -68,7 +68,7 @@ class _FirstMasks:
 
 @torch.no_grad()
 def _encode(sam: Sam, images: list[np.ndarray]) -> list[EncodedImage]:
-    square = replace(sam.model.config, sees_padding=True)  # as `Sam.preprocess` does
+    square = replace(sam.model.config, padding=None)  # as `Sam.preprocess` does
     batch = normalise_and_pad(images, square).to(sam.device, next(sam.model.parameters()).dtype)
     features = sam.model.encode_image(batch)
     hq: Tensor | None = sam.model.hq_features(features)

@@ -1,4 +1,4 @@
-"""Models that see the photo alone, and not what fills up the square."""
+"""Models that see the photo and a little padding, and not all that fills up the square."""
 
 from dataclasses import replace
 
@@ -13,17 +13,18 @@ from hqsam.model.preprocess import batches, normalise_and_pad
 from hqsam.model.prompt_encoder import PromptBatch
 from tests.tiny import tiny_config, tiny_model, tiny_segmenter
 
-KIND = "tiny_vit_without_padding"
+KIND = "tiny_vit_with_little_padding"
 
 
 def photo(height, width):
     return np.random.default_rng(height * width).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def test_a_photo_is_filled_up_to_whole_tokens():
+def test_a_photo_is_filled_up_to_whole_tokens_and_one_more():
     config = tiny_config(KIND)
-    assert normalise_and_pad([photo(70, 128)], config).shape == (1, 3, 80, 128)
-    assert normalise_and_pad([photo(70, 128)], replace(config, sees_padding=True)).shape == (1, 3, 128, 128)
+    assert normalise_and_pad([photo(70, 128)], config).shape == (1, 3, 96, 128)
+    assert normalise_and_pad([photo(70, 100)], replace(config, padding=0)).shape == (1, 3, 80, 112)
+    assert normalise_and_pad([photo(70, 128)], replace(config, padding=None)).shape == (1, 3, 128, 128)
     assert batches([photo(70, 128), photo(128, 70), photo(80, 128)], config) == [[0, 2], [1]]
 
 
