@@ -44,18 +44,18 @@ def test_a_mask_is_the_librarys_own(server, coffee, session, source):
 
 
 def test_many_prompts_of_different_kinds_are_answered_in_their_order(server, coffee, session):
-    prompts = [BOX, {"points": [[300, 100]], "labels": [1]}, {"box": [10, 10, 500, 390]}, {"mask": a_rectangle()}]
+    prompts = [BOX, {"points": [[300, 100]], "labels": [1]}, {"box": [110, 5, 525, 395]}, {"mask": a_rectangle()}]
     masks = ask(server, coffee, *prompts)["masks"]
     assert [one["prompt"] for one in masks] == [0, 1, 2, 3]
     expected = [
         session.segment(box=CUP),
         session.segment(points=[(300, 100)], labels=[1]),
-        session.segment(box=(10, 10, 500, 390)),
+        session.segment(box=(110, 5, 525, 395)),
         session.segment(mask=decode(a_rectangle())),
     ]
     for mask, one in zip(masks, expected, strict=True):
         agree = np.count_nonzero(decode(mask["rle"]) == one.masks[0]) / one.masks[0].size
-        assert agree > 0.9995  # decoded in another batch, so the last bits may differ
+        assert agree > 0.9999  # decoded in another batch, so the last bits may differ
 
 
 def test_three_candidates_each_with_a_score(server, coffee, session):

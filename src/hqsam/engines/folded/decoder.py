@@ -57,7 +57,8 @@ class FoldedDecoder:
         self.prompt_encoder, self.mask_decoder = prompt_encoder.float(), decoder.float()
         self.hq = hq.float() if hq else None
         side = model.config.embedding_size
-        self.positions = self.prompt_encoder.grid_positions((side, side)).to(precision)
+        positions = self.prompt_encoder.grid_positions((side, side))
+        self.positions = positions.to(precision, memory_format=torch.channels_last)  # whole rows need no copy
         transformer = self.mask_decoder.transformer
         self.blocks = [FoldedBlock(block, precision, kernels) for block in transformer.blocks]
         self.final_attention = LookAtImage(transformer.final_attention, precision, kernels)
