@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hqsam.pictures.reading import read_image
+from hqsam.images.reading import read_image
 
 _FILE = Path(__file__).parent.parent / "examples" / "astronaut.jpg"
 

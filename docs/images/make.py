@@ -7,7 +7,7 @@ from PIL import Image
 import hqsam
 from hqsam import storage
 from hqsam.cli.demo import EXAMPLES, examples_folder, segment_example
-from hqsam.pictures.contact_sheet import Tile, contact_sheet
+from hqsam.images.contact_sheet import Panel, contact_sheet
 
 
 def main() -> None:
@@ -16,9 +16,9 @@ def main() -> None:
     for example in EXAMPLES:
         photo = examples_folder() / example.photo
         _, answer = segment_example(segmenter, example, photo)
-        overlays.append(Tile(answer.overlay(photo), f"{example.what}, by {example.how}"))
-        cutouts.append(Tile(answer.cutout(photo)))
-    sheet = contact_sheet([*overlays, *cutouts], columns=len(EXAMPLES), tile_width=300)
+        overlays.append(Panel(answer.overlay(photo), f"{example.what}, by {example.how}"))
+        cutouts.append(Panel(answer.cutout(photo)))
+    sheet = contact_sheet([*overlays, *cutouts], columns=len(EXAMPLES), panel_width=300)
     with storage.replacing(Path(__file__).with_name("demo.jpg")) as path:
         Image.fromarray(sheet).save(path, quality=88, optimize=True)
 

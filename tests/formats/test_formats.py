@@ -5,7 +5,7 @@ from PIL import Image
 from hqsam.errors import OptionError, OutputError
 from hqsam.formats import FORMATS, write
 from hqsam.formats.document import Document, MaskedObject
-from hqsam.pictures.marks import Marks
+from hqsam.images.draw_prompts import DrawnPrompts
 
 DISC = np.hypot(*(np.indices((40, 48)) - np.array([20, 24])[:, None, None])) < 12
 PHOTO = np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)
@@ -40,7 +40,7 @@ def test_a_folder_that_is_a_file_is_an_error_and_stays_as_it_was(name, tmp_path)
 
 
 def test_the_overlay_shows_the_prompts(tmp_path):
-    marks = Marks(boxes=np.array([[12, 8, 36, 32]]), points=np.array([[24, 20]]), labels=np.array([1]))
+    marks = DrawnPrompts(boxes=np.array([[12, 8, 36, 32]]), points=np.array([[24, 20]]), labels=np.array([1]))
     pictures = []
     for each in (None, marks):
         (path,) = write(Document("cup.jpg", (40, 48), DOCUMENT.objects, PHOTO, each), tmp_path, ["overlay"])

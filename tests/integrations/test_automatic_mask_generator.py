@@ -6,6 +6,7 @@ import torch
 
 from hqsam.cli.demo import examples_folder
 from hqsam.errors import OptionError
+from hqsam.images.reading import read_image
 from hqsam.integrations.segment_anything import Sam, SamAutomaticMaskGenerator, SamPredictor
 from hqsam.integrations.segment_anything.utils.amg import (
     MaskData,
@@ -14,7 +15,6 @@ from hqsam.integrations.segment_anything.utils.amg import (
     rle_to_mask,
 )
 from hqsam.masks import rle
-from hqsam.pictures.reading import read_image
 from hqsam.predict.tidying import without_small
 from hqsam.weights.load import load_model
 from tests.nano import nano_file

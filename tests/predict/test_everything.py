@@ -7,11 +7,11 @@ import torch
 import hqsam
 from hqsam.cli.demo import examples_folder
 from hqsam.errors import OptionError
+from hqsam.images.reading import read_image
 from hqsam.masks import rle
 from hqsam.masks.boxes import box_of_mask
 from hqsam.masks.overlap import mask_iou
 from hqsam.masks.regions import components
-from hqsam.pictures.reading import read_image
 from hqsam.predict.search import Search
 from tests.nano import nano_file
 from tests.predict.plain_everything import plain_everything

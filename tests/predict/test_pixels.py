@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from hqsam.errors import ImageError
-from hqsam.pictures.reading import read_image
+from hqsam.images.reading import read_image
 from hqsam.predict import pixels as room
 from hqsam.predict.pixels import Pixels
 

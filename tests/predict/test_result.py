@@ -11,9 +11,9 @@ from PIL import Image
 
 from hqsam.errors import ImageError, OptionError, OutputError
 from hqsam.geometry import Frame
+from hqsam.images import row_chunks
 from hqsam.masks.polygons import from_polygons
 from hqsam.masks.rle import decode
-from hqsam.pictures import bands
 from hqsam.predict.result import Segmentation
 from hqsam.prompts import check_prompts
 
@@ -269,7 +269,7 @@ def test_a_soft_edge_made_in_bands_is_the_one_made_at_once(discs, ring_with_a_sp
     changed = ring_with_a_speck.remove_specks(400).fill_holes()
     whole = [found.soft_alpha() for found in (discs, changed)]
     for pixels in (1, 7 * WIDTH, 40 * WIDTH):
-        monkeypatch.setattr(bands, "PIXELS_AT_ONCE", pixels)
+        monkeypatch.setattr(row_chunks, "PIXELS_AT_ONCE", pixels)
         for found, expected in zip((discs, changed), whole, strict=True):
             np.testing.assert_allclose(found.soft_alpha(), expected, atol=1e-5)  # logits of a window round otherwise
             np.testing.assert_array_equal(found.soft_alpha() > 0.5, expected > 0.5)

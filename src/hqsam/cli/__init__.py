@@ -10,7 +10,7 @@ import typer
 
 import hqsam
 from hqsam.cli import compare, data, demo, doctor, evaluate, everything, segment, serve, tiles, train, weights
-from hqsam.cli.exits import exit_code, one_line
+from hqsam.cli.exit_codes import exit_code, one_line
 from hqsam.cli.failures import show_log_if_asked
 from hqsam.errors import HqsamError
 

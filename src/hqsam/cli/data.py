@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hqsam.cli.exits import FAILED_WORK
+from hqsam.cli.exit_codes import FAILED_WORK
 
 if TYPE_CHECKING:
     from hqsam.data.findings import Finding, Report

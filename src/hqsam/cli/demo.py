@@ -10,7 +10,7 @@ import hqsam
 from hqsam.errors import InputError
 
 if TYPE_CHECKING:
-    from hqsam.pictures.contact_sheet import Tile
+    from hqsam.images.contact_sheet import Panel
     from hqsam.predict.result import Segmentation
     from hqsam.predict.segmenter import Segmenter
 
@@ -62,7 +62,7 @@ def demo(
     """Segment the example photos and write masks, overlays, cutouts and a contact sheet."""
     from hqsam.cli.models import load_segmenter
     from hqsam.formats.files import write_png
-    from hqsam.pictures.contact_sheet import contact_sheet
+    from hqsam.images.contact_sheet import contact_sheet
 
     photos = examples_folder()
     segmenter = load_segmenter(model)
@@ -92,19 +92,19 @@ def segment_example(segmenter: "Segmenter", example: Example, photo: Path) -> tu
     return first, session.segment(refine=first, **example.correction) if example.correction else first
 
 
-def _show(segmenter: "Segmenter", example: Example, photos: Path, out: Path) -> list["Tile"]:
+def _show(segmenter: "Segmenter", example: Example, photos: Path, out: Path) -> list["Panel"]:
     """Segment one example, write its files, say so, and return its row of the contact sheet."""
-    from hqsam.pictures.contact_sheet import Tile
-    from hqsam.pictures.reading import read_image
+    from hqsam.images.contact_sheet import Panel
+    from hqsam.images.reading import read_image
 
     path = photos / example.photo
     first, last = segment_example(segmenter, example, path)
     files = last.save(out, "png", "overlay", "cutout", image=path)
     asked = f"{example.what}, by {example.how}"
     typer.echo(f"{example.photo}: {asked} -> {', '.join(file.name for file in files)}")
-    before = Tile(first.overlay(path), f"{example.photo}, before the corrections")
+    before = Panel(first.overlay(path), f"{example.photo}, before the corrections")
     return [
-        before if example.correction else Tile(read_image(path), example.photo),
-        Tile(last.overlay(path), asked),
-        Tile(last.cutout(path), "cut out"),
+        before if example.correction else Panel(read_image(path), example.photo),
+        Panel(last.overlay(path), asked),
+        Panel(last.cutout(path), "cut out"),
     ]

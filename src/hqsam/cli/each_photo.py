@@ -11,9 +11,9 @@ from typing import Any
 import typer
 
 from hqsam import storage
-from hqsam.cli.exits import BAD_USE, FAILED_WORK, exit_code
+from hqsam.cli.exit_codes import BAD_USE, FAILED_WORK, exit_code
 from hqsam.cli.failures import explain
-from hqsam.cli.photos import Photo, result_folders
+from hqsam.cli.image_files import Photo, result_folders
 from hqsam.cli.progress import progress_of
 from hqsam.errors import OutputError
 from hqsam.storage import readable

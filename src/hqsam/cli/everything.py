@@ -17,7 +17,7 @@ from hqsam.cli.arguments import (
     formats_from_option,
 )
 from hqsam.cli.each_photo import Existing, Record, as_json, for_each_photo, in_words, need_pixels
-from hqsam.cli.photos import find_photos
+from hqsam.cli.image_files import find_images
 from hqsam.cli.progress import counting
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def everything(
         memory_limit=None if memory_limit is None else memory_limit << 20,
     )
     names = formats_from_option(formats, out is not None or not json_lines)
-    found = find_photos(photos)
+    found = find_images(photos)
     segmenter = load_segmenter(model, device, precision)
     options = {"search": search, "disjoint": disjoint, "cover": cover, "order": order.value}
 

@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Iterator
 
-from hqsam.cli.exits import one_line
+from hqsam.cli.exit_codes import one_line
 from hqsam.errors import HqsamError
 
 _WANT_OF_MEMORY = ("out of memory", "allocate memory", "not enough memory", "insufficient memory")

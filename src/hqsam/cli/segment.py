@@ -17,7 +17,7 @@ from hqsam.cli.arguments import (
     prompt_from_options,
 )
 from hqsam.cli.each_photo import Existing, Record, as_json, for_each_photo, in_words, need_pixels
-from hqsam.cli.photos import find_photos
+from hqsam.cli.image_files import find_images
 from hqsam.errors import OptionError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def segment(
     prompt |= {"source": source.value if source else None, "candidates": candidates, "detail": detail}
     writes = out is not None or not json_lines
     names = formats_from_option(formats, writes)
-    found = find_photos(photos)
+    found = find_images(photos)
     segmenter = load_segmenter(model, device, precision)
 
     def work(path: Path, folder: Path) -> Record:

@@ -14,7 +14,7 @@ from hqsam.cli.arguments import (
     SourceOption,
 )
 from hqsam.cli.each_photo import Existing, Record, as_json, for_each_photo, in_words
-from hqsam.cli.photos import find_photos
+from hqsam.cli.image_files import find_images
 from hqsam.cli.progress import counting
 
 
@@ -49,7 +49,7 @@ def tiles(
         min_mask_region_area=min_area,
         detail=detail,
     )
-    found = find_photos(photos)
+    found = find_images(photos)
     segmenter = load_segmenter(model, device, precision)
 
     def work(path: Path, folder: Path) -> Record:

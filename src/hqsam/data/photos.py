@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from hqsam.errors import DataError, InputError
-from hqsam.pictures.reading import open_picture, read_image
+from hqsam.images.reading import open_image, read_image
 
 _ORIENTATION = 0x0112
 
@@ -44,7 +44,7 @@ def look_at(path: Path) -> Looked:
         DataError: it cannot be read.
     """
     try:
-        with open_picture(path) as image:
+        with open_image(path) as image:
             mode, (width, height) = image.mode, image.size
             if image.format == "JPEG":
                 image.draft(None, (1, 1))

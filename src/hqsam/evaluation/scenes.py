@@ -15,10 +15,10 @@ from hqsam.evaluation.cases import Case, Target
 from hqsam.evaluation.pipelines import Pipeline, View, open_view
 from hqsam.evaluation.questions import Shown
 from hqsam.evaluation.record import Answer, CaseRecord, TargetRecord
+from hqsam.images.reading import read_image
 from hqsam.masks.boundary import boundary, iou
 from hqsam.masks.rle import encode
 from hqsam.model.config import ModelConfig
-from hqsam.pictures.reading import read_image
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hqsam.formats.document import Document
 from hqsam.formats.files import write_png
-from hqsam.pictures.cutout import cutout
+from hqsam.images.cutout import cutout
 
 
 def write(document: Document, folder: Path) -> list[Path]:

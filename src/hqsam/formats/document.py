@@ -10,10 +10,10 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from hqsam.errors import InputError, OptionError
 from hqsam.formats.names import numbered
+from hqsam.images.draw_prompts import DrawnPrompts
 from hqsam.masks import rle
 from hqsam.masks.lazy import LazyMasks
 from hqsam.masks.runs import runs_of
-from hqsam.pictures.marks import Marks
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Document:
     objects: tuple[MaskedObject, ...] = ()
     pixels: UInt8[np.ndarray, "height width 3"] | None = field(default=None, compare=False, repr=False)
     """The photo itself, for formats that are pictures."""
-    marks: Marks | None = field(default=None, compare=False, repr=False)
+    marks: DrawnPrompts | None = field(default=None, compare=False, repr=False)
     """The prompts, for pictures to show."""
     soft_alpha: Callable[[int], Float[np.ndarray, "height width"]] | None = field(
         default=None, compare=False, repr=False

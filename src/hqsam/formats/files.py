@@ -9,7 +9,7 @@ from PIL import Image, ImageOps, PngImagePlugin
 
 from hqsam import storage
 from hqsam.errors import DataError, ImageError
-from hqsam.pictures.reading import open_picture
+from hqsam.images.reading import open_image
 
 _ORIENTATION = 0x0112
 
@@ -31,7 +31,7 @@ def read_picture(path: Path) -> tuple[Image.Image, dict[str, str]]:
         DataError: it is missing, damaged, or no picture.
     """
     try:
-        with open_picture(path) as image:
+        with open_image(path) as image:
             image.load()
             texts = getattr(image, "text", {})
             image = ImageOps.exif_transpose(image)
@@ -43,7 +43,7 @@ def read_picture(path: Path) -> tuple[Image.Image, dict[str, str]]:
 def size_of_picture(path: Path) -> tuple[int, int]:
     """Height and width of a photo as it is shown, without decoding it."""
     try:
-        with open_picture(path) as image:
+        with open_image(path) as image:
             width, height = image.size
             on_its_side = image.getexif().get(_ORIENTATION, 1) >= 5
     except Exception as error:  # as above

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from hqsam.errors import ImageError
-from hqsam.pictures.reading import ImageLike, read_image
+from hqsam.images.reading import ImageLike, read_image
 
 RgbImage = UInt8[np.ndarray, "height width 3"]
 

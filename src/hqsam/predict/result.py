@@ -14,15 +14,15 @@ from jaxtyping import Bool, Float32, Int, UInt8
 from hqsam.errors import OptionError
 from hqsam.formats.coco import to_coco
 from hqsam.formats.document import Document, MaskedObject
+from hqsam.images.cutout import cutout
+from hqsam.images.draw_prompts import DrawnPrompts
+from hqsam.images.overlay import overlay
+from hqsam.images.reading import ImageLike, read_image_of_size
 from hqsam.masks import regions
 from hqsam.masks.boxes import box_of_mask
 from hqsam.masks.polygons import Polygon, to_polygons
 from hqsam.masks.rle import Rle, encode
 from hqsam.model.hq_sam import Source
-from hqsam.pictures.cutout import cutout
-from hqsam.pictures.marks import Marks
-from hqsam.pictures.overlay import overlay
-from hqsam.pictures.reading import ImageLike, read_image_of_size
 from hqsam.predict.mosaic import Mosaic, Patch
 from hqsam.predict.saving import names_of, save
 from hqsam.predict.soft_edge import add_soft_edge
@@ -202,10 +202,10 @@ class Segmentation:
         rows = np.atleast_1d(np.arange(len(self))[index])
         return slice(rows[0], rows[0] + 1) if len(rows) == 1 else rows
 
-    def _marks(self) -> Marks:
+    def _marks(self) -> DrawnPrompts:
         used = self.prompts.select(np.unique(self.prompt_index))
         boxes = np.zeros((0, 4)) if self.prompts.boxes is None else self.prompts.boxes[self.prompt_index]
-        return Marks(boxes=boxes, points=used.points.reshape(-1, 2), labels=used.labels.reshape(-1))
+        return DrawnPrompts(boxes=boxes, points=used.points.reshape(-1, 2), labels=used.labels.reshape(-1))
 
     def _masks_by_logits(self, rows: slice) -> Bool[np.ndarray, "mask height width"]:
         if self.patches:

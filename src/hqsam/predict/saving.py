@@ -9,7 +9,7 @@ from hqsam.errors import OptionError
 from hqsam.formats import FORMATS, format_named, write
 from hqsam.formats.document import Document
 from hqsam.formats.names import numbered
-from hqsam.pictures.suffixes import is_photo_name
+from hqsam.images.suffixes import is_image_name
 
 _FORMAT_OF = {
     ".png": "png",
@@ -55,7 +55,7 @@ def names_of(labels: str | Sequence[str], count: int) -> list[str]:
 
 def _is_file(path: Path, formats: Sequence[str]) -> bool:
     """Whether a path is meant as a file: `run.2` is a folder as soon as formats say what goes there."""
-    named_as_file = path.suffix.lower() in _FORMAT_OF or is_photo_name(path.name) or not formats
+    named_as_file = path.suffix.lower() in _FORMAT_OF or is_image_name(path.name) or not formats
     return bool(path.suffix) and named_as_file and not path.is_dir()
 
 

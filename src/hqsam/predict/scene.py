@@ -12,6 +12,7 @@ from jaxtyping import Float, Int, UInt8
 from hqsam.formats.coco import to_coco
 from hqsam.formats.document import Document
 from hqsam.formats.overlay import picture_of
+from hqsam.images.reading import ImageLike, read_image_of_size
 from hqsam.masks.label_map import LabelMap, fill_gaps, paint, runs_of_labels
 from hqsam.masks.lazy import LazyMasks
 from hqsam.masks.overlap import Order
@@ -19,7 +20,6 @@ from hqsam.masks.regions import innermost_point
 from hqsam.masks.rle import Rle
 from hqsam.masks.runs import Runs, runs_of
 from hqsam.model.hq_sam import Source
-from hqsam.pictures.reading import ImageLike, read_image_of_size
 from hqsam.predict.found import Found
 from hqsam.predict.saving import names_of, save
 

@@ -12,10 +12,10 @@ from hqsam.engines.build import build_engine, check_backend
 from hqsam.errors import OptionError
 from hqsam.geometry import Frame
 from hqsam.hardware import pick_device, pick_precision
+from hqsam.images.reading import ImageLike, name_of, read_image
 from hqsam.masks.overlap import Order, check_order
 from hqsam.model.config import ModelConfig
 from hqsam.model.preprocess import resize_longest_side
-from hqsam.pictures.reading import ImageLike, name_of, read_image
 from hqsam.predict.everything import Progress, find_everything
 from hqsam.predict.found import Found
 from hqsam.predict.pixels import Pixels
@@ -73,7 +73,7 @@ class Segmenter:
     def open(self, image: ImageLike, max_pixels: int | None = None) -> Session:
         """Read and encode an image: the slow part, once per image.
 
-        `image` is a path, an open file, a PIL image or an array [H, W, 3] of uint8 RGB; `pictures.reading` says
+        `image` is a path, an open file, a PIL image or an array [H, W, 3] of uint8 RGB; `images.reading` says
         what else, and what `max_pixels` is. Prompts and masks are in the pixels of the upright image.
 
         Raises:

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32
 
+from hqsam.images.cutout import smooth_alpha, soft_alpha
+from hqsam.images.row_chunks import row_chunks
 from hqsam.masks.boxes import Window, box_of_mask, window_of_box
-from hqsam.pictures.bands import bands
-from hqsam.pictures.cutout import smooth_alpha, soft_alpha
 from hqsam.predict.mosaic import Mosaic
 
 _MARGIN = 4
@@ -23,10 +23,10 @@ def add_soft_edge(
     Where the mask was changed by hand, the logits know nothing of its edge; it is smoothed there instead.
     """
     rows, columns = _with_margin(window_of_box(box_of_mask(mask)), mask.shape)
-    for band in bands((rows.stop - rows.start, columns.stop - columns.start), _MARGIN):
-        around = slice(rows.start + band.around.start, rows.start + band.around.stop)
-        share = _soft_edge(mask[around, columns], logits.in_window(around, columns))[band.inner]
-        under = alpha[rows, columns][band.rows]
+    for chunk in row_chunks((rows.stop - rows.start, columns.stop - columns.start), _MARGIN):
+        around = slice(rows.start + chunk.around.start, rows.start + chunk.around.stop)
+        share = _soft_edge(mask[around, columns], logits.in_window(around, columns))[chunk.inner]
+        under = alpha[rows, columns][chunk.rows]
         np.maximum(under, share, out=under)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from hqsam import storage
 from hqsam.formats import coco, format_named, yolo
 from hqsam.formats.document import Document, MaskedObject, labels_of
-from hqsam.pictures.reading import read_image
+from hqsam.images.reading import read_image
 from hqsam.serving.asks import current_ask
 from hqsam.serving.gallery import Gallery
 from hqsam.serving.refusal import Refusal

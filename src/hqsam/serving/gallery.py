@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hqsam import storage
 from hqsam.errors import HqsamError, ImageError
-from hqsam.pictures.suffixes import is_photo_name
+from hqsam.images.suffixes import is_image_name
 from hqsam.serving import photo_files
 from hqsam.serving.refusal import Refusal
 from hqsam.serving.settings import Settings
@@ -137,7 +137,7 @@ def _photos_in(folder: Path) -> list[Path]:
     found = []
     for where, folders, names in os.walk(folder):  # which does not follow links to folders
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(where) / name for name in names if is_photo_name(name)]
+        found += [Path(where) / name for name in names if is_image_name(name)]
     return sorted((path for path in found if _is_inside(path, folder)), key=_as_people_count)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from hqsam.errors import ImageError
-from hqsam.pictures.reading import open_picture, read_image
+from hqsam.images.reading import open_image, read_image
 from hqsam.serving.refusal import Refusal
 
 THUMBNAIL_SIDE = 256
@@ -100,7 +100,7 @@ def shown_by_browsers(path: Path, max_pixels: int) -> tuple[bytes | None, str]:
 
 
 def _open(source: str | Path | io.BytesIO, max_pixels: int) -> Image.Image:
-    picture = open_picture(source, max_pixels)
+    picture = open_image(source, max_pixels)
     if picture.format not in _KINDS:
         picture.close()
         raise ImageError(f"{source} is a {picture.format} file; expected one of {', '.join(_KINDS)}")

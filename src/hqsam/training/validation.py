@@ -11,11 +11,11 @@ from hqsam.engines.torch import TorchEngine
 from hqsam.evaluation.metrics import compare
 from hqsam.evaluation.protocols import from_box
 from hqsam.hardware import pick_precision
+from hqsam.images.contact_sheet import Panel, contact_sheet
+from hqsam.images.draw_prompts import DrawnPrompts
+from hqsam.images.overlay import overlay
 from hqsam.masks.boxes import box_of_mask
 from hqsam.model.hq_sam import HQSam
-from hqsam.pictures.contact_sheet import Tile, contact_sheet
-from hqsam.pictures.marks import Marks
-from hqsam.pictures.overlay import overlay
 from hqsam.predict.segmenter import Segmenter
 from hqsam.training.processes import Processes
 
@@ -80,11 +80,11 @@ def _means(sums: dict[str, float], sources: Sequence[str], processes: Processes)
 
 
 def _picture(image: np.ndarray, truth: np.ndarray, masks: Masks) -> np.ndarray:
-    prompt = Marks(boxes=box_of_mask(truth)[None].astype(np.float32))
-    tiles = [Tile(overlay(image, [], prompt), "prompt"), Tile(overlay(image, [masks["sam"]]), "SAM")]
+    prompt = DrawnPrompts(boxes=box_of_mask(truth)[None].astype(np.float32))
+    tiles = [Panel(overlay(image, [], prompt), "prompt"), Panel(overlay(image, [masks["sam"]]), "SAM")]
     if "hq" in masks:
-        tiles.append(Tile(overlay(image, [masks["hq"]]), "HQ"))
-    return contact_sheet([*tiles, Tile(overlay(image, [truth]), "truth")], columns=len(tiles) + 1, tile_width=320)
+        tiles.append(Panel(overlay(image, [masks["hq"]]), "HQ"))
+    return contact_sheet([*tiles, Panel(overlay(image, [truth]), "truth")], columns=len(tiles) + 1, panel_width=320)
 
 
 def spread(count: int, most: int) -> list[int]:

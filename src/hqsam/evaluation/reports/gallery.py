@@ -10,12 +10,12 @@ from jaxtyping import Bool, UInt8
 from hqsam.evaluation.cases import Case
 from hqsam.evaluation.record import Answer, CaseRecord, Column, TargetRecord
 from hqsam.evaluation.reports.summary import Summary
+from hqsam.images.canvas import Canvas
+from hqsam.images.overlay import overlay
+from hqsam.images.palette import OBJECTS, WHITE
+from hqsam.images.reading import read_image
 from hqsam.masks.boxes import box_of_mask
 from hqsam.masks.rle import decode
-from hqsam.pictures.canvas import Canvas
-from hqsam.pictures.overlay import overlay
-from hqsam.pictures.palette import OBJECTS, WHITE
-from hqsam.pictures.reading import read_image
 
 RIGHT, MISSING, SURPLUS = OBJECTS[0], OBJECTS[1], OBJECTS[2]
 """What is in both masks, in the true one alone, and in the answer alone: blue, orange and pink."""
@@ -147,4 +147,4 @@ def _compared(photo: Pixels, mask: Mask, truth: Mask) -> Pixels:
         (mask & ~truth, SURPLUS, 0.8),
     ):
         canvas.paint(colour, region * share)
-    return canvas.picture()
+    return canvas.image()

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import UInt8
 
 from hqsam.errors import OptionError
+from hqsam.images.reading import read_image
 from hqsam.integrations.segment_anything.crops import build_all_layer_point_grids
 from hqsam.integrations.segment_anything.engine import engine_of
 from hqsam.integrations.segment_anything.mask_data import MaskData
@@ -20,7 +21,6 @@ from hqsam.integrations.segment_anything.modeling.sam import Sam
 from hqsam.integrations.segment_anything.predictor import SamPredictor
 from hqsam.masks.overlap import suppress_boxes
 from hqsam.masks.rle import run_lengths
-from hqsam.pictures.reading import read_image
 from hqsam.predict.everything import find_everything
 from hqsam.predict.found import Found
 from hqsam.predict.search import Search

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from hqsam.errors import ImageError, OptionError, PromptError
 from hqsam.geometry import Frame
+from hqsam.images.reading import ImageLike, read_image
 from hqsam.integrations.segment_anything.modeling.mask_decoder import MaskDecoder
 from hqsam.integrations.segment_anything.modeling.sam import Sam
 from hqsam.integrations.segment_anything.transforms import ResizeLongestSide
-from hqsam.pictures.reading import ImageLike, read_image
 
 
 class NoImageError(PromptError, RuntimeError):

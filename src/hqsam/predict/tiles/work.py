@@ -13,7 +13,7 @@ from hqsam.engines import Engine
 from hqsam.errors import ImageError, OutputError
 from hqsam.formats import coco
 from hqsam.formats.document import Document, MaskedObject
-from hqsam.pictures.windows import Windows, open_windows
+from hqsam.images.windows import Windows, open_windows
 from hqsam.predict.everything import Progress, find_everything
 from hqsam.predict.search import Search
 from hqsam.predict.tiles.grid import Tile, TileGrid

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, select
 
-from hqsam.pictures.palette import colour_of
+from hqsam.images.palette import colour_of
 from hqsam.serving.store import Store
 from hqsam.serving.store.tables import ClassRow
 

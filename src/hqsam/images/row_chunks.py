@@ -11,7 +11,7 @@ PIXELS_AT_ONCE = 1 << 21
 
 
 @dataclass(frozen=True)
-class Band:
+class RowChunk:
     """Some rows, and those around them that they are computed from."""
 
     rows: slice
@@ -24,20 +24,20 @@ class Band:
         return slice(self.rows.start - self.around.start, self.rows.stop - self.around.start)
 
 
-def bands(size_hw: tuple[int, int], margin: int = 0) -> Iterator[Band]:
+def row_chunks(size_hw: tuple[int, int], margin: int = 0) -> Iterator[RowChunk]:
     """From top to bottom; together their rows are all rows, each once."""
     height, width = size_hw
     at_once = max(1, PIXELS_AT_ONCE // max(1, width))
     for top in range(0, height, at_once):
         end = min(top + at_once, height)
-        yield Band(slice(top, end), slice(max(0, top - margin), min(end + margin, height)))
+        yield RowChunk(slice(top, end), slice(max(0, top - margin), min(end + margin, height)))
 
 
-def by_bands(
+def map_row_chunks(
     make: Callable[[np.ndarray], np.ndarray], values: Shaped[np.ndarray, "height width"], margin: int
 ) -> Float32[np.ndarray, "height width"]:
     """What `make` makes of `values`, if each pixel of it depends on those up to `margin` rows away alone."""
     made = np.empty(values.shape, np.float32)
-    for band in bands((values.shape[0], values.shape[1]), margin):
-        made[band.rows] = make(values[band.around])[band.inner]
+    for chunk in row_chunks((values.shape[0], values.shape[1]), margin):
+        made[chunk.rows] = make(values[chunk.around])[chunk.inner]
     return made

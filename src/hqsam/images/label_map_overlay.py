@@ -7,17 +7,17 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from hqsam.images.overlay import line_width
+from hqsam.images.palette import INK, WHITE, colour_of
+from hqsam.images.row_chunks import row_chunks
 from hqsam.masks.label_map import paint
 from hqsam.masks.runs import Runs
-from hqsam.pictures.bands import bands
-from hqsam.pictures.overlay import line_width
-from hqsam.pictures.palette import INK, WHITE, colour_of
 
 _LINE = 0.35
 """How far a line reaches to either side, in widths of an overlay's contour."""
 
 
-def patchwork(
+def label_map_overlay(
     image: UInt8[np.ndarray, "height width 3"], masks: Sequence[Runs], opacity: float = 0.5
 ) -> UInt8[np.ndarray, "height width 3"]:
     """The photo under a veil of colours, small masks on top of large ones, with a line where the colour changes.
@@ -29,13 +29,13 @@ def patchwork(
     veil = np.array([0.0, *[opacity] * len(masks)], np.float32)
     width = line_width(labels.shape)
     picture = np.empty(image.shape, np.uint8)
-    for band in bands(labels.shape, margin=math.ceil(_LINE * width) + 2):
-        around = np.ascontiguousarray(labels[band.around])
-        own, line = around[band.inner], _edges(around, width)[band.inner][..., None]
-        under = image[band.rows].astype(np.float32)
+    for chunk in row_chunks(labels.shape, margin=math.ceil(_LINE * width) + 2):
+        around = np.ascontiguousarray(labels[chunk.around])
+        own, line = around[chunk.inner], _edges(around, width)[chunk.inner][..., None]
+        under = image[chunk.rows].astype(np.float32)
         under += (colours[own] - under) * veil[own][..., None]
         bright = np.where(own[..., None] > 0, 0.45 * colours[own] + 0.55 * np.array(WHITE, np.float32), INK)
-        picture[band.rows] = np.rint(under + (bright - under) * line)
+        picture[chunk.rows] = np.rint(under + (bright - under) * line)
     return picture
 
 

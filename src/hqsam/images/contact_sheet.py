@@ -16,32 +16,32 @@ _CHECKS = (255, 255, 255), (228, 228, 228)
 
 
 @dataclass(frozen=True, eq=False)
-class Tile:
+class Panel:
     """One picture, RGB or RGBA, and what to say about it."""
 
-    picture: UInt8[np.ndarray, "_ _ channels"]
+    image: UInt8[np.ndarray, "_ _ channels"]
     caption: str = ""
 
 
 def contact_sheet(
-    tiles: Sequence[Tile], columns: int | None = None, tile_width: int = 420
+    panels: Sequence[Panel], columns: int | None = None, panel_width: int = 420
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """The tiles in rows, each picture fitted into the same width; large photos are shrunk, small ones grow.
+    """The panels in rows, each picture fitted into the same width; large photos are shrunk, small ones grow.
 
     Args:
-        tiles: left to right, top to bottom.
+        panels: left to right, top to bottom.
         columns: how many side by side; by default as many as make the page about as wide as a screen is.
-        tile_width: of every picture, in pixels. A tall picture is made narrower, so that it is at most a
+        panel_width: of every picture, in pixels. A tall picture is made narrower, so that it is at most a
             quarter higher than that.
 
     Raises:
-        InputError: there are no tiles.
+        InputError: there are no panels.
     """
-    if not tiles:
-        raise InputError("a contact sheet needs at least one tile; this one has none")
-    columns = min(columns or math.ceil(math.sqrt(1.4 * len(tiles))), len(tiles))
-    rows = [tiles[start : start + columns] for start in range(0, len(tiles), columns)]
-    sizes = _Sizes(tile_width, columns)
+    if not panels:
+        raise InputError("a contact sheet needs at least one panel; this one has none")
+    columns = min(columns or math.ceil(math.sqrt(1.4 * len(panels))), len(panels))
+    rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
+    sizes = _Sizes(panel_width, columns)
     strips = [_row(row, sizes) for row in rows]
     space = np.full((sizes.gap, sizes.page_width, 3), _PAPER, dtype=np.uint8)
     return np.concatenate([space, *strips])
@@ -51,37 +51,37 @@ def contact_sheet(
 class _Sizes:
     """In pixels."""
 
-    tile_width: int
+    panel_width: int
     columns: int
 
     @property
     def gap(self) -> int:
-        return max(8, self.tile_width // 20)
+        return max(8, self.panel_width // 20)
 
     @property
     def text(self) -> int:
-        return max(11, self.tile_width // 26)
+        return max(11, self.panel_width // 26)
 
     @property
     def page_width(self) -> int:
-        return self.columns * (self.tile_width + self.gap) + self.gap
+        return self.columns * (self.panel_width + self.gap) + self.gap
 
     def fitted(self, picture: np.ndarray) -> tuple[int, int]:
         """Width and height of a picture on the page."""
         height, width = picture.shape[:2]
-        scale = min(self.tile_width / width, 1.25 * self.tile_width / height)
+        scale = min(self.panel_width / width, 1.25 * self.panel_width / height)
         return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _row(tiles: Sequence[Tile], sizes: _Sizes) -> np.ndarray:
+def _row(panels: Sequence[Panel], sizes: _Sizes) -> np.ndarray:
     """As high as its highest picture, with the captions below."""
-    height = max(sizes.fitted(tile.picture)[1] for tile in tiles)
+    height = max(sizes.fitted(panel.image)[1] for panel in panels)
     strip = Image.new("RGB", (sizes.page_width, height + 2 * sizes.text + sizes.gap), _PAPER)
-    for column, tile in enumerate(tiles):
-        left = sizes.gap + column * (sizes.tile_width + sizes.gap)
-        picture = _fit(tile.picture, sizes.fitted(tile.picture))
-        strip.paste(picture, (left + (sizes.tile_width - picture.width) // 2, (height - picture.height) // 2))
-        _write(strip, tile.caption, left, height + sizes.gap // 3, sizes)
+    for column, panel in enumerate(panels):
+        left = sizes.gap + column * (sizes.panel_width + sizes.gap)
+        picture = _fit(panel.image, sizes.fitted(panel.image))
+        strip.paste(picture, (left + (sizes.panel_width - picture.width) // 2, (height - picture.height) // 2))
+        _write(strip, panel.caption, left, height + sizes.gap // 3, sizes)
     return np.asarray(strip)
 
 
@@ -99,6 +99,6 @@ def _checks(size_wh: tuple[int, int], side: int = 10) -> Image.Image:
 def _write(page: Image.Image, caption: str, left: int, top: int, sizes: _Sizes) -> None:
     font = ImageFont.load_default(sizes.text)
     pen = ImageDraw.Draw(page)
-    while caption and pen.textlength(caption, font) > sizes.tile_width:
+    while caption and pen.textlength(caption, font) > sizes.panel_width:
         caption = caption.rstrip("…")[:-1] + "…" if len(caption) > 1 else ""
     pen.text((left, top), caption, fill=_TEXT, font=font)

@@ -3,15 +3,15 @@
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from hqsam.pictures.palette import Rgb
+from hqsam.images.palette import Rgb
 
 
 class Canvas:
     """A picture being painted, or some of its rows. Nothing is rounded before the end."""
 
-    def __init__(self, picture: UInt8[np.ndarray, "height width 3"], top: int = 0) -> None:
+    def __init__(self, image: UInt8[np.ndarray, "height width 3"], top: int = 0) -> None:
         """`top` is the first row's number in the whole picture, in whose pixels all places are."""
-        self._colours = picture.astype(np.float32)
+        self._colours = image.astype(np.float32)
         self._top = top
 
     @property
@@ -28,7 +28,7 @@ class Canvas:
         under = self._colours[rows, columns]
         under += (np.array(colour, dtype=np.float32) - under) * share
 
-    def picture(self) -> UInt8[np.ndarray, "height width 3"]:
+    def image(self) -> UInt8[np.ndarray, "height width 3"]:
         """What it looks like now."""
         return np.clip(np.rint(self._colours), 0, 255).astype(np.uint8)
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from hqsam.cli.photos import find_photos, result_folders
+from hqsam.cli.image_files import find_images, result_folders
 from hqsam.errors import InputError
 
 
@@ -17,37 +17,37 @@ def folder(tmp_path, monkeypatch):
 
 
 def folders(*asked):
-    return [name.as_posix() for name in result_folders(find_photos(list(asked)))]
+    return [name.as_posix() for name in result_folders(find_images(list(asked)))]
 
 
 def test_a_folder_means_all_photos_below_it(folder):
-    found = [photo.inside.as_posix() for photo in find_photos(["."])]
+    found = [photo.inside.as_posix() for photo in find_images(["."])]
     assert found == ["a.jpg", "b.PNG", "street/1.jpg", "street/1.png", "yard/1.jpg"]
 
 
 def test_a_pattern_the_shell_left_alone_is_expanded_to_photos(folder):
-    assert [photo.path for photo in find_photos(["**/1.jpg"])] == [Path("street/1.jpg"), Path("yard/1.jpg")]
-    assert [photo.path for photo in find_photos(["*.*"])] == [Path("a.jpg"), Path("b.PNG")]
+    assert [photo.path for photo in find_images(["**/1.jpg"])] == [Path("street/1.jpg"), Path("yard/1.jpg")]
+    assert [photo.path for photo in find_images(["*.*"])] == [Path("a.jpg"), Path("b.PNG")]
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_taken_by_name(folder):
     (folder / "x[1].jpg").touch()
-    assert [photo.path for photo in find_photos(["x[1].jpg"])] == [Path("x[1].jpg")]
+    assert [photo.path for photo in find_images(["x[1].jpg"])] == [Path("x[1].jpg")]
 
 
 def test_a_photo_asked_for_twice_is_done_once(folder):
-    assert len(find_photos(["a.jpg", str(folder / "a.jpg"), "a.*"])) == 1
+    assert len(find_images(["a.jpg", str(folder / "a.jpg"), "a.*"])) == 1
 
 
 def test_a_missing_file_is_kept_so_that_the_others_are_done(folder):
-    assert [photo.path.name for photo in find_photos(["gone.jpg", "a.jpg"])] == ["gone.jpg", "a.jpg"]
+    assert [photo.path.name for photo in find_images(["gone.jpg", "a.jpg"])] == ["gone.jpg", "a.jpg"]
 
 
 @pytest.mark.parametrize("asked", ["empty", "*.gif"])
 def test_a_folder_or_pattern_without_photos_is_an_error_that_names_it(folder, asked):
     (folder / "empty").mkdir()
     with pytest.raises(InputError, match=r"empty|\*\.gif"):
-        find_photos([asked])
+        find_images([asked])
 
 
 def test_results_of_files_lie_together(folder):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from hqsam.images.label_map_overlay import label_map_overlay
+from hqsam.images.palette import colour_of
 from hqsam.masks.runs import runs_of_parts
-from hqsam.pictures.palette import colour_of
-from hqsam.pictures.patchwork import patchwork
 
 PHOTO = np.full((120, 160, 3), 100, np.uint8)
 
@@ -16,7 +16,7 @@ def rectangle(x0, y0, x1, y1):
 
 
 def test_each_mask_has_a_veil_of_its_colour_small_ones_on_top():
-    picture = patchwork(PHOTO, [rectangle(10, 10, 110, 110), rectangle(40, 40, 70, 70)], opacity=0.5)
+    picture = label_map_overlay(PHOTO, [rectangle(10, 10, 110, 110), rectangle(40, 40, 70, 70)], opacity=0.5)
     for index, (x, y) in enumerate([(20, 20), (55, 55)]):
         expected = (100 + np.array(colour_of(index))) / 2
         np.testing.assert_allclose(picture[y, x], expected, atol=1)
@@ -24,16 +24,16 @@ def test_each_mask_has_a_veil_of_its_colour_small_ones_on_top():
 
 
 def test_a_line_runs_where_the_colour_changes():
-    picture = patchwork(PHOTO, [rectangle(10, 10, 110, 110)]).astype(int)
+    picture = label_map_overlay(PHOTO, [rectangle(10, 10, 110, 110)]).astype(int)
     assert np.abs(picture[60, 10] - picture[60, 20]).max() > 30
 
 
 def test_of_no_masks_the_photo_is_left():
-    assert np.array_equal(patchwork(PHOTO, []), PHOTO)
+    assert np.array_equal(label_map_overlay(PHOTO, []), PHOTO)
 
 
 def test_a_photo_with_a_thousand_masks_is_drawn():
     rng = np.random.default_rng(0)
     corners = rng.integers(0, (150, 110), (1000, 2))
-    picture = patchwork(PHOTO, [rectangle(x, y, x + 9, y + 7) for x, y in corners])
+    picture = label_map_overlay(PHOTO, [rectangle(x, y, x + 9, y + 7) for x, y in corners])
     assert picture.shape == PHOTO.shape and len(np.unique(picture.reshape(-1, 3), axis=0)) > 20

@@ -8,17 +8,17 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from hqsam.images.canvas import Canvas
+from hqsam.images.draw_prompts import DrawnPrompts, draw_prompts
+from hqsam.images.palette import INK, Rgb, colour_of
+from hqsam.images.row_chunks import row_chunks
 from hqsam.masks.boxes import box_of_mask
-from hqsam.pictures.bands import bands
-from hqsam.pictures.canvas import Canvas
-from hqsam.pictures.marks import Marks, draw_marks
-from hqsam.pictures.palette import INK, Rgb, colour_of
 
 
 def overlay(
     image: UInt8[np.ndarray, "height width 3"],
     masks: Bool[np.ndarray, "mask height width"] | Sequence[Bool[np.ndarray, "height width"]],
-    marks: Marks | None = None,
+    prompts: DrawnPrompts | None = None,
     colours: Sequence[Rgb] | None = None,
     opacity: float = 0.42,
 ) -> UInt8[np.ndarray, "height width 3"]:
@@ -27,7 +27,7 @@ def overlay(
     Args:
         image: the photo.
         masks: each gets a colour of its own.
-        marks: boxes and clicks to draw; box i gets the colour of mask i.
+        prompts: boxes and clicks to draw; box i gets the colour of mask i.
         colours: one for each mask, instead of the palette's.
         opacity: of the veil, 0 to 1. The contour is always opaque.
     """
@@ -37,12 +37,12 @@ def overlay(
     shapes = [_Shape.of(mask, colours[index], line) for index, mask in enumerate(masks)]
     shapes = sorted(filter(None, shapes), key=lambda shape: -shape.area)
     picture = np.empty(image.shape, np.uint8)
-    for band in bands(size_hw):
-        canvas = Canvas(image[band.rows], band.rows.start)
+    for chunk in row_chunks(size_hw):
+        canvas = Canvas(image[chunk.rows], chunk.rows.start)
         for shape in shapes:
             _draw_shape(canvas, shape, opacity, line)
-        draw_marks(canvas, marks or Marks(), colours, line)
-        picture[band.rows] = canvas.picture()
+        draw_prompts(canvas, prompts or DrawnPrompts(), colours, line)
+        picture[chunk.rows] = canvas.image()
     return picture
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float, Num
 
-from hqsam.pictures.canvas import Canvas
-from hqsam.pictures.palette import INK, NEGATIVE, POSITIVE, WHITE, Rgb
+from hqsam.images.canvas import Canvas
+from hqsam.images.palette import INK, NEGATIVE, POSITIVE, WHITE, Rgb
 
 
 @dataclass(frozen=True, eq=False)
-class Marks:
+class DrawnPrompts:
     """What to draw on top: prompts, in the image's pixels."""
 
     boxes: Num[np.ndarray, "box 4"] = field(default_factory=lambda: np.zeros((0, 4)))
@@ -21,11 +21,11 @@ class Marks:
     """1 for "this is the object", 0 for "this is not"; anything else is not drawn."""
 
 
-def draw_marks(canvas: Canvas, marks: Marks, colours: Sequence[Rgb], line: float) -> None:
+def draw_prompts(canvas: Canvas, prompts: DrawnPrompts, colours: Sequence[Rgb], line: float) -> None:
     """Draw boxes in their objects' colours, then clicks; `line` is the width of lines in pixels."""
-    for index, box in enumerate(marks.boxes.tolist()):
+    for index, box in enumerate(prompts.boxes.tolist()):
         draw_box(canvas, box, colours[index % len(colours)] if colours else WHITE, line)
-    for (x, y), label in zip(marks.points.tolist(), marks.labels.tolist(), strict=True):
+    for (x, y), label in zip(prompts.points.tolist(), prompts.labels.tolist(), strict=True):
         if label in (0, 1):
             draw_click(canvas, x, y, "+" if label == 1 else "-", radius=3.2 * line + 1.5)
 

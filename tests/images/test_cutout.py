@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from hqsam.images.cutout import cutout, smooth_alpha, soft_alpha
 from hqsam.masks.boundary import iou
-from hqsam.pictures.cutout import cutout, smooth_alpha, soft_alpha
 from tests.masks.strategies import AWKWARD, masks
 
 Y, X = np.indices((100, 120))

@@ -60,7 +60,7 @@ def read_image(image: ImageLike, max_pixels: int | None = None) -> UInt8[np.ndar
     if isinstance(image, Image.Image):
         return _from_pil(image, "the PIL image")
     if isinstance(image, str | os.PathLike) or hasattr(image, "read"):
-        with open_picture(image, max_pixels) as picture:
+        with open_image(image, max_pixels) as picture:
             return _from_pil(picture, _name(image))
     return _from_array(_as_array(image))
 
@@ -87,7 +87,7 @@ def name_of(image: ImageLike) -> str:
     return Path(source).name if source and isinstance(source, str | os.PathLike) else "image"
 
 
-def open_picture(source: Any, max_pixels: int | None = None) -> Image.Image:
+def open_image(source: Any, max_pixels: int | None = None) -> Image.Image:
     """A picture file of at most `max_pixels`, as Pillow has it, not decoded yet. Close it when done.
 
     Raises:

@@ -6,8 +6,8 @@ import tifffile
 from PIL import Image
 
 from hqsam.errors import ImageError
-from hqsam.pictures import windows as room
-from hqsam.pictures.windows import open_windows
+from hqsam.images import windows as room
+from hqsam.images.windows import open_windows
 
 HEIGHT, WIDTH = 301, 403
 

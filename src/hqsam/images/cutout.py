@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
+from hqsam.images.row_chunks import map_row_chunks, row_chunks
 from hqsam.masks.boxes import box_of_mask, window_of_box
-from hqsam.pictures.bands import bands, by_bands
 
 _REACH = 3
 """Pixels to either side of the edge that may be soft; everything further is wholly in or wholly out."""
@@ -29,8 +29,8 @@ def cutout(
     share = smooth_alpha(alpha) if alpha.dtype == bool else alpha
     size_hw = share.shape[0], share.shape[1]
     pixels = np.zeros((*size_hw, 4), np.uint8)
-    for band in bands(size_hw):
-        pixels[band.rows, :, 3] = np.rint(np.clip(share[band.rows], 0, 1) * 255)
+    for chunk in row_chunks(size_hw):
+        pixels[chunk.rows, :, 3] = np.rint(np.clip(share[chunk.rows], 0, 1) * 255)
     opaque = pixels[..., 3]
     if opaque.any():
         window = window_of_box(box_of_mask(opaque > 0))
@@ -45,12 +45,12 @@ def soft_alpha(logits: Float[np.ndarray, "height width"], softness: float = 1.6)
     in over about `softness` pixels, just where the logits cross 0 between pixels. More than 3 pixels from the
     edge it is exactly 0 or 1, however unsure the logits are.
     """
-    return by_bands(lambda part: _soft_alpha(part, softness), logits, _REACH)
+    return map_row_chunks(lambda part: _soft_alpha(part, softness), logits, _REACH)
 
 
 def smooth_alpha(mask: Bool[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
     """A mask with its stairs smoothed, for where there are no logits: over a half in the mask."""
-    return by_bands(_smooth_alpha, mask, _REACH)
+    return map_row_chunks(_smooth_alpha, mask, _REACH)
 
 
 def _soft_alpha(logits: np.ndarray, softness: float) -> np.ndarray:
@@ -80,9 +80,9 @@ def _derivative(logits: np.ndarray, along_x: int, along_y: int) -> np.ndarray:
 
 def _fill_in(pixels: np.ndarray, image: np.ndarray) -> None:
     """Give pixels that have their alpha the colours that are seen."""
-    for band in bands((pixels.shape[0], pixels.shape[1]), margin=_BLUR_REACH + 1):
-        colours = _without_background(image[band.around], pixels[band.around, :, 3])
-        pixels[band.rows, :, :3] = colours[band.inner]
+    for chunk in row_chunks((pixels.shape[0], pixels.shape[1]), margin=_BLUR_REACH + 1):
+        colours = _without_background(image[chunk.around], pixels[chunk.around, :, 3])
+        pixels[chunk.rows, :, :3] = colours[chunk.inner]
 
 
 def _without_background(image: np.ndarray, opaque: np.ndarray) -> np.ndarray:

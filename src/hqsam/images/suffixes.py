@@ -10,6 +10,6 @@ SUFFIXES = frozenset(
 )
 
 
-def is_photo_name(name: str) -> bool:
+def is_image_name(name: str) -> bool:
     """Whether a file is a photo by its name; hidden ones are none: Macs leave a `._photo.jpg` beside each photo."""
     return PurePath(name).suffix.lower() in SUFFIXES and not name.startswith(".")

@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 
 from hqsam import optional
 from hqsam.errors import ImageError
-from hqsam.pictures.reading import read_image
+from hqsam.images.reading import read_image
 
 _TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
 

@@ -7,7 +7,7 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from hqsam.errors import InputError
-from hqsam.pictures.suffixes import is_photo_name
+from hqsam.images.suffixes import is_image_name
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Photo:
     """The path below the folder that was asked for; of a file asked for by name, its name."""
 
 
-def find_photos(asked: list[str]) -> list[Photo]:
+def find_images(asked: list[str]) -> list[Photo]:
     """Files by name, folders with all below them, and patterns that the shell did not expand; each file once.
 
     A file that does not exist is kept: reading it fails later, without stopping the others.
@@ -65,7 +65,7 @@ def _expand(asked: str) -> list[Photo]:
 
 
 def _is_photo(path: Path) -> bool:
-    return is_photo_name(path.name) and path.is_file()
+    return is_image_name(path.name) and path.is_file()
 
 
 def _not_none(photos: list[Path], where: str) -> list[Path]:

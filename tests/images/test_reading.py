@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from hqsam.errors import ImageError, OptionError
-from hqsam.pictures.reading import name_of, read_image
+from hqsam.images.reading import name_of, read_image
 
 
 @pytest.fixture
