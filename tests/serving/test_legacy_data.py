@@ -1,0 +1,74 @@
+"""A data folder and exports that hqsam 0.1 made open, list and export the same."""
+
+import io
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.serving.servers import running, settings_in
+
+MADE_BY_0_1 = Path(__file__).parent / "data_of_version_0.1.zip"
+FORMATS = ("coco", "csv", "geojson", "label_map", "labelme", "png", "sam", "svg", "yolo")
+
+
+@pytest.fixture(scope="module")
+def old(_nano, tmp_path_factory):
+    """The folder, and a server on it as it was left: annotations in `photos/.hqsam`."""
+    home = tmp_path_factory.mktemp("old")
+    zipfile.ZipFile(MADE_BY_0_1).extractall(home)
+    photos = home / "legacy" / "photos"
+    with running(settings_in(home, folder=photos, data=photos / ".hqsam")) as server:
+        yield home / "legacy" / "exports", server
+
+
+def test_images_annotations_classes_and_every_version_are_listed_as_they_were(old):
+    exports, server = old
+    then = json.loads((exports / "state.json").read_text())
+    now = server.ask("GET", "/v1/images").json
+    assert (now["total"], now["done"]) == (4, 1)
+    for image, before in zip(now["images"], then["images"]["images"], strict=True):
+        assert image.items() >= {**before, "updated": image["updated"]}.items()
+        assert server.client.annotations(image["id"]) == then["annotations"][str(image["id"])]
+    for number, versions in then["history"].items():
+        assert server.ask("GET", f"/v1/annotations/{number}/history").json == versions
+    listed = {one["name"]: one["colour"] for one in server.ask("GET", "/v1/classes").json}
+    assert listed.items() >= {one["name"]: one["colour"] for one in then["classes"]}.items()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_export_says_what_it_said(old, tmp_path, name):
+    exports, server = old
+    (before,) = exports.glob(f"{name}.*")
+    after = server.client.export(tmp_path / before.name, name)
+    assert _said(after.read_bytes()) == _said(before.read_bytes())
+
+
+def test_what_was_deleted_can_still_be_restored(old):
+    _, server = old
+    back = server.ask("POST", "/v1/annotations/3/restore", {"version": 1}).json
+    assert (back["class_name"], back["version"], back["area"]) == ("gone", 3, 25)
+    assert server.ask("DELETE", "/v1/annotations/3").status == 204
+
+
+def _said(data: bytes) -> object:
+    """An export with names where it has numbers of classes, which are the project's to give."""
+    if zipfile.is_zipfile(io.BytesIO(data)):
+        archive = zipfile.ZipFile(io.BytesIO(data))
+        files = {one: archive.read(one) for one in archive.namelist()}
+        classes = next((text.decode().split("\n") for one, text in files.items() if one.endswith("classes.txt")), None)
+        return {
+            one: _by_name(text, classes) if classes else text
+            for one, text in files.items()
+            if not one.endswith("classes.txt")
+        }
+    content = json.loads(data)
+    names = {one["id"]: one["name"] for one in content.pop("categories")}
+    annotations = [{**one, "category_id": names[one["category_id"]]} for one in content["annotations"]]
+    return {**content, "annotations": annotations}, sorted(names.values())
+
+
+def _by_name(text: bytes, classes: list[str]) -> str:
+    return re.sub(r"(?m)^\d+", lambda found: classes[int(found[0])], text.decode())
