@@ -13,7 +13,7 @@ from hqsam.weights.save import save_model
 
 def nano_file(folder: Path) -> Path:
     """The bundled file; or a stand-in for it, made in `folder`."""
-    bundled = cache.path_of(CHECKPOINTS["nano"])
+    bundled = cache.checkpoint_path(CHECKPOINTS["nano"])
     if bundled.is_file():
         return bundled
     with torch.random.fork_rng(devices=[]):

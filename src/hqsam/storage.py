@@ -58,11 +58,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     path = Path(path)
     temporary_path: Path | None = None
     try:
-        temporary_path = _begin(path)
+        temporary_path = _create_temporary(path)
         mode = temporary_path.stat().st_mode
         yield temporary_path
         temporary_path.chmod(mode)  # some writers (safetensors) put a file in its place that only its owner may read
-        _settle(temporary_path, path)
+        _publish(temporary_path, path)
     except OSError as error:
         if _is_about_writing(error, path, temporary_path):
             raise output_error(path, error) from error
@@ -109,7 +109,7 @@ def move_into_place(finished: Path, path: Path) -> None:
         OutputError: it cannot be done; both files are as they were.
     """
     try:
-        _settle(finished, path)
+        _publish(finished, path)
     except OSError as error:
         raise output_error(path, error) from error
 
@@ -248,7 +248,7 @@ class Journal:
         return records, whole
 
 
-def _begin(path: Path) -> Path:
+def _create_temporary(path: Path) -> Path:
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -286,7 +286,7 @@ def _is_abandoned(path: Path, host: str, process: int) -> bool:
     return time.time() - path.stat().st_mtime > _DAY_SECONDS
 
 
-def _settle(finished: Path, path: Path) -> None:
+def _publish(finished: Path, path: Path) -> None:
     _flush_to_disk(finished)
     finished.replace(path)
     _flush_folder_to_disk(path.parent)

@@ -93,7 +93,7 @@ def test_the_image_encoder_answers_as_theirs(ours, theirs):
 @pytest.mark.parametrize("case", ["nothing", "points", "no points", "box", "boxes and one mask", "all", "masks"])
 @torch.no_grad()
 def test_prompt_encoder_and_mask_decoder_answer_as_theirs(ours, theirs, case):
-    drawn = torch.randn(2, 1, 256, 256, generator=torch.Generator().manual_seed(1)) * 4
+    mask_prompt = torch.randn(2, 1, 256, 256, generator=torch.Generator().manual_seed(1)) * 4
     points = torch.tensor([[[500.0, 300], [20, 40]], [[100, 100], [700, 600]]]), torch.tensor([[1, 0], [1, -1]])
     boxes = torch.tensor([[100.0, 50, 700, 600], [0, 0, 300, 200]])
     prompts = {
@@ -101,9 +101,9 @@ def test_prompt_encoder_and_mask_decoder_answer_as_theirs(ours, theirs, case):
         "points": {"points": points},
         "no points": {"points": (torch.zeros(1, 0, 2), torch.zeros(1, 0))},
         "box": {"boxes": boxes[:1]},
-        "boxes and one mask": {"boxes": boxes, "masks": drawn[:1]},
-        "all": {"points": points, "boxes": boxes, "masks": drawn},
-        "masks": {"masks": drawn},
+        "boxes and one mask": {"boxes": boxes, "masks": mask_prompt[:1]},
+        "all": {"points": points, "boxes": boxes, "masks": mask_prompt},
+        "masks": {"masks": mask_prompt},
     }[case]
     assert_alike(decoded(ours, **prompts), decoded(theirs, **prompts))
 
@@ -126,8 +126,8 @@ def test_what_theirs_cannot_do_is_an_error_here(ours, theirs):
 
 
 def test_one_mask_is_for_all_boxes(ours, theirs):
-    boxes, drawn = torch.tensor([[100.0, 50, 700, 600], [0, 0, 300, 200]]), torch.randn(1, 1, 256, 256)
-    found = [package.predictor.predict_torch(None, None, boxes, drawn) for package in (ours, theirs)]
+    boxes, mask_prompt = torch.tensor([[100.0, 50, 700, 600], [0, 0, 300, 200]]), torch.randn(1, 1, 256, 256)
+    found = [package.predictor.predict_torch(None, None, boxes, mask_prompt) for package in (ours, theirs)]
     assert_alike(*found)
 
 

@@ -192,10 +192,10 @@ def test_without_a_prompt_there_is_an_answer_too(photo, predictor):
 
 
 def test_one_mask_goes_with_all_boxes(predictor):
-    boxes, drawn = torch.tensor([[10.0, 5, 80, 50], [5, 5, 60, 60]]), torch.randn(1, 1, 32, 32)
-    _, _, together = predictor.predict_torch(None, None, boxes, drawn)
+    boxes, mask_prompt = torch.tensor([[10.0, 5, 80, 50], [5, 5, 60, 60]]), torch.randn(1, 1, 32, 32)
+    _, _, together = predictor.predict_torch(None, None, boxes, mask_prompt)
     for row in range(2):
-        _, _, alone = predictor.predict_torch(None, None, boxes[row : row + 1], drawn)
+        _, _, alone = predictor.predict_torch(None, None, boxes[row : row + 1], mask_prompt)
         torch.testing.assert_close(together[row : row + 1], alone, rtol=1e-4, atol=1e-5)
 
 

@@ -20,7 +20,7 @@ def tiny_models_in_the_table() -> Iterator[None]:
     for kind in KINDS:
         name = tiny_config(kind).name
         MODELS[name] = tiny_config(kind)
-        CHECKPOINTS[name] = Checkpoint(name=name, file=f"{name}.pth", origin="the tests", sources=("https://x/x",))
+        CHECKPOINTS[name] = Checkpoint(name=name, file=f"{name}.pth", origin="the tests", mirrors=("https://x/x",))
     yield
     for kind in KINDS:
         del MODELS[tiny_config(kind).name], CHECKPOINTS[tiny_config(kind).name]

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from hqsam.errors import CheckpointError, OptionError, OutputError
 from hqsam.weights.convert import convert
-from hqsam.weights.examine import info
+from hqsam.weights.inspection import inspect_checkpoint
 from hqsam.weights.registry import CHECKPOINTS, Checkpoint
 from hqsam.weights.save import save_model
 from tests.tiny import KINDS, tiny_model
@@ -59,7 +59,7 @@ def test_an_official_file_is_no_larger_than_its_tensors_need(tmp_path):
 
 def test_a_file_of_ours_keeps_its_terms_when_copied(tmp_path):
     save_model(tiny_model(), tmp_path / "a.safetensors", provenance={"seed": 1}, licence="X", notice="Y")
-    copied = info(convert(tmp_path / "a.safetensors", tmp_path / "b.safetensors"))
+    copied = inspect_checkpoint(convert(tmp_path / "a.safetensors", tmp_path / "b.safetensors"))
     assert (copied.provenance, copied.licence, copied.notice) == ({"seed": 1}, "X", "Y")
 
 
@@ -70,14 +70,14 @@ def test_a_registered_file_brings_its_origin_and_terms(tmp_path, monkeypatch):
         name="vit_of_the_tests",
         file="x.pth",
         origin="the authors",
-        sources=("https://example.org/x.pth",),
+        mirrors=("https://example.org/x.pth",),
         bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
         licence="MIT",
         notice="be kind",
     )
     monkeypatch.setitem(CHECKPOINTS, "vit_of_the_tests", row)
-    described = info(convert(path, tmp_path / "ours.safetensors"))
+    described = inspect_checkpoint(convert(path, tmp_path / "ours.safetensors"))
     assert described.provenance["origin"] == "the authors"
     assert described.provenance["sha256"] == row.sha256
     assert (described.licence, described.notice) == ("MIT", "be kind")

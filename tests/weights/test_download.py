@@ -11,7 +11,7 @@ import pytest
 
 from hqsam import storage
 from hqsam.errors import CheckpointError, DownloadError, OptionError, OutputError
-from hqsam.weights import cache, download, network, registry
+from hqsam.weights import cache, connectivity, download, registry
 from hqsam.weights.registry import Checkpoint
 from tests.weights.mirror import Handler, breaking, failing, honest, mirror
 
@@ -30,7 +30,7 @@ def home(tmp_path, monkeypatch):
 
 def checkpoint(*urls: str, data: bytes = DATA) -> Checkpoint:
     digest = hashlib.sha256(data).hexdigest()
-    return Checkpoint(name="m", file="model.pth", origin="us", sources=urls, bytes=len(data), sha256=digest)
+    return Checkpoint(name="m", file="model.pth", origin="us", mirrors=urls, bytes=len(data), sha256=digest)
 
 
 def visible_names(folder: Path) -> list[str]:
@@ -191,7 +191,7 @@ from hqsam.weights.download import download
 from hqsam.weights.registry import Checkpoint
 from tests.weights.mirror import Handler, breaking, failing, honest, mirror
 url, size, digest = sys.argv[1:]
-row = Checkpoint(name="m", file="model.pth", origin="us", sources=(url,), bytes=int(size), sha256=digest)
+row = Checkpoint(name="m", file="model.pth", origin="us", mirrors=(url,), bytes=int(size), sha256=digest)
 seen = []
 download(row, lambda done, total: seen.append(done))
 print(seen[-1] if seen else "nothing")
@@ -258,7 +258,7 @@ class TestWithoutANetwork:
             download.fetch("vit_tiny")
         assert time.monotonic() - began < 20  # 3, and patience with a busy machine
         given_up.set()
-        assert network.CONNECT_SECONDS <= 3
+        assert connectivity.CONNECT_SECONDS <= 3
 
     def test_hosts_that_refuse_are_noticed_at_once(self):
         with socket.socket() as unused:
@@ -282,7 +282,7 @@ class TestWithoutANetwork:
     def test_a_proxy_is_knocked_at_in_place_of_the_host(self, monkeypatch):
         with mirror(honest(DATA)) as proxy:
             monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.server_port}")
-            assert network.is_reachable(["http://nowhere.invalid/model.pth"])
+            assert connectivity.is_reachable(["http://nowhere.invalid/model.pth"])
             wanted = checkpoint("http://nowhere.invalid/model.pth")
             assert download.download(wanted).read_bytes() == DATA
 
@@ -335,7 +335,7 @@ class TestTheTable:
 
     def test_what_is_here_is_known_by_its_size(self, home):
         storage.write_bytes(home / "mobile_sam.pt", b"of another size")
-        assert "mobile_sam" not in cache.names_here()
+        assert "mobile_sam" not in cache.available_names()
 
     def test_the_cache_follows_the_xdg_convention(self, monkeypatch, tmp_path):
         monkeypatch.delenv("HQSAM_HOME")

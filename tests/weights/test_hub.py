@@ -75,7 +75,7 @@ def test_a_repo_that_is_not_here_and_no_network(monkeypatch):
     with pytest.raises(DownloadError, match="the network is forbidden"):
         load_model("us/tiny")
     monkeypatch.delenv("HQSAM_OFFLINE")
-    monkeypatch.setattr(hub.network, "is_reachable", lambda _: False)
+    monkeypatch.setattr(hub.connectivity, "is_reachable", lambda _: False)
     with pytest.raises(DownloadError, match=r"huggingface\.co cannot be reached"):
         load_model("us/tiny")
 

@@ -77,7 +77,7 @@ class TestEveryKindOfFile:
         path = official_file(tmp_path)
         monkeypatch.setenv("HQSAM_HOME", str(tmp_path))
         name = tiny_config("vit").name
-        row = Checkpoint(name=name, file=path.name, origin="us", sources=("x",), bytes=path.stat().st_size)
+        row = Checkpoint(name=name, file=path.name, origin="us", mirrors=("x",), bytes=path.stat().st_size)
         monkeypatch.setitem(CHECKPOINTS, name, row)
         assert_is(load_model(name), "vit")
 

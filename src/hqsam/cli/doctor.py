@@ -43,15 +43,15 @@ def _kernels() -> str:
 
 
 def _weights() -> dict[str, str]:
-    from hqsam.weights import cache, choose
+    from hqsam.weights import cache, default_model
 
     network = "not used: HQSAM_OFFLINE or HF_HUB_OFFLINE is set" if cache.is_offline() else "used when needed"
-    choice = choose.choose_without_network()
+    chosen = default_model.choose_default_model_offline()
     return {
         "folder": str(cache.home()),
-        "here": ", ".join(cache.names_here()) or "none",
+        "here": ", ".join(cache.available_names()) or "none",
         "network": network,
-        "--model auto": f"{choice.name}: {choice.reason}",
+        "--model auto": f"{chosen.name}: {chosen.reason}",
     }
 
 

@@ -31,8 +31,8 @@ def fetch_model(model: str) -> str:
 
 
 def _choose() -> tuple[str, str]:
-    from hqsam.weights.choose import SMALLEST, choose_model
+    from hqsam.weights.default_model import SMALLEST, choose_default_model
 
     with progress_bar(SMALLEST) as on_progress:
-        choice = choose_model(on_progress)
-    return choice.name, choice.reason
+        chosen = choose_default_model(on_progress)
+    return chosen.name, chosen.reason

@@ -30,7 +30,12 @@ def list_checkpoints(as_json: Json = False) -> None:
     from hqsam.weights import cache, registry
 
     rows = [
-        {**dataclasses.asdict(row), "urls": row.urls, "path": str(cache.path_of(row)), "here": cache.is_here(row)}
+        {
+            **dataclasses.asdict(row),
+            "urls": row.urls,
+            "path": str(cache.checkpoint_path(row)),
+            "here": cache.is_available(row),
+        }
         for row in registry.CHECKPOINTS.values()
     ]
     if as_json:
@@ -62,10 +67,10 @@ def fetch(name: Annotated[str, typer.Argument(metavar="NAME", help="A name of `h
 @app.command()
 def verify(file: Source) -> None:
     """Read a checkpoint to the end: hash, names, shapes, values."""
-    from hqsam.weights.examine import verify as verify_file
+    from hqsam.weights.inspection import verify_checkpoint
 
     with progress_bar(file) as on_progress:
-        verified = verify_file(file, on_progress)
+        verified = verify_checkpoint(file, on_progress)
     typer.echo(f"{verified.path} holds {verified.model} and is whole:")
     for checked in verified.checked:
         typer.echo(f"  {checked}")
@@ -92,10 +97,10 @@ def convert(
 @app.command()
 def info(file: Source, as_json: Json = False) -> None:
     """Say which model a file holds, in which naming, from where, and under which terms."""
-    from hqsam.weights.examine import info as describe
+    from hqsam.weights.inspection import inspect_checkpoint
 
     with progress_bar(file) as on_progress:
-        described = describe(file, on_progress)
+        described = inspect_checkpoint(file, on_progress)
     values = {
         "file": str(described.path),
         "model": described.model,

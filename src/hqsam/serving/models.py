@@ -69,7 +69,7 @@ class Models:
             if name in self._loaded:
                 self._loaded.move_to_end(name)
                 return self._loaded[name][0]
-        if name != self.default and not cache.is_here(CHECKPOINTS[name]):
+        if name != self.default and not cache.is_available(CHECKPOINTS[name]):
             raise Refusal(
                 409, "model_not_installed", f"{name} is not on this machine; load it with POST /v1/models/{name}/load"
             )
@@ -128,8 +128,8 @@ class Models:
 
 
 def _row(one: Checkpoint, default: str, loaded: set[str]) -> schemas.Model:
-    here = cache.is_here(one)
-    size = one.bytes or (cache.path_of(one).stat().st_size if here else 0)
+    here = cache.is_available(one)
+    size = one.bytes or (cache.checkpoint_path(one).stat().st_size if here else 0)
     return _view(
         one,
         MODELS[one.name],

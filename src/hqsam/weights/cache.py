@@ -17,23 +17,23 @@ def home() -> Path:
     return (Path(caches) if caches else Path.home() / ".cache") / "hqsam"
 
 
-def path_of(checkpoint: Checkpoint) -> Path:
+def checkpoint_path(checkpoint: Checkpoint) -> Path:
     """Where the checkpoint is, or would be."""
     return (_BUNDLED if checkpoint.is_bundled else home()) / checkpoint.file
 
 
-def is_here(checkpoint: Checkpoint) -> bool:
+def is_available(checkpoint: Checkpoint) -> bool:
     """Whether it can be loaded without a network.
 
     A file gets its name only after its hash was checked, so its size is enough to know it again.
     """
-    path = path_of(checkpoint)
+    path = checkpoint_path(checkpoint)
     return path.is_file() and checkpoint.bytes in (None, path.stat().st_size)
 
 
-def names_here() -> list[str]:
+def available_names() -> list[str]:
     """The names that can be loaded without a network, in the order of the table."""
-    return [name for name, checkpoint in CHECKPOINTS.items() if is_here(checkpoint)]
+    return [name for name, checkpoint in CHECKPOINTS.items() if is_available(checkpoint)]
 
 
 def is_offline() -> bool:

@@ -26,7 +26,7 @@ _PICKLES = (".pth", ".pt")
 
 
 def convert(
-    source: str | Path, target: str | Path, naming: Naming | None = None, on_progress: Progress | None = None
+    name_or_path: str | Path, target: str | Path, naming: Naming | None = None, on_progress: Progress | None = None
 ) -> Path:
     """Write a checkpoint under other names; every tensor keeps its value to the bit, the way there and back.
 
@@ -35,14 +35,14 @@ def convert(
 
     Raises:
         OptionError: the target's name does not say what it should be, or cannot be it.
-        CheckpointError: the source cannot be read, or the code with those names has no such model.
+        CheckpointError: the checkpoint cannot be read, or the code with those names has no such model.
         OutputError: the target cannot be written; nothing half-written is left.
     """
     target = Path(target)
     naming = naming or _naming_for(target)
     if naming not in NAMINGS:
         raise OptionError(f"unknown naming {naming!r}; choose one of {', '.join(NAMINGS)}")
-    stored = read_checkpoint(locate(source, on_progress))
+    stored = read_checkpoint(locate(name_or_path, on_progress))
     identified = identify(stored)
     if naming == "hqsam":
         _write_ours(target, stored, identified)
@@ -53,7 +53,7 @@ def convert(
     return target
 
 
-def registered(path: Path) -> Checkpoint | None:
+def registered_checkpoint(path: Path) -> Checkpoint | None:
     """The row of the table that the file is a copy of, whatever its name."""
     size = path.stat().st_size
     rows = [row for row in CHECKPOINTS.values() if row.bytes == size]
@@ -80,7 +80,7 @@ def _write_ours(target: Path, stored: StoredCheckpoint, identified: Identified) 
         provenance = stored.provenance
         licence, notice = stored.header.get("licence", ""), stored.header.get("notice", "")
     else:
-        row = registered(stored.path)
+        row = registered_checkpoint(stored.path)
         provenance = _provenance(stored, row)
         licence, notice = (row.licence, row.notice) if row else ("", "")
     write_ours(target, tensors, identified.config, provenance=provenance, licence=licence, notice=notice)

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 import hqsam
 from hqsam import storage
 from hqsam.errors import CheckpointError, DownloadError, OutputError
-from hqsam.weights import cache, network, registry
+from hqsam.weights import cache, connectivity, registry
 from hqsam.weights.digest import sha256_of
 from hqsam.weights.registry import Checkpoint
 
@@ -61,8 +61,8 @@ def download(checkpoint: Checkpoint, on_progress: Progress | None = None) -> Pat
         OutputError: the cache folder cannot be written, or the disk is full.
         CheckpointError: a bundled file is missing from the installation.
     """
-    path = cache.path_of(checkpoint)
-    if cache.is_here(checkpoint):
+    path = cache.checkpoint_path(checkpoint)
+    if cache.is_available(checkpoint):
         return path
     if checkpoint.is_bundled:
         raise CheckpointError(f"the bundled model {checkpoint.name} is missing: {path}; install hqsam again")
@@ -70,7 +70,7 @@ def download(checkpoint: Checkpoint, on_progress: Progress | None = None) -> Pat
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(checkpoint, on_progress):
-            if not cache.is_here(checkpoint):
+            if not cache.is_available(checkpoint):
                 _fetch_from_any(checkpoint, on_progress or _ignore)
     except OSError as error:
         raise storage.output_error(path, error) from error
@@ -87,7 +87,7 @@ class _BrokenTransferError(Exception):
 
 def _require_permission(checkpoint: Checkpoint) -> None:
     if cache.is_offline():
-        here = ", ".join(cache.names_here()) or "none"
+        here = ", ".join(cache.available_names()) or "none"
         raise DownloadError(
             f"{checkpoint.name} is not in {cache.home()} and the network is forbidden by HQSAM_OFFLINE or "
             f"HF_HUB_OFFLINE; models that are here: {here}"
@@ -97,7 +97,7 @@ def _require_permission(checkpoint: Checkpoint) -> None:
 @contextmanager
 def _alone(checkpoint: Checkpoint, on_progress: Progress | None) -> Iterator[None]:
     """Hold the checkpoint's lock; while another process has it, report what that one has received."""
-    path = cache.path_of(checkpoint)
+    path = cache.checkpoint_path(checkpoint)
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     while True:
         try:
@@ -112,9 +112,9 @@ def _alone(checkpoint: Checkpoint, on_progress: Progress | None) -> Iterator[Non
 
 
 def _fetch_from_any(checkpoint: Checkpoint, on_progress: Progress) -> None:
-    path, part = cache.path_of(checkpoint), _part_of(checkpoint)
-    if not network.is_reachable(checkpoint.urls):
-        hosts = ", ".join(dict.fromkeys(map(network.host_of, checkpoint.urls)))
+    path, part = cache.checkpoint_path(checkpoint), _part_of(checkpoint)
+    if not connectivity.is_reachable(checkpoint.urls):
+        hosts = ", ".join(dict.fromkeys(map(connectivity.host_of, checkpoint.urls)))
         raise DownloadError(
             f"no network: {hosts} cannot be reached, so {checkpoint.name} cannot be fetched. "
             f"{_by_hand(checkpoint)} The model 'nano' needs no network."

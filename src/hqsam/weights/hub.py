@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hqsam.errors import CheckpointError, DownloadError
-from hqsam.weights import cache, network
+from hqsam.weights import cache, connectivity
 from hqsam.weights.registry import hub_endpoint
 
 _REPO = re.compile(r"\w[\w.-]*/\w[\w.-]*")
@@ -14,9 +14,9 @@ _FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bi
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 
 
-def is_repo(source: str) -> bool:
+def is_repo(name_or_path: str) -> bool:
     """Whether this could be the name of a repo, `owner/name`."""
-    return _REPO.fullmatch(source) is not None and not source.endswith(_SUFFIXES)
+    return _REPO.fullmatch(name_or_path) is not None and not name_or_path.endswith(_SUFFIXES)
 
 
 def fetch_repo(repo: str) -> Path:
@@ -29,8 +29,8 @@ def fetch_repo(repo: str) -> Path:
     endpoint = hub_endpoint()
     if cache.is_offline():
         return _already_here(repo, "the network is forbidden by HQSAM_OFFLINE or HF_HUB_OFFLINE")
-    if not network.is_reachable([endpoint]):
-        return _already_here(repo, f"there is no network: {network.host_of(endpoint)} cannot be reached")
+    if not connectivity.is_reachable([endpoint]):
+        return _already_here(repo, f"there is no network: {connectivity.host_of(endpoint)} cannot be reached")
     return _fetched(repo, endpoint)
 
 

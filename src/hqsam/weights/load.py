@@ -17,12 +17,17 @@ from hqsam.weights.read import SUFFIXES, read_checkpoint
 from hqsam.weights.registry import CHECKPOINTS, find
 
 
-def load_model(source: str | Path, model: str | None = None, on_progress: Progress | None = None) -> HQSam:
-    """The model that `source` holds: in float32, on the CPU, ready to predict.
+def load_model(name_or_path: str | Path, model: str | None = None, on_progress: Progress | None = None) -> HQSam:
+    """Load a model in float32, on the CPU, ready to predict.
 
-    `source` is a name of the table (fetched if need be), a checkpoint file (official naming, transformers' or ours),
-    a folder with one, or a Hugging Face repo as `owner/name`. Which model it is, is found out from the file;
-    with `model` it must be that one. The values stay on the disk until they are used.
+    Args:
+        name_or_path: a name of the table (fetched if need be), a checkpoint file (official naming, transformers' or
+            ours), a folder with one, or a Hugging Face repo as `owner/name`. The file says which model it is.
+        model: the name of the model that it must be; any, if None.
+        on_progress: called while a download runs.
+
+    Returns:
+        The model, whose values stay on the disk until they are used.
 
     Raises:
         OptionError: nothing has that name.
@@ -31,9 +36,9 @@ def load_model(source: str | Path, model: str | None = None, on_progress: Progre
     """
     if model is not None and model not in MODELS:
         raise OptionError(f"there is no model named {model!r}; known: {', '.join(MODELS)}")
-    path = locate(source, on_progress)
-    if model is None and str(source) in CHECKPOINTS:
-        model = str(source)
+    path = locate(name_or_path, on_progress)
+    if model is None and str(name_or_path) in CHECKPOINTS:
+        model = str(name_or_path)
     return _filled(identify(read_checkpoint(path), model))
 
 
@@ -50,7 +55,7 @@ def _check_name(name: Any) -> None:
         )
 
 
-def locate(source: str | Path, on_progress: Progress | None = None) -> Path:
+def locate(name_or_path: str | Path, on_progress: Progress | None = None) -> Path:
     """Where the file of a name, path or repo is on this machine, once it is here.
 
     Raises:
@@ -58,17 +63,17 @@ def locate(source: str | Path, on_progress: Progress | None = None) -> Path:
         CheckpointError: there is no such file.
         DownloadError: it is not here and cannot be fetched.
     """
-    _check_name(source)
-    if isinstance(source, str) and source in CHECKPOINTS:
-        return fetch(source, on_progress)
-    path = Path(source).expanduser()
+    _check_name(name_or_path)
+    if isinstance(name_or_path, str) and name_or_path in CHECKPOINTS:
+        return fetch(name_or_path, on_progress)
+    path = Path(name_or_path).expanduser()
     if path.exists():
         return path
-    if isinstance(source, str) and hub.is_repo(source):
-        return hub.fetch_repo(source)
-    if isinstance(source, Path) or path.suffix in SUFFIXES or re.search(r"[/\\]", source):
+    if isinstance(name_or_path, str) and hub.is_repo(name_or_path):
+        return hub.fetch_repo(name_or_path)
+    if isinstance(name_or_path, Path) or path.suffix in SUFFIXES or re.search(r"[/\\]", name_or_path):
         raise CheckpointError(f"there is no file {path}")
-    return fetch(find(source).name)  # which explains what names there are
+    return fetch(find(name_or_path).name)  # which explains what names there are
 
 
 def _filled(identified: Identified) -> HQSam:

@@ -25,7 +25,7 @@ class Checkpoint:
     file: str
     origin: str
     """Who trained it."""
-    sources: tuple[str, ...] = ()
+    mirrors: tuple[str, ...] = ()
     """Where it can be had, tried in turn: URLs, or `hub:OWNER/REPO/FILE`. All must give the very same bytes."""
     bytes: int | None = None
     """Size; None for a bundled file."""
@@ -38,12 +38,12 @@ class Checkpoint:
     @property
     def is_bundled(self) -> bool:
         """Whether the file is part of the package and never fetched."""
-        return not self.sources
+        return not self.mirrors
 
     @property
     def urls(self) -> tuple[str, ...]:
         """Where it can be had now; `HF_ENDPOINT` moves the Hub's addresses to a mirror of the Hub."""
-        return tuple(_url(source) for source in self.sources)
+        return tuple(_url(mirror) for mirror in self.mirrors)
 
 
 def find(name: str) -> Checkpoint:
@@ -65,10 +65,10 @@ def hub_endpoint() -> str:
     return named if "://" in named else f"https://{named}" if named else HUB
 
 
-def _url(source: str) -> str:
-    if not source.startswith("hub:"):
-        return source
-    owner, repo, file = source.removeprefix("hub:").split("/", 2)
+def _url(mirror: str) -> str:
+    if not mirror.startswith("hub:"):
+        return mirror
+    owner, repo, file = mirror.removeprefix("hub:").split("/", 2)
     return f"{hub_endpoint()}/{owner}/{repo}/resolve/main/{file}"
 
 
@@ -79,7 +79,7 @@ _ROWS = (
         name="vit_tiny",
         file="sam_hq_vit_tiny.pth",
         origin="HQ-SAM, light (Ke et al., ETH Zurich and HKUST, 2023)",
-        sources=("hub:lkeab/hq-sam/sam_hq_vit_tiny.pth",),
+        mirrors=("hub:lkeab/hq-sam/sam_hq_vit_tiny.pth",),
         bytes=42_526_881,
         sha256="0f32c075ccdd870ae54db2f7630e7a0878ede5a2b06d05d6fe02c65a82fb7196",
         notice=HQ_NOTICE,
@@ -88,7 +88,7 @@ _ROWS = (
         name="vit_b",
         file="sam_hq_vit_b.pth",
         origin="HQ-SAM (Ke et al., ETH Zurich and HKUST, 2023)",
-        sources=(
+        mirrors=(
             "hub:lkeab/hq-sam/sam_hq_vit_b.pth",
             f"{DRIVE}11yExZLOve38kRZPfRx_MRxfIAKmfMY47",
             "hub:1038lab/sam/sam_hq_vit_b.pth",
@@ -101,7 +101,7 @@ _ROWS = (
         name="vit_l",
         file="sam_hq_vit_l.pth",
         origin="HQ-SAM (Ke et al., ETH Zurich and HKUST, 2023)",
-        sources=(
+        mirrors=(
             "hub:lkeab/hq-sam/sam_hq_vit_l.pth",
             f"{DRIVE}1Uk17tDKX1YAKas5knI4y9ZJCo0lRVL0G",
             "hub:1038lab/sam/sam_hq_vit_l.pth",
@@ -114,7 +114,7 @@ _ROWS = (
         name="vit_h",
         file="sam_hq_vit_h.pth",
         origin="HQ-SAM (Ke et al., ETH Zurich and HKUST, 2023)",
-        sources=(
+        mirrors=(
             "hub:lkeab/hq-sam/sam_hq_vit_h.pth",
             f"{DRIVE}1qobFYrI4eyIANfBSmYcGuWRaSIXfMOQ8",
             "hub:1038lab/sam/sam_hq_vit_h.pth",
@@ -127,7 +127,7 @@ _ROWS = (
         name="mobile_sam",
         file="mobile_sam.pt",
         origin="MobileSAM (Zhang et al., Kyung Hee University, 2023)",
-        sources=(
+        mirrors=(
             "https://github.com/ChaoningZhang/MobileSAM/raw/master/weights/mobile_sam.pt",
             "hub:dhkim2810/MobileSAM/mobile_sam.pt",
         ),
@@ -138,7 +138,7 @@ _ROWS = (
         name="sam_vit_b",
         file="sam_vit_b_01ec64.pth",
         origin="SAM (Kirillov et al., Meta AI, 2023)",
-        sources=(
+        mirrors=(
             f"{SAM_BUCKET}/sam_vit_b_01ec64.pth",
             "hub:sam-hq-team/sam-hq-training/pretrained_checkpoint/sam_vit_b_01ec64.pth",
             "hub:1038lab/sam/sam_vit_b.pth",
@@ -150,7 +150,7 @@ _ROWS = (
         name="sam_vit_l",
         file="sam_vit_l_0b3195.pth",
         origin="SAM (Kirillov et al., Meta AI, 2023)",
-        sources=(f"{SAM_BUCKET}/sam_vit_l_0b3195.pth", "hub:1038lab/sam/sam_vit_l.pth"),
+        mirrors=(f"{SAM_BUCKET}/sam_vit_l_0b3195.pth", "hub:1038lab/sam/sam_vit_l.pth"),
         bytes=1_249_524_607,
         sha256="3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
     ),
@@ -158,7 +158,7 @@ _ROWS = (
         name="sam_vit_h",
         file="sam_vit_h_4b8939.pth",
         origin="SAM (Kirillov et al., Meta AI, 2023)",
-        sources=(
+        mirrors=(
             f"{SAM_BUCKET}/sam_vit_h_4b8939.pth",
             "hub:sam-hq-team/sam-hq-training/pretrained_checkpoint/sam_vit_h_4b8939.pth",
             "hub:1038lab/sam/sam_vit_h.pth",

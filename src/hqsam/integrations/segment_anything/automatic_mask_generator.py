@@ -9,13 +9,13 @@ from jaxtyping import UInt8
 from hqsam.errors import OptionError
 from hqsam.images.reading import read_image
 from hqsam.integrations.segment_anything.crops import build_all_layer_point_grids
-from hqsam.integrations.segment_anything.engine import engine_of
+from hqsam.integrations.segment_anything.engine import engine_for
 from hqsam.integrations.segment_anything.mask_data import MaskData
 from hqsam.integrations.segment_anything.masks import (
     batched_mask_to_box,
     mask_to_rle_pytorch,
+    remove_small_holes_and_islands,
     rle_to_mask,
-    without_small_regions,
 )
 from hqsam.integrations.segment_anything.modeling.sam import Sam
 from hqsam.integrations.segment_anything.predictor import SamPredictor
@@ -88,7 +88,7 @@ class SamAutomaticMaskGenerator:
             (x, y, width, height, from the first pixel to the last, as theirs), predicted_iou, point_coords,
             stability_score, crop_box.
         """
-        engine = engine_of(self.predictor.model, multimask_output)
+        engine = engine_for(self.predictor.model, multimask_output)
         return [self._record(one) for one in find_everything(engine, read_image(image), self._search())]
 
     @staticmethod
@@ -101,7 +101,7 @@ class SamAutomaticMaskGenerator:
         before = [rle_to_mask(rle) for rle in mask_data["rles"]]
         if not before:
             return mask_data
-        tidied = [without_small_regions(mask, min_area) for mask in before]
+        tidied = [remove_small_holes_and_islands(mask, min_area) for mask in before]
         masks = torch.from_numpy(np.stack([mask for mask, _ in tidied]))
         boxes, untouched = batched_mask_to_box(masks), np.array([float(not changed) for _, changed in tidied])
         kept = suppress_boxes(boxes.numpy(), untouched, nms_thresh)

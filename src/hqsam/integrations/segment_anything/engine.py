@@ -19,16 +19,16 @@ from hqsam.model.preprocess import normalise_and_pad
 from hqsam.model.prompt_encoder import PromptBatch
 
 
-def engine_of(sam: Sam, multimask_output: bool) -> Engine:
+def engine_for(sam: Sam, multimask_output: bool) -> Engine:
     """Runs the model as it is now, in its own precision and place.
 
     Without `multimask_output` each click has SAM's mask 0, where engines else choose among its masks 1 to 3.
     """
-    engine = _OnCpu(sam) if sam.device.type == "cpu" else _OnDevice(sam)
-    return engine if multimask_output else _FirstMasks(engine)
+    engine = _SamCpuEngine(sam) if sam.device.type == "cpu" else _SamTorchEngine(sam)
+    return engine if multimask_output else _SingleMaskEngine(engine)
 
 
-class _OnCpu(CpuEngine):
+class _SamCpuEngine(CpuEngine):
     """Its decoder is a copy that is tuned; of the encoder, which is large and may be in training, there is none."""
 
     def __init__(self, sam: Sam) -> None:
@@ -41,7 +41,7 @@ class _OnCpu(CpuEngine):
         return _encode(self.sam, images)
 
 
-class _OnDevice(TorchEngine):
+class _SamTorchEngine(TorchEngine):
     def __init__(self, sam: Sam) -> None:
         self.sam, self.config, self.device = sam, sam.model.config, sam.device
         self.model, self.precision = sam.model, next(sam.model.parameters()).dtype
@@ -50,7 +50,7 @@ class _OnDevice(TorchEngine):
         return _encode(self.sam, images)
 
 
-class _FirstMasks:
+class _SingleMaskEngine:
     """An engine that answers with SAM's mask 0 only."""
 
     def __init__(self, engine: CpuEngine | TorchEngine) -> None:

@@ -74,7 +74,7 @@ def remove_small_regions(
     return (mask | small[pieces] if mode == "holes" else remove_specks(mask, math.ceil(area_thresh))), True
 
 
-def without_small_regions(
+def remove_small_holes_and_islands(
     mask: Bool[np.ndarray, "height width"], area_thresh: float
 ) -> tuple[Bool[np.ndarray, "height width"], bool]:
     """Without small holes and then without small pieces; and whether there were any."""

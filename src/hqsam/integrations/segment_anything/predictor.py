@@ -150,7 +150,7 @@ class SamPredictor:
         """Height and width of the image."""
         self.input_size: tuple[int, ...] | None = None
         """Height and width of it in the model's pixels."""
-        self._hq_of_image: _HqOfImage | None = None
+        self._hq_cache: _HqFeatureCache | None = None
 
     @property
     def device(self) -> torch.device:
@@ -162,10 +162,10 @@ class SamPredictor:
         made_of = (decoder, self.features, self.interm_features)
         weights = [] if decoder.hq is None else [one for part in decoder.hq.of_image() for one in part.parameters()]
         versions = [0 if weight.is_inference() else weight._version for weight in weights]
-        known = self._hq_of_image
+        known = self._hq_cache
         if known is None or known.versions != versions or any(map(is_not, known.made_of, made_of)):
             made = decoder.hq_features_of(self.get_image_embedding(), self.interm_features)
-            self._hq_of_image = known = _HqOfImage(made_of, versions, made)
+            self._hq_cache = known = _HqFeatureCache(made_of, versions, made)
         return known.features
 
     def _image_size(self) -> tuple[int, ...]:
@@ -180,7 +180,7 @@ class SamPredictor:
         return _frame(size_hw, input_size, self.transform.target_length)
 
 
-class _HqOfImage(NamedTuple):
+class _HqFeatureCache(NamedTuple):
     """The part of the HQ features that depends on the image alone, and what it was made of."""
 
     made_of: tuple[object, ...]

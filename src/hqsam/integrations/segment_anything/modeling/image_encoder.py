@@ -3,12 +3,12 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from hqsam.integrations.segment_anything.modeling.part import Part
+from hqsam.integrations.segment_anything.modeling.official_module import OfficialModule
 from hqsam.model.encoders.tiny_vit import BiasedAttention
 from hqsam.model.hq_sam import HQSam
 
 
-class ImageEncoder(Part):
+class ImageEncoder(OfficialModule):
     """The official encoder's twin: of an HQ-SAM segment-anything-hq's, of a plain SAM Meta's."""
 
     official_name = "image_encoder"

@@ -7,13 +7,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hqsam.errors import OptionError, PromptError
-from hqsam.integrations.segment_anything.modeling.part import Part
+from hqsam.integrations.segment_anything.modeling.official_module import OfficialModule
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import HQSam
 from hqsam.model.mask_decoder import Decoding
 
 
-class MaskDecoder(Part):
+class MaskDecoder(OfficialModule):
     """The official decoder's twin: of an HQ-SAM segment-anything-hq's, of a plain SAM Meta's."""
 
     official_name = "mask_decoder"
@@ -53,7 +53,7 @@ class MaskDecoder(Part):
         if hq_features is None:
             hq_features = self.hq_features_of(image_embeddings, interm_embeddings)
         decoding = self._decode(image_embeddings, image_pe, sparse_prompt_embeddings, dense_prompt_embeddings)
-        logits, scores = self._chosen(decoding, hq_features, multimask_output, hq_token_only)
+        logits, scores = self._select(decoding, hq_features, multimask_output, hq_token_only)
         return logits.float(), scores.float()
 
     def hq_features_of(
@@ -81,7 +81,7 @@ class MaskDecoder(Part):
         positions = positions[:1].to(image.dtype)
         return self.mask_decoder(image + dense, positions, sparse.expand(count, -1, -1), guests)
 
-    def _chosen(
+    def _select(
         self, decoding: Decoding, hq_features: Tensor | None, multimask_output: bool, hq_token_only: bool
     ) -> tuple[Tensor, Tensor]:
         first, last = (1, self.num_multimask_outputs) if multimask_output else (0, 0)

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hqsam.errors import PromptError
-from hqsam.integrations.segment_anything.modeling.part import Part
+from hqsam.integrations.segment_anything.modeling.official_module import OfficialModule
 from hqsam.model.hq_sam import HQSam
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.prompts import BOX_END, BOX_START, NEGATIVE, PADDING, POSITIVE
@@ -13,7 +13,7 @@ from hqsam.prompts import BOX_END, BOX_START, NEGATIVE, PADDING, POSITIVE
 _LABELS = (float(PADDING), float(NEGATIVE), float(POSITIVE))
 
 
-class PromptEncoder(Part):
+class PromptEncoder(OfficialModule):
     """The official prompt encoder's twin; it checks what it is given."""
 
     official_name = "prompt_encoder"
@@ -50,10 +50,10 @@ class PromptEncoder(Part):
         count = len(tokens) if points is not None or boxes is not None or masks is None else len(masks)
         logits = None if masks is None else self._checked_masks(masks, count)
         rows = count if logits is None else len(logits)
-        said = PromptBatch(tokens.expand(count, -1, -1), kinds.expand(count, -1))
-        drawn = PromptBatch(tokens.new_zeros(rows, 0, 2), kinds.new_zeros(rows, 0), logits)
-        dense = self.prompt_encoder.picture(drawn).expand(rows, -1, *self.image_embedding_size)
-        return self.prompt_encoder.tokens(said), dense
+        token_prompt = PromptBatch(tokens.expand(count, -1, -1), kinds.expand(count, -1))
+        mask_prompt = PromptBatch(tokens.new_zeros(rows, 0, 2), kinds.new_zeros(rows, 0), logits)
+        dense = self.prompt_encoder.picture(mask_prompt).expand(rows, -1, *self.image_embedding_size)
+        return self.prompt_encoder.tokens(token_prompt), dense
 
     def get_dense_pe(self) -> Float[Tensor, "1 channel height width"]:
         """The position code of each place of the image embedding."""

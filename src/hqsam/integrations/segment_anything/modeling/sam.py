@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from hqsam.integrations.segment_anything.modeling.image_encoder import ImageEncoder
 from hqsam.integrations.segment_anything.modeling.mask_decoder import MaskDecoder
-from hqsam.integrations.segment_anything.modeling.part import Part
+from hqsam.integrations.segment_anything.modeling.official_module import OfficialModule
 from hqsam.integrations.segment_anything.modeling.prompt_encoder import PromptEncoder
 from hqsam.model.hq_sam import HQSam
 
@@ -47,7 +47,10 @@ class Sam(nn.Module):
         for key, parameter in super().named_parameters("", recurse, remove_duplicate):
             name, _, rest = key.partition(".")
             part = self._modules.get(name)
-            yield start + (f"{name}.{part.official_names(rest)[0]}" if isinstance(part, Part) else key), parameter
+            yield (
+                start + (f"{name}.{part.official_names(rest)[0]}" if isinstance(part, OfficialModule) else key),
+                parameter,
+            )
 
     def train(self, mode: bool = True) -> "Sam":
         """As any module's. In the official code, too, it is what gives TinyViT its trained biases."""
@@ -65,7 +68,7 @@ class Sam(nn.Module):
             images = torch.stack([self.preprocess(record["image"]) for record in batched_input])
             embeddings, early = self.encode(images)
             return [
-                self._answer(
+                self._predict_record(
                     record,
                     embeddings[index : index + 1],
                     None if early is None else [early[0][index : index + 1]],
@@ -95,7 +98,7 @@ class Sam(nn.Module):
         masks = F.interpolate(masks, (size, size), mode="bilinear", align_corners=False)[..., :height, :width]
         return F.interpolate(masks, tuple(original_size), mode="bilinear", align_corners=False)
 
-    def _answer(
+    def _predict_record(
         self,
         record: dict[str, Any],
         embedding: Tensor,

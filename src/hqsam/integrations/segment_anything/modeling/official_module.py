@@ -10,7 +10,7 @@ from hqsam.model.hq_sam import HQSam
 from hqsam.weights.keys import from_ours, names_in, to_ours
 
 
-class Part(nn.Module):
+class OfficialModule(nn.Module):
     """Holds modules of ours under the names that they have in `HQSam`; state dicts have the official names.
 
     What a caller has put into our modules (an adapter, say) keeps the name that it has there.
@@ -41,23 +41,23 @@ class Part(nn.Module):
         return [name.removeprefix(f"{self.official_name}.") for name in names]
 
 
-def _give_official_names(part: Part, state_dict: dict[str, Tensor], prefix: str, _metadata: Any) -> None:
+def _give_official_names(part: OfficialModule, state_dict: dict[str, Tensor], prefix: str, _metadata: Any) -> None:
     """After our tensors were collected."""
-    ours = _taken_out(state_dict, prefix)
+    ours = _pop_prefixed(state_dict, prefix)
     known = from_ours({key: tensor for key, tensor in ours.items() if _is_known(key)}, "official")
     for key, tensor in (known | {key: tensor for key, tensor in ours.items() if not _is_known(key)}).items():
         state_dict[prefix + key.removeprefix(f"{part.official_name}.")] = tensor
 
 
-def _take_official_names(part: Part, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
+def _take_official_names(part: OfficialModule, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
     """Before our modules look for their tensors. What only the official code has a use for is passed over."""
     part._loads_from = prefix
-    theirs = {f"{part.official_name}.{key}": tensor for key, tensor in _taken_out(state_dict, prefix).items()}
+    theirs = {f"{part.official_name}.{key}": tensor for key, tensor in _pop_prefixed(state_dict, prefix).items()}
     found = to_ours(theirs, "official")
     state_dict.update({prefix + key: tensor for key, tensor in (found.ours | found.unknown).items()})
 
 
-def _report_official_names(part: Part, incompatible: tuple[list[str], list[str]]) -> None:
+def _report_official_names(part: OfficialModule, incompatible: tuple[list[str], list[str]]) -> None:
     """Missing and unexpected keys, as the caller knows them."""
     prefix = part._loads_from
     for keys in incompatible:
@@ -67,7 +67,7 @@ def _report_official_names(part: Part, incompatible: tuple[list[str], list[str]]
         keys[:] = others + renamed
 
 
-def _taken_out(state_dict: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _pop_prefixed(state_dict: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): state_dict.pop(key) for key in list(state_dict) if key.startswith(prefix)}
 
 

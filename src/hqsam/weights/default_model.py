@@ -14,41 +14,41 @@ SMALLEST, BUNDLED = "vit_tiny", "nano"
 
 
 @dataclass(frozen=True)
-class Choice:
+class DefaultModel:
     """A model for `hqsam.load`, and why it was this one."""
 
     name: str
     reason: str
 
 
-def choose_model(on_progress: Progress | None = None) -> Choice:
+def choose_default_model(on_progress: Progress | None = None) -> DefaultModel:
     """`$HQSAM_MODEL`, else the best checkpoint in the cache, else `vit_tiny`, downloaded now, else `nano`.
 
     That there is no network is found out within three seconds.
     """
-    choice = _without_asking() or _by_download(on_progress)
-    return choice if isinstance(choice, Choice) else _bundled(choice)
+    chosen = _without_network() or _by_download(on_progress)
+    return chosen if isinstance(chosen, DefaultModel) else _bundled(chosen)
 
 
-def choose_without_network() -> Choice:
-    """What `choose_model` would take, as far as that can be known without downloading anything."""
-    if choice := _without_asking():
-        return choice
+def choose_default_model_offline() -> DefaultModel:
+    """What `choose_default_model` would take, as far as that can be known without downloading anything."""
+    if chosen := _without_network():
+        return chosen
     if cache.is_offline():
         return _bundled("the network is forbidden by HQSAM_OFFLINE or HF_HUB_OFFLINE")
-    return Choice(SMALLEST, f"{_to_download()} when first needed, or {BUNDLED} if there is no network")
+    return DefaultModel(SMALLEST, f"{_to_download()} when first needed, or {BUNDLED} if there is no network")
 
 
-def _without_asking() -> Choice | None:
+def _without_network() -> DefaultModel | None:
     named = os.environ.get("HQSAM_MODEL", "").strip()
     if named not in ("", "auto"):
-        return Choice(named, "HQSAM_MODEL names it")
-    here = cache.names_here()
+        return DefaultModel(named, "HQSAM_MODEL names it")
+    here = cache.available_names()
     best = next((name for name in BEST_FIRST if name in here), None)
-    return Choice(best, f"the best checkpoint in {cache.home()}") if best else None
+    return DefaultModel(best, f"the best checkpoint in {cache.home()}") if best else None
 
 
-def _by_download(on_progress: Progress | None) -> Choice | str:
+def _by_download(on_progress: Progress | None) -> DefaultModel | str:
     """The small model, or why it cannot be had."""
     if cache.is_offline():
         return "the network is forbidden by HQSAM_OFFLINE or HF_HUB_OFFLINE"
@@ -56,7 +56,7 @@ def _by_download(on_progress: Progress | None) -> Choice | str:
         fetch(SMALLEST, on_progress)
     except (DownloadError, OutputError) as error:
         return str(error).partition("\n")[0].partition(". ")[0].rstrip(":.")  # its first sentence
-    return Choice(SMALLEST, _to_download())
+    return DefaultModel(SMALLEST, _to_download())
 
 
 def _to_download() -> str:
@@ -64,5 +64,5 @@ def _to_download() -> str:
     return f"the smallest official checkpoint ({megabytes:.0f} MB), downloaded"
 
 
-def _bundled(cause: str) -> Choice:
-    return Choice(BUNDLED, f"it comes with hqsam, no better one is in {cache.home()}, and {cause}")
+def _bundled(cause: str) -> DefaultModel:
+    return DefaultModel(BUNDLED, f"it comes with hqsam, no better one is in {cache.home()}, and {cause}")

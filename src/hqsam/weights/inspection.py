@@ -7,7 +7,7 @@ from typing import Any
 
 from hqsam.errors import CheckpointError
 from hqsam.model.config import ModelConfig
-from hqsam.weights.convert import registered
+from hqsam.weights.convert import registered_checkpoint
 from hqsam.weights.digest import sha256_of
 from hqsam.weights.download import Progress
 from hqsam.weights.identify import Identified, identify
@@ -18,7 +18,7 @@ from hqsam.weights.save import sha256_of_tensors
 
 
 @dataclass(frozen=True)
-class FileInfo:
+class CheckpointInfo:
     """What a checkpoint file says of itself."""
 
     path: Path
@@ -44,7 +44,7 @@ class FileInfo:
 
 
 @dataclass(frozen=True)
-class Verified:
+class Verification:
     """A file that was read to the end and found whole."""
 
     path: Path
@@ -56,16 +56,16 @@ class Verified:
     """What was looked at, in words."""
 
 
-def info(source: str | Path, on_progress: Progress | None = None) -> FileInfo:
+def inspect_checkpoint(name_or_path: str | Path, on_progress: Progress | None = None) -> CheckpointInfo:
     """Describe a checkpoint without reading its values.
 
     Raises:
         CheckpointError: it cannot be read, or is no model that we know.
     """
-    stored = read_checkpoint(locate(source, on_progress))
+    stored = read_checkpoint(locate(name_or_path, on_progress))
     identified = identify(stored)
     model = identified.empty_model
-    return FileInfo(
+    return CheckpointInfo(
         path=stored.path,
         naming=stored.naming,
         config=identified.config,
@@ -80,13 +80,13 @@ def info(source: str | Path, on_progress: Progress | None = None) -> FileInfo:
     )
 
 
-def verify(source: str | Path, on_progress: Progress | None = None) -> Verified:
+def verify_checkpoint(name_or_path: str | Path, on_progress: Progress | None = None) -> Verification:
     """Read a checkpoint to the end: its digest, its names and shapes, its values.
 
     Raises:
         CheckpointError: it is damaged, of another model than it says, or holds NaN or infinity.
     """
-    stored = read_checkpoint(locate(source, on_progress))
+    stored = read_checkpoint(locate(name_or_path, on_progress))
     identified = identify(stored)
     checked = ["every tensor of the model is there, in its shape, and no other"]
     _require_finite(stored, identified)
@@ -94,10 +94,10 @@ def verify(source: str | Path, on_progress: Progress | None = None) -> Verified:
     if stored.naming == "hqsam":
         _require_own_digest(stored)
         checked.append("the digest in its header is right")
-    row = registered(stored.path)
+    row = registered_checkpoint(stored.path)
     if row:
         checked.append(f"it is {row.file} as published, to the byte")
-    return Verified(
+    return Verification(
         stored.path, identified.config.name, sha256_of(stored.path), row.name if row else None, tuple(checked)
     )
 
