@@ -126,11 +126,11 @@ def settle(page: Page) -> None:
 
 def at(page: Page, x: float, y: float) -> tuple[float, float]:
     """Where a pixel of the photo is on the screen."""
-    stage = page.locator("#stage").bounding_box()
-    look = "async place => (await import('/page/main.js')).work.viewport.toScreen(place)"
+    canvas = page.locator("#canvas").bounding_box()
+    look = "async place => (await import('/web/main.js')).app.viewport.toScreen(place)"
     left, top = page.evaluate(look, [x, y])
-    assert stage
-    return stage["x"] + left, stage["y"] + top
+    assert canvas
+    return canvas["x"] + left, canvas["y"] + top
 
 
 def drag_box(page: Page, box: tuple[int, int, int, int]) -> None:

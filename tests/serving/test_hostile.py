@@ -120,7 +120,7 @@ def test_a_body_without_a_length_is_counted(strict):
 
 
 @pytest.mark.parametrize(
-    "path", ["/page/../schemas.py", "/page/%2e%2e/schemas.py", "/page/..%2fschemas.py", "/page//etc/passwd"]
+    "path", ["/web/../schemas.py", "/web/%2e%2e/schemas.py", "/web/..%2fschemas.py", "/web//etc/passwd"]
 )
 def test_files_beside_the_page_are_not_given(strict, path):
     with socket.create_connection(("127.0.0.1", strict.port), timeout=10) as connection:

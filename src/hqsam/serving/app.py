@@ -19,7 +19,7 @@ from hqsam.serving.refusal import Gone, Refusal, refusal_of
 from hqsam.serving.routes import annotations, exchange, images, jobs, masks, models
 from hqsam.serving.service import Service
 
-PAGE = Path(__file__).parent / "page"
+PAGE = Path(__file__).parent / "web"
 _LOG = logging.getLogger("hqsam.serving")
 _ABOUT = """Pixel-accurate masks from clicks, boxes and masks. Coordinates are x, y in pixels of the upright photo;
 masks are COCO's compressed run lengths. Every request but `/v1/health` carries `Authorization: Bearer TOKEN`."""
@@ -67,7 +67,7 @@ def _add_pages(app: FastAPI, service: Service) -> None:
         return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")
 
     if PAGE.is_dir():
-        app.mount("/page", _Page(directory=PAGE))
+        app.mount("/web", _Page(directory=PAGE))
 
 
 class _Page(StaticFiles):

@@ -3,7 +3,7 @@
 from html import escape
 from typing import Any
 
-_STYLE_PATH = "/page/reference.css"
+_STYLE_PATH = "/web/reference.css"
 
 
 def reference_page(openapi: dict[str, Any]) -> str:

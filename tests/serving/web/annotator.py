@@ -12,7 +12,7 @@ from PIL import Image
 from hqsam.masks.rle import decode
 from tests.serving.servers import TOKEN
 
-WORK = "(await import('/page/main.js')).work"
+APP = "(await import('/web/main.js')).app"
 PATIENCE = 60  # seconds; a busy machine is no failure
 
 
@@ -29,26 +29,26 @@ class Annotator:
     def enter(self, image: str = "coffee 2.jpg") -> None:
         """Open the address that the server prints, and a photo."""
         self.page.goto(f"{self.address}/?token={TOKEN}")
-        self.until("work.bench.image && work.scene.photo")
+        self.until("app.store.image && app.renderer.bitmap")
         self.show(image)
 
     def show(self, image: str) -> None:
         """Open a photo from the strip, and wait until clicks are quick."""
-        if self.look("work.bench.image.name") != image:
+        if self.look("app.store.image.name") != image:
             self.page.locator(f"#gallery button[title='{image}']").click()
-        self.until(f"work.bench.image.name === {image!r} && work.scene.photo")
+        self.until(f"app.store.image.name === {image!r} && app.renderer.bitmap")
         self.settle()
 
     def settle(self) -> None:
         """Until nothing is going on: the photo is encoded, the model has answered, all is saved."""
-        self.until("document.querySelector('#status').dataset.kind !== 'busy' && work.saving.count === 0")
-        self.until("!(await import('/page/work/draft.js')).needsAnswer(work.bench.draft)")
+        self.until("document.querySelector('#status').dataset.kind !== 'busy' && app.saveQueue.count === 0")
+        self.until("!(await import('/web/state/draft.js')).needsAnswer(app.store.draft)")
 
     # Looking
 
     def look(self, expression: str) -> Any:
         """A value of the page's own parts."""
-        return self.page.evaluate(f"async () => {{ const work = {WORK}; return {expression}; }}")
+        return self.page.evaluate(f"async () => {{ const app = {APP}; return {expression}; }}")
 
     def until(self, expression: str) -> None:
         """Wait for something on the page. (Playwright's own waiting needs eval, which the page forbids.)"""
@@ -65,10 +65,10 @@ class Annotator:
     @property
     def draft(self) -> np.ndarray:
         """The mask that is being made."""
-        return self.mask("(await import('/page/work/draft.js')).maskOf(work.bench.draft)")
+        return self.mask("(await import('/web/state/draft.js')).draftMask(app.store.draft)")
 
     def mask(self, expression: str) -> np.ndarray:
-        return decode(self.look(f"(await import('/page/masks/rle.js')).encode({expression})"))
+        return decode(self.look(f"(await import('/web/masks/rle.js')).encode({expression})"))
 
     @property
     def names(self) -> list[str]:
@@ -80,7 +80,7 @@ class Annotator:
         return np.array(
             self.page.evaluate(
                 f"""async ([left, right, top, bottom]) => {{
-                    const {{ viewport }} = {WORK};
+                    const {{ viewport }} = {APP};
                     const context = document.querySelector("canvas.{layer}").getContext("2d");
                     const rows = [];
                     for (let y = top; y < bottom; y++) {{
@@ -98,17 +98,17 @@ class Annotator:
 
     def window_around(self, x: int, y: int, most: int = 10) -> tuple[slice, slice]:
         """Columns and rows of the photo about a place, as far as they are on the screen."""
-        left, top = self.look("work.viewport.toImage([0, 0]).map(Math.ceil)")
-        right, bottom = self.look("work.viewport.toImage(Object.values(work.viewport.stage)).map(Math.floor)")
+        left, top = self.look("app.viewport.toImage([0, 0]).map(Math.ceil)")
+        right, bottom = self.look("app.viewport.toImage(Object.values(app.viewport.canvas)).map(Math.floor)")
         return slice(max(left, x - most), min(right, x + most)), slice(max(top, y - most), min(bottom, y + most))
 
     # Doing
 
     def at(self, x: float, y: float) -> tuple[float, float]:
         """Where a place of the photo is on the screen."""
-        stage = self.page.locator("#stage").bounding_box()
-        left, top = self.look(f"work.viewport.toScreen([{x}, {y}])")
-        return stage["x"] + left, stage["y"] + top
+        canvas = self.page.locator("#canvas").bounding_box()
+        left, top = self.look(f"app.viewport.toScreen([{x}, {y}])")
+        return canvas["x"] + left, canvas["y"] + top
 
     def point(self, x: float, y: float) -> None:
         self.page.mouse.move(*self.at(x, y))

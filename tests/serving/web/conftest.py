@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests import needs
-from tests.serving.page.annotator import Annotator
+from tests.serving.web.annotator import Annotator
 from tests.serving.servers import Running, photos_in, running, settings_in
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from hqsam.masks.rle import decode, encode
-from tests.serving.page.annotator import masks_in
+from tests.serving.web.annotator import masks_in
 
 CUP = (300, 60)
 
@@ -20,8 +20,8 @@ def test_a_folder_opens_with_its_photos_and_says_which_one_it_shows(annotator):
 
 def test_hovering_shows_what_a_click_takes(annotator):
     annotator.point(*CUP)
-    annotator.until("work.peeking.mask")
-    shown = annotator.mask("work.peeking.mask")
+    annotator.until("app.hoverPreview.mask")
+    shown = annotator.mask("app.hoverPreview.mask")
     annotator.click(*CUP)
     assert shown.any()
     assert np.array_equal(annotator.draft, shown)
@@ -29,9 +29,9 @@ def test_hovering_shows_what_a_click_takes(annotator):
 
 def test_leaving_the_photo_takes_the_preview_away(annotator):
     annotator.point(*CUP)
-    annotator.until("work.peeking.mask")
+    annotator.until("app.hoverPreview.mask")
     annotator.page.mouse.move(5, 5)
-    annotator.until("!work.peeking.mask")
+    annotator.until("!app.hoverPreview.mask")
 
 
 def test_a_right_click_corrects_and_undo_and_redo_walk_back_and_forth(annotator):
@@ -57,7 +57,7 @@ def test_taking_away_from_nothing_is_refused_in_words(annotator):
 def test_dragging_makes_a_box(annotator):
     annotator.drag((110, 5), (525, 395))
     inside = annotator.draft
-    assert annotator.look("work.bench.draft.box") == [110, 5, 525, 395]
+    assert annotator.look("app.store.draft.box") == [110, 5, 525, 395]
     assert inside[5:395, 110:525].sum() > 0.95 * inside.sum() > 0
 
 
@@ -65,7 +65,7 @@ def test_a_box_by_two_clicks_on_its_corners(annotator):
     annotator.press("b")
     annotator.click(515, 390)
     annotator.click(120, 10)
-    assert annotator.look("work.bench.draft.box") == [120, 10, 515, 390]
+    assert annotator.look("app.store.draft.box") == [120, 10, 515, 390]
 
 
 def test_what_the_brush_did_stays_when_another_click_brings_another_mask(annotator):
@@ -117,8 +117,8 @@ def test_the_sources_can_be_compared_by_key(annotator):
     seen = {}
     for _ in range(3):
         annotator.press("s")
-        source = annotator.look("work.models.source")
-        annotator.until(f"work.bench.draft.answers[0].source === {source!r}")
+        source = annotator.look("app.models.source")
+        annotator.until(f"app.store.draft.answers[0].source === {source!r}")
         seen[source] = annotator.draft
     assert set(seen) == {"sum", "hq", "sam"}
     assert not np.array_equal(seen["hq"], seen["sam"])
@@ -129,10 +129,10 @@ def test_a_closer_look_follows_each_click_and_goes_when_it_is_switched_off(annot
     annotator.page.on("request", lambda one: asked.append(one.post_data) if one.url.endswith("/masks") else None)
     annotator.press("d")
     annotator.click(*CUP)
-    annotator.until("work.bench.draft.isDetailed")
+    annotator.until("app.store.draft.isDetailed")
     assert '"detail":true' in asked[-1]
     annotator.press("d")
-    annotator.until("!work.bench.draft.isDetailed")
+    annotator.until("!app.store.draft.isDetailed")
 
 
 def test_a_kept_object_is_on_the_server_with_its_name_and_what_it_came_from(annotator, site):
@@ -140,7 +140,7 @@ def test_a_kept_object_is_on_the_server_with_its_name_and_what_it_came_from(anno
     drawn = annotator.draft
     annotator.page.fill("#draft-class", "cup")
     annotator.press("Enter")
-    [kept] = site.client.annotations(annotator.look("work.bench.image.id"))
+    [kept] = site.client.annotations(annotator.look("app.store.image.id"))
     assert np.array_equal(decode(kept["rle"]), drawn)
     assert (kept["class_name"], kept["source"], kept["model"]) == ("cup", "sum", "nano")
     assert kept["prompts"][0]["points"] == [list(CUP)]
@@ -155,7 +155,7 @@ def test_nothing_vanishes_when_the_page_is_loaded_again(annotator):
     annotator.drag((120, 150), (515, 390))
     draft = annotator.draft
     annotator.page.reload()
-    annotator.until("work.bench.image && work.scene.photo && work.bench.objects.length === 1")
+    annotator.until("app.store.image && app.renderer.bitmap && app.store.objects.length === 1")
     annotator.settle()
     assert np.array_equal(annotator.draft, draft)
     annotator.press("Enter")
@@ -165,7 +165,7 @@ def test_nothing_vanishes_when_the_page_is_loaded_again(annotator):
 def test_a_finished_object_can_be_corrected_and_given_up(annotator, site):
     annotator.click(*CUP)
     annotator.press("Enter")
-    before = site.client.annotations(annotator.look("work.bench.image.id"))[0]
+    before = site.client.annotations(annotator.look("app.store.image.id"))[0]
     annotator.press("j", "Enter", "p")
     annotator.drag((20, 20), (60, 20))
     annotator.press("Escape")
@@ -181,7 +181,7 @@ def test_a_finished_object_can_be_corrected_and_given_up(annotator, site):
 def test_a_deleted_object_comes_back_by_undo(annotator, site):
     annotator.click(*CUP)
     annotator.press("Enter", "j", "Delete")
-    image = annotator.look("work.bench.image.id")
+    image = annotator.look("app.store.image.id")
     assert site.client.annotations(image) == []
     annotator.press("Control+z")
     assert len(site.client.annotations(image)) == 1
@@ -230,9 +230,9 @@ def test_masks_come_in_from_files(annotator, tmp_path):
     Image.fromarray(mask).save(tmp_path / "mask.png")
     annotator.press("x")
     annotator.page.locator("#export-dialog input[type='file']").set_input_files(tmp_path / "mask.png")
-    annotator.until("work.bench.objects.length === 1")
+    annotator.until("app.store.objects.length === 1")
     assert "1 objects came from mask.png" in annotator.said
-    assert annotator.look("work.bench.objects[0].rle")["counts"] == encode(mask > 0)["counts"]
+    assert annotator.look("app.store.objects[0].rle")["counts"] == encode(mask > 0)["counts"]
 
 
 def test_a_new_photo_joins_the_strip_and_done_goes_on_to_what_is_to_do(annotator, tmp_path):
@@ -240,12 +240,12 @@ def test_a_new_photo_joins_the_strip_and_done_goes_on_to_what_is_to_do(annotator
 
     Image.new("RGB", (80, 60), "teal").save(tmp_path / "teal.png")
     annotator.page.locator("#gallery .add-images").set_input_files(tmp_path / "teal.png")
-    annotator.until("work.gallery.images.length === 4")
+    annotator.until("app.gallery.images.length === 4")
     annotator.press("f")
-    annotator.until("work.bench.image.name === 'coffee 10.jpg'")
+    annotator.until("app.store.image.name === 'coffee 10.jpg'")
     assert annotator.page.locator("#gallery button[title='coffee 2.jpg']").get_attribute("data-status") == "done"
     annotator.press(",")
-    annotator.until("work.bench.image.name === 'coffee 2.jpg'")
+    annotator.until("app.store.image.name === 'coffee 2.jpg'")
     annotator.press("f")
     annotator.until("document.querySelector('#gallery button[title=\"coffee 2.jpg\"]').dataset.status === 'todo'")
 
@@ -261,14 +261,14 @@ def test_everything_is_found_with_progress_and_kept_by_clicks(annotator, site):
     annotator.press("a")
     annotator.page.locator("#everything-dialog input[value='8']").check()
     annotator.page.locator("#everything-dialog button.main").click()
-    annotator.until("work.bench.found.length > 1")
-    count = annotator.look("work.bench.found.length")
+    annotator.until("app.store.found.length > 1")
+    count = annotator.look("app.store.found.length")
     assert f"{count} objects found" in annotator.page.locator("#found-bar").text_content()
-    wanted = annotator.mask("(await import('/page/masks/rle.js')).decode(work.bench.found[0].rle)")
+    wanted = annotator.mask("(await import('/web/masks/rle.js')).decode(app.store.found[0].rle)")
     x, y = inner_pixel(wanted)
-    smallest = annotator.look(f"work.toolbox.inHand.at([{x}.5, {y}.5], work.bench.found).rle.counts")
+    smallest = annotator.look(f"app.toolbox.active.smallestAt([{x}.5, {y}.5], app.store.found).rle.counts")
     annotator.click(x, y)
-    [kept] = site.client.annotations(annotator.look("work.bench.image.id"))
+    [kept] = site.client.annotations(annotator.look("app.store.image.id"))
     assert kept["rle"]["counts"] == smallest
     annotator.page.click("#keep-all")
     annotator.settle()
@@ -284,7 +284,7 @@ def test_everything_can_be_cancelled(annotator):
     annotator.until("!document.querySelector('#everything-dialog .progress').hidden")
     annotator.page.locator("#everything-dialog .cancel").click()
     annotator.until("document.querySelector('#status').textContent === 'Cancelled.'")
-    assert annotator.look("work.bench.found.length") == 0
+    assert annotator.look("app.store.found.length") == 0
 
 
 def inner_pixel(mask: np.ndarray) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from hqsam.masks.rle import encode
-from tests.serving.page.annotator import Annotator
+from tests.serving.web.annotator import Annotator
 from tests.serving.servers import EXAMPLES, TOKEN, running, settings_in
 
 DROP = """async ([name, data]) => {
@@ -39,7 +39,7 @@ def drop(annotator, name: str, data: bytes) -> None:
 def test_the_first_photo_is_dropped_and_can_be_clicked_at_once(newcomer):
     newcomer.until("!document.querySelector('#empty').hidden")
     drop(newcomer, "cup.jpg", (EXAMPLES / "coffee.jpg").read_bytes())
-    newcomer.until("work.bench.image?.name === 'cup.jpg' && work.scene.photo")
+    newcomer.until("app.store.image?.name === 'cup.jpg' && app.renderer.bitmap")
     newcomer.settle()
     assert not newcomer.page.locator("#empty").is_visible()
     newcomer.click(300, 60)
@@ -58,7 +58,7 @@ def test_coco_json_that_is_dropped_becomes_objects_to_correct(annotator):
         ],
     }
     drop(annotator, "objects.json", json.dumps(coco).encode())
-    annotator.until("work.bench.objects.length === 1")
+    annotator.until("app.store.objects.length === 1")
     assert annotator.names == ["spoon"]
     annotator.press("j", "Enter")
     assert np.array_equal(annotator.draft, mask)
@@ -80,9 +80,9 @@ def test_a_photo_that_is_turned_by_its_camera_is_upright_and_so_are_its_masks(an
         exif[0x0112] = 6
         photo.rotate(90, expand=True).save(tmp_path / "turned.jpg", exif=exif, quality=92)
     annotator.page.locator("#gallery .add-images").set_input_files(tmp_path / "turned.jpg")
-    annotator.until("work.gallery.images.some(({ name }) => name === 'turned.jpg')")
+    annotator.until("app.gallery.images.some(({ name }) => name === 'turned.jpg')")
     annotator.show("turned.jpg")
-    assert annotator.look("[work.scene.photo.width, work.scene.photo.height]") == [600, 400]
+    assert annotator.look("[app.renderer.bitmap.width, app.renderer.bitmap.height]") == [600, 400]
     annotator.click(300, 60)
     rows, columns = np.nonzero(annotator.draft)
     assert annotator.draft[60, 300]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.serving.page.annotator import masks_in
+from tests.serving.web.annotator import masks_in
 
 
 def move(annotator, key: str, times: int) -> None:
@@ -12,10 +12,10 @@ def move(annotator, key: str, times: int) -> None:
 
 def test_from_the_photo_to_the_file_by_keys_alone(annotator):
     page = annotator.page
-    page.focus("#stage")
+    page.focus("#canvas")
     move(annotator, "ArrowUp", 1)  # the pointer appears in the middle
     move(annotator, "ArrowUp", 12)
-    annotator.until("work.peeking.mask")
+    annotator.until("app.hoverPreview.mask")
     annotator.press("Space")
     drawn = annotator.draft
     assert drawn.any()
@@ -32,32 +32,32 @@ def test_from_the_photo_to_the_file_by_keys_alone(annotator):
 
 def test_the_pointer_draws_while_the_space_bar_is_down(annotator):
     page = annotator.page
-    page.focus("#stage")
+    page.focus("#canvas")
     annotator.press("b", "ArrowLeft")
     page.keyboard.down("Space")
     move(annotator, "ArrowRight", 8)
     move(annotator, "ArrowDown", 8)
     page.keyboard.up("Space")
     annotator.settle()
-    x0, y0, x1, y1 = annotator.look("work.bench.draft.box")
+    x0, y0, x1, y1 = annotator.look("app.store.draft.box")
     assert x1 - x0 > 40
     assert y1 - y0 > 40
 
 
 def test_the_space_bar_with_shift_takes_away(annotator):
-    annotator.page.focus("#stage")
+    annotator.page.focus("#canvas")
     annotator.press("ArrowUp", "Space")
     annotator.press("ArrowUp")
     annotator.page.keyboard.down("Shift")
     annotator.press("Space")
     annotator.page.keyboard.up("Shift")
-    assert annotator.look("work.bench.draft.labels") == [1, 0]
+    assert annotator.look("app.store.draft.labels") == [1, 0]
 
 
 def test_the_question_mark_shows_every_key_that_works(annotator):
     annotator.page.keyboard.press("?")
     shown = annotator.page.locator("#help-dialog").inner_text()
-    table = annotator.look("(await import('/page/keys.js')).keyTable(work).flatMap(([, keys]) => keys)")
+    table = annotator.look("(await import('/web/keys.js')).keyTable(app).flatMap(([, keys]) => keys)")
     assert len(table) > 25
     assert all(key["about"] in shown for key in table)
     annotator.page.keyboard.press("Escape")
@@ -65,7 +65,7 @@ def test_the_question_mark_shows_every_key_that_works(annotator):
 
 
 def test_no_key_does_two_things(annotator):
-    table = annotator.look("(await import('/page/keys.js')).keyTable(work).flatMap(([, keys]) => keys)")
+    table = annotator.look("(await import('/web/keys.js')).keyTable(app).flatMap(([, keys]) => keys)")
     keys = [name for key in table for name in key["keys"]]
     assert len(keys) == len(set(keys))
 
@@ -75,7 +75,7 @@ def test_typing_a_name_works_no_tool(annotator):
     annotator.page.focus("#draft-class")
     annotator.page.keyboard.press("Control+a")
     annotator.page.keyboard.type("blue spoon?")
-    assert annotator.look("work.toolbox.name") == "click"
+    assert annotator.look("app.toolbox.name") == "click"
     assert annotator.page.locator("#draft-class").input_value() == "blue spoon?"
     assert not annotator.page.locator("#help-dialog").is_visible()
 

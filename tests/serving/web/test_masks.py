@@ -17,7 +17,7 @@ masks = some.tuples(some.integers(1, 24), some.integers(1, 24)).flatmap(lambda s
 def page(browser, site):
     """A blank page of the same server, for modules alone."""
     page = browser.new_page()
-    page.goto(f"{site.address}/page/icon.svg")
+    page.goto(f"{site.address}/web/icon.svg")
     yield page
     page.close()
 
@@ -26,8 +26,8 @@ def run(page, body: str, *arguments):
     """What a function of the page's modules returns."""
     return page.evaluate(
         f"""async (given) => {{
-            const [{{ decode, encode }}, {{ rings }}, {{ brushed, lassoed }}] = await Promise.all(
-                ["rle", "outline", "drawn"].map((name) => import(`/page/masks/${{name}}.js`)));
+            const [{{ decode, encode }}, {{ rings }}, {{ rasterizeStroke, rasterizePolygon }}] = await Promise.all(
+                ["rle", "outline", "rasterize"].map((name) => import(`/web/masks/${{name}}.js`)));
             return ({body})(...given);
         }}""",
         list(arguments),
@@ -79,11 +79,11 @@ def area_of(ring: np.ndarray) -> float:
 def test_a_brush_of_one_pixel_paints_the_pixel_below_it(page):
     mask = np.zeros((9, 12), bool)
     mask[3, 7] = True
-    assert run(page, "(w, h) => encode(brushed(w, h, [[7.3, 3.8]], 0.5))", 12, 9) == encode(mask)
+    assert run(page, "(w, h) => encode(rasterizeStroke(w, h, [[7.3, 3.8]], 0.5))", 12, 9) == encode(mask)
 
 
 def test_a_brush_covers_the_pixels_whose_middles_it_passes(page):
-    found = run(page, "(w, h) => encode(brushed(w, h, [[10, 10], [30, 18]], 4))", 40, 30)
+    found = run(page, "(w, h) => encode(rasterizeStroke(w, h, [[10, 10], [30, 18]], 4))", 40, 30)
     y, x = np.mgrid[:30, :40] + 0.5
     along = np.clip(((x - 10) * 20 + (y - 10) * 8) / 464, 0, 1)
     far = np.hypot(x - 10 - 20 * along, y - 10 - 8 * along)
@@ -93,9 +93,9 @@ def test_a_brush_covers_the_pixels_whose_middles_it_passes(page):
 
 
 def test_a_lasso_may_leave_the_image_and_cross_itself(page):
-    found = run(page, "(w, h) => encode(lassoed(w, h, [[-5, -5], [6, -5], [6, 6], [-5, 6]]))", 10, 8)
+    found = run(page, "(w, h) => encode(rasterizePolygon(w, h, [[-5, -5], [6, -5], [6, 6], [-5, 6]]))", 10, 8)
     mask = np.zeros((8, 10), bool)
     mask[:6, :6] = True
     assert found == encode(mask)
-    bow = run(page, "(w, h) => encode(lassoed(w, h, [[0, 0], [10, 8], [10, 0], [0, 8]]))", 10, 8)
+    bow = run(page, "(w, h) => encode(rasterizePolygon(w, h, [[0, 0], [10, 8], [10, 0], [0, 8]]))", 10, 8)
     assert 0.4 < run(page, "(rle) => decode(rle).area", bow) / 80 < 0.6

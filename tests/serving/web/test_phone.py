@@ -14,7 +14,7 @@ def test_a_tap_makes_an_object_that_is_kept_and_named(phone, site):
     phone.page.locator("#draft-class").fill("cup")
     phone.page.locator("#draft-bar button.main").tap()
     phone.settle()
-    [kept] = site.client.annotations(phone.look("work.bench.image.id"))
+    [kept] = site.client.annotations(phone.look("app.store.image.id"))
     assert kept["class_name"] == "cup"
     assert phone.page.locator("#object-count").text_content() == "1"
 
@@ -23,11 +23,11 @@ def test_a_finger_takes_away_once_the_minus_is_pressed(phone):
     tap(phone, 300, 60)
     phone.page.locator("#takes-away").tap()
     tap(phone, 300, 70)
-    assert phone.look("work.bench.draft.labels") == [1, 0]
+    assert phone.look("app.store.draft.labels") == [1, 0]
 
 
 def test_two_fingers_zoom_about_their_middle_and_draw_nothing(phone):
-    before = phone.look("work.viewport.scale")
+    before = phone.look("app.viewport.scale")
     touch = phone.page.context.new_cdp_session(phone.page)
     x, y = phone.at(300, 200)
 
@@ -39,9 +39,9 @@ def test_two_fingers_zoom_about_their_middle_and_draw_nothing(phone):
     for apart in (30, 40, 60):
         fingers("touchMove", apart)
     fingers("touchEnd", 60)
-    assert phone.look("work.viewport.scale") == pytest.approx(3 * before, rel=0.2)
+    assert phone.look("app.viewport.scale") == pytest.approx(3 * before, rel=0.2)
     assert phone.at(300, 200) == pytest.approx((x, y), abs=3)
-    assert phone.look("work.bench.draft.points") == []
+    assert phone.look("app.store.draft.points") == []
 
 
 def test_nothing_reaches_beyond_the_screen(phone):

@@ -12,7 +12,7 @@ import pytest
 
 from hqsam import Client
 from hqsam.masks.rle import decode
-from tests.serving.page.annotator import Annotator
+from tests.serving.web.annotator import Annotator
 from tests.serving.servers import TOKEN, photos_in, wait_until
 
 
@@ -80,7 +80,7 @@ def test_what_is_kept_while_the_server_is_dead_reaches_it_when_it_lives_again(an
     server.start()
     annotator.until("document.querySelector('#trouble').hidden")
     annotator.settle()
-    kept = Client(server.address, TOKEN).annotations(annotator.look("work.bench.image.id"))
+    kept = Client(server.address, TOKEN).annotations(annotator.look("app.store.image.id"))
     assert len(kept) == 2
     assert np.array_equal(decode(kept[1]["rle"]), by_hand)
     assert annotator.draft.any(), "the click that was made meanwhile is answered"
@@ -93,11 +93,9 @@ def test_a_page_that_is_loaded_again_after_a_kill_shows_all_that_was_kept(annota
     server.kill()
     server.start()
     annotator.page.reload()
-    annotator.until("work.bench.objects.length === 1")
+    annotator.until("app.store.objects.length === 1")
     annotator.settle()
-    assert np.array_equal(
-        annotator.mask("(await import('/page/masks/rle.js')).decode(work.bench.objects[0].rle)"), drawn
-    )
+    assert np.array_equal(annotator.mask("(await import('/web/masks/rle.js')).decode(app.store.objects[0].rle)"), drawn)
     annotator.drag((120, 150), (515, 390))
     assert annotator.draft.any(), "it can go on at once"
 

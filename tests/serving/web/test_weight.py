@@ -6,7 +6,7 @@ from pathlib import Path
 
 import hqsam.serving
 
-PAGE = Path(hqsam.serving.__file__).parent / "page"
+PAGE = Path(hqsam.serving.__file__).parent / "web"
 
 
 def files() -> list[Path]:

@@ -1,7 +1,7 @@
 /** The server's HTTP API, as the page uses it. What goes wrong comes out as an error with words for people. */
 
 /** The server said no. `code` is for programs, the message for people. */
-export class Refused extends Error {
+export class ApiError extends Error {
   constructor(status, code, message, retryAfter = 0) {
     super(message);
     Object.assign(this, { status, code, retryAfter });
@@ -9,12 +9,12 @@ export class Refused extends Error {
 }
 
 /** The server cannot be reached. */
-export class Unreachable extends Error {}
+export class NetworkError extends Error {}
 
 const V1 = "/v1";
 const CLIENT = crypto.randomUUID?.() ?? String(Math.random()); // the queue is fair among tabs
 
-/** Tells "online" and "offline", and "stranger" where the server no longer knows the page's token. */
+/** Fires "online" and "offline", and "unauthorized" where the server no longer knows the page's token. */
 export const connection = Object.assign(new EventTarget(), { isOnline: true });
 
 export const api = {
@@ -28,7 +28,7 @@ export const api = {
   upload: (file) => send("POST", "/images", form({ file })),
   pixelsUrl: (id) => `${V1}/images/${id}/pixels`,
   thumbnailUrl: (id) => `${V1}/images/${id}/thumbnail`,
-  open: (id, model, signal) => patiently(() => send("POST", `/images/${id}/open`, { model }, signal), signal),
+  open: (id, model, signal) => retryWhileBusy(() => send("POST", `/images/${id}/open`, { model }, signal), signal),
   masks: (id, question, signal) => send("POST", `/images/${id}/masks`, question, signal),
   everything: (id, question) => send("POST", `/images/${id}/everything`, question),
 
@@ -65,12 +65,12 @@ async function download(path) {
 }
 
 /** Asks again while the server says that it is busy. */
-async function patiently(attempt, signal) {
+async function retryWhileBusy(attempt, signal) {
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
-      if (!(error instanceof Refused) || error.status !== 503) throw error;
+      if (!(error instanceof ApiError) || error.status !== 503) throw error;
       await sleep(1000 * (error.retryAfter || 1), signal);
     }
   }
@@ -82,19 +82,19 @@ async function request(method, path, { body, headers, signal }) {
     response = await fetch(V1 + path, { method, body, headers, signal, credentials: "same-origin" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    tell(false);
-    throw new Unreachable("The server does not answer. Your work is kept here and sent as soon as it is back.");
+    setOnline(false);
+    throw new NetworkError("The server does not answer. Your work is kept here and sent as soon as it is back.");
   }
-  tell(true);
+  setOnline(true);
   if (response.ok) return response;
-  throw await refusal(response);
+  throw await asApiError(response);
 }
 
-async function refusal(response) {
+async function asApiError(response) {
   const { error } = await response.json().catch(() => ({}));
-  if (response.status === 401) connection.dispatchEvent(new Event("stranger"));
+  if (response.status === 401) connection.dispatchEvent(new Event("unauthorized"));
   const words = error?.message ?? `The server answered ${response.status} ${response.statusText}.`;
-  return new Refused(
+  return new ApiError(
     response.status,
     error?.code ?? "unknown",
     words,
@@ -104,15 +104,15 @@ async function refusal(response) {
 
 const content = (response) => (response.status === 204 ? null : response.json());
 
-function tell(isOnline) {
+function setOnline(isOnline) {
   if (connection.isOnline === isOnline) return;
   connection.isOnline = isOnline;
   connection.dispatchEvent(new Event(isOnline ? "online" : "offline"));
-  if (!isOnline) knock();
+  if (!isOnline) pollUntilOnline();
 }
 
 /** Looks once a second whether the server is back; the first answer tells "online". */
-async function knock() {
+async function pollUntilOnline() {
   while (!connection.isOnline) {
     await sleep(1000);
     await api.health().catch(() => {});

@@ -2,32 +2,32 @@
 
 /**
  * @typedef {{keys: string[], about: string, act: () => void, show?: string}} Key  `keys` as `event.key` has them.
- * @param {object} work all that keys act on
+ * @param {object} app all that keys act on
  * @returns {[string, Key[]][]}
  */
 export function keyTable({
-  bench,
+  store,
   toolbox,
   viewport,
-  drafting,
+  draftEditor,
   models,
-  scene,
+  renderer,
   settings,
-  pages,
+  navigation,
   dialogs,
   commands,
   objects,
   status,
 }) {
-  const tool = (key, name, about) => ({ keys: [key], about, act: () => toolbox.take(name) });
+  const tool = (key, name, about) => ({ keys: [key], about, act: () => toolbox.select(name) });
   const selected = (act) => () => {
-    const object = bench.object(bench.selected);
+    const object = store.object(store.selected);
     if (!object) status.say("Select an object first: J and K go through them.");
     else act(object);
   };
   const unlocked = (act) => selected((object) => (object.locked ? status.say("It is locked.") : act(object)));
   const history = (way, word) => () => {
-    const label = bench.history[way]();
+    const label = store.history[way]();
     status.say(label ? `${word}: ${label}.` : `Nothing to ${way}.`);
   };
   return [
@@ -39,8 +39,8 @@ export function keyTable({
         tool("l", "lasso", "Lasso"),
         tool("p", "brush", "Paint"),
         tool("e", "eraser", "Erase"),
-        tool("v", "pick", "Pick objects, move the photo"),
-        { keys: ["t"], about: "Take away, on or off", act: () => toolbox.swap() },
+        tool("v", "pick", "Pick objects, move the image"),
+        { keys: ["t"], about: "Take away, on or off", act: () => toolbox.toggleSubtracts() },
         {
           keys: ["["],
           about: "Smaller brush",
@@ -60,7 +60,7 @@ export function keyTable({
           keys: ["1", "2", "3"],
           show: "1 2 3",
           about: "SAM's three readings",
-          act: (key) => drafting.reading(Number(key) - 1),
+          act: (key) => draftEditor.reading(Number(key) - 1),
         },
         { keys: ["s"], about: "Sum, HQ or SAM, to compare", act: () => models.nextSource() },
         { keys: ["d"], about: "Detail, on or off", act: () => settings.set("detail", !settings.get("detail")) },
@@ -84,23 +84,23 @@ export function keyTable({
         {
           keys: ["i"],
           about: "Show or hide it",
-          act: selected(({ key, visible }) => bench.change(key, { visible: !visible }, visible ? "Hide" : "Show")),
+          act: selected(({ key, visible }) => store.change(key, { visible: !visible }, visible ? "Hide" : "Show")),
         },
         {
           keys: ["o"],
           about: "Lock it, or not",
-          act: selected(({ key, locked }) => bench.change(key, { locked: !locked }, locked ? "Unlock" : "Lock")),
+          act: selected(({ key, locked }) => store.change(key, { locked: !locked }, locked ? "Unlock" : "Lock")),
         },
-        { keys: ["Delete", "Backspace"], show: "Del", about: "Delete", act: unlocked(({ key }) => bench.remove(key)) },
-        { keys: ["h"], about: "Hide all masks, or show them", act: () => scene.set({ isBare: !scene.isBare }) },
+        { keys: ["Delete", "Backspace"], show: "Del", about: "Delete", act: unlocked(({ key }) => store.remove(key)) },
+        { keys: ["h"], about: "Hide all masks, or show them", act: () => renderer.set({ masksHidden: !renderer.masksHidden }) },
       ],
     ],
     [
-      "The photo",
+      "The image",
       [
-        { keys: [".", "PageDown"], show: ".", about: "Next image", act: () => pages.go(1) },
-        { keys: [",", "PageUp"], show: ",", about: "Previous image", act: () => pages.go(-1) },
-        { keys: ["f"], about: "Done, and on to what is to do", act: () => pages.finish() },
+        { keys: [".", "PageDown"], show: ".", about: "Next image", act: () => navigation.go(1) },
+        { keys: [",", "PageUp"], show: ",", about: "Previous image", act: () => navigation.go(-1) },
+        { keys: ["f"], about: "Done, and on to what is to do", act: () => navigation.finish() },
         { keys: ["+", "="], show: "+", about: "Zoom in", act: () => viewport.zoom(1.5) },
         { keys: ["-"], about: "Zoom out", act: () => viewport.zoom(1 / 1.5) },
         { keys: ["w"], about: "Show all of it", act: () => viewport.fit() },
@@ -110,7 +110,7 @@ export function keyTable({
       ],
     ],
     [
-      "On the photo, by keyboard",
+      "On the image, by keyboard",
       [
         { keys: [], show: "← ↑ ↓ →", about: "Move the pointer; with Shift by one pixel" },
         { keys: [], show: "Space", about: "Click; held, it draws as the pointer moves" },
@@ -118,11 +118,11 @@ export function keyTable({
       ],
     ],
     [
-      "On the photo, by mouse",
+      "On the image, by mouse",
       [
         { keys: [], show: "Right", about: "Take away; so does Alt" },
         { keys: [], show: "Wheel", about: "Zoom" },
-        { keys: [], show: "Space", about: "Held, dragging moves the photo; so does the middle button" },
+        { keys: [], show: "Space", about: "Held, dragging moves the image; so does the middle button" },
       ],
     ],
   ];

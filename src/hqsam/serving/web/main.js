@@ -1,6 +1,6 @@
 /** Puts the page together. Read this first: every part is made here, and told of those it needs. */
 import { keyTable, listen } from "./keys.js";
-import { Arrivals } from "./panels/arrivals.js";
+import { FileImport } from "./panels/file_import.js";
 import { Controls } from "./panels/controls.js";
 import { find } from "./panels/dom.js";
 import { DraftBar } from "./panels/draft_bar.js";
@@ -10,76 +10,76 @@ import { Gallery } from "./panels/gallery.js";
 import { HelpDialog } from "./panels/help.js";
 import { Models } from "./panels/models.js";
 import { ObjectsPanel } from "./panels/objects.js";
-import { Pages } from "./panels/pages.js";
-import { Status } from "./panels/status.js";
-import { watchTrouble } from "./panels/trouble.js";
+import { ImageNavigation } from "./panels/image_navigation.js";
+import { Status } from "./panels/notices.js";
+import { watchConnection } from "./panels/connection_notice.js";
 import { settings } from "./settings.js";
 import { Toolbox } from "./tools/toolbox.js";
 import { Gestures } from "./view/gestures.js";
 import { KeyboardPointer } from "./view/keyboard_pointer.js";
-import { Scene } from "./view/scene.js";
+import { Renderer } from "./view/renderer.js";
 import { Viewport } from "./view/viewport.js";
-import { Asking } from "./work/asking.js";
-import { Bench } from "./work/bench.js";
-import { Classes } from "./work/classes.js";
-import { Commands } from "./work/commands.js";
-import { Drafting } from "./work/drafting.js";
-import { Peeking } from "./work/peeking.js";
-import { Saving } from "./work/saving.js";
+import { MaskPredictor } from "./state/mask_predictor.js";
+import { AnnotationStore } from "./state/annotation_store.js";
+import { Classes } from "./state/classes.js";
+import { Commands } from "./state/commands.js";
+import { DraftEditor } from "./state/draft_editor.js";
+import { HoverPreview } from "./state/hover_preview.js";
+import { SaveQueue } from "./state/save_queue.js";
 
-const stage = find("#stage");
+const canvas = find("#canvas");
 
 /** All parts by name; also for the browser's console. */
-export const work = {
+export const app = {
   settings,
   status: new Status(find("#status")),
   viewport: new Viewport(),
   classes: new Classes(),
-  saving: new Saving(),
+  saveQueue: new SaveQueue(),
 };
 
-work.models = new Models(work.status);
-work.bench = new Bench(work.saving, work.classes);
-work.asking = new Asking(() => work.models.asked);
-work.peeking = new Peeking(work);
-work.drafting = new Drafting(work);
-work.scene = new Scene({ element: stage, ...work });
-work.toolbox = new Toolbox(work);
-work.gestures = new Gestures(stage, work.viewport, work.toolbox);
-work.gallery = new Gallery();
-work.pages = new Pages(work);
-work.objects = new ObjectsPanel(work.bench, work.classes, work.saving);
-work.arrivals = new Arrivals(work);
-new KeyboardPointer(stage, work);
-new DraftBar(work);
-work.dialogs = {
+app.models = new Models(app.status);
+app.store = new AnnotationStore(app.saveQueue, app.classes);
+app.predictor = new MaskPredictor(() => app.models.selection);
+app.hoverPreview = new HoverPreview(app);
+app.draftEditor = new DraftEditor(app);
+app.renderer = new Renderer({ element: canvas, ...app });
+app.toolbox = new Toolbox(app);
+app.gestures = new Gestures(canvas, app.viewport, app.toolbox);
+app.gallery = new Gallery();
+app.navigation = new ImageNavigation(app);
+app.objects = new ObjectsPanel(app.store, app.classes, app.saveQueue);
+app.fileImport = new FileImport(app);
+new KeyboardPointer(canvas, app);
+new DraftBar(app);
+app.dialogs = {
   help: new HelpDialog(),
-  everything: new EverythingDialog(work),
-  export: new ExportDialog({ ...work, bring: (files) => work.arrivals.importAll(files) }),
+  everything: new EverythingDialog(app),
+  export: new ExportDialog({ ...app, bring: (files) => app.fileImport.importAll(files) }),
 };
-work.commands = new Commands(work);
-new Controls(work);
-const keys = keyTable(work);
-work.dialogs.help.fill(keys);
+app.commands = new Commands(app);
+new Controls(app);
+const keys = keyTable(app);
+app.dialogs.help.fill(keys);
 listen(keys);
-watchTrouble(work.status);
+watchConnection(app.status);
 
-const { arrivals, bench, gallery, pages, saving, status } = work;
-arrivals.addEventListener("images", ({ detail: image }) =>
-  gallery.fetch().then(() => bench.image ?? pages.show(image)),
+const { fileImport, store, gallery, navigation, saveQueue, status } = app;
+fileImport.addEventListener("images", ({ detail: image }) =>
+  gallery.fetch().then(() => store.image ?? navigation.show(image)),
 );
-arrivals.addEventListener("objects", () => bench.image && bench.fetchObjects());
-saving.addEventListener("problem", ({ detail }) => status.fail(detail));
-bench.addEventListener("objects", () => gallery.count(bench.image, bench.objects.length));
+fileImport.addEventListener("objects", () => store.image && store.fetchObjects());
+saveQueue.addEventListener("problem", ({ detail }) => status.fail(detail));
+store.addEventListener("objects", () => gallery.count(store.image, store.objects.length));
 start().catch((error) => status.fail(error.message));
 
 async function start() {
-  await Promise.all([work.models.fetch(), work.classes.fetch(), gallery.fetch()]);
-  saving.send();
+  await Promise.all([app.models.fetch(), app.classes.fetch(), gallery.fetch()]);
+  saveQueue.send();
   const asked = gallery.images.find(({ id }) => `#${id}` === location.hash);
   const image =
     asked ?? gallery.images.find(({ status, problem }) => status === "todo" && !problem) ?? gallery.images[0];
   find("#empty").hidden = Boolean(image);
-  bench.addEventListener("image", () => (find("#empty").hidden = true));
-  if (image) await pages.show(image);
+  store.addEventListener("image", () => (find("#empty").hidden = true));
+  if (image) await navigation.show(image);
 }

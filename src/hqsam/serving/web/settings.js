@@ -1,10 +1,10 @@
 /** What the annotator chose, kept in this browser. "change" tells the name of what was chosen. */
 
-const PLACE = "hqsam.settings";
-const AT_FIRST = { model: "", source: "sum", detail: false, brush: 12, theme: "system", className: "object" };
+const STORAGE_KEY = "hqsam.settings";
+const DEFAULTS = { model: "", source: "sum", detail: false, brush: 12, theme: "system", className: "object" };
 
 class Settings extends EventTarget {
-  #values = { ...AT_FIRST, ...remembered() };
+  #values = { ...DEFAULTS, ...loadStored() };
 
   get(name) {
     return this.#values[name];
@@ -13,7 +13,7 @@ class Settings extends EventTarget {
   set(name, value) {
     if (this.#values[name] === value) return;
     this.#values[name] = value;
-    localStorage.setItem(PLACE, JSON.stringify(this.#values));
+    localStorage.setItem(STORAGE_KEY, JSON.stringify(this.#values));
     this.dispatchEvent(new CustomEvent("change", { detail: name }));
   }
 
@@ -24,9 +24,9 @@ class Settings extends EventTarget {
   }
 }
 
-function remembered() {
+function loadStored() {
   try {
-    return JSON.parse(localStorage.getItem(PLACE)) ?? {};
+    return JSON.parse(localStorage.getItem(STORAGE_KEY)) ?? {};
   } catch {
     return {};
   }

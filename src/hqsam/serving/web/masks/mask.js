@@ -1,7 +1,7 @@
 /**
  * A mask of an image. It never changes; what changes it returns another.
  *
- * Only the bitmap of its box is kept, row by row, one byte a pixel: a cup in a photo of 12 megapixels is small.
+ * Only the bitmap of its box is kept, row by row, one byte a pixel: a cup in an image of 12 megapixels is small.
  *
  * @typedef {{x0: number, y0: number, x1: number, y1: number}} Box  Along pixel edges: x1 and y1 are one past the last.
  */
@@ -53,7 +53,7 @@ export class Mask {
     const canvas = new Bitmap(this.box);
     canvas.lay(this, 1);
     canvas.lay(other, 0);
-    return trimmed(this.width, this.height, canvas);
+    return cropToContent(this.width, this.height, canvas);
   }
 }
 
@@ -89,7 +89,7 @@ export class Bitmap {
 }
 
 /** The mask of a bitmap, its box as small as it can be. */
-export function trimmed(width, height, bitmap) {
+export function cropToContent(width, height, bitmap) {
   const box = boxOfOnes(bitmap);
   if (box === null) return Mask.empty(width, height);
   const bits = new Uint8Array((box.x1 - box.x0) * (box.y1 - box.y0));

@@ -1,8 +1,8 @@
 /** Masks drawn by hand: a pixel belongs to a shape if its centre does. */
-import { Bitmap, trimmed } from "./mask.js";
+import { Bitmap, cropToContent } from "./mask.js";
 
 /** The inside of a closed line, by the even-odd rule. @param {[number, number][]} points in image pixels */
-export function lassoed(width, height, points) {
+export function rasterizePolygon(width, height, points) {
   const bitmap = new Bitmap(boxAround(width, height, points, 0));
   for (let row = bitmap.box.y0; row < bitmap.box.y1; row++) {
     const crossings = crossingsOf(points, row + 0.5);
@@ -10,11 +10,11 @@ export function lassoed(width, height, points) {
       bitmap.fill(row, Math.ceil(crossings[pair] - 0.5), Math.ceil(crossings[pair + 1] - 0.5));
     }
   }
-  return trimmed(width, height, bitmap);
+  return cropToContent(width, height, bitmap);
 }
 
 /** What a round brush covers on its way. @param {[number, number][]} points @param {number} radius in image pixels */
-export function brushed(width, height, points, radius) {
+export function rasterizeStroke(width, height, points, radius) {
   const bitmap = new Bitmap(boxAround(width, height, points, radius));
   if (radius <= 0.5) points.forEach(([x, y]) => bitmap.fill(Math.floor(y), Math.floor(x), Math.floor(x) + 1));
   let [from] = points;
@@ -22,7 +22,7 @@ export function brushed(width, height, points, radius) {
     for (const [x, y] of between(from, to, radius)) dab(bitmap, x, y, radius);
     from = to;
   }
-  return trimmed(width, height, bitmap);
+  return cropToContent(width, height, bitmap);
 }
 
 function dab(bitmap, x, y, radius) {

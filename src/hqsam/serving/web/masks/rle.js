@@ -5,7 +5,7 @@
  * follow, and bit five of the last group is the sign. From the fourth number on, it is the difference to the number
  * two before.
  */
-import { Bitmap, Mask, trimmed } from "./mask.js";
+import { Bitmap, Mask, cropToContent } from "./mask.js";
 
 /** @param {{size: [number, number], counts: string}} rle @returns {Mask} */
 export function decode(rle) {
@@ -20,7 +20,7 @@ export function decode(rle) {
       bitmap.bits[(place - column * height - y0) * bitmap.stride + column - x0] = 1;
     }
   }
-  return trimmed(width, height, bitmap);
+  return cropToContent(width, height, bitmap);
 }
 
 /** @param {Mask} mask @returns {{size: [number, number], counts: string}} */

@@ -4,16 +4,16 @@ import { find } from "./dom.js";
 
 const OFFLINE =
   "The server does not answer. Go on if you like: what you keep waits in this browser and is sent when it is back.";
-const STRANGER =
+const UNAUTHORIZED =
   "The server was started anew. Open the address that it printed; what was not sent is kept in this browser.";
 
-export function watchTrouble(status) {
+export function watchConnection(status) {
   const show = (words) => {
     find("#trouble p").textContent = words;
     find("#trouble").hidden = !words;
   };
   connection.addEventListener("offline", () => show(OFFLINE));
-  connection.addEventListener("stranger", () => show(STRANGER));
+  connection.addEventListener("unauthorized", () => show(UNAUTHORIZED));
   connection.addEventListener("online", () => {
     show("");
     status.say("The server is back.");

@@ -3,11 +3,11 @@ import { settings } from "../settings.js";
 import { find, press } from "./dom.js";
 
 export class Controls {
-  #work;
+  #app;
 
-  /** @param {object} work toolbox, bench, viewport, scene and dialogs */
-  constructor(work) {
-    this.#work = work;
+  /** @param {object} app toolbox, store, viewport, renderer and dialogs */
+  constructor(app) {
+    this.#app = app;
     this.#tools();
     this.#history();
     this.#zoom();
@@ -17,14 +17,14 @@ export class Controls {
   }
 
   #tools() {
-    const { toolbox } = this.#work;
-    const buttons = [...document.querySelectorAll("[data-tool]:not(#stage)")];
-    for (const button of buttons) button.addEventListener("click", () => toolbox.take(button.dataset.tool));
-    find("#takes-away").addEventListener("click", () => toolbox.swap());
+    const { toolbox } = this.#app;
+    const buttons = [...document.querySelectorAll("[data-tool]:not(#canvas)")];
+    for (const button of buttons) button.addEventListener("click", () => toolbox.select(button.dataset.tool));
+    find("#takes-away").addEventListener("click", () => toolbox.toggleSubtracts());
     const show = () => {
       for (const button of buttons) press(button, button.dataset.tool === toolbox.name);
-      press(find("#takes-away"), toolbox.takesAway);
-      find("#stage").dataset.tool = toolbox.name;
+      press(find("#takes-away"), toolbox.subtracts);
+      find("#canvas").dataset.tool = toolbox.name;
       find("#brush-size").hidden = !["brush", "eraser"].includes(toolbox.name);
     };
     toolbox.addEventListener("change", show);
@@ -32,20 +32,20 @@ export class Controls {
   }
 
   #history() {
-    const { bench } = this.#work;
+    const { store } = this.#app;
     const [undo, redo] = [find("#undo"), find("#redo")];
-    undo.addEventListener("click", () => bench.history.undo());
-    redo.addEventListener("click", () => bench.history.redo());
+    undo.addEventListener("click", () => store.history.undo());
+    redo.addEventListener("click", () => store.history.redo());
     const show = () => {
-      undo.disabled = !bench.history.canUndo;
-      redo.disabled = !bench.history.canRedo;
+      undo.disabled = !store.history.canUndo;
+      redo.disabled = !store.history.canRedo;
     };
-    bench.addEventListener("history", show);
-    bench.addEventListener("image", show);
+    store.addEventListener("history", show);
+    store.addEventListener("image", show);
   }
 
   #zoom() {
-    const { viewport, scene } = this.#work;
+    const { viewport, renderer } = this.#app;
     find("#zoom-in").addEventListener("click", () => viewport.zoom(1.5));
     find("#zoom-out").addEventListener("click", () => viewport.zoom(1 / 1.5));
     find("#zoom-level").addEventListener("click", () => viewport.actualSize());
@@ -53,8 +53,8 @@ export class Controls {
     viewport.addEventListener("change", () => {
       find("#zoom-level").textContent = `${Math.round(viewport.scale * devicePixelRatio * 100)}%`;
     });
-    find("#bare").addEventListener("click", () => scene.set({ isBare: !scene.isBare }));
-    scene.addEventListener("change", () => press(find("#bare"), scene.isBare));
+    find("#bare").addEventListener("click", () => renderer.set({ masksHidden: !renderer.masksHidden }));
+    renderer.addEventListener("change", () => press(find("#bare"), renderer.masksHidden));
   }
 
   #brush() {
@@ -67,7 +67,7 @@ export class Controls {
   }
 
   #dialogs() {
-    const { dialogs } = this.#work;
+    const { dialogs } = this.#app;
     for (const name of Object.keys(dialogs)) find(`#${name}`).addEventListener("click", () => dialogs[name].open());
     for (const dialog of document.querySelectorAll("dialog")) {
       find(".close", dialog)?.addEventListener("click", () => dialog.close());
@@ -78,7 +78,7 @@ export class Controls {
     }
   }
 
-  /** One sheet at a time; the stage closes it. */
+  /** One sheet at a time; the canvas closes it. */
   #sheets() {
     const names = ["settings", "objects", "gallery"];
     const show = (open) => {
@@ -92,7 +92,7 @@ export class Controls {
         show(find(`#${name}`).hasAttribute("data-open") ? null : name),
       );
     }
-    find("#stage").addEventListener("pointerdown", () => show(null));
+    find("#canvas").addEventListener("pointerdown", () => show(null));
     find("#settings .actions").addEventListener("click", () => show(null));
   }
 }

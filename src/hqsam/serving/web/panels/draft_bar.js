@@ -1,42 +1,42 @@
-/** The bar below the photo while an object is being made: readings, class, keep, discard. */
+/** The bar below the image while an object is being made: readings, class, keep, discard. */
 import { settings } from "../settings.js";
-import { isBlank, maskOf } from "../work/draft.js";
+import { isBlank, draftMask } from "../state/draft.js";
 import { find, press } from "./dom.js";
 
 export class DraftBar {
-  #bench;
+  #store;
   #bar = find("#draft-bar");
   #name = find("#draft-class");
 
-  constructor({ bench, drafting, status }) {
-    this.#bench = bench;
-    for (const what of ["draft", "found", "image"]) bench.addEventListener(what, () => this.#show());
+  constructor({ store, draftEditor, status }) {
+    this.#store = store;
+    for (const what of ["draft", "found", "image"]) store.addEventListener(what, () => this.#show());
     settings.follow("className", (name) => (this.#name.value = name));
     this.#name.addEventListener("change", () => this.#rename());
     this.#bar.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#rename();
-      if (!bench.keep()) status.say("There is nothing in it to keep.");
-      find("#stage").focus();
+      if (!store.keep()) status.say("There is nothing in it to keep.");
+      find("#canvas").focus();
     });
     for (const button of this.#bar.querySelectorAll("[data-reading]")) {
-      button.addEventListener("click", () => drafting.reading(Number(button.dataset.reading)));
+      button.addEventListener("click", () => draftEditor.reading(Number(button.dataset.reading)));
     }
-    find("#discard").addEventListener("click", () => bench.discard());
+    find("#discard").addEventListener("click", () => store.discard());
   }
 
   #rename() {
     const name = this.#name.value.trim();
-    const { draft } = this.#bench;
-    const object = this.#bench.object(draft.objectId);
+    const { draft } = this.#store;
+    const object = this.#store.object(draft.objectKey);
     if (!name) return;
-    this.#bench.nameClass(name);
+    this.#store.nameClass(name);
     if (!object) settings.set("className", name);
-    else if (object.class_name !== name) this.#bench.rename(object.key, name);
+    else if (object.class_name !== name) this.#store.rename(object.key, name);
   }
 
   #show() {
-    const { draft, found } = this.#bench;
+    const { draft, found } = this.#store;
     this.#bar.hidden = isBlank(draft) || found.length > 0;
     const several = draft.answers.length > 1;
     find(".readings", this.#bar).hidden = !several;
@@ -46,7 +46,7 @@ export class DraftBar {
       press(button, several && number === draft.chosen);
       button.setAttribute("aria-label", `Reading ${number + 1}${several ? `, score ${score.toFixed(2)}` : ""}`);
     }
-    this.#name.value = this.#bench.object(draft.objectId)?.class_name ?? settings.get("className");
-    find("button.main", this.#bar).disabled = maskOf(draft).isEmpty;
+    this.#name.value = this.#store.object(draft.objectKey)?.class_name ?? settings.get("className");
+    find("button.main", this.#bar).disabled = draftMask(draft).isEmpty;
   }
 }

@@ -15,16 +15,16 @@ const FORMATS = [
 
 export class ExportDialog {
   #dialog = find("#export-dialog");
-  #work;
+  #app;
 
-  /** @param {object} work bench, saving, status, and bring(files), which imports */
-  constructor(work) {
-    this.#work = work;
+  /** @param {object} app store, saveQueue, status, and bring(files), which imports */
+  constructor(app) {
+    this.#app = app;
     find(".choices", this.#dialog).append(...FORMATS.map(asChoice));
     find("form", this.#dialog).addEventListener("submit", (event) => this.#download(event));
     find("input[type='file']", this.#dialog).addEventListener("change", ({ target }) => {
       this.#dialog.close();
-      work.bring([...target.files]);
+      app.bring([...target.files]);
       target.value = "";
     });
   }
@@ -35,13 +35,13 @@ export class ExportDialog {
 
   async #download(event) {
     event.preventDefault();
-    const { bench, saving, status } = this.#work;
+    const { store, saveQueue, status } = this.#app;
     const format = find("input[name='format']:checked", this.#dialog).value;
     const isThis = find("input[name='which']:checked", this.#dialog).value === "this";
     const done = status.begin("Exporting");
     try {
-      await saving.send();
-      offer(await api.exportFile({ format, ...(isThis && bench.image ? { images: bench.image.id } : {}) }));
+      await saveQueue.send();
+      offer(await api.exportFile({ format, ...(isThis && store.image ? { images: store.image.id } : {}) }));
       this.#dialog.close();
     } catch (error) {
       status.fail(error.message);

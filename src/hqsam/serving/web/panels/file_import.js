@@ -1,16 +1,16 @@
-/** Files that come in: photos are added, COCO JSON and PNG masks become objects to correct. */
+/** Files that come in: images are added, COCO JSON and PNG masks become objects to correct. */
 import { api } from "../api.js";
 import { find } from "./dom.js";
 
-export class Arrivals extends EventTarget {
+export class FileImport extends EventTarget {
   #status;
-  #bench;
+  #store;
 
   /** Tells "images" and "objects" when some have come. */
-  constructor({ status, bench }) {
+  constructor({ status, store }) {
     super();
     this.#status = status;
-    this.#bench = bench;
+    this.#store = store;
     for (const input of document.querySelectorAll(".add-images")) {
       input.addEventListener("change", () => {
         this.addAll([...input.files]);
@@ -20,12 +20,12 @@ export class Arrivals extends EventTarget {
     this.#listenToDrops();
   }
 
-  /** Photos and COCO files. @param {File[]} files */
+  /** Images and COCO files. @param {File[]} files */
   async addAll(files) {
     await this.#each(files, "Adding", (file) => (isJson(file) ? this.#import(file) : this.#add(file)));
   }
 
-  /** COCO files, and PNG masks of the image on the stage. @param {File[]} files */
+  /** COCO files, and PNG masks of the image on the canvas. @param {File[]} files */
   async importAll(files) {
     await this.#each(files, "Importing", (file) => this.#import(file));
   }
@@ -50,7 +50,7 @@ export class Arrivals extends EventTarget {
   }
 
   async #import(file) {
-    const image = this.#bench.image;
+    const image = this.#store.image;
     const { annotations, unmatched } = await api.importFiles({
       file,
       ...(isJson(file) || !image ? {} : { image: image.id }),

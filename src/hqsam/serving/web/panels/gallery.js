@@ -1,11 +1,11 @@
-/** The strip of photos: what is to do, what is done, and the way to more. Tells "pick" with an image. */
+/** The strip of images: what is to do, what is done, and the way to more. Tells "pick" with an image. */
 import { api } from "../api.js";
 import { find, make } from "./dom.js";
 
 const AT_ONCE = 100;
 
 export class Gallery extends EventTarget {
-  /** @type {import("../work/bench.js").Bench["image"][]} */
+  /** @type {import("../state/annotation_store.js").AnnotationStore["image"][]} */
   images = [];
   total = 0;
   #list = find("#gallery ol");
@@ -28,7 +28,7 @@ export class Gallery extends EventTarget {
     this.mark(this.#current);
   }
 
-  /** Shows which image is on the stage. */
+  /** Shows which image is on the canvas. */
   mark(image) {
     this.#current = image;
     for (const button of this.#list.querySelectorAll("button")) {
@@ -65,7 +65,7 @@ export class Gallery extends EventTarget {
   }
 
   /** The next one that is to do, from this one on and then from the beginning. */
-  nextToDo(image) {
+  nextTodo(image) {
     const place = this.placeOf(image);
     return (
       [...this.images.slice(place + 1), ...this.images.slice(0, place)].find(({ status }) => status === "todo") ?? null

@@ -6,7 +6,7 @@ import { api } from "../api.js";
  * @returns {Promise<object>} the job, done
  * @throws what went wrong, in the server's words; "AbortError" where somebody cancelled it
  */
-export function ending(job, watch) {
+export function waitForJob(job, watch) {
   return new Promise((resolve, reject) => {
     const events = new EventSource(api.jobEventsUrl(job.id));
     const on = (name, act) => events.addEventListener(name, ({ data }) => act(JSON.parse(data)));

@@ -2,7 +2,7 @@
 import { api } from "../api.js";
 import { settings } from "../settings.js";
 import { find, make } from "./dom.js";
-import { ending } from "./jobs.js";
+import { waitForJob } from "./jobs.js";
 
 export class Models {
   #models = [];
@@ -28,7 +28,7 @@ export class Models {
   }
 
   /** Whom to ask. */
-  get asked() {
+  get selection() {
     return { model: settings.get("model"), source: this.source };
   }
 
@@ -89,7 +89,7 @@ export class Models {
         [progress.hidden, button.disabled] = [false, true];
         try {
           job = await api.loadModel(model.name);
-          await ending(job, (now) => showProgress(progress, now));
+          await waitForJob(job, (now) => showProgress(progress, now));
           model.installed = true;
         } catch (error) {
           this.#status.fail(error.message);

@@ -1,6 +1,6 @@
 /** Says in words what is going on and what went wrong, to eyes and to screen readers. */
 
-const STAYS = 6000;
+const SHOWN_MS = 6000;
 
 export class Status {
   #place;
@@ -29,11 +29,11 @@ export class Status {
 
   /** Says what goes on until the function it returns is called. */
   begin(words) {
-    const work = Symbol(words);
-    this.#busy.set(work, words);
+    const app = Symbol(words);
+    this.#busy.set(app, words);
     if (this.#kind !== "failed") this.#rest();
     return () => {
-      this.#busy.delete(work);
+      this.#busy.delete(app);
       if (this.#kind === "busy") this.#rest();
     };
   }
@@ -44,7 +44,7 @@ export class Status {
 
   #show(words, kind) {
     this.#write(words, kind);
-    this.#timer = setTimeout(() => this.#rest(), kind === "failed" ? 3 * STAYS : STAYS);
+    this.#timer = setTimeout(() => this.#rest(), kind === "failed" ? 3 * SHOWN_MS : SHOWN_MS);
   }
 
   /** Where nothing is being said, what goes on. */

@@ -3,19 +3,19 @@ import { areaOf } from "../masks/rle.js";
 import { find, icon, make, press } from "./dom.js";
 
 export class ObjectsPanel {
-  #bench;
+  #store;
   #list = find("#objects ol");
   #rows = new Map(); // by key: what is shown, and its row
 
-  constructor(bench, classes, saving) {
-    this.#bench = bench;
-    for (const what of ["objects", "image"]) bench.addEventListener(what, () => this.#show());
+  constructor(store, classes, saveQueue) {
+    this.#store = store;
+    for (const what of ["objects", "image"]) store.addEventListener(what, () => this.#show());
     classes.addEventListener("change", () => this.#show());
     classes.addEventListener("change", () => this.#showNames(classes));
-    saving.addEventListener("change", () => this.#showSaved(saving));
+    saveQueue.addEventListener("change", () => this.#showSaved(saveQueue));
     this.#list.addEventListener("focusin", ({ target }) => this.#select(target));
     this.#list.addEventListener("pointerdown", ({ target }) => this.#select(target));
-    this.#showSaved(saving);
+    this.#showSaved(saveQueue);
   }
 
   /** Puts the cursor into the name of the selected object. */
@@ -27,7 +27,7 @@ export class ObjectsPanel {
   }
 
   #show() {
-    const { objects, selected } = this.#bench;
+    const { objects, selected } = this.#store;
     const keys = new Set(objects.map(({ key }) => key));
     for (const [key, { row }] of this.#rows) {
       if (keys.has(key)) continue;
@@ -39,12 +39,12 @@ export class ObjectsPanel {
     find("#object-count").textContent = objects.length || "";
     find("#objects .hint").textContent = objects.length
       ? ""
-      : "Nothing yet. Click on something in the photo, then press Enter to keep it.";
+      : "Nothing yet. Click on something in the image, then press Enter to keep it.";
   }
 
   /** Rows that did not change stay, so that focus does. */
   #place(object, place) {
-    const colour = this.#bench.colourOf(object);
+    const colour = this.#store.colourOf(object);
     const known = this.#rows.get(object.key);
     if (known?.object === object && known.colour === colour && this.#list.children[place] === known.row) return;
     const row = this.#row(object, colour, place + 1);
@@ -68,7 +68,7 @@ export class ObjectsPanel {
       data: { part: "colour" },
       aria: { label: `Colour of ${which}` },
     });
-    swatch.addEventListener("change", () => this.#bench.recolour(key, swatch.value));
+    swatch.addEventListener("change", () => this.#store.recolour(key, swatch.value));
     row.append(swatch, this.#name(object, which), this.#buttons(object, which, { visible, locked }));
     return row;
   }
@@ -88,28 +88,28 @@ export class ObjectsPanel {
     const commit = () => {
       const name = input.value.trim();
       input.value = name || was;
-      if (name && name !== was) this.#bench.rename(key, name);
+      if (name && name !== was) this.#store.rename(key, name);
     };
     input.addEventListener("change", commit);
     input.addEventListener("keydown", (event) => {
       if (event.key === "Escape") input.value = was;
-      if (event.key === "Enter" || event.key === "Escape") find("#stage").focus(); // which commits
+      if (event.key === "Enter" || event.key === "Escape") find("#canvas").focus(); // which commits
     });
     return input;
   }
 
   #buttons({ key }, which, { visible, locked }) {
-    const bench = this.#bench;
+    const store = this.#store;
     const hide = this.#button(visible ? "eye" : "eye-shut", "Hide", which, () =>
-      bench.change(key, { visible: !visible }, visible ? "Hide" : "Show"),
+      store.change(key, { visible: !visible }, visible ? "Hide" : "Show"),
     );
     const lock = this.#button(locked ? "lock" : "unlock", "Lock", which, () =>
-      bench.change(key, { locked: !locked }, locked ? "Unlock" : "Lock"),
+      store.change(key, { locked: !locked }, locked ? "Unlock" : "Lock"),
     );
     press(hide, !visible);
     press(lock, locked);
-    const correct = this.#button("correct", "Correct", which, () => bench.correct(key));
-    const remove = this.#button("delete", "Delete", which, () => bench.remove(key));
+    const correct = this.#button("correct", "Correct", which, () => store.correct(key));
+    const remove = this.#button("delete", "Delete", which, () => store.remove(key));
     correct.disabled = remove.disabled = locked;
     return make("div", { className: "doing" }, correct, hide, lock, remove);
   }
@@ -126,7 +126,7 @@ export class ObjectsPanel {
 
   #select(target) {
     const key = target.closest(".object")?.dataset.key;
-    if (key && key !== this.#bench.selected && this.#bench.object(key)) this.#bench.select(key);
+    if (key && key !== this.#store.selected && this.#store.object(key)) this.#store.select(key);
   }
 
   #showNames({ list }) {

@@ -1,22 +1,22 @@
 /**
- * What is on the bench: one image, its finished objects, the draft that is being made, and what "everything" found.
+ * What is on the store: one image, its finished objects, the draft that is being made, and what "everything" found.
  * Every change goes through here, can be undone, and is kept. Tells "image", "draft", "objects", "found"
  * and, when there is more or less to undo, "history".
  */
 import { encode } from "../masks/rle.js";
 import { settings } from "../settings.js";
-import { isBlank, maskOf, newDraft } from "./draft.js";
-import { keepDraft, keptDraft } from "./draft_store.js";
+import { isBlank, draftMask, newDraft } from "./draft.js";
+import { saveDraft, loadDraft } from "./draft_storage.js";
 import { History } from "./history.js";
-import { maskOfObject } from "./masks_of.js";
-import { newKey } from "./saving.js";
+import { objectMask } from "./object_masks.js";
+import { newKey } from "./save_queue.js";
 
-/** @typedef {import("./draft.js").Draft} Draft @typedef {import("./saving.js").Kept} Kept */
+/** @typedef {import("./draft.js").Draft} Draft @typedef {import("./save_queue.js").SavedObject} SavedObject */
 
-export class Bench extends EventTarget {
+export class AnnotationStore extends EventTarget {
   /** @type {{id: number, name: string, width: number, height: number, status: string} | null} */
   image = null;
-  /** @type {Kept[]} */
+  /** @type {SavedObject[]} */
   objects = [];
   /** @type {Draft | null} */
   draft = null;
@@ -26,31 +26,31 @@ export class Bench extends EventTarget {
   selected = null;
   history = new History();
   #answered = new WeakMap();
-  #saving;
+  #saveQueue;
   #classes;
 
-  /** @param {import("./saving.js").Saving} saving @param {import("./classes.js").Classes} classes */
-  constructor(saving, classes) {
+  /** @param {import("./save_queue.js").SaveQueue} saveQueue @param {import("./classes.js").Classes} classes */
+  constructor(saveQueue, classes) {
     super();
-    this.#saving = saving;
+    this.#saveQueue = saveQueue;
     this.#classes = classes;
   }
 
-  /** Clears the bench for another image. */
+  /** Clears the store for another image. */
   show(image) {
     Object.assign(this, { image, objects: [], found: [], selected: null, history: new History() });
-    this.history.addEventListener("change", () => this.#tell("history"));
-    this.draft = keptDraft(image) ?? newDraft(image);
-    for (const what of ["image", "objects", "found", "draft"]) this.#tell(what);
+    this.history.addEventListener("change", () => this.#emit("history"));
+    this.draft = loadDraft(image) ?? newDraft(image);
+    for (const what of ["image", "objects", "found", "draft"]) this.#emit(what);
   }
 
   async fetchObjects() {
     const image = this.image;
-    const objects = await this.#saving.objectsOf(image);
+    const objects = await this.#saveQueue.objectsOf(image);
     if (image !== this.image) return;
     this.objects = objects;
-    if (this.draft.objectId && !this.object(this.draft.objectId)) this.#setDraft({ ...this.draft, objectId: null });
-    this.#tell("objects");
+    if (this.draft.objectKey && !this.object(this.draft.objectKey)) this.#setDraft({ ...this.draft, objectKey: null });
+    this.#emit("objects");
   }
 
   // The draft
@@ -73,17 +73,17 @@ export class Bench extends EventTarget {
 
   /** Begins to correct a finished object. */
   correct(key) {
-    const start = maskOfObject(this.object(key));
-    this.changeDraft({ ...newDraft(this.image), start, objectId: key }, "Begin to correct");
+    const start = objectMask(this.object(key));
+    this.changeDraft({ ...newDraft(this.image), start, objectKey: key }, "Begin to correct");
     this.select(key);
   }
 
   /** Makes the draft a finished object, or corrects the one it is of. @returns {boolean} if there was anything */
   keep() {
     const draft = this.draft;
-    const mask = maskOf(draft);
+    const mask = draftMask(draft);
     if (mask.isEmpty) return false;
-    const before = draft.objectId ? this.object(draft.objectId) : null;
+    const before = draft.objectKey ? this.object(draft.objectKey) : null;
     const after = { ...(before ?? this.#newObject()), ...originOf(draft), rle: encode(mask) };
     this.history.do({
       label: before ? "Correct" : "Keep",
@@ -96,7 +96,7 @@ export class Bench extends EventTarget {
 
   /** The colour that the draft will have as an object. */
   get draftColour() {
-    return this.colourOf(this.object(this.draft.objectId) ?? this.#newObject());
+    return this.colourOf(this.object(this.draft.objectKey) ?? this.#newObject());
   }
 
   // Finished objects
@@ -111,10 +111,10 @@ export class Bench extends EventTarget {
 
   select(key) {
     this.selected = key;
-    this.#tell("objects");
+    this.#emit("objects");
   }
 
-  /** @param {Partial<Kept>} change */
+  /** @param {Partial<SavedObject>} change */
   change(key, change, label) {
     const before = this.object(key);
     const after = { ...before, ...change };
@@ -148,20 +148,20 @@ export class Bench extends EventTarget {
 
   // What "everything" found
 
-  setFound(found) {
+  setCandidates(found) {
     this.found = found;
-    this.#tell("found");
+    this.#emit("found");
   }
 
   /** Keeps some of it as objects. */
-  keepFound(chosen) {
+  keepCandidates(chosen) {
     const taken = chosen.map((found, place) => ({ ...this.#newObject(place), ...found }));
     this.history.do({
       label: chosen.length === 1 ? "Keep" : `Keep ${chosen.length} objects`,
-      undo: () => [taken.forEach(({ key }) => this.#put(key, null)), this.setFound([...this.found, ...chosen])],
+      undo: () => [taken.forEach(({ key }) => this.#put(key, null)), this.setCandidates([...this.found, ...chosen])],
       redo: () => [
         taken.forEach((object) => this.#put(object.key, object)),
-        this.setFound(this.found.filter((found) => !chosen.includes(found))),
+        this.setCandidates(this.found.filter((found) => !chosen.includes(found))),
       ],
     });
   }
@@ -188,18 +188,18 @@ export class Bench extends EventTarget {
     else if (place < 0) objects.push(object);
     else objects[place] = object;
     this.objects = objects;
-    this.#saving.put(this.image, key, object);
-    this.#tell("objects");
+    this.#saveQueue.put(this.image, key, object);
+    this.#emit("objects");
   }
 
   #setDraft(draft) {
     while (this.#answered.has(draft)) draft = this.#answered.get(draft);
     this.draft = draft;
-    keepDraft(this.image, draft);
-    this.#tell("draft");
+    saveDraft(this.image, draft);
+    this.#emit("draft");
   }
 
-  #tell(what) {
+  #emit(what) {
     this.dispatchEvent(new Event(what));
   }
 }

@@ -2,43 +2,43 @@
 import { isBlank } from "./draft.js";
 
 export class Commands {
-  #work;
+  #app;
 
-  /** @param {object} work bench, toolbox, gestures and status */
-  constructor(work) {
-    this.#work = work;
+  /** @param {object} app store, toolbox, gestures and status */
+  constructor(app) {
+    this.#app = app;
   }
 
   /** Closes a line that is being drawn, or keeps the draft, or begins to correct the selected object. */
   enter() {
-    const { bench, toolbox, status } = this.#work;
-    if (!bench.image || toolbox.inHand.finish?.()) return;
-    if (!isBlank(bench.draft)) {
-      if (!bench.keep()) status.say("There is nothing in it to keep.");
+    const { store, toolbox, status } = this.#app;
+    if (!store.image || toolbox.active.finish?.()) return;
+    if (!isBlank(store.draft)) {
+      if (!store.keep()) status.say("There is nothing in it to keep.");
       return;
     }
-    const object = bench.object(bench.selected);
+    const object = store.object(store.selected);
     if (object?.locked) status.say("It is locked.");
-    else if (object) bench.correct(object.key);
+    else if (object) store.correct(object.key);
   }
 
   /** Leaves off what is under way, else the draft, else what was found, else the selection. */
   escape() {
-    const { bench, toolbox, gestures } = this.#work;
-    const [wasGesture, wasTool] = [gestures.cancel(), toolbox.inHand.cancel?.()];
-    if (wasGesture || wasTool || !bench.image) return;
-    if (!isBlank(bench.draft)) bench.discard();
-    else if (bench.found.length) bench.setFound([]);
-    else bench.select(null);
+    const { store, toolbox, gestures } = this.#app;
+    const [wasGesture, wasTool] = [gestures.cancel(), toolbox.active.cancel?.()];
+    if (wasGesture || wasTool || !store.image) return;
+    if (!isBlank(store.draft)) store.discard();
+    else if (store.found.length) store.setCandidates([]);
+    else store.select(null);
   }
 
   walk(far) {
-    const { bench, status } = this.#work;
-    const { objects, selected } = bench;
+    const { store, status } = this.#app;
+    const { objects, selected } = store;
     if (!objects.length) return;
     const place = objects.findIndex(({ key }) => key === selected);
     const next = place < 0 ? (far > 0 ? 0 : objects.length - 1) : (place + far + objects.length) % objects.length;
-    bench.select(objects[next].key);
+    store.select(objects[next].key);
     status.say(`${objects[next].class_name}, ${next + 1} of ${objects.length}.`);
   }
 }

@@ -17,7 +17,7 @@
  * @property {boolean} [isDetailed]  The answers are those of a closer look.
  * @property {Mask} added  By hand.
  * @property {Mask} removed
- * @property {string | null} objectId  The finished object that this will replace.
+ * @property {string | null} objectKey  The finished object that this will replace.
  *
  * @typedef {object} Prompt  As the server takes it, with what is needed to ask again from the beginning.
  * @property {[number, number][]} points
@@ -42,25 +42,25 @@ export function newDraft({ width, height }) {
     chosen: 0,
     added: nothing,
     removed: nothing,
-    objectId: null,
+    objectKey: null,
   };
 }
 
 const masks = new WeakMap();
 
 /** @returns {Mask} what the object is now; the same one each time */
-export function maskOf(draft) {
-  if (!masks.has(draft)) masks.set(draft, modelMaskOf(draft).plus(draft.added).minus(draft.removed));
+export function draftMask(draft) {
+  if (!masks.has(draft)) masks.set(draft, modelMask(draft).plus(draft.added).minus(draft.removed));
   return masks.get(draft);
 }
 
-export function modelMaskOf(draft) {
+export function modelMask(draft) {
   return draft.answers[draft.chosen]?.mask ?? draft.start ?? Mask.empty(draft.added.width, draft.added.height);
 }
 
 /** Whether it is still as it began. */
 export function isBlank(draft) {
-  return !draft.points.length && !draft.box && draft.added.isEmpty && draft.removed.isEmpty && !draft.objectId;
+  return !draft.points.length && !draft.box && draft.added.isEmpty && draft.removed.isEmpty && !draft.objectKey;
 }
 
 export function withPoint(draft, point, label) {
@@ -85,7 +85,7 @@ export function withDrawn(draft, mask, erase) {
 }
 
 /** What to ask the model for this draft: new clicks go on from the answer that is shown. @returns {Prompt} */
-export function promptOf(draft) {
+export function promptFrom(draft) {
   const answer = draft.answers[draft.chosen];
   const canRefine = Boolean(answer?.refine) && draft.asked.points.length < draft.points.length;
   return {

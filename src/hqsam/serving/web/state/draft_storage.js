@@ -1,23 +1,23 @@
 /** Unfinished drafts, kept in this browser so that a reload loses nothing. */
 import { Mask } from "../masks/mask.js";
 import { decode, encode } from "../masks/rle.js";
-import { isBlank, modelMaskOf } from "./draft.js";
+import { isBlank, modelMask } from "./draft.js";
 
-const WAIT = 300; // milliseconds; encoding at every click would be felt on large images
+const WRITE_DELAY_MS = 300; // milliseconds; encoding at every click would be felt on large images
 
 let waiting = null;
 
 /** Writes it in a moment, and at once if the page goes away. */
-export function keepDraft(image, draft) {
+export function saveDraft(image, draft) {
   if (waiting && waiting.image !== image) write();
   clearTimeout(waiting?.timer);
-  waiting = { image, draft, timer: setTimeout(write, WAIT) };
+  waiting = { image, draft, timer: setTimeout(write, WRITE_DELAY_MS) };
 }
 
 addEventListener("pagehide", write);
 
 /** @returns {import("./draft.js").Draft | null} */
-export function keptDraft(image) {
+export function loadDraft(image) {
   try {
     const { added, removed, start, answer, asked, ...rest } = JSON.parse(localStorage.getItem(placeOf(image)));
     const mask = (rle) => (rle ? decode(rle) : null);
@@ -46,7 +46,7 @@ function write() {
 
 function asJson({ answers, added, removed, start, asked, chosen, ...rest }) {
   const rle = (mask) => (mask && !mask.isEmpty ? encode(mask) : null);
-  const answer = answers.length ? { ...answers[chosen], mask: encode(modelMaskOf({ answers, chosen })) } : null;
+  const answer = answers.length ? { ...answers[chosen], mask: encode(modelMask({ answers, chosen })) } : null;
   return {
     ...rest,
     answer,

@@ -1,6 +1,6 @@
 /** What can be undone, for one image. A step is {label, undo, redo}; both may be called many times. */
 
-const DEEP = 200;
+const MAX_STEPS = 200;
 
 export class History extends EventTarget {
   #done = [];
@@ -9,7 +9,7 @@ export class History extends EventTarget {
   /** Does a step, and remembers it. */
   do(step) {
     step.redo();
-    this.#done = [...this.#done, step].slice(-DEEP);
+    this.#done = [...this.#done, step].slice(-MAX_STEPS);
     this.#undone = [];
     this.dispatchEvent(new Event("change"));
   }

@@ -1,21 +1,21 @@
 /** What a click would take, shown while the pointer rests. Tells "change". */
-import { promptOf, withPoint } from "./draft.js";
+import { promptFrom, withPoint } from "./draft.js";
 
-const REST = 30; // milliseconds without movement before the model is asked
+const DELAY_MS = 30; // milliseconds without movement before the model is asked
 
-export class Peeking extends EventTarget {
+export class HoverPreview extends EventTarget {
   /** @type {import("../masks/mask.js").Mask | null} perhaps smaller than the image, of the same shape */
   mask = null;
-  #bench;
-  #asking;
+  #store;
+  #predictor;
   #last = "";
   #question = new AbortController();
 
-  constructor({ bench, asking }) {
+  constructor({ store, predictor }) {
     super();
-    this.#bench = bench;
-    this.#asking = asking;
-    for (const what of ["draft", "image"]) bench.addEventListener(what, () => this.stop());
+    this.#store = store;
+    this.#predictor = predictor;
+    for (const what of ["draft", "image"]) store.addEventListener(what, () => this.stop());
   }
 
   /** @param {[number, number]} point a pixel @param {0 | 1} label */
@@ -25,7 +25,7 @@ export class Peeking extends EventTarget {
     this.#last = wanted;
     this.#question.abort();
     this.#question = new AbortController();
-    setTimeout((signal) => this.#look(point, label, signal), REST, this.#question.signal);
+    setTimeout((signal) => this.#look(point, label, signal), DELAY_MS, this.#question.signal);
   }
 
   stop() {
@@ -36,8 +36,8 @@ export class Peeking extends EventTarget {
 
   async #look(point, label, signal) {
     if (signal.aborted) return;
-    const prompt = promptOf(withPoint(this.#bench.draft, point, label));
-    const mask = await this.#asking.peek(this.#bench.image.id, prompt, signal).catch(() => null);
+    const prompt = promptFrom(withPoint(this.#store.draft, point, label));
+    const mask = await this.#predictor.peek(this.#store.image.id, prompt, signal).catch(() => null);
     if (!signal.aborted) this.#show(mask);
   }
 

@@ -1,11 +1,11 @@
-/** Asks the model. Answers that were given are remembered, so that a click on what hover showed costs nothing. */
-import { api, Refused } from "../api.js";
+/** Asks the model. Answers are cached, so that a click on what hover showed costs nothing. */
+import { api, ApiError } from "../api.js";
 import { encode, decode } from "../masks/rle.js";
 import { bestOf, isAmbiguous } from "./draft.js";
 
-const REMEMBERED = 64;
+const CACHE_SIZE = 64;
 
-export class Asking {
+export class MaskPredictor {
   #answers = new Map();
   #who;
 
@@ -14,7 +14,7 @@ export class Asking {
     this.#who = who;
   }
 
-  /** What a click would take: quick, at most as fine as a screen, and not remembered by the server. */
+  /** What a click would take: quick, at most as fine as a screen, and not cached by the server. */
   async peek(imageId, prompt, signal) {
     const quick = { max_side: 1024, keep: false };
     const answers = await this.#answered(
@@ -45,25 +45,25 @@ export class Asking {
     try {
       return read(await api.masks(imageId, question, signal));
     } catch (error) {
-      if (!(error instanceof Refused) || !prompt.refine || error.status >= 500) throw error;
-      const whole = { ...question, prompts: [asSent({ ...prompt, refine: null, covered: 0 })] };
+      if (!(error instanceof ApiError) || !prompt.refine || error.status >= 500) throw error;
+      const whole = { ...question, prompts: [serializePrompt({ ...prompt, refine: null, covered: 0 })] };
       return read(await api.masks(imageId, whole, signal)); // the server has forgotten, or another model is asked
     }
   }
 
   #question(prompt, detail, readings) {
     const candidates = readings ? 3 : 1;
-    return { ...this.#who(), candidates, detail, prompts: [asSent(prompt)] };
+    return { ...this.#who(), candidates, detail, prompts: [serializePrompt(prompt)] };
   }
 
   #remember(key, answers) {
     this.#answers.set(key, answers);
-    if (this.#answers.size > REMEMBERED) this.#answers.delete(this.#answers.keys().next().value);
+    if (this.#answers.size > CACHE_SIZE) this.#answers.delete(this.#answers.keys().next().value);
   }
 }
 
 /** A prompt in the server's words: absent parts are left out, and covered clicks are in `refine` already. */
-function asSent({ points, labels, box, mask, refine, covered }) {
+function serializePrompt({ points, labels, box, mask, refine, covered }) {
   const fresh = { points: points.slice(covered), labels: labels.slice(covered) };
   if (refine) return { ...fresh, refine };
   return { ...(points.length ? fresh : {}), ...(box ? { box } : {}), ...(mask ? { mask: encode(mask) } : {}) };

@@ -2,7 +2,7 @@
  * Sends finished objects to the server, in order, until it has them. What it has not is kept in this browser, so that
  * neither a reload nor a server that is down loses it.
  *
- * @typedef {object} Kept  A finished object.
+ * @typedef {object} SavedObject  A finished object.
  * @property {string} key  Ours, made once; with it the server takes a repeated request for what it is.
  * @property {string} class_name
  * @property {string | null} colour  Its own, or null for that of its class.
@@ -16,21 +16,21 @@
  *
  * @typedef {{id: number, version: number, isGone: boolean}} Saved  What the server has of it.
  * @typedef {{id: number, name: string, width: number, height: number}} Image
- * @typedef {{image: Image, want: Kept | null, saved: Saved | null}} Unsent
+ * @typedef {{image: Image, wanted: SavedObject | null, saved: Saved | null}} Unsent
  */
-import { api, connection, Refused } from "../api.js";
+import { api, connection, ApiError } from "../api.js";
 
-const PLACE = "hqsam.unsent";
+const STORAGE_KEY = "hqsam.unsent";
 const FIELDS = ["class_name", "colour", "rle", "visible", "locked", "source", "model", "score", "prompts"];
 
 /** Tells "change" when something was sent or is to be sent, and "problem" with words when the server refuses. */
-export class Saving extends EventTarget {
+export class SaveQueue extends EventTarget {
   /** @type {Map<string, Unsent>} by the objects' keys, oldest first */
-  #unsent = new Map(remembered());
+  #unsent = new Map(loadStored());
   /** @type {Map<string, Saved>} */
   #saved = new Map([...this.#unsent].flatMap(([key, { saved }]) => (saved ? [[key, saved]] : [])));
   /** What is not sent for now: it was refused, or the server works on other images than it did. */
-  #aside = new WeakSet();
+  #suspended = new WeakSet();
   #imagesThatAreHere = new Set();
   #sending = null;
 
@@ -44,21 +44,21 @@ export class Saving extends EventTarget {
     return this.#unsent.size;
   }
 
-  /** The image's objects: the server's, with what it has not got yet. @returns {Promise<Kept[]>} */
+  /** The image's objects: the server's, with what it has not got yet. @returns {Promise<SavedObject[]>} */
   async objectsOf(image) {
     const objects = new Map((await api.annotations(image.id)).map((annotation) => this.#known(annotation)));
-    for (const [key, { want, image: its }] of this.#unsent) {
+    for (const [key, { wanted, image: its }] of this.#unsent) {
       if (!isSame(its, image)) continue;
-      if (want) objects.set(key, want);
+      if (wanted) objects.set(key, wanted);
       else objects.delete(key);
     }
     return [...objects.values()];
   }
 
-  /** @param {Kept | null} want null to delete it */
-  put(image, key, want) {
+  /** @param {SavedObject | null} wanted null to delete it */
+  put(image, key, wanted) {
     const { id, name, width, height } = image;
-    this.#unsent.set(key, { image: { id, name, width, height }, want, saved: this.#saved.get(key) ?? null });
+    this.#unsent.set(key, { image: { id, name, width, height }, wanted, saved: this.#saved.get(key) ?? null });
     this.#changed();
     this.send();
   }
@@ -78,16 +78,16 @@ export class Saving extends EventTarget {
   }
 
   #next() {
-    return [...this.#unsent].find(([, entry]) => !this.#aside.has(entry));
+    return [...this.#unsent].find(([, entry]) => !this.#suspended.has(entry));
   }
 
   async #settle(key, entry) {
     try {
-      if (!(await this.#isOfThisServer(entry.image))) return this.#aside.add(entry);
+      if (!(await this.#isKnownImage(entry.image))) return this.#suspended.add(entry);
       this.#saved.set(key, await sent(key, entry, this.#saved.get(key) ?? null));
     } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      this.#aside.add(entry);
+      if (!(error instanceof ApiError)) throw error;
+      this.#suspended.add(entry);
       return this.dispatchEvent(new CustomEvent("problem", { detail: error.message }));
     }
     if (this.#unsent.get(key) === entry) this.#unsent.delete(key);
@@ -95,7 +95,7 @@ export class Saving extends EventTarget {
   }
 
   /** After another start the server may work on another folder: what is not for it waits for its own. */
-  async #isOfThisServer(image) {
+  async #isKnownImage(image) {
     const name = JSON.stringify(image);
     if (!this.#imagesThatAreHere.has(name) && isSame(await api.image(image.id), image)) {
       this.#imagesThatAreHere.add(name);
@@ -110,7 +110,7 @@ export class Saving extends EventTarget {
   }
 
   #changed() {
-    localStorage.setItem(PLACE, JSON.stringify([...this.#unsent]));
+    localStorage.setItem(STORAGE_KEY, JSON.stringify([...this.#unsent]));
     this.dispatchEvent(new Event("change"));
   }
 }
@@ -121,9 +121,9 @@ export function newKey() {
 }
 
 /** Brings the server to what is wanted. @returns {Promise<Saved | null>} what it has now */
-async function sent(key, { image, want }, saved) {
-  if (!want) return saved && !saved.isGone ? removed(saved) : saved;
-  const content = only(FIELDS, want);
+async function sent(key, { image, wanted }, saved) {
+  if (!wanted) return saved && !saved.isGone ? removed(saved) : saved;
+  const content = only(FIELDS, wanted);
   if (!saved) return asSaved(await api.createAnnotation(image.id, { ...content, key }));
   const there = saved.isGone ? asSaved(await api.restoreAnnotation(saved.id, saved.version)) : saved;
   return asSaved(await changed(there, content));
@@ -156,9 +156,9 @@ function unless(status) {
   };
 }
 
-function remembered() {
+function loadStored() {
   try {
-    return JSON.parse(localStorage.getItem(PLACE)) ?? [];
+    return JSON.parse(localStorage.getItem(STORAGE_KEY)) ?? [];
   } catch {
     return [];
   }

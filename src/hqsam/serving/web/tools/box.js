@@ -1,13 +1,13 @@
-import { boxBetween, isBox } from "./places.js";
+import { boxBetween, isBox } from "./coordinates.js";
 
 /** A box around the object: dragged, or by two taps on its corners. */
 export class BoxTool {
-  #work;
+  #app;
   #corner = null;
   #other = null;
 
-  constructor(work) {
-    this.#work = work;
+  constructor(app) {
+    this.#app = app;
   }
 
   hover(at) {
@@ -17,7 +17,7 @@ export class BoxTool {
   tap(at) {
     if (this.#corner) return this.drop([this.#corner, at]);
     this.#show(at, at);
-    this.#work.status.say("Now the opposite corner.");
+    this.#app.status.say("Now the opposite corner.");
   }
 
   drag(points) {
@@ -27,23 +27,23 @@ export class BoxTool {
   drop(points) {
     const box = boxBetween(points[0], points.at(-1));
     this.cancel();
-    if (isBox(box)) this.#work.drafting.box(box);
+    if (isBox(box)) this.#app.draftEditor.box(box);
   }
 
   cancel() {
     const had = this.#corner !== null;
-    if (had) this.#work.status.hush();
+    if (had) this.#app.status.hush();
     this.#show(null, null);
     return had;
   }
 
-  marks() {
+  overlay() {
     return this.#corner ? { box: boxBetween(this.#corner, this.#other) } : {};
   }
 
   #show(corner, other) {
     this.#corner = corner;
     this.#other = other;
-    this.#work.scene.refresh("above");
+    this.#app.renderer.refresh("above");
   }
 }

@@ -1,52 +1,52 @@
-import { brushed } from "../masks/drawn.js";
+import { rasterizeStroke } from "../masks/rasterize.js";
 import { settings } from "../settings.js";
-import { maskOf } from "../work/draft.js";
+import { draftMask } from "../state/draft.js";
 
 /** Paints pixels into the draft, or out of it. The brush is as large on the image at every zoom. */
 export class BrushTool {
-  #work;
+  #app;
   #erases;
   #stroke = null;
   #pointer = null;
 
-  constructor(work, { erases }) {
-    this.#work = work;
+  constructor(app, { erases }) {
+    this.#app = app;
     this.#erases = erases;
-    settings.addEventListener("change", () => this.#work.scene.refresh("above"));
+    settings.addEventListener("change", () => this.#app.renderer.refresh("above"));
   }
 
   hover(at) {
     this.#pointer = at;
-    this.#work.scene.refresh("above");
+    this.#app.renderer.refresh("above");
   }
 
-  tap(at, takesAway) {
-    this.drop([at], takesAway);
+  tap(at, subtracts) {
+    this.drop([at], subtracts);
   }
 
-  drag(points, takesAway) {
+  drag(points, subtracts) {
     this.#beginIfNeeded();
     this.#pointer = points.at(-1);
-    this.#stroke = { mask: this.#brushedOn(points), length: points.length, erases: this.#isErasing(takesAway) };
-    this.#work.scene.refresh("above");
+    this.#stroke = { mask: this.#brushedOn(points), length: points.length, erases: this.#isErasing(subtracts) };
+    this.#app.renderer.refresh("above");
   }
 
-  drop(points, takesAway) {
+  drop(points, subtracts) {
     this.#beginIfNeeded();
     const mask = this.#brushedOn(points);
-    const erases = this.#isErasing(takesAway);
+    const erases = this.#isErasing(subtracts);
     this.#stroke = null;
-    this.#work.drafting.draw(mask, erases, erases ? "Erase" : "Paint");
+    this.#app.draftEditor.draw(mask, erases, erases ? "Erase" : "Paint");
   }
 
   cancel() {
     const had = this.#stroke !== null;
     this.#stroke = null;
-    this.#work.scene.refresh("above");
+    this.#app.renderer.refresh("above");
     return had;
   }
 
-  marks() {
+  overlay() {
     const ring = this.#pointer && { at: this.#pointer, radius: this.#radius };
     return this.#stroke ? { ring, mask: this.#preview() } : { ring };
   }
@@ -57,26 +57,26 @@ export class BrushTool {
 
   /** A brush on a selected object corrects it; otherwise it begins a new one. */
   #beginIfNeeded() {
-    const { bench } = this.#work;
-    const object = bench.object(bench.selected);
-    if (object && !object.locked && !bench.draft.objectId && maskOf(bench.draft).isEmpty) bench.correct(object.key);
+    const { store } = this.#app;
+    const object = store.object(store.selected);
+    if (object && !object.locked && !store.draft.objectKey && draftMask(store.draft).isEmpty) store.correct(object.key);
   }
 
-  #isErasing(takesAway) {
-    return this.#erases !== takesAway;
+  #isErasing(subtracts) {
+    return this.#erases !== subtracts;
   }
 
   /** The stroke so far, and what is new of it. */
   #brushedOn(points) {
-    const { width, height } = this.#work.bench.image;
+    const { width, height } = this.#app.store.image;
     const known = this.#stroke?.length ?? 0;
-    const news = brushed(width, height, points.slice(Math.max(0, known - 1)), this.#radius);
+    const news = rasterizeStroke(width, height, points.slice(Math.max(0, known - 1)), this.#radius);
     return this.#stroke ? this.#stroke.mask.plus(news) : news;
   }
 
   /** Made only as often as there are frames. */
   #preview() {
-    const now = maskOf(this.#work.bench.draft);
+    const now = draftMask(this.#app.store.draft);
     this.#stroke.preview ??= this.#stroke.erases ? now.minus(this.#stroke.mask) : now.plus(this.#stroke.mask);
     return this.#stroke.preview;
   }

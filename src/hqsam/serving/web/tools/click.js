@@ -1,35 +1,35 @@
-import { boxBetween, isBox, pixelAt } from "./places.js";
+import { boxBetween, isBox, pixelAt } from "./coordinates.js";
 
 /** Clicks say what the object is; dragging makes a box around it. */
 export class ClickTool {
-  pansByTouch = true; // a finger that moves means the photo; boxes have a tool
-  #work;
+  pansByTouch = true; // a finger that moves means the image; boxes have a tool
+  #app;
   #box = null;
 
-  constructor(work) {
-    this.#work = work;
+  constructor(app) {
+    this.#app = app;
   }
 
-  hover(at, takesAway) {
-    const { bench, peeking } = this.#work;
-    if (at) peeking.at(pixelAt(at, bench.image), takesAway ? 0 : 1);
-    else peeking.stop();
+  hover(at, subtracts) {
+    const { store, hoverPreview } = this.#app;
+    if (at) hoverPreview.at(pixelAt(at, store.image), subtracts ? 0 : 1);
+    else hoverPreview.stop();
   }
 
-  tap(at, takesAway) {
-    const { bench, drafting } = this.#work;
-    drafting.click(pixelAt(at, bench.image), takesAway ? 0 : 1);
+  tap(at, subtracts) {
+    const { store, draftEditor } = this.#app;
+    draftEditor.click(pixelAt(at, store.image), subtracts ? 0 : 1);
   }
 
   drag(points) {
-    this.#work.peeking.stop();
+    this.#app.hoverPreview.stop();
     this.#show(boxBetween(points[0], points.at(-1)));
   }
 
   drop(points) {
     const box = boxBetween(points[0], points.at(-1));
     this.cancel();
-    if (isBox(box)) this.#work.drafting.box(box);
+    if (isBox(box)) this.#app.draftEditor.box(box);
   }
 
   cancel() {
@@ -38,12 +38,12 @@ export class ClickTool {
     return was !== null;
   }
 
-  marks() {
+  overlay() {
     return { box: this.#box };
   }
 
   #show(box) {
     this.#box = box;
-    this.#work.scene.refresh("above");
+    this.#app.renderer.refresh("above");
   }
 }

@@ -1,16 +1,16 @@
-import { lassoed } from "../masks/drawn.js";
+import { rasterizePolygon } from "../masks/rasterize.js";
 
 const CLOSE = 10; // CSS pixels from the first corner that close the line
 
 /** A line around what belongs to the object, or does not: drawn in one go, or corner by corner. */
 export class LassoTool {
-  #work;
+  #app;
   #points = [];
   #pointer = null;
-  #takesAway = false;
+  #subtracts = false;
 
-  constructor(work) {
-    this.#work = work;
+  constructor(app) {
+    this.#app = app;
   }
 
   hover(at) {
@@ -18,10 +18,10 @@ export class LassoTool {
     if (this.#points.length) this.#refresh();
   }
 
-  tap(at, takesAway) {
+  tap(at, subtracts) {
     if (this.#points.length > 2 && this.#isNearFirst(at)) return this.finish();
-    if (!this.#points.length) this.#work.status.say("Corner by corner; Enter or the first corner closes the line.");
-    this.#takesAway = takesAway;
+    if (!this.#points.length) this.#app.status.say("Corner by corner; Enter or the first corner closes the line.");
+    this.#subtracts = subtracts;
     this.#points.push(at);
     this.#refresh();
   }
@@ -32,30 +32,30 @@ export class LassoTool {
     this.#refresh();
   }
 
-  drop(points, takesAway) {
+  drop(points, subtracts) {
     this.#points = points;
-    this.#takesAway = takesAway;
+    this.#subtracts = subtracts;
     this.finish();
   }
 
   finish() {
     if (this.#points.length < 3) return false;
-    const { width, height } = this.#work.bench.image;
-    const mask = lassoed(width, height, this.#points);
+    const { width, height } = this.#app.store.image;
+    const mask = rasterizePolygon(width, height, this.#points);
     this.cancel();
-    this.#work.drafting.draw(mask, this.#takesAway, this.#takesAway ? "Lasso to take away" : "Lasso");
+    this.#app.draftEditor.draw(mask, this.#subtracts, this.#subtracts ? "Lasso to take away" : "Lasso");
     return true;
   }
 
   cancel() {
     const had = this.#points.length > 0;
-    if (had) this.#work.status.hush();
+    if (had) this.#app.status.hush();
     this.#points = [];
     this.#refresh();
     return had;
   }
 
-  marks() {
+  overlay() {
     if (!this.#points.length) return {};
     const points = this.#pointer ? [...this.#points, this.#pointer] : this.#points;
     return { stroke: { points, closed: points.length > 2 } };
@@ -63,10 +63,10 @@ export class LassoTool {
 
   #isNearFirst(at) {
     const [x, y] = this.#points[0];
-    return Math.hypot(at[0] - x, at[1] - y) * this.#work.viewport.scale < CLOSE;
+    return Math.hypot(at[0] - x, at[1] - y) * this.#app.viewport.scale < CLOSE;
   }
 
   #refresh() {
-    this.#work.scene.refresh("above");
+    this.#app.renderer.refresh("above");
   }
 }

@@ -1,34 +1,34 @@
-import { maskOfObject } from "../work/masks_of.js";
+import { objectMask } from "../state/object_masks.js";
 
-/** Picks finished objects, and keeps what "everything" found; dragging moves the photo. */
+/** Picks finished objects, and keeps what "everything" found; dragging moves the image. */
 export class PickTool {
   pans = true;
-  #work;
+  #app;
 
-  constructor(work) {
-    this.#work = work;
+  constructor(app) {
+    this.#app = app;
   }
 
   hover(at) {
-    this.#work.scene.set({ pointed: at && this.at(at, this.#work.bench.found) });
+    this.#app.renderer.set({ hovered: at && this.smallestAt(at, this.#app.store.found) });
   }
 
   tap(at) {
-    const { bench } = this.#work;
-    const found = this.at(at, bench.found);
-    if (found) return bench.keepFound([found]);
-    const object = this.at(
+    const { store } = this.#app;
+    const found = this.smallestAt(at, store.found);
+    if (found) return store.keepCandidates([found]);
+    const object = this.smallestAt(
       at,
-      bench.objects.filter(({ visible }) => visible),
+      store.objects.filter(({ visible }) => visible),
     );
-    const isAgain = object && object.key === bench.selected && !bench.draft.objectId;
-    if (isAgain && !object.locked) bench.correct(object.key);
-    else bench.select(object?.key ?? null);
+    const isAgain = object && object.key === store.selected && !store.draft.objectKey;
+    if (isAgain && !object.locked) store.correct(object.key);
+    else store.select(object?.key ?? null);
   }
 
   /** The smallest of those at a place: what is on something is smaller than it. */
-  at([x, y], all) {
-    const here = all.filter((one) => maskOfObject(one).has(x, y));
-    return here.sort((one, other) => maskOfObject(one).area - maskOfObject(other).area)[0] ?? null;
+  smallestAt([x, y], all) {
+    const here = all.filter((one) => objectMask(one).has(x, y));
+    return here.sort((one, other) => objectMask(one).area - objectMask(other).area)[0] ?? null;
   }
 }

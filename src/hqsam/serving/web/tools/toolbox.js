@@ -1,13 +1,13 @@
 /**
  * The tools, and which one is in hand. Tells "change".
  *
- * A tool may have: hover(at, takesAway), with null when the pointer leaves; tap(at, takesAway); drag(points, takesAway)
- * on the way and drop(points, takesAway) at the end; finish() and cancel(), which say whether there was anything to;
- * and marks(), what to show meanwhile. Places are x, y in the image's pixels, with fractions.
+ * A tool may have: hover(at, subtracts), with null when the pointer leaves; tap(at, subtracts); drag(points, subtracts)
+ * on the way and drop(points, subtracts) at the end; finish() and cancel(), which say whether there was anything to;
+ * and overlay(), what to show meanwhile. Places are x, y in the image's pixels, with fractions.
  *
  * @typedef {[number, number]} Place
  * @typedef {{points: Place[], closed: boolean}} Stroke
- * @typedef {{mask?: object, box?: number[], stroke?: Stroke, ring?: {at: Place, radius: number}}} Marks
+ * @typedef {{mask?: object, box?: number[], stroke?: Stroke, ring?: {at: Place, radius: number}}} Overlay
  */
 import { BoxTool } from "./box.js";
 import { BrushTool } from "./brush.js";
@@ -17,46 +17,46 @@ import { PickTool } from "./pick.js";
 
 export class Toolbox extends EventTarget {
   /** Clicks and strokes take away, as with the right button; for fingers and keyboards. */
-  takesAway = false;
+  subtracts = false;
   #tools;
   #name = "click";
 
-  /** @param {object} work bench, drafting, peeking, scene, status and viewport */
-  constructor(work) {
+  /** @param {object} app store, draftEditor, hoverPreview, renderer, status and viewport */
+  constructor(app) {
     super();
     this.#tools = {
-      click: new ClickTool(work),
-      box: new BoxTool(work),
-      lasso: new LassoTool(work),
-      brush: new BrushTool(work, { erases: false }),
-      eraser: new BrushTool(work, { erases: true }),
-      pick: new PickTool(work),
+      click: new ClickTool(app),
+      box: new BoxTool(app),
+      lasso: new LassoTool(app),
+      brush: new BrushTool(app, { erases: false }),
+      eraser: new BrushTool(app, { erases: true }),
+      pick: new PickTool(app),
     };
-    work.scene.marks = () => this.inHand.marks?.();
-    work.bench.addEventListener("image", () => this.inHand.cancel?.());
+    app.renderer.overlay = () => this.active.overlay?.();
+    app.store.addEventListener("image", () => this.active.cancel?.());
   }
 
   get name() {
     return this.#name;
   }
 
-  get inHand() {
+  get active() {
     return this.#tools[this.#name];
   }
 
-  take(name) {
-    this.inHand.cancel?.();
-    this.inHand.hover?.(null);
+  select(name) {
+    this.active.cancel?.();
+    this.active.hover?.(null);
     this.#name = name;
-    this.#tell();
+    this.#changed();
   }
 
-  swap() {
-    this.takesAway = !this.takesAway;
-    this.#tell();
+  toggleSubtracts() {
+    this.subtracts = !this.subtracts;
+    this.#changed();
   }
 
-  #tell() {
+  #changed() {
     this.dispatchEvent(new Event("change"));
   }
 }

@@ -1,6 +1,6 @@
 /** Two canvases over each other, at the screen's own resolution: what stays, and what moves with the pointer. */
 
-export class Stage {
+export class CanvasLayers {
   #layers;
   #dirty = new Set();
 

@@ -1,27 +1,27 @@
-/** Mouse, pen and fingers on the stage: what they do to the view, and what they tell the tool in hand. */
+/** Mouse, pen and fingers on the canvas: what they do to the view, and what they tell the tool in hand. */
 
-const STILL = 4; // CSS pixels that a click may move
-const STILL_FINGER = 10;
+const CLICK_SLOP = 4; // CSS pixels that a click may move
+const TAP_SLOP = 10;
 
 export class Gestures {
-  /** While the space bar is down, dragging moves the photo. */
+  /** While the space bar is down, dragging moves the image. */
   isPanning = false;
-  #stage;
+  #canvas;
   #viewport;
   #toolbox;
   #pointers = new Map(); // where each is that is down
   #gesture = null;
 
-  constructor(stage, viewport, toolbox) {
-    this.#stage = stage;
+  constructor(canvas, viewport, toolbox) {
+    this.#canvas = canvas;
     this.#viewport = viewport;
     this.#toolbox = toolbox;
-    const on = (name, listener) => stage.addEventListener(name, listener.bind(this), { passive: false });
+    const on = (name, listener) => canvas.addEventListener(name, listener.bind(this), { passive: false });
     on("pointerdown", this.#down);
     on("pointermove", this.#move);
     on("pointerup", this.#up);
     on("pointercancel", this.#giveUp);
-    on("pointerleave", () => this.#toolbox.inHand.hover?.(null));
+    on("pointerleave", () => this.#toolbox.active.hover?.(null));
     on("wheel", this.#wheel);
     on("contextmenu", (event) => event.preventDefault());
   }
@@ -34,21 +34,21 @@ export class Gestures {
   }
 
   #down(event) {
-    this.#stage.setPointerCapture(event.pointerId);
+    this.#canvas.setPointerCapture(event.pointerId);
     this.#pointers.set(event.pointerId, this.#place(event));
     if (this.#pointers.size > 1) return this.#pinch();
     const place = this.#place(event);
-    const pans = event.button === 1 || this.isPanning || this.#toolbox.inHand.pans;
-    const takesAway = event.button === 2 || event.altKey || this.#toolbox.takesAway;
+    const pans = event.button === 1 || this.isPanning || this.#toolbox.active.pans;
+    const subtracts = event.button === 2 || event.altKey || this.#toolbox.subtracts;
     this.#gesture = {
       from: place,
       last: place,
       pans,
-      takesAway,
+      subtracts,
       moved: false,
       points: [this.#viewport.toImageInside(place)],
     };
-    if (event.pointerType === "touch") this.#gesture.pans ||= this.#toolbox.inHand.pansByTouch;
+    if (event.pointerType === "touch") this.#gesture.pans ||= this.#toolbox.active.pansByTouch;
   }
 
   #move(event) {
@@ -62,13 +62,13 @@ export class Gestures {
     if (event.pointerType === "touch") return;
     const place = this.#place(event);
     const at = this.#viewport.isOnImage(place) ? this.#viewport.toImage(place) : null;
-    this.#toolbox.inHand.hover?.(at, event.altKey || this.#toolbox.takesAway);
+    this.#toolbox.active.hover?.(at, event.altKey || this.#toolbox.subtracts);
   }
 
   #drag(event) {
     const gesture = this.#gesture;
     const place = this.#place(event);
-    const still = event.pointerType === "touch" ? STILL_FINGER : STILL;
+    const still = event.pointerType === "touch" ? TAP_SLOP : CLICK_SLOP;
     gesture.moved ||= Math.hypot(place[0] - gesture.from[0], place[1] - gesture.from[1]) > still;
     if (!gesture.moved) return;
     if (gesture.pans) this.#viewport.pan(place[0] - gesture.last[0], place[1] - gesture.last[1]);
@@ -77,10 +77,10 @@ export class Gestures {
   }
 
   #draw(event) {
-    const { points, takesAway } = this.#gesture;
+    const { points, subtracts } = this.#gesture;
     const steps = event.getCoalescedEvents?.() ?? [];
     for (const step of steps.length ? steps : [event]) points.push(this.#viewport.toImageInside(this.#place(step)));
-    this.#toolbox.inHand.drag?.(points, takesAway);
+    this.#toolbox.active.drag?.(points, subtracts);
   }
 
   #up(event) {
@@ -88,22 +88,22 @@ export class Gestures {
     const gesture = this.#gesture;
     if (!gesture || gesture.isPinch) return this.#endPinch();
     this.#gesture = null;
-    const tool = this.#toolbox.inHand;
-    if (gesture.moved && !gesture.pans) tool.drop?.(gesture.points, gesture.takesAway);
+    const tool = this.#toolbox.active;
+    if (gesture.moved && !gesture.pans) tool.drop?.(gesture.points, gesture.subtracts);
     else if (!gesture.moved && event.button !== 1 && this.#viewport.isOnImage(gesture.from)) {
-      tool.tap?.(gesture.points[0], gesture.takesAway);
+      tool.tap?.(gesture.points[0], gesture.subtracts);
     }
   }
 
   #giveUp(event) {
     this.#pointers.delete(event.pointerId);
-    this.#toolbox.inHand.cancel?.();
+    this.#toolbox.active.cancel?.();
     this.#gesture = null;
   }
 
   /** A second finger: what the first began is no stroke. */
   #pinch() {
-    this.#toolbox.inHand.cancel?.();
+    this.#toolbox.active.cancel?.();
     this.#gesture = { isPinch: true, ...this.#span() };
   }
 
@@ -134,7 +134,7 @@ export class Gestures {
   }
 
   #place({ clientX, clientY }) {
-    const { left, top } = this.#stage.getBoundingClientRect();
+    const { left, top } = this.#canvas.getBoundingClientRect();
     return [clientX - left, clientY - top];
   }
 }

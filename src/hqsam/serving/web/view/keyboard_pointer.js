@@ -5,28 +5,28 @@ const STEP = 12; // CSS pixels; with Shift one pixel of the image
 const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class KeyboardPointer {
-  #work;
+  #app;
   #at = null;
   #points = null; // since the space bar is down
 
-  /** @param {HTMLElement} stage @param {object} work viewport, scene, bench, toolbox, gestures and status */
-  constructor(stage, work) {
-    this.#work = work;
-    stage.addEventListener("keydown", (event) => this.#down(event));
-    stage.addEventListener("keyup", (event) => event.code === "Space" && this.#release(event));
-    stage.addEventListener("pointermove", () => this.#hide());
-    stage.addEventListener("blur", () => this.#hide());
+  /** @param {HTMLElement} canvas @param {object} app viewport, renderer, store, toolbox, gestures and status */
+  constructor(canvas, app) {
+    this.#app = app;
+    canvas.addEventListener("keydown", (event) => this.#down(event));
+    canvas.addEventListener("keyup", (event) => event.code === "Space" && this.#release(event));
+    canvas.addEventListener("pointermove", () => this.#hide());
+    canvas.addEventListener("blur", () => this.#hide());
   }
 
   #down(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || !this.#work.bench.image) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || !this.#app.store.image) return;
     if (event.code in WAYS) this.#step(event);
     else if (event.code === "Space") this.#press(event);
   }
 
   #step(event) {
     event.preventDefault();
-    const { viewport } = this.#work;
+    const { viewport } = this.#app;
     const [dx, dy] = WAYS[event.code];
     const far = event.shiftKey ? 1 : Math.max(1, Math.round(STEP / viewport.scale));
     const [x, y] = this.#at ?? viewport.toImageInside(viewport.middle).map((value) => Math.floor(value) + 0.5);
@@ -34,40 +34,40 @@ export class KeyboardPointer {
   }
 
   #moveTo([x, y]) {
-    const { viewport, scene, toolbox } = this.#work;
+    const { viewport, renderer, toolbox } = this.#app;
     const { width, height } = viewport.image;
     this.#at = [Math.min(width - 0.5, Math.max(0.5, x)), Math.min(height - 0.5, Math.max(0.5, y))];
     viewport.reveal(this.#at);
-    scene.set({ keyboardPointer: this.#at });
-    if (!this.#points) return toolbox.inHand.hover?.(this.#at, toolbox.takesAway);
+    renderer.set({ keyboardPointer: this.#at });
+    if (!this.#points) return toolbox.active.hover?.(this.#at, toolbox.subtracts);
     this.#points.push(this.#at);
-    toolbox.inHand.drag?.(this.#points, toolbox.takesAway);
+    toolbox.active.drag?.(this.#points, toolbox.subtracts);
   }
 
-  /** Held down, it draws while the arrows move; and the mouse moves the photo. */
+  /** Held down, it draws while the arrows move; and the mouse moves the image. */
   #press(event) {
     event.preventDefault();
     if (event.repeat) return;
-    this.#work.gestures.isPanning = true;
+    this.#app.gestures.isPanning = true;
     if (this.#at) this.#points = [this.#at];
   }
 
   #release(event) {
     event.preventDefault();
-    const { gestures, toolbox } = this.#work;
+    const { gestures, toolbox } = this.#app;
     gestures.isPanning = false;
     const points = this.#points;
     this.#points = null;
     if (!points) return;
-    const takesAway = toolbox.takesAway !== event.shiftKey;
-    if (points.length > 1) toolbox.inHand.drop?.(points, takesAway);
-    else toolbox.inHand.tap?.(points[0], takesAway);
+    const subtracts = toolbox.subtracts !== event.shiftKey;
+    if (points.length > 1) toolbox.active.drop?.(points, subtracts);
+    else toolbox.active.tap?.(points[0], subtracts);
   }
 
   #hide() {
     if (!this.#at) return;
     this.#at = null;
     this.#points = null;
-    this.#work.scene.set({ keyboardPointer: null });
+    this.#app.renderer.set({ keyboardPointer: null });
   }
 }

@@ -1,15 +1,15 @@
-/** How things look on the stage. Coordinates are CSS pixels; masks are drawn as vectors, so edges stay sharp. */
+/** How things look on the canvas. Coordinates are CSS pixels; masks are drawn as vectors, so edges stay sharp. */
 import { outlineOf } from "../masks/outline.js";
 
-const HALO = "rgb(0 0 0 / 50%)"; // around every line, so that it is seen on any photo
-const FROM = 18; // CSS pixels a pixel, from which a grid is of use
+const HALO = "rgb(0 0 0 / 50%)"; // around every line, so that it is seen on any image
+const GRID_SCALE = 18; // CSS pixels a pixel, from which a grid is of use
 
-export function paintPhoto(context, viewport, bitmap) {
+export function paintImage(context, viewport, bitmap) {
   const { x, y, scale, image } = viewport;
   context.imageSmoothingEnabled = scale * devicePixelRatio < 2;
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, x, y, image.width * scale, image.height * scale);
-  if (scale >= FROM) paintGrid(context, viewport);
+  if (scale >= GRID_SCALE) paintGrid(context, viewport);
 }
 
 /** A mask's edge, and its inside in some colour. `dashed` for what is not yet an object, `faint` for many of these. */
@@ -86,10 +86,10 @@ function line(context, path, colour, width, dashes) {
   context.setLineDash([]);
 }
 
-function paintGrid(context, { x, y, scale, image, stage }) {
+function paintGrid(context, { x, y, scale, image, canvas }) {
   const path = new Path2D();
-  const [left, right] = [Math.max(0, x), Math.min(stage.width, x + image.width * scale)];
-  const [top, bottom] = [Math.max(0, y), Math.min(stage.height, y + image.height * scale)];
+  const [left, right] = [Math.max(0, x), Math.min(canvas.width, x + image.width * scale)];
+  const [top, bottom] = [Math.max(0, y), Math.min(canvas.height, y + image.height * scale)];
   for (let k = Math.ceil((left - x) / scale); k * scale + x <= right; k++)
     path.rect(k * scale + x, top, 0, bottom - top);
   for (let k = Math.ceil((top - y) / scale); k * scale + y <= bottom; k++)
@@ -108,8 +108,8 @@ function onScreen({ x, y, scale, image }, mask) {
   return path;
 }
 
-function isInSight({ x, y, scale, image, stage }, { box, width, height }) {
+function isInSight({ x, y, scale, image, canvas }, { box, width, height }) {
   const [across, down] = [(scale * image.width) / width, (scale * image.height) / height];
   const isLeftOrAbove = box.x1 * across + x < 0 || box.y1 * down + y < 0;
-  return !isLeftOrAbove && box.x0 * across + x < stage.width && box.y0 * down + y < stage.height;
+  return !isLeftOrAbove && box.x0 * across + x < canvas.width && box.y0 * down + y < canvas.height;
 }

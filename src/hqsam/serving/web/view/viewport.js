@@ -1,13 +1,13 @@
-/** Which part of the image is on the screen. Screen means CSS pixels from the stage's upper left corner. */
+/** Which part of the image is on the screen. Screen means CSS pixels from the canvas's upper left corner. */
 
-const MOST = 64; // CSS pixels for one pixel of the image
+const MAX_SCALE = 64; // CSS pixels for one pixel of the image
 const MARGIN = 24;
-const BELOW = 62; // what floats over the stage's lower edge
+const BOTTOM_BAR = 62; // what floats over the canvas's lower edge
 
 export class Viewport extends EventTarget {
-  /** The image's and the stage's sizes. */
+  /** The image's and the canvas's sizes. */
   image = { width: 1, height: 1 };
-  stage = { width: 1, height: 1 };
+  canvas = { width: 1, height: 1 };
   scale = 1;
   x = 0; // where the image's corner is on the screen
   y = 0;
@@ -19,43 +19,43 @@ export class Viewport extends EventTarget {
     this.fit();
   }
 
-  /** The stage has another size: a fitted image stays fitted, else the middle stays. */
-  resize(stage) {
-    const was = this.stage;
-    this.stage = stage;
+  /** The canvas has another size: a fitted image stays fitted, else the middle stays. */
+  resize(canvas) {
+    const was = this.canvas;
+    this.canvas = canvas;
     if (this.#fitted) return this.fit();
-    this.#move(this.scale, this.x + (stage.width - was.width) / 2, this.y + (stage.height - was.height) / 2);
+    this.#move(this.scale, this.x + (canvas.width - was.width) / 2, this.y + (canvas.height - was.height) / 2);
   }
 
   fit() {
     const scale = this.fittingScale;
     this.#move(
       scale,
-      (this.stage.width - this.image.width * scale) / 2,
-      (this.stage.height - this.#below - this.image.height * scale + this.#room) / 2,
+      (this.canvas.width - this.image.width * scale) / 2,
+      (this.canvas.height - this.#below - this.image.height * scale + this.#room) / 2,
     );
     this.#fitted = true;
   }
 
   get fittingScale() {
-    const across = (this.stage.width - 2 * this.#room) / this.image.width;
-    const down = (this.stage.height - this.#room - this.#below) / this.image.height;
-    return Math.max(0.001, Math.min(across, down, MOST));
+    const across = (this.canvas.width - 2 * this.#room) / this.image.width;
+    const down = (this.canvas.height - this.#room - this.#below) / this.image.height;
+    return Math.max(0.001, Math.min(across, down, MAX_SCALE));
   }
 
-  /** Around a photo that is shown whole: less on small screens. */
+  /** Around an image that is shown whole: less on small screens. */
   get #room() {
-    return Math.min(MARGIN, this.stage.width / 40);
+    return Math.min(MARGIN, this.canvas.width / 40);
   }
 
   get #below() {
-    return Math.min(BELOW, this.stage.height / 5);
+    return Math.min(BOTTOM_BAR, this.canvas.height / 5);
   }
 
   /** Zooms by a factor; what is under `at` (the middle if not given) stays there. */
   zoom(factor, at = this.middle) {
     const least = Math.min(this.fittingScale / 2, 1);
-    const scale = Math.min(MOST, Math.max(least, this.scale * factor));
+    const scale = Math.min(MAX_SCALE, Math.max(least, this.scale * factor));
     const [x, y] = this.toImage(at);
     this.#move(scale, at[0] - x * scale, at[1] - y * scale);
   }
@@ -69,16 +69,16 @@ export class Viewport extends EventTarget {
     this.#move(this.scale, this.x + dx, this.y + dy);
   }
 
-  /** Pans just enough that a place of the image is on the stage. */
+  /** Pans just enough that a place of the image is on the canvas. */
   reveal([imageX, imageY]) {
     const [x, y] = this.toScreen([imageX, imageY]);
     const beyond = (value, size) => Math.max(0, MARGIN - value) - Math.max(0, value - size + MARGIN);
-    const [dx, dy] = [beyond(x, this.stage.width), beyond(y, this.stage.height)];
+    const [dx, dy] = [beyond(x, this.canvas.width), beyond(y, this.canvas.height)];
     if (dx || dy) this.pan(dx, dy);
   }
 
   get middle() {
-    return [this.stage.width / 2, this.stage.height / 2];
+    return [this.canvas.width / 2, this.canvas.height / 2];
   }
 
   toImage([x, y]) {
@@ -101,12 +101,12 @@ export class Viewport extends EventTarget {
     return x >= 0 && y >= 0 && x < this.image.width && y < this.image.height;
   }
 
-  /** Some of the image always stays on the stage. */
+  /** Some of the image always stays on the canvas. */
   #move(scale, x, y) {
-    const keep = (place, size, stage) => Math.min(stage - MARGIN, Math.max(MARGIN - size * scale, place));
+    const keep = (place, size, canvas) => Math.min(canvas - MARGIN, Math.max(MARGIN - size * scale, place));
     this.scale = scale;
-    this.x = keep(x, this.image.width, this.stage.width);
-    this.y = keep(y, this.image.height, this.stage.height);
+    this.x = keep(x, this.image.width, this.canvas.width);
+    this.y = keep(y, this.image.height, this.canvas.height);
     this.#fitted = false;
     this.dispatchEvent(new Event("change"));
   }
