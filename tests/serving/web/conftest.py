@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import pytest
 
 from tests import needs
-from tests.serving.web.annotator import Annotator
 from tests.serving.servers import Running, photos_in, running, settings_in
+from tests.serving.web.annotator import Annotator
 
 
 @pytest.fixture(scope="module")

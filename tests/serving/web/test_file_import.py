@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from hqsam.masks.rle import encode
-from tests.serving.web.annotator import Annotator
 from tests.serving.servers import EXAMPLES, TOKEN, running, settings_in
+from tests.serving.web.annotator import Annotator
 
 DROP = """async ([name, data]) => {
     const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));

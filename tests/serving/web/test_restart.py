@@ -12,8 +12,8 @@ import pytest
 
 from hqsam import Client
 from hqsam.masks.rle import decode
-from tests.serving.web.annotator import Annotator
 from tests.serving.servers import TOKEN, photos_in, wait_until
+from tests.serving.web.annotator import Annotator
 
 
 class Killable:
