@@ -7,7 +7,7 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from hqsam.errors import InputError
-from hqsam.images.suffixes import is_image_name
+from hqsam.images.image_info import is_image_name
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from hqsam.data.mask_files import READINGS, Reading, guess, read_levels, vote
 from hqsam.data.pairs import Pair
 from hqsam.data.sets import SampleSet
 from hqsam.errors import DataError
+from hqsam.images.image_info import LOSSY_SUFFIXES, is_image_name
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "im", "photos", "jpegimages")
 MASK_FOLDERS = ("masks", "mask", "gt", "labels", "annotations", "segmentationobject", "masks_max255", "ground_truth")
@@ -23,8 +24,6 @@ MASK_FOLDERS = ("masks", "mask", "gt", "labels", "annotations", "segmentationobj
 MASK_ENDINGS = ("_mask", "-mask", "_masks", "_gt", "_label", "_labels", "_seg")
 """What the name of a mask may have after the photo's. `_labels.png` is what our own label maps are called."""
 
-_LOSSY = {".jpg", ".jpeg", ".jpe", ".jfif", ".webp"}
-_SUFFIXES = _LOSSY | {".png", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}
 _ASKED = 32
 """Masks of a set that are looked at to find out how all of them are read."""
 
@@ -76,11 +75,13 @@ def files_side_by_side(folder: Path) -> Files:
     pictures = pictures_below(folder)
     photos: dict[str, list[Path]] = defaultdict(list)
     masks: dict[str, list[Path]] = defaultdict(list)
-    told_by_suffix = any(len({path.suffix.lower() in _LOSSY for path in paths}) == 2 for paths in pictures.values())
+    told_by_suffix = any(
+        len({path.suffix.lower() in LOSSY_SUFFIXES for path in paths}) == 2 for paths in pictures.values()
+    )
     for stem, paths in pictures.items():
         photo = _photo_s(stem, pictures)
         for path in paths:
-            is_mask = photo or (told_by_suffix and path.suffix.lower() not in _LOSSY)
+            is_mask = photo or (told_by_suffix and not _is_lossy(path))
             (masks if is_mask else photos)[photo or stem].append(path)
     return Files(photos, masks) if masks else Files({}, {})
 
@@ -89,10 +90,13 @@ def pictures_below(folder: Path) -> dict[str, list[Path]]:
     """Every picture in a folder and below, by its path without the suffix, sorted."""
     found: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(folder.rglob("*")):
-        # A folder on a Mac is full of `._photo.jpg`, which are no photos.
-        if path.suffix.lower() in _SUFFIXES and not path.name.startswith("."):
+        if is_image_name(path.name):
             found[path.relative_to(folder).with_suffix("").as_posix()].append(path)
     return dict(found)
+
+
+def _is_lossy(path: Path) -> bool:
+    return path.suffix.lower() in LOSSY_SUFFIXES
 
 
 def _photo_s(stem: str, photos: Mapping[str, object]) -> str | None:

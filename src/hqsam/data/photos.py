@@ -8,9 +8,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from hqsam.errors import DataError, InputError
+from hqsam.images.image_info import orientation_of, upright_size_hw
 from hqsam.images.reading import open_image, read_image
-
-_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True)
@@ -45,15 +44,14 @@ def look_at(path: Path) -> Looked:
     """
     try:
         with open_image(path) as image:
-            mode, (width, height) = image.mode, image.size
+            mode, size_hw, orientation = image.mode, upright_size_hw(image), orientation_of(image)
             if image.format == "JPEG":
                 image.draft(None, (1, 1))
             read_image(image)
-            orientation = int(image.getexif().get(_ORIENTATION, 1))
     except InputError as error:
         message = str(error).replace("the PIL image", str(path))
         raise DataError(message) from error
-    return Looked((width, height) if orientation >= 5 else (height, width), mode, orientation)
+    return Looked(size_hw, mode, orientation)
 
 
 def scale_to(size_hw: tuple[int, int], longest_side: int | None) -> tuple[int, int]:

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import Image, PngImagePlugin
 
 from hqsam import storage
 from hqsam.errors import DataError, ImageError
+from hqsam.images.image_info import orientation_of, turned_upright, upright_size_hw
 from hqsam.images.reading import open_image
-
-_ORIENTATION = 0x0112
 
 
 def write_png(path: Path, pixels: np.ndarray, notes: dict[str, str] | None = None) -> Path:
@@ -34,7 +33,7 @@ def read_picture(path: Path) -> tuple[Image.Image, dict[str, str]]:
         with open_image(path) as image:
             image.load()
             texts = getattr(image, "text", {})
-            image = ImageOps.exif_transpose(image)
+            image = turned_upright(image, orientation_of(image))
     except Exception as error:  # on damaged files Pillow's readers raise whatever they trip over
         raise _unreadable(path, error) from error
     return image, {key[6:]: str(words) for key, words in texts.items() if key.startswith("hqsam:")}
@@ -44,11 +43,9 @@ def size_of_picture(path: Path) -> tuple[int, int]:
     """Height and width of a photo as it is shown, without decoding it."""
     try:
         with open_image(path) as image:
-            width, height = image.size
-            on_its_side = image.getexif().get(_ORIENTATION, 1) >= 5
+            return upright_size_hw(image)
     except Exception as error:  # as above
         raise _unreadable(path, error) from error
-    return (width, height) if on_its_side else (height, width)
 
 
 def write_json(path: Path, content: Any) -> Path:

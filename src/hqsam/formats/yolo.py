@@ -14,11 +14,11 @@ from hqsam import storage
 from hqsam.errors import DataError, OptionError
 from hqsam.formats.document import Document, MaskedObject, labels_of
 from hqsam.formats.files import read_text, size_of_picture
+from hqsam.images.image_info import IMAGE_SUFFIXES
 from hqsam.masks.filling import fill_even_odd
 from hqsam.masks.polygons import as_one_ring, to_polygons
 
 _CLASSES = "classes.txt"
-_PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def write(document: Document, folder: Path, tolerance: float = 0, classes: Sequence[str] | None = None) -> list[Path]:
@@ -96,5 +96,5 @@ def _photo_of(path: Path) -> Path | None:
     folders = [path.parent, path.parent.parent / "images"]
     if path.parent.parent.name == "labels":
         folders.append(path.parent.parent.parent / "images" / path.parent.name)
-    candidates = (folder / f"{path.stem}{suffix}" for folder in folders for suffix in _PHOTOS)
+    candidates = (folder / f"{path.stem}{suffix}" for folder in folders for suffix in IMAGE_SUFFIXES)
     return next((photo for photo in candidates if photo.exists()), None)

@@ -24,6 +24,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from hqsam.errors import ImageError, OptionError
+from hqsam.images.image_info import orientation_of, turned_upright
 
 if TYPE_CHECKING:
     ImageLike: TypeAlias = str | os.PathLike[str] | IO[bytes] | Image.Image | np.ndarray
@@ -33,16 +34,6 @@ else:
 MAX_PIXELS = 250_000_000
 """Larger files are refused before they are decoded, which would take 7 bytes a pixel. `HQSAM_MAX_PIXELS` overrules."""
 
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_ORIENTATION = 0x0112
 _ONE_COLOUR_CLEAR = ("1", "L", "P", "RGB")
 """Modes in which a file may name a colour that is transparent."""
 _OPENING = threading.Lock()
@@ -161,21 +152,11 @@ def _from_pil(image: Image.Image, name: str) -> UInt8[np.ndarray, "height width 
         raise ImageError(f"{name} has no pixels: {image.width} x {image.height}")
     try:
         image.load()  # before the tag is asked for: a PNG may have it at its end, and Pillow turns a TIFF here
-        turn = _UPRIGHT.get(_orientation(image))
-        pixels = _plain_mode(image)
-        if turn is not None:
-            pixels = pixels.transpose(turn)
+        pixels = turned_upright(_plain_mode(image), orientation_of(image))
         array = np.asarray(pixels)
     except Exception as error:  # as above: this is where the pixels are decoded
         raise ImageError(f"cannot read {name}: {_cause(error)}") from error
     return _from_array(_as_16_bit(array) if pixels.mode == "I" else array, name)
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        return image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # noqa: BLE001 (a broken tag is no reason to refuse a photo that can be seen)
-        return 1
 
 
 def _plain_mode(image: Image.Image) -> Image.Image:

@@ -12,9 +12,8 @@ from jaxtyping import UInt8
 
 from hqsam import optional
 from hqsam.errors import ImageError
+from hqsam.images.image_info import TIFF_SUFFIXES
 from hqsam.images.reading import read_image
-
-_TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
 
 _KEPT_BYTES = 128 << 20
 """Of the file's tiles or strips, decoded, those used last: a row of windows out of strips is not decoded for each."""
@@ -47,7 +46,7 @@ def open_windows(path: Path) -> Iterator[Windows]:
         ImageError: it cannot be read, or not in parts.
         MissingExtra: it is a TIFF, and tifffile is not installed.
     """
-    if path.suffix.lower() not in _TIFF_SUFFIXES:
+    if path.suffix.lower() not in TIFF_SUFFIXES:
         yield _InMemory(read_image(path))
         return
     if not path.is_file():

@@ -9,7 +9,7 @@ from hqsam.errors import OptionError
 from hqsam.formats import FORMATS, format_named, write
 from hqsam.formats.document import Document
 from hqsam.formats.names import numbered
-from hqsam.images.suffixes import is_image_name
+from hqsam.images.image_info import is_image_name
 
 _FORMAT_OF = {
     ".png": "png",

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hqsam import storage
 from hqsam.errors import HqsamError, ImageError
-from hqsam.images.suffixes import is_image_name
+from hqsam.images.image_info import is_image_name
 from hqsam.serving import photo_files
 from hqsam.serving.refusal import Refusal
 from hqsam.serving.settings import Settings

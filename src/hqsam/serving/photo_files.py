@@ -6,24 +6,11 @@ from pathlib import Path
 from PIL import Image
 
 from hqsam.errors import ImageError
+from hqsam.images.image_info import SIGNATURES, begins_as_image, orientation_of, upright_size_hw
 from hqsam.images.reading import open_image, read_image
 from hqsam.serving.refusal import Refusal
 
 THUMBNAIL_SIDE = 256
-_KINDS = {
-    "JPEG": (b"\xff\xd8\xff",),
-    "MPO": (b"\xff\xd8\xff",),
-    "PNG": (b"\x89PNG\r\n\x1a\n",),
-    "WEBP": (b"RIFF",),
-    "BMP": (b"BM",),
-    "GIF": (b"GIF87a", b"GIF89a"),
-    "TIFF": (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
-    "PPM": (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"),
-    "JPEG2000": (b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
-    "AVIF": (b"ftypavif", b"ftypavis"),
-}
-"""Pillow's names, and how the files begin. It reads other kinds, some by running programs; those stay outside."""
-_ORIENTATION = 0x0112
 _AS_THEY_ARE = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 
 
@@ -33,11 +20,8 @@ def check_kind(data: bytes, name: str) -> None:
     Raises:
         Refusal: 415, it is none of the kinds that we read.
     """
-    start = data[4:12] if data[4:8] == b"ftyp" else data
-    if not any(start.startswith(beginnings) for beginnings in _KINDS.values()):
-        raise Refusal(
-            415, "type", f"{name} is no photo by its content; send one as {', '.join(kind for kind in _KINDS)}"
-        )
+    if not begins_as_image(data):
+        raise Refusal(415, "type", f"{name} is no photo by its content; send one as {', '.join(SIGNATURES)}")
 
 
 def size_of(source: str | Path | io.BytesIO, max_pixels: int) -> tuple[int, int]:
@@ -47,7 +31,7 @@ def size_of(source: str | Path | io.BytesIO, max_pixels: int) -> tuple[int, int]
         ImageError: it is damaged, too large, or of a kind that we do not read.
     """
     with _open(source, max_pixels) as picture:
-        return _upright_size(picture)
+        return upright_size_hw(picture)
 
 
 def check_whole(source: io.BytesIO, name: str, max_pixels: int) -> tuple[int, int]:
@@ -58,7 +42,7 @@ def check_whole(source: io.BytesIO, name: str, max_pixels: int) -> tuple[int, in
     """
     try:
         with _open(source, max_pixels) as picture:
-            size = _upright_size(picture)
+            size = upright_size_hw(picture)
             picture.load()
             return size
     except ImageError as error:
@@ -93,7 +77,7 @@ def shown_by_browsers(path: Path, max_pixels: int) -> tuple[bytes | None, str]:
         kind = _AS_THEY_ARE.get(picture.format or "")
         plain = picture.mode in ("L", "RGB") and "transparency" not in picture.info
         still = getattr(picture, "n_frames", 1) == 1 or picture.format == "MPO"
-        turned = picture.format not in ("JPEG", "MPO") and picture.getexif().get(_ORIENTATION, 1) != 1
+        turned = picture.format not in ("JPEG", "MPO") and orientation_of(picture) != 1
         if kind and plain and still and not turned:
             return None, kind
         return _encoded(Image.fromarray(read_image(picture)), "PNG", compress_level=1), "image/png"
@@ -101,19 +85,10 @@ def shown_by_browsers(path: Path, max_pixels: int) -> tuple[bytes | None, str]:
 
 def _open(source: str | Path | io.BytesIO, max_pixels: int) -> Image.Image:
     picture = open_image(source, max_pixels)
-    if picture.format not in _KINDS:
+    if picture.format not in SIGNATURES:
         picture.close()
-        raise ImageError(f"{source} is a {picture.format} file; expected one of {', '.join(_KINDS)}")
+        raise ImageError(f"{source} is a {picture.format} file; expected one of {', '.join(SIGNATURES)}")
     return picture
-
-
-def _upright_size(picture: Image.Image) -> tuple[int, int]:
-    width, height = picture.size
-    try:
-        on_its_side = picture.getexif().get(_ORIENTATION, 1) >= 5
-    except Exception:  # noqa: BLE001  (a broken tag is no reason to refuse a photo that can be seen)
-        on_its_side = False
-    return (width, height) if on_its_side else (height, width)
 
 
 def _encoded(picture: Image.Image, kind: str, **how: int) -> bytes:
