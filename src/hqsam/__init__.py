@@ -9,23 +9,30 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from hqsam.masks.outputs import PROVIDERS
+
 if TYPE_CHECKING:
+    from hqsam.masks.instances import Instances
     from hqsam.predict.result import Segmentation
     from hqsam.predict.segmenter import Segmenter, load
     from hqsam.predict.session import Session
     from hqsam.serving.client import Client
 
 __version__ = "0.1.0"
-__all__ = ["Client", "Segmentation", "Segmenter", "Session", "__version__", "load"]
+__all__ = ["Client", "Instances", "Segmentation", "Segmenter", "Session", "__version__", "load"]
 
 # Imported on first use, so that `import hqsam` and `hqsam --help` do not wait for torch.
 _HOMES = {
     "Client": "hqsam.serving.client",
+    "Instances": "hqsam.masks.instances",
     "load": "hqsam.predict.segmenter",
     "Segmenter": "hqsam.predict.segmenter",
     "Session": "hqsam.predict.session",
     "Segmentation": "hqsam.predict.result",
 }
+
+# The methods of `Instances` that rooms above `masks` provide.
+PROVIDERS.update({name: f"hqsam.formats.outputs:{name}" for name in ("cutout", "overlay", "save", "to_coco")})
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float32, Int, UInt8
 from hqsam.errors import OptionError
 from hqsam.formats.coco import to_coco
 from hqsam.formats.document import Document, MaskedObject
+from hqsam.formats.saving import names_of, save
 from hqsam.images.cutout import cutout
 from hqsam.images.draw_prompts import DrawnPrompts
 from hqsam.images.overlay import overlay
@@ -24,7 +25,6 @@ from hqsam.masks.polygons import Polygon, to_polygons
 from hqsam.masks.rle import Rle, encode
 from hqsam.model.hq_sam import Source
 from hqsam.predict.mosaic import Mosaic, Patch
-from hqsam.predict.saving import names_of, save
 from hqsam.predict.soft_edge import add_soft_edge
 from hqsam.prompts import Prompts
 

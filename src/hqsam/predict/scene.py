@@ -12,6 +12,7 @@ from jaxtyping import Float, Int, UInt8
 from hqsam.formats.coco import to_coco
 from hqsam.formats.document import Document
 from hqsam.formats.overlay import picture_of
+from hqsam.formats.saving import names_of, save
 from hqsam.images.reading import ImageLike, read_image_of_size
 from hqsam.masks.label_map import LabelMap, fill_gaps, paint, runs_of_labels
 from hqsam.masks.lazy import LazyMasks
@@ -21,7 +22,6 @@ from hqsam.masks.rle import Rle
 from hqsam.masks.runs import Runs, runs_of
 from hqsam.model.hq_sam import Source
 from hqsam.predict.found import Found
-from hqsam.predict.saving import names_of, save
 
 _SLIVER = 0.02
 """Gaps narrower than this share of the image's long side, or than six pixels, belong to their neighbours."""

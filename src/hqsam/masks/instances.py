@@ -1,0 +1,450 @@
+"""The result type of the whole project: N masks of one image, in columns, one row for each mask.
+
+Like detectron2's `Instances` or supervision's `Detections`. What finds or reads masks returns it; what writes, draws,
+serves or scores masks takes it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+from hqsam.errors import InputError, OptionError
+from hqsam.masks import regions
+from hqsam.masks.label_map import LabelMap, fill_gaps, paint, runs_of_labels
+from hqsam.masks.lazy import LazyMasks
+from hqsam.masks.outputs import provided
+from hqsam.masks.overlap import Order
+from hqsam.masks.polygons import Polygon, to_polygons
+from hqsam.masks.rle import Rle, area, encode
+from hqsam.masks.runs import Runs, runs_of
+
+DEFAULT_LABEL = "object"
+"""The class of a mask that nobody named."""
+
+_SLIVER = 0.02
+"""Gaps narrower than this share of the image's long side, or than six pixels, belong to their neighbours."""
+
+Self = TypeVar("Self", bound="Instances")
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Instances:
+    """N masks of one image, one row each in every column.
+
+    Masks are held as run lengths and made into pixels only when they are looked at, so that a thousand of a large
+    image fit in memory. It is indexed like an array, by number, slice, list or bool array; one mask keeps its row.
+
+    >>> cups = Instances.from_masks([mask, other], scores=[0.9, 0.8], labels="cup", image_name="table.jpg")
+    >>> cups[cups.areas > 500].save("out", "coco", "png")
+    """
+
+    image_size_hw: tuple[int, int]
+    """Height and width of the upright image."""
+    scores: Float[np.ndarray, "mask"]
+    """How good each mask is believed to be, 0 to 1: the predicted IoU of SAM's head. NaN where that is not known."""
+    labels: tuple[str, ...]
+    """The class of each mask."""
+    prompt_index: Int[np.ndarray, "mask"]
+    """The number of the prompt that each mask is for."""
+    columns: Mapping[str, Sequence[Any] | np.ndarray] = field(default_factory=dict)
+    """Further columns by name, N rows each, such as SAM's `stability_score`, `point_coords` and `crop_box`."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Facts about the whole by name, such as a video's `frame` or a map's `transform`."""
+    image_name: str = "image"
+    """The image's file name; files that are written take their names from it."""
+    encoded: tuple[Rle, ...] = ()
+    """The masks as they are held; see `rle`."""
+
+    _row_fields: ClassVar[tuple[str, ...]] = ("encoded", "scores", "labels", "prompt_index")
+
+    def __post_init__(self) -> None:
+        fields = {name: getattr(self, name) for name in ("scores", "labels", "prompt_index")} | dict(self.columns)
+        for name, column in fields.items():
+            if len(column) != len(self):
+                raise InputError(f"{name} has {len(column)} rows and there are {len(self)} masks; give one for each")
+
+    @classmethod
+    def from_rle(
+        cls,
+        rles: Iterable[Any],
+        size_hw: tuple[int, int],
+        *,
+        scores: Iterable[float | None] | None = None,
+        labels: str | Sequence[str] = DEFAULT_LABEL,
+        prompt_index: Iterable[int] | None = None,
+        **more: Any,
+    ) -> "Instances":
+        """Make instances from COCO's run lengths, compressed or not.
+
+        Args:
+            rles: one for each mask.
+            size_hw: height and width of the image.
+            scores: 0 to 1; None or NaN where a score is not known.
+            labels: a class for each mask, or one for all.
+            prompt_index: by default each mask's own number.
+            more: `columns`, `metadata` and `image_name`.
+
+        Raises:
+            InputError: a mask is of another size than the image, or a column has not a row for each mask.
+            OptionError: there are not as many labels as masks.
+        """
+        encoded = tuple(_compressed(rle, size_hw, number) for number, rle in enumerate(rles))
+        count = len(encoded)
+        known = [None] * count if scores is None else scores
+        return Instances(
+            image_size_hw=size_hw,
+            scores=np.array([np.nan if score is None else score for score in known], np.float64),
+            labels=labels_for(labels, count),
+            prompt_index=np.arange(count) if prompt_index is None else np.array(list(prompt_index), np.int64),
+            encoded=encoded,
+            **more,
+        )
+
+    @classmethod
+    def from_masks(
+        cls,
+        masks: Iterable[Bool[np.ndarray, "height width"]],
+        size_hw: tuple[int, int] | None = None,
+        **more: Any,
+    ) -> "Instances":
+        """Make instances from bool masks [H, W], of which one at a time is needed; `more` is as for `from_rle`.
+
+        Args:
+            masks: an array [N, H, W], or any iterable of masks.
+            size_hw: height and width of the image; needed only if there may be no mask at all.
+
+        Raises:
+            InputError: there is no mask and no size, a mask is of another size, or a column has not enough rows.
+        """
+        if size_hw is None and isinstance(masks, np.ndarray):
+            size_hw = (masks.shape[1], masks.shape[2])
+        encoded = [encode(mask) for mask in masks]
+        if size_hw is None and not encoded:
+            raise InputError("there is no mask that could tell the image's size; give it as size_hw")
+        size = encoded[0]["size"] if size_hw is None else size_hw
+        return cls.from_rle(encoded, (size[0], size[1]), **more)
+
+    @classmethod
+    def empty(cls, size_hw: tuple[int, int], image_name: str = "image") -> "Instances":
+        """Return no masks of an image."""
+        return cls.from_rle([], size_hw, image_name=image_name)
+
+    @classmethod
+    def join(cls, parts: Sequence["Instances"]) -> "Instances":
+        """Return the rows of several, in their order; the image's name and the metadata are those of the first.
+
+        Raises:
+            InputError: there is nothing to join, the images differ in size, or the parts have other columns.
+        """
+        if not parts:
+            raise InputError("there is nothing to join; Instances.empty makes instances without a mask")
+        first = parts[0]
+        for part in parts:
+            if part.image_size_hw != first.image_size_hw or set(part.columns) != set(first.columns):
+                raise InputError(
+                    f"instances of {first.image_size_hw} with the columns {sorted(first.columns)} and of "
+                    f"{part.image_size_hw} with {sorted(part.columns)} cannot be joined; they have to agree"
+                )
+        return Instances(
+            image_size_hw=first.image_size_hw,
+            scores=np.concatenate([part.scores for part in parts]),
+            labels=tuple(label for part in parts for label in part.labels),
+            prompt_index=np.concatenate([part.prompt_index for part in parts]),
+            columns={name: _concatenated([part.columns[name] for part in parts]) for name in first.columns},
+            metadata=first.metadata,
+            image_name=first.image_name,
+            encoded=tuple(rle for part in parts for rle in part.rle),
+        )
+
+    @property
+    def masks(self) -> LazyMasks | Bool[np.ndarray, "mask height width"]:
+        """Bool masks [H, W] by number, each made when it is looked at; `np.asarray` makes all at once."""
+        return LazyMasks(self.rle, self.image_size_hw)
+
+    @property
+    def rle(self) -> tuple[Rle, ...]:
+        """Each mask as COCO's compressed run lengths."""
+        return self.encoded
+
+    @cached_property
+    def boxes(self) -> Int[np.ndarray, "mask 4"]:
+        """The smallest box x0, y0, x1, y1 around each mask, x1 and y1 one past its last pixel; zeros where empty."""
+        boxes = [runs_of(rle).box_xyxy(self.image_size_hw[0]) for rle in self.rle]
+        return np.array(boxes, np.int64).reshape(-1, 4)
+
+    @cached_property
+    def areas(self) -> Int[np.ndarray, "mask"]:
+        """The number of pixels of each mask."""
+        return np.array([area(rle) for rle in self.rle], np.int64)
+
+    def __len__(self) -> int:
+        return len(self.encoded)
+
+    def __iter__(self: Self) -> Iterator[Self]:
+        return (self[row] for row in range(len(self)))
+
+    def __getitem__(self: Self, index: Any) -> Self:
+        """Return some of the masks, by number, slice, list or bool array; one mask keeps its row."""
+        rows = self._rows(index)
+        fields = {name: _taken(getattr(self, name), rows) for name in self._row_fields}
+        return replace(self, columns={name: _taken(column, rows) for name, column in self.columns.items()}, **fields)
+
+    def __repr__(self) -> str:
+        height, width = self.image_size_hw
+        return f"Instances({len(self)} masks of {width} x {height}, labels={sorted(set(self.labels))})"
+
+    def with_columns(self: Self, **columns: Sequence[Any] | np.ndarray) -> Self:
+        """Return the same with more columns, or other ones of the same names.
+
+        Raises:
+            InputError: a column has not a row for each mask.
+        """
+        return replace(self, columns={**self.columns, **columns})
+
+    def with_labels(self: Self, labels: str | Sequence[str]) -> Self:
+        """Return the same with another class for each mask, or one for all.
+
+        Raises:
+            OptionError: there are not as many labels as masks.
+        """
+        return replace(self, labels=labels_for(labels, len(self)))
+
+    def best(self: Self) -> Self:
+        """Return for each prompt its mask of the highest score; the official `multimask_output=True` for HQ-SAM."""
+        order = np.lexsort((-self.scores, self.prompt_index))
+        _, first = np.unique(self.prompt_index[order], return_index=True)
+        return self[order[first]]
+
+    def remove_specks(self: Self, min_area: int) -> Self:
+        """Return the same masks without their pieces of fewer than `min_area` pixels; the largest piece stays.
+
+        Raises:
+            OptionError: the area is below 0.
+        """
+        return self._with_each_mask(lambda mask: regions.remove_specks(mask, min_area))
+
+    def fill_holes(self: Self, max_area: int | None = None) -> Self:
+        """Return the same masks with their holes of at most `max_area` pixels filled, or all holes.
+
+        Raises:
+            OptionError: the area is below 0.
+        """
+        return self._with_each_mask(lambda mask: regions.fill_holes(mask, max_area))
+
+    def label_map(self, order: Order = "small_on_top", cover: bool = False) -> LabelMap:
+        """Return one number a pixel: i + 1 for mask i, 0 for none.
+
+        Args:
+            order: who gets a pixel that several masks claim.
+            cover: leave no 0: a narrow gap goes to the nearest mask, and each wide one gets a number of its own beyond
+                those of the masks.
+
+        Raises:
+            OptionError: there is no such order.
+        """
+        labels = paint([runs_of(rle) for rle in self.rle], self.image_size_hw, order)
+        return fill_gaps(labels, max(6, _SLIVER * max(labels.shape))) if cover else labels
+
+    def disjoint(self, order: Order = "small_on_top", cover: bool = False) -> "Instances":
+        """Return the same masks without overlaps, as in `label_map`; those of which nothing is left are gone.
+
+        With `cover`, what had no mask is filled: the last masks, with a score of 0, are the wide gaps.
+
+        Raises:
+            OptionError: there is no such order.
+        """
+        labels = self.label_map(order, cover)
+        runs = runs_of_labels(labels, max(len(self), int(labels.max(initial=0))))
+        left = [row for row, own in enumerate(runs[: len(self)]) if own.area]
+        own = [runs[row].to_rle(self.image_size_hw) for row in left]
+        kept = Instances(
+            image_size_hw=self.image_size_hw,
+            scores=self.scores[left],
+            labels=tuple(self.labels[row] for row in left),
+            prompt_index=self.prompt_index[left],
+            columns={name: _taken(column, np.array(left, int)) for name, column in self.columns.items()},
+            metadata=self.metadata,
+            image_name=self.image_name,
+            encoded=tuple(own),
+        )
+        gaps = runs[len(self) :]
+        return Instances.join([kept, self._gaps(gaps)]) if gaps else kept
+
+    def to_rle(self) -> list[Rle]:
+        """Return each mask as COCO's compressed run lengths."""
+        return list(self.rle)
+
+    def to_polygons(self, tolerance: float = 0) -> list[list[Polygon]]:
+        """Return each mask as polygons with their holes, exact, or simplified by at most `tolerance` pixels.
+
+        Raises:
+            OptionError: the tolerance is no number of pixels.
+        """
+        return [to_polygons(mask, tolerance) for mask in self.masks]
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the masks as SAM's mask generator does: a dict each, which JSON can hold.
+
+        The keys are segmentation (COCO's run lengths), bbox (x, y, width, height), area, predicted_iou if the score is
+        known, label if the class is, and all columns by their names.
+        """
+        return [self._record(row) for row in range(len(self))]
+
+    def column_values(self, row: int) -> dict[str, Any]:
+        """Return the further columns of one mask as JSON can hold them."""
+        return {name: _plain(column[row]) for name, column in self.columns.items()}
+
+    def known_score(self, row: int) -> float | None:
+        """Return the score of one mask, None if it is not known."""
+        return None if np.isnan(self.scores[row]) else float(self.scores[row])
+
+    def marks(self) -> Any:
+        """Return the prompts to draw over the masks (`DrawnPrompts`); None, as run lengths tell nothing of them."""
+        return None
+
+    def alpha(self, row: int) -> Float[np.ndarray, "height width"] | Bool[np.ndarray, "height width"]:
+        """Return how much of each pixel belongs to a mask, 0 to 1; the mask itself where nothing finer is known."""
+        return self.masks[row]
+
+    def to_coco(self, labels: str | Sequence[str] | None = None) -> dict[str, Any]:
+        """Return a whole COCO data set of this image: run lengths, boxes x, y, width, height, areas and scores.
+
+        Raises:
+            OptionError: there are not as many labels as masks.
+        """
+        return provided("to_coco")(self._labelled(labels))
+
+    def save(
+        self,
+        path: str | PathLike[str],
+        *formats: str,
+        image: Any = None,
+        labels: str | Sequence[str] | None = None,
+    ) -> list[Path]:
+        """Write the masks, and return the files.
+
+        A path with a suffix is a file: `save("cup.png")` a black and white mask, "cup.json" COCO, "cup.svg" or
+        "cup.geojson" outlines, "cup.txt" YOLO, "cup.csv" a table; `save("cup.png", "cutout", image=image)` another
+        format of that suffix. Any other path is a folder: `save("out", "png", "overlay", "coco", image=image)`.
+
+        Args:
+            path: a file or a folder.
+            formats: names of `hqsam.formats.FORMATS`.
+            image: the image itself, for formats that show it: anything that `segmenter.open` takes.
+            labels: a class for each mask, or one for all, instead of their own.
+
+        Raises:
+            OptionError: there is no such format, it has another suffix, or it shows the image and needs `image`.
+            ImageError: the image cannot be read, or is of another size.
+            OutputError: a file cannot be written; nothing half-written was left.
+        """
+        return provided("save")(self._labelled(labels), path, formats, image)
+
+    def overlay(self, image: Any) -> UInt8[np.ndarray, "height width 3"]:
+        """Draw the masks over their image in colours, small ones on top of large ones.
+
+        Raises:
+            ImageError: the image cannot be read, or is of another size.
+        """
+        return provided("overlay")(self, image)
+
+    def cutout(self, image: Any) -> UInt8[np.ndarray, "height width 4"]:
+        """Return the image where any of the masks is, transparent elsewhere, in RGBA.
+
+        Raises:
+            ImageError: the image cannot be read, or is of another size.
+        """
+        return provided("cutout")(self, image)
+
+    def _labelled(self: Self, labels: str | Sequence[str] | None) -> Self:
+        return self if labels is None else self.with_labels(labels)
+
+    def _rows(self, index: Any) -> slice | Int[np.ndarray, "row"]:
+        """Return an index of the same rows that keeps the rank, and that shares memory where it can."""
+        if isinstance(index, slice):
+            return index
+        rows = np.atleast_1d(np.arange(len(self))[index])
+        return slice(rows[0], rows[0] + 1) if len(rows) == 1 else rows
+
+    def _with_each_mask(self: Self, change: Callable[[np.ndarray], np.ndarray]) -> Self:
+        return replace(self, encoded=tuple(encode(change(mask)) for mask in self.masks))
+
+    def _record(self, row: int) -> dict[str, Any]:
+        x0, y0, x1, y1 = self.boxes[row].tolist()
+        record = {"segmentation": self.rle[row], "bbox": [x0, y0, x1 - x0, y1 - y0], "area": int(self.areas[row])}
+        score, label = self.known_score(row), self.labels[row]
+        record |= {} if score is None else {"predicted_iou": score}
+        record |= {} if label == DEFAULT_LABEL else {"label": label}
+        return record | self.column_values(row)
+
+    def _gaps(self, gaps: Sequence[Runs]) -> "Instances":
+        """Return masks that nobody found, with a score of 0: what was left between the others."""
+        found = Instances.from_rle(
+            (runs.to_rle(self.image_size_hw) for runs in gaps),
+            self.image_size_hw,
+            scores=[0.0] * len(gaps),
+            prompt_index=range(len(self), len(self) + len(gaps)),
+        )
+        height, width = self.image_size_hw
+        known = {
+            "point_coords": lambda: np.array([[regions.innermost_point(mask)] for mask in found.masks], float),
+            "crop_box": lambda: np.array([[0, 0, width, height]] * len(gaps)),
+        }
+        return found.with_columns(
+            **{
+                name: known[name]() if name in known else _blank(column, len(gaps))
+                for name, column in self.columns.items()
+            }
+        )
+
+
+def labels_for(labels: str | Sequence[str], count: int) -> tuple[str, ...]:
+    """Return a class for each of `count` masks, from one for each or one for all.
+
+    Raises:
+        OptionError: there are not as many labels as masks.
+    """
+    names = (labels,) * count if isinstance(labels, str) else tuple(labels)
+    if len(names) != count:
+        raise OptionError(f"got {len(names)} labels for {count} masks; give each mask one")
+    return names
+
+
+def _compressed(rle: Any, size_hw: tuple[int, int], number: int) -> Rle:
+    if tuple(rle["size"]) != size_hw:
+        raise InputError(
+            f"mask {number} is of {list(rle['size'])} (height, width), and the image is {list(size_hw)}; "
+            "masks have to be of the upright image's size"
+        )
+    counts = rle["counts"]
+    return rle if isinstance(counts, str) else runs_of(rle).to_rle(size_hw)
+
+
+def _taken(column: Any, rows: slice | np.ndarray) -> Any:
+    """Return some rows of a column: of an array or a sequence; None and () stay, which say nothing of any mask."""
+    if isinstance(column, np.ndarray):
+        return column[rows]
+    return tuple(column[row] for row in np.arange(len(column))[rows]) if column else column
+
+
+def _concatenated(columns: Sequence[Any]) -> Any:
+    if all(isinstance(column, np.ndarray) for column in columns):
+        return np.concatenate(columns)
+    return tuple(value for column in columns for value in column)
+
+
+def _blank(column: Any, count: int) -> Any:
+    """Return rows for masks of which a column says nothing: zeros, or None."""
+    if isinstance(column, np.ndarray):
+        return np.zeros((count, *column.shape[1:]), column.dtype)
+    return (None,) * count
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
