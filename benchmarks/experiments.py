@@ -37,7 +37,7 @@ from hqsam.evaluation.protocols import from_box
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_features import HqPart
 from hqsam.model.hq_sam import HQSam
-from hqsam.model.mask_decoder import Decoding, apply_filters
+from hqsam.model.mask_decoder import MaskInputs, apply_filters
 from hqsam.predict.segmenter import Segmenter
 from hqsam.training import cache
 from hqsam.training.config import StageConfig, Trains
@@ -52,9 +52,9 @@ CPU = torch.device("cpu")
 class OnSamFeatures(HqPart):
     """The HQ token's filter over SAM's mask features, and nothing else."""
 
-    def masks(self, decoding: Decoding, image_features: Tensor) -> Tensor:
+    def masks(self, decoding: MaskInputs, image_features: Tensor) -> Tensor:
         del image_features
-        return apply_filters(self.filter(decoding.guest_tokens[:, :1]), decoding.pixels)
+        return apply_filters(self.filter(decoding.extra_tokens[:, :1]), decoding.upscaled_embedding)
 
 
 class WithoutEarly(HqPart):

@@ -56,11 +56,11 @@ class Prompts:
     def in_model(self) -> tuple[Float[np.ndarray, "prompt token 2"], Int64[np.ndarray, "prompt token"]]:
         """Points and labels for the prompt encoder, in the model's pixels, in float32."""
         boxes = None if self.boxes is None else self.frame.boxes_to_model(self.boxes)
-        points, labels = as_trained(self.frame.points_to_model(self.points), self.labels, boxes)
+        points, labels = encoder_points(self.frame.points_to_model(self.points), self.labels, boxes)
         return points.astype(np.float32), labels
 
 
-def as_trained(
+def encoder_points(
     points: Float[np.ndarray, "prompt point 2"],
     labels: Int64[np.ndarray, "prompt point"],
     boxes: Float[np.ndarray, "prompt 4"] | None,

@@ -12,9 +12,9 @@ from hqsam import hardware
 from hqsam.cli.demo import EXAMPLES, Example, examples_folder
 from hqsam.engines.build import build_engine
 from hqsam.engines.cpu import CpuEngine
-from hqsam.engines.folded import int8
-from hqsam.engines.folded.int8 import QuantisedLinear, quantise_linears
-from hqsam.engines.folded.linear import PackedLinear, PackedUpscale, pack_linears
+from hqsam.engines.fused import int8
+from hqsam.engines.fused.int8 import QuantisedLinear, quantise_linears
+from hqsam.engines.fused.linear import PackedLinear, PackedUpscale, pack_linears
 from hqsam.engines.kernels.build import compiled_kernels
 from hqsam.engines.kernels.plain import PlainKernels
 from hqsam.engines.torch import TorchEngine
@@ -80,13 +80,13 @@ def test_both_decode_the_same_masks(engines, source, candidates, masked):
     torch.testing.assert_close(scores, plain_scores, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("reading", ["each", "best"])
+@pytest.mark.parametrize("selection", ["each", "best"])
 @pytest.mark.parametrize("source", ["sum", "hq", "sam"])
-def test_both_keep_the_same_masks_of_ambiguous_prompts(engines, source, reading):
+def test_both_keep_the_same_masks_of_ambiguous_prompts(engines, source, selection):
     asked = [prompts(engine, 12) for engine in engines]
     scores = engines[1].decode(encoded(engines[1]), asked[1], "sam" if source == "sam" else "sum", 3).scores
     middle = float(scores.median()) + 1e-6
-    ours, plain = (engine.decode_kept(encoded(engine), asked[0], source, reading, middle) for engine in engines)
+    ours, plain = (engine.decode_selected(encoded(engine), asked[0], source, selection, middle) for engine in engines)
     assert 0 < len(plain.scores) < scores.numel()
     assert ours.prompt.tolist() == plain.prompt.tolist()
     assert ours.candidate.tolist() == plain.candidate.tolist()
@@ -96,7 +96,7 @@ def test_both_keep_the_same_masks_of_ambiguous_prompts(engines, source, reading)
 
 def test_a_score_that_nothing_reaches_keeps_nothing(engines):
     for engine in engines:
-        kept = engine.decode_kept(encoded(engine), prompts(engine, 4), "sum", "each", 1e9)
+        kept = engine.decode_selected(encoded(engine), prompts(engine, 4), "sum", "each", 1e9)
         assert kept.logits.shape == (0, engine.config.mask_size, engine.config.mask_size)
 
 

@@ -15,9 +15,9 @@ from hqsam.engines.kernels.build import best_kernels, compiled_kernels
 from hqsam.engines.kernels.plain import PlainKernels
 from hqsam.errors import OptionError
 from hqsam.model.attention import attend
+from hqsam.model.attention_ops import AttentionLayout
 from hqsam.model.config import NANO
 from hqsam.model.encoders.tiny_vit import absolute_distances
-from hqsam.model.heads import Heads
 from hqsam.model.preprocess import batches
 from tests import needs
 
@@ -120,41 +120,41 @@ def test_bottleneck(compiled, height, width, channels, expand, precision, seed):
 
 @FEW
 @given(SIDES, SIDES, SIDES, SIDES, st.booleans(), st.sampled_from([32, 64]), PRECISIONS, SEEDS)
-def test_attention_by_distance(compiled, height, width, rows, columns, biased, channels, precision, seed):
-    attend_at_once = compiled.by_distance(channels)
+def test_attention_with_a_relative_bias(compiled, height, width, rows, columns, biased, channels, precision, seed):
+    attend_at_once = compiled.relative_bias_attention(channels)
     if attend_at_once is None:
         pytest.skip("products are left to PyTorch on this processor")
-    for layout in ("by_head", "by_part"):
-        numbers, heads = Numbers(seed, precision), Heads(2, layout, (rows, columns))
+    for order in ("by_head", "by_part"):
+        numbers, layout = Numbers(seed, precision), AttentionLayout(2, order, (rows, columns))
         qkv, outside = numbers(3, height, width, 6 * channels), numbers(6 * channels)
-        padding = None if heads.fit((height, width)) else outside
+        padding = None if layout.fit((height, width)) else outside
         table = numbers(2, rows, 11) if biased else None  # of a longer reach than the window
         bias = None if table is None else table.flatten(1)[:, absolute_distances((rows, columns), 11, qkv.device)]
-        attended = attend(*PLAIN.split(qkv, padding, heads), bias)
-        found = attend_at_once(qkv, padding, heads, table)
-        alike(found, PLAIN.join(attended, heads, (height, width)), precision)
+        attended = attend(*PLAIN.split_heads(qkv, padding, layout), bias)
+        found = attend_at_once(qkv, padding, layout, table)
+        alike(found, PLAIN.merge_heads(attended, layout, (height, width)), precision)
 
 
 def test_what_the_kernels_do_not_multiply_is_left_to_pytorch(compiled, monkeypatch):
-    assert compiled.by_distance(24) is None
+    assert compiled.relative_bias_attention(24) is None
     assert not compiled.has_bottleneck(24, 96)
     monkeypatch.setattr(compiled, "_multiplies", False)
-    assert compiled.by_distance(32) is None
+    assert compiled.relative_bias_attention(32) is None
     assert not compiled.has_bottleneck(32, 96)
 
 
 @FEW
 @given(SIDES, SIDES, SIDES, SIDES, st.sampled_from(["by_head", "by_part"]), CHANNELS, PRECISIONS, SEEDS)
-def test_split_and_join(compiled, height, width, rows, columns, layout, channels, precision, seed):
-    numbers, heads = Numbers(seed, precision), Heads(3, layout, (rows, columns))
+def test_heads_are_split_and_merged(compiled, height, width, rows, columns, order, channels, precision, seed):
+    numbers, layout = Numbers(seed, precision), AttentionLayout(3, order, (rows, columns))
     qkv, padding = numbers(2, height, width, 9 * channels), numbers(9 * channels)
-    padding = None if heads.fit((height, width)) else padding
-    ours, plain = compiled.split(qkv, padding, heads), PLAIN.split(qkv, padding, heads)
+    padding = None if layout.fit((height, width)) else padding
+    ours, plain = compiled.split_heads(qkv, padding, layout), PLAIN.split_heads(qkv, padding, layout)
     for part, expected in zip(ours, plain, strict=True):
         torch.testing.assert_close(part, expected, rtol=0.01, atol=1e-6)
-    joined = compiled.join(ours[2], heads, (height, width))
-    assert torch.equal(joined, PLAIN.join(plain[2], heads, (height, width)))
-    values = qkv.unflatten(-1, (3, 3, channels)).select(-2 if layout == "by_head" else -3, 2)
+    joined = compiled.merge_heads(ours[2], layout, (height, width))
+    assert torch.equal(joined, PLAIN.merge_heads(plain[2], layout, (height, width)))
+    values = qkv.unflatten(-1, (3, 3, channels)).select(-2 if order == "by_head" else -3, 2)
     assert torch.equal(joined, values.flatten(-2))
 
 
@@ -165,31 +165,31 @@ def test_split_and_join(compiled, height, width, rows, columns, layout, channels
     PRECISIONS,
     SEEDS,
 )
-def test_pixels(compiled, sizes, padding, precision, seed):
+def test_normalise_and_pad(compiled, sizes, padding, precision, seed):
     random = np.random.default_rng(seed)
     images = [random.integers(0, 256, (*size, 3), np.uint8) for size in sizes]
     config = replace(NANO, image_size=48, padding=padding)
     images = [images[number] for number in batches(images, config)[0]]
-    ours = compiled.pixels(images, config, precision)
+    ours = compiled.normalise_and_pad(images, config, precision)
     assert ours.is_contiguous(memory_format=torch.channels_last)
-    torch.testing.assert_close(ours, PLAIN.pixels(images, config, precision), rtol=0, atol=0)
+    torch.testing.assert_close(ours, PLAIN.normalise_and_pad(images, config, precision), rtol=0, atol=0)
 
 
-def test_pixels_of_a_picture_that_is_a_view(compiled):
+def test_normalise_and_pad_of_an_image_that_is_a_view(compiled):
     image = np.random.default_rng(0).integers(0, 256, (20, 60, 3), np.uint8)[::-1, ::2]
     config = replace(NANO, image_size=32)
-    ours = compiled.pixels([image], config, torch.float32)
-    assert torch.equal(ours, PLAIN.pixels([image], config, torch.float32))
+    ours = compiled.normalise_and_pad([image], config, torch.float32)
+    assert torch.equal(ours, PLAIN.normalise_and_pad([image], config, torch.float32))
 
 
 def test_what_would_be_written_or_read_beyond_memory_is_refused(compiled):
     config = replace(NANO, image_size=32)
     with pytest.raises(AssertionError, match="resize_longest_side"):
-        compiled.pixels([np.zeros((33, 5, 3), np.uint8)], config, torch.float32)
+        compiled.normalise_and_pad([np.zeros((33, 5, 3), np.uint8)], config, torch.float32)
     with pytest.raises(AssertionError, match="bytes"):
-        compiled.pixels([np.zeros((5, 5, 3), np.float32)], config, torch.float32)
+        compiled.normalise_and_pad([np.zeros((5, 5, 3), np.float32)], config, torch.float32)
     with pytest.raises(AssertionError):
-        compiled.split(torch.zeros(1, 3, 3, 24), None, Heads(2, "by_part", (2, 2)))
+        compiled.split_heads(torch.zeros(1, 3, 3, 24), None, AttentionLayout(2, "by_part", (2, 2)))
 
 
 @FEW
@@ -224,11 +224,11 @@ def test_a_row_of_zeros_stays_zero(compiled):
 
 @FEW
 @given(st.integers(1, 23), CHANNELS, st.booleans(), PRECISIONS, SEEDS)
-def test_scale(compiled, rows, channels, gelu, precision, seed):
+def test_dequantise(compiled, rows, channels, gelu, precision, seed):
     numbers = Numbers(seed, precision)
     x, steps, bias = numbers(rows, channels, scale=9), numbers.exact(rows).abs(), numbers.exact(channels)
-    expected = PLAIN.scale(x.clone(), steps, bias, gelu)
-    alike(compiled.scale(x, steps, bias, gelu), expected, precision)
+    expected = PLAIN.dequantise(x.clone(), steps, bias, gelu)
+    alike(compiled.dequantise(x, steps, bias, gelu), expected, precision)
 
 
 @FEW
@@ -253,18 +253,18 @@ def test_norm_gelu(compiled, rows, channels, precision, seed):
 
 def test_gelu_is_pytorch_s_over_its_whole_range(compiled):
     x = torch.linspace(-40, 40, 4096).view(16, 256)  # 4 x 4 places of 16 pixels with 16 channels
-    spread = compiled.spread(x.clone(), (4, 4), torch.zeros(0, 16), image=True)[1]
-    plain = PLAIN.spread(x, (4, 4), torch.zeros(0, 16), image=True)[1]
+    spread = compiled.upscaled_masks(x.clone(), (4, 4), torch.zeros(0, 16), image=True)[1]
+    plain = PLAIN.upscaled_masks(x, (4, 4), torch.zeros(0, 16), image=True)[1]
     torch.testing.assert_close(spread, plain, rtol=1e-6, atol=3e-6)
 
 
 @FEW
 @given(st.integers(1, 7), st.integers(1, 7), CHANNELS, st.integers(0, 3), st.booleans(), PRECISIONS, SEEDS)
-def test_spread(compiled, height, width, channels, masks, image, precision, seed):
+def test_upscaled_masks(compiled, height, width, channels, masks, image, precision, seed):
     numbers = Numbers(seed, precision)
     x, filters = numbers(height * width, 16 * channels), numbers.exact(masks, channels)
-    logits, pixels = compiled.spread(x.clone(), (height, width), filters, image)
-    plain_logits, plain_pixels = PLAIN.spread(x, (height, width), filters, image)
+    logits, pixels = compiled.upscaled_masks(x.clone(), (height, width), filters, image)
+    plain_logits, plain_pixels = PLAIN.upscaled_masks(x, (height, width), filters, image)
     alike(logits, plain_logits, precision, channels**0.5)
     assert (pixels is None) is (plain_pixels is None) is (not image)
     if image:
@@ -273,21 +273,21 @@ def test_spread(compiled, height, width, channels, masks, image, precision, seed
 
 @FEW
 @given(st.integers(1, 50), CHANNELS, PRECISIONS, SEEDS)
-def test_product(compiled, rows, channels, precision, seed):
+def test_apply_filter(compiled, rows, channels, precision, seed):
     numbers = Numbers(seed, precision)
     x, filters = numbers(rows, channels), numbers.exact(channels)
-    alike(compiled.product(x, filters), PLAIN.product(x, filters), precision, channels**0.5)
+    alike(compiled.apply_filter(x, filters), PLAIN.apply_filter(x, filters), precision, channels**0.5)
 
 
 @FEW
 @given(st.integers(1, 40), st.integers(1, 30), CHANNELS, PRECISIONS, SEEDS)
-def test_narrow(compiled, height, width, channels, precision, seed):
+def test_norm_gelu_conv3x3(compiled, height, width, channels, precision, seed):
     numbers = Numbers(seed, precision)
     wide = numbers(1, height, width, channels).permute(0, 3, 1, 2)
     norm, taps, onto = numbers.norm(channels), numbers.exact(channels, 3, 3), numbers.exact(height, width)
     expected = onto.clone()
-    PLAIN.narrow(wide.clone(), norm, taps, expected)
-    compiled.narrow(wide, norm, taps, onto)
+    PLAIN.norm_gelu_conv3x3(wide.clone(), norm, taps, expected)
+    compiled.norm_gelu_conv3x3(wide, norm, taps, onto)
     alike(onto, expected, precision, 3 * channels**0.5)
 
 
@@ -300,7 +300,7 @@ def test_any_number_of_threads_gives_the_same(compiled):
         for count in (1, 2, 3):
             torch.set_num_threads(count)
             results.append(torch.zeros(70, 40))
-            compiled.narrow(wide, norm, taps, results[-1])
+            compiled.norm_gelu_conv3x3(wide, norm, taps, results[-1])
     finally:
         torch.set_num_threads(threads)
     assert torch.equal(results[0], results[1])

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from hqsam.engines.kernels.build import compiled_kernels
 from hqsam.model import attention
 from hqsam.model.attention import attend, attend_with_relative_positions, relative_rows
-from hqsam.model.heads import PLAIN, Heads, from_windows, to_windows
+from hqsam.model.attention_ops import PLAIN_OPS, AttentionLayout, from_windows, to_windows
 from tests import needs
 
 WAYS = {"whole": {}, "in blocks": {"_SMALL": 0, "_WHOLE": 0, "_BLOCK": 100}, "small": {"_SMALL": 10**9}}
@@ -16,7 +16,7 @@ WAYS = {"whole": {}, "in blocks": {"_SMALL": 0, "_WHOLE": 0, "_BLOCK": 100}, "sm
 @pytest.fixture(params=["plain", "compiled"])
 def steps(request):
     if request.param == "plain":
-        return PLAIN
+        return PLAIN_OPS
     needs.compiler()
     return compiled_kernels()
 
@@ -31,7 +31,7 @@ def heads_of(steps, images=3, side=17, heads=2):
     """Queries, keys and values of whole grids, as an encoder has them."""
     torch.manual_seed(0)
     qkv = torch.randn(images, side, side, 3 * heads * 8)
-    return steps.split(qkv, None, Heads(heads, "by_part", (side, side)))
+    return steps.split_heads(qkv, None, AttentionLayout(heads, "by_part", (side, side)))
 
 
 @torch.no_grad()
@@ -59,14 +59,14 @@ def test_relative_positions_of_several_images_are_a_bias(steps):
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("layout", ["by_head", "by_part"])
-def test_padding_a_projection_is_projecting_the_padding(layout):
+@pytest.mark.parametrize("order", ["by_head", "by_part"])
+def test_padding_a_projection_is_projecting_the_padding(order):
     torch.manual_seed(0)
     project, grid = torch.nn.Linear(6, 3 * 2 * 4), torch.randn(2, 5, 7, 6)
-    heads = Heads(2, layout, (3, 4))
-    padded = project(to_windows(grid, heads.window_hw))
-    alone = PLAIN.split(padded, None, heads)
-    for part, expected in zip(PLAIN.split(project(grid), project.bias, heads), alone, strict=True):
+    layout = AttentionLayout(2, order, (3, 4))
+    padded = project(to_windows(grid, layout.window_hw))
+    alone = PLAIN_OPS.split_heads(padded, None, layout)
+    for part, expected in zip(PLAIN_OPS.split_heads(project(grid), project.bias, layout), alone, strict=True):
         torch.testing.assert_close(part, expected)
 
 

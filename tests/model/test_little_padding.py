@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from hqsam.model.attention_ops import PLAIN_OPS
 from hqsam.model.config import ModelConfig
-from hqsam.model.heads import PLAIN
 from hqsam.model.hq_sam import HQSam, fill_square
 from hqsam.model.preprocess import batches, normalise_and_pad
 from hqsam.model.prompt_encoder import PromptBatch
@@ -83,6 +83,6 @@ def test_biases_looked_up_before_are_those_of_the_table():
     attention, x = block.attention, torch.randn(1, 5, 7, 64)
     torch.nn.init.normal_(attention.bias)
     before = attention(x)
-    attention.settle(8, PLAIN)
+    attention.prepare_for_inference(8, PLAIN_OPS)
     assert attention.expanded is not None
     torch.testing.assert_close(attention(x), before)

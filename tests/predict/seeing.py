@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import torch
 
-from hqsam.engines import EncodedImage, Kept
-from hqsam.model.hq_sam import Decoded
+from hqsam.engines import EncodedImage, SelectedMasks
+from hqsam.model.hq_sam import MaskPrediction
 from hqsam.predict.segmenter import Segmenter
 from hqsam.prompts import BOX_END, BOX_START
 from tests.tiny import tiny_config
@@ -35,11 +35,11 @@ class SeeingEngine:
             self._within(image.final[0, 0], points, labels)
             for points, labels in zip(prompts.points, prompts.labels, strict=True)
         ]
-        return Decoded(
+        return MaskPrediction(
             torch.stack(logits)[:, None].repeat(1, candidates, 1, 1), torch.full((len(logits), candidates), 0.9)
         )
 
-    def decode_kept(self, image, prompts, source, reading, least_score):
+    def decode_selected(self, image, prompts, source, selection, least_score):
         """What lies under each first click, surely; nothing for a click on black."""
         cells, stride = image.final[0, 0], self.config.image_size / self.config.mask_size
         _, pieces = cv2.connectedComponents((cells > 0).numpy().astype(np.uint8))
@@ -47,7 +47,7 @@ class SeeingEngine:
         here = torch.from_numpy(pieces[rows, columns])
         kept = torch.nonzero(here)[:, 0]
         logits = torch.where(torch.from_numpy(pieces)[None] == here[kept, None, None], cells, torch.tensor(-5.0))
-        return Kept(logits, torch.full((len(kept),), 0.95), kept, torch.ones(len(kept), dtype=torch.int64))
+        return SelectedMasks(logits, torch.full((len(kept),), 0.95), kept, torch.ones(len(kept), dtype=torch.int64))
 
     def _seen(self, image):
         square = np.zeros((self.config.image_size, self.config.image_size), np.float32)

@@ -96,8 +96,8 @@ class Distracted:
     def decode(self, *asked):
         return self.engine.decode(*asked)
 
-    def decode_kept(self, *asked):
-        return self.engine.decode_kept(*asked)
+    def decode_selected(self, *asked):
+        return self.engine.decode_selected(*asked)
 
 
 def test_an_answer_about_something_else_is_not_taken(seeing):

@@ -161,9 +161,9 @@ class Spy:
         self.config, self.device, self.encode, self.decode = engine.config, engine.device, engine.encode, engine.decode
         self.engine, self.digest, self.asked = engine, engine.digest, []
 
-    def decode_kept(self, image, prompts, source, reading, least_score):
-        self.asked.append((source, reading, least_score))
-        return self.engine.decode_kept(image, prompts, source, reading, least_score)
+    def decode_selected(self, image, prompts, source, selection, least_score):
+        self.asked.append((source, selection, least_score))
+        return self.engine.decode_selected(image, prompts, source, selection, least_score)
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,8 @@ class Like:
     def decode(self, image, prompts, source, candidates):
         return self.engine.decode(image, prompts, source, candidates)
 
-    def decode_kept(self, *arguments):
-        return self.engine.decode_kept(*arguments)
+    def decode_selected(self, *arguments):
+        return self.engine.decode_selected(*arguments)
 
 
 class Slow(Like):

@@ -149,7 +149,7 @@ def test_after_a_restart_features_come_from_the_disk(gate, _nano, tmp_path):
 
 def test_the_disk_is_bounded_and_what_was_used_longest_ago_goes_first(tiny_segmenter, tmp_path):
     encoded = tiny_segmenter.open(np.zeros((50, 60, 3), np.uint8)).encoded
-    cache = FeatureCache(tmp_path, most_bytes=int(3.5 * encoded.bytes))
+    cache = FeatureCache(tmp_path, most_bytes=int(3.5 * encoded.nbytes))
     keys = [cache.key("m", np.full((2, 2, 3), value, np.uint8)) for value in range(6)]
     for key in keys[:3]:
         cache.write(key, encoded)
@@ -157,7 +157,7 @@ def test_the_disk_is_bounded_and_what_was_used_longest_ago_goes_first(tiny_segme
     assert cache.read(keys[0], tiny_segmenter.device) is not None  # used, so not the oldest any more
     cache.write(keys[3], encoded)
     assert [cache.read(key, tiny_segmenter.device) is not None for key in keys[:4]] == [True, False, True, True]
-    assert cache.bytes <= 3.5 * encoded.bytes
+    assert cache.bytes <= 3.5 * encoded.nbytes
 
 
 def test_a_damaged_file_of_features_is_as_if_it_were_not_there(tiny_segmenter, tmp_path):

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int64
 
 from hqsam.masks.boxes import box_of_mask
 from hqsam.masks.regions import innermost_point
-from hqsam.prompts import BOX_END, BOX_START, NEGATIVE, POSITIVE, as_trained
+from hqsam.prompts import BOX_END, BOX_START, NEGATIVE, POSITIVE, encoder_points
 
 Mask = Bool[np.ndarray, "height width"]
 
@@ -61,7 +61,7 @@ def box_prompt(box_xyxy: Float[np.ndarray, "4"]) -> Prompt:
 def click_prompt(points: Float[np.ndarray, "point 2"], labels: np.ndarray | None = None) -> Prompt:
     """Clicks, on the object where no labels say otherwise, and after them the token that says that there is no box."""
     labels = np.full(len(points), POSITIVE) if labels is None else labels
-    tokens, kinds = as_trained(points[None].astype(np.float64), labels[None].astype(np.int64), None)
+    tokens, kinds = encoder_points(points[None].astype(np.float64), labels[None].astype(np.int64), None)
     return Prompt(tokens[0].astype(np.float32), kinds[0])
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from hqsam.model.config import ModelConfig
-from hqsam.model.hq_sam import Decoded, Source
+from hqsam.model.hq_sam import MaskPrediction, Source
 from hqsam.model.preprocess import batches
 from hqsam.model.prompt_encoder import PromptBatch
 
@@ -25,13 +25,13 @@ class EncodedImage:
     hq_features: Float[Tensor, "1 pixel_channel mask_height mask_width"] | None
 
     @property
-    def bytes(self) -> int:
+    def nbytes(self) -> int:
         """Memory it holds."""
         parts = (self.final, self.early, self.hq_features)
         return sum(part.nbytes for part in parts if part is not None)
 
 
-class Kept(NamedTuple):
+class SelectedMasks(NamedTuple):
     """The masks that were worth making, in order of their prompts."""
 
     logits: Float[Tensor, "kept height width"]
@@ -42,7 +42,7 @@ class Kept(NamedTuple):
     """Which of SAM's masks it is, or whose score it has: 1 to 3."""
 
 
-Reading = Literal["each", "best"]
+MaskSelection = Literal["each", "best"]
 """Of the masks for a prompt that can be read in several ways: each of them, or the one with the highest score."""
 
 
@@ -61,13 +61,13 @@ class Engine(Protocol):
         """RGB images whose longer side is the model's image size; what is alike in shape in one batch."""
         ...
 
-    def decode(self, image: EncodedImage, prompts: PromptBatch, source: Source, candidates: Any) -> Decoded:
+    def decode(self, image: EncodedImage, prompts: PromptBatch, source: Source, candidates: Any) -> MaskPrediction:
         """Prompts about one image to low-resolution logits and scores."""
         ...
 
-    def decode_kept(
-        self, image: EncodedImage, prompts: PromptBatch, source: Source, reading: Reading, least_score: float
-    ) -> Kept:
+    def decode_selected(
+        self, image: EncodedImage, prompts: PromptBatch, source: Source, selection: MaskSelection, least_score: float
+    ) -> SelectedMasks:
         """Prompts that can be read in several ways, to the masks whose predicted IoU is at least `least_score`.
 
         With `hq` there is one mask a prompt in any case, scored by the best reading. Masks are made after the choice.

@@ -4,7 +4,7 @@ import torch
 
 from hqsam.engines import Engine
 from hqsam.engines.cpu import CpuEngine
-from hqsam.engines.folded.int8 import check_int8
+from hqsam.engines.fused.int8 import check_int8
 from hqsam.engines.kernels.build import best_kernels
 from hqsam.engines.torch import TorchEngine
 from hqsam.errors import OptionError

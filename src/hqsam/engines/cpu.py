@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from hqsam.engines import EncodedImage, Kept, Reading, in_batches
-from hqsam.engines.choice import choose
+from hqsam.engines import EncodedImage, MaskSelection, SelectedMasks, in_batches
 from hqsam.engines.digest import digest_of
-from hqsam.engines.folded.decoder import FoldedDecoder
-from hqsam.engines.folded.layers import fold_layers
+from hqsam.engines.fused.decoder import FusedDecoder
+from hqsam.engines.fused.layers import fuse_layers
 from hqsam.engines.kernels import Kernels
+from hqsam.engines.selection import select_masks
 from hqsam.hardware import keep_freed_memory
-from hqsam.model.hq_sam import Decoded, HQSam, Source
+from hqsam.model.hq_sam import HQSam, MaskPrediction, Source
 from hqsam.model.prompt_encoder import PromptBatch
 
 
@@ -29,11 +29,11 @@ class CpuEngine:
         keep_freed_memory()
         self.config, self.precision, self.kernels = model.config, precision, kernels
         model = model.eval().requires_grad_(False)
-        self.decoder = FoldedDecoder(model, precision, kernels)
-        model.image_encoder.settle(self.config.image_size, kernels)
-        fold_layers(model.image_encoder, precision, kernels, int8)
+        self.decoder = FusedDecoder(model, precision, kernels)
+        model.image_encoder.prepare_for_inference(self.config.image_size, kernels)
+        fuse_layers(model.image_encoder, precision, kernels, int8)
         for part in model.hq.of_image() if model.hq else ():
-            fold_layers(part, precision, kernels)
+            fuse_layers(part, precision, kernels)
         self.model = model.in_precision(precision)
 
     def digest(self) -> str:
@@ -46,7 +46,7 @@ class CpuEngine:
         return in_batches(images, self.config, self._encode)
 
     def _encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
-        batch = self.kernels.pixels(images, self.config, self.precision)
+        batch = self.kernels.normalise_and_pad(images, self.config, self.precision)
         features = self.model.encode_image(batch)
         hq = self.model.hq_features(features)
         final, hq = (
@@ -61,29 +61,29 @@ class CpuEngine:
     @torch.inference_mode()
     def decode(
         self, image: EncodedImage, prompts: PromptBatch, source: Source = "sum", candidates: Literal[1, 3] = 1
-    ) -> Decoded:
+    ) -> MaskPrediction:
         """Prompts about one image to low-resolution logits and scores."""
         shared = self.decoder.share(image.final, image.hq_features)
-        attended = self.decoder.attend(shared, prompts, with_hq=source != "sam")
+        state = self.decoder.run_transformer(shared, prompts, with_hq=source != "sam")
         first, last = (0, 0) if candidates == 1 else (1, candidates)
-        scores = attended.iou[:, first : last + 1]
+        scores = state.iou_predictions[:, first : last + 1]
         prompt = torch.arange(len(prompts))
         if source == "hq":
-            logits = self.decoder.masks(shared, attended, True, prompt)
-            return Decoded(logits[:, None], scores.amax(dim=1, keepdim=True))
+            logits = self.decoder.masks(shared, state, True, prompt)
+            return MaskPrediction(logits[:, None], scores.amax(dim=1, keepdim=True))
         each = prompt.repeat_interleave(scores.shape[1])
         candidate = torch.arange(first, last + 1).repeat(len(prompts))
-        logits = self.decoder.masks(shared, attended, source == "sum", each, candidate)
-        return Decoded(logits.unflatten(0, scores.shape), scores)
+        logits = self.decoder.masks(shared, state, source == "sum", each, candidate)
+        return MaskPrediction(logits.unflatten(0, scores.shape), scores)
 
     @torch.inference_mode()
-    def decode_kept(
-        self, image: EncodedImage, prompts: PromptBatch, source: Source, reading: Reading, least_score: float
-    ) -> Kept:
+    def decode_selected(
+        self, image: EncodedImage, prompts: PromptBatch, source: Source, selection: MaskSelection, least_score: float
+    ) -> SelectedMasks:
         """The scores need only the tokens: what fails them is dropped before any of its pixels is made."""
         shared = self.decoder.share(image.final, image.hq_features)
-        attended = self.decoder.attend(shared, prompts, with_hq=source != "sam")
-        choice = choose(attended.iou[:, 1:], "best" if source == "hq" else reading, least_score)
-        candidate = None if source == "hq" else choice.candidate
-        logits = self.decoder.masks(shared, attended, source != "sam", choice.prompt, candidate)
-        return Kept(logits, choice.scores, choice.prompt, choice.candidate)
+        state = self.decoder.run_transformer(shared, prompts, with_hq=source != "sam")
+        selected = select_masks(state.iou_predictions[:, 1:], "best" if source == "hq" else selection, least_score)
+        candidate = None if source == "hq" else selected.candidate
+        logits = self.decoder.masks(shared, state, source != "sam", selected.prompt, candidate)
+        return SelectedMasks(logits, selected.scores, selected.prompt, selected.candidate)

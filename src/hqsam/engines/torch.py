@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from hqsam.engines import EncodedImage, Kept, Reading, in_batches
-from hqsam.engines.choice import choose
+from hqsam.engines import EncodedImage, MaskSelection, SelectedMasks, in_batches
 from hqsam.engines.digest import digest_of
+from hqsam.engines.selection import select_masks
 from hqsam.model.features import ImageFeatures
-from hqsam.model.hq_sam import Decoded, HQSam, Source, fill_square
+from hqsam.model.hq_sam import HQSam, MaskPrediction, Source, fill_square
 from hqsam.model.preprocess import normalise_and_pad
 from hqsam.model.prompt_encoder import PromptBatch
 
@@ -50,30 +50,32 @@ class TorchEngine:
     @torch.inference_mode()
     def decode(
         self, image: EncodedImage, prompts: PromptBatch, source: Source = "sum", candidates: Literal[1, 3] = 1
-    ) -> Decoded:
+    ) -> MaskPrediction:
         """Prompts about one image to low-resolution logits and scores, float32 on the CPU."""
         prompts = prompts.to(self.device, self.precision)
         decoded = self.model.decode(_features(image), prompts, source, candidates, hq_features=image.hq_features)
-        return Decoded(*(part.float().cpu() for part in decoded))
+        return MaskPrediction(*(part.float().cpu() for part in decoded))
 
     @torch.inference_mode()
-    def decode_kept(
-        self, image: EncodedImage, prompts: PromptBatch, source: Source, reading: Reading, least_score: float
-    ) -> Kept:
+    def decode_selected(
+        self, image: EncodedImage, prompts: PromptBatch, source: Source, selection: MaskSelection, least_score: float
+    ) -> SelectedMasks:
         """The scores need only the tokens: what fails them is dropped before any of its pixels is made."""
         model, prompts = self.model, prompts.to(self.device, self.precision)
-        attended = model.attend(_features(image), prompts, with_hq=source != "sam")
-        choice = choose(attended.iou[:, 1:].float(), "best" if source == "hq" else reading, least_score)
-        asked, row = choice.prompt.unique(return_inverse=True)
-        decoding = model.mask_decoder.with_pixels(attended.of(asked))
+        state = model.run_transformer(_features(image), prompts, with_hq=source != "sam")
+        selected = select_masks(
+            state.iou_predictions[:, 1:].float(), "best" if source == "hq" else selection, least_score
+        )
+        asked, row = selected.prompt.unique(return_inverse=True)
+        mask_inputs = model.mask_decoder.mask_inputs(state.of(asked))
         masks = []
         if source != "hq":
-            candidates = model.mask_decoder.masks(decoding, 1, self.config.decoder.candidates)
-            masks.append(candidates[row, choice.candidate - 1])
+            candidates = model.mask_decoder.masks(mask_inputs, 1, self.config.decoder.candidates)
+            masks.append(candidates[row, selected.candidate - 1])
         if source != "sam":
-            masks.append(model.hq_masks(decoding, image.hq_features)[row, 0])
+            masks.append(model.hq_masks(mask_inputs, image.hq_features)[row, 0])
         logits = fill_square(torch.stack(masks).sum(dim=0).float(), self.config)
-        return Kept(*(part.cpu() for part in (logits, choice.scores, choice.prompt, choice.candidate)))
+        return SelectedMasks(*(part.cpu() for part in (logits, selected.scores, selected.prompt, selected.candidate)))
 
 
 def _features(image: EncodedImage) -> ImageFeatures:

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from hqsam.model.heads import PLAIN, AttentionSteps
+from hqsam.model.attention_ops import PLAIN_OPS, AttentionOps
 
 _SMALL = 256 * 256
 """On a CPU, attention maps up to this size are cheaper as plain products: the fused kernel is made for long rows."""
@@ -24,19 +24,19 @@ def attend(
     key: Float[Tensor, "batch head key channel"],
     value: Float[Tensor, "batch head key channel"],
     bias: Float[Tensor, "head query key"] | None = None,
-    steps: AttentionSteps = PLAIN,
+    ops: AttentionOps = PLAIN_OPS,
 ) -> Float[Tensor, "batch head query channel"]:
     """Attention, by the quickest of three exact ways."""
     size, on_cpu = query.shape[-2] * key.shape[-2], query.device.type == "cpu"
     in_blocks = bias is not None and _in_blocks_pays(query)
     if on_cpu and (size <= _SMALL or (in_blocks and size * query.shape[0] * query.shape[1] <= _WHOLE)):
-        return steps.softmax(query @ key.transpose(-1, -2), bias) @ value
+        return ops.softmax(query @ key.transpose(-1, -2), bias) @ value
     if bias is None or not in_blocks:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=1.0)
     table = bias
 
     def weights(logits: Tensor, head: int, rows: slice) -> Tensor:
-        return steps.softmax(logits, table[head % len(table), rows])
+        return ops.softmax(logits, table[head % len(table), rows])
 
     return _attend_in_blocks(query, key, value, weights, _BLOCK)
 
@@ -65,7 +65,7 @@ def attend_with_relative_positions(
     row_table: Float[Tensor, "row_distance channel"],
     column_table: Float[Tensor, "column_distance channel"],
     size_hw: tuple[int, int],
-    steps: AttentionSteps = PLAIN,
+    ops: AttentionOps = PLAIN_OPS,
 ) -> Float[Tensor, "batch head token channel"]:
     """Attention whose logits gain q . R_row + q . R_column (decomposed relative positions, ViTDet section A).
 
@@ -84,7 +84,7 @@ def attend_with_relative_positions(
         by_row, by_column = by_row.flatten(1, 2), by_column.flatten(1, 2)
 
         def weights(logits: Tensor, head: int, rows: slice) -> Tensor:
-            return steps.softmax_of_grid(logits, by_row[head, rows], by_column[head, rows])
+            return ops.softmax_of_grid(logits, by_row[head, rows], by_column[head, rows])
 
         return _attend_in_blocks(query, key, value, weights, _BLOCK)
     bias_query = torch.cat([by_row, by_column], dim=-1).view(batch, heads, tokens, height + width)
@@ -92,7 +92,7 @@ def attend_with_relative_positions(
     code = _row_and_column_code(height, width, key)
     long_key = torch.cat([key, code.expand(batch, heads, -1, -1)], dim=-1)
     if query.device.type == "cpu" and tokens**2 <= _SMALL:
-        return steps.softmax(long_query @ long_key.transpose(-1, -2)) @ value
+        return ops.softmax(long_query @ long_key.transpose(-1, -2)) @ value
     return F.scaled_dot_product_attention(long_query, long_key, value, scale=1.0)
 
 

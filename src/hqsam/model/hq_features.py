@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from hqsam.model.config import ModelConfig
 from hqsam.model.features import ImageFeatures
 from hqsam.model.layers import ChannelNorm, Upscale2x
-from hqsam.model.mask_decoder import Decoding, apply_filters, filter_head
+from hqsam.model.mask_decoder import MaskInputs, apply_filters, filter_head
 
 
 class HqPart(nn.Module):
@@ -42,11 +42,11 @@ class HqPart(nn.Module):
         return self.from_final(features.final) + self.from_early(features.early)
 
     def masks(
-        self, decoding: Decoding, image_features: Float[Tensor, "prompt_or_1 pixel_channel height width"]
+        self, mask_inputs: MaskInputs, image_features: Float[Tensor, "prompt_or_1 pixel_channel height width"]
     ) -> Float[Tensor, "prompt 1 height width"]:
-        """Logits of the HQ mask; the first guest token is the HQ token."""
-        pixels = self.from_decoder(decoding.pixels) + image_features
-        return apply_filters(self.filter(decoding.guest_tokens[:, :1]), pixels)
+        """Logits of the HQ mask; the first extra token is the HQ token."""
+        pixels = self.from_decoder(mask_inputs.upscaled_embedding) + image_features
+        return apply_filters(self.filter(mask_inputs.extra_tokens[:, :1]), pixels)
 
 
 def early_to_pixels(config: ModelConfig) -> nn.Sequential:

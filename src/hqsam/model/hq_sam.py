@@ -16,14 +16,14 @@ from hqsam.model.config import ModelConfig
 from hqsam.model.encoders import build_encoder
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_features import HqPart
-from hqsam.model.mask_decoder import Attended, Decoding, MaskDecoder
+from hqsam.model.mask_decoder import DecoderState, MaskDecoder, MaskInputs
 from hqsam.model.prompt_encoder import PromptBatch, PromptEncoder
 
 Source = Literal["sum", "hq", "sam"]
 """Whose mask: SAM's and the HQ logits added, the HQ logits alone, or SAM as it was before it was given an HQ token."""
 
 
-class Decoded(NamedTuple):
+class MaskPrediction(NamedTuple):
     """Masks for a batch of prompts."""
 
     logits: Float[Tensor, "prompt mask height width"]
@@ -58,52 +58,52 @@ class HQSam(nn.Module):
         source: Source = "sum",
         candidates: Literal[1, 3] = 1,
         hq_features: Tensor | None = None,
-    ) -> Decoded:
+    ) -> MaskPrediction:
         """Prompts to masks.
 
         With one image, all prompts are about it; with B images, prompts come in B equal runs.
         `candidates=1` is SAM's mask 0, 3 its masks 1 to 3; `hq` has one mask a prompt, scored by the best of them.
         """
-        decoding = self.run_decoder(features, prompts, with_hq=source != "sam")
+        mask_inputs = self.run_decoder(features, prompts, with_hq=source != "sam")
         first, last = (0, 0) if candidates == 1 else (1, candidates)
-        scores = decoding.iou[:, first : last + 1]
+        scores = mask_inputs.iou_predictions[:, first : last + 1]
         if source == "sam":
-            return self._decoded(self.mask_decoder.masks(decoding, first, last), scores)
-        hq_logits = self.hq_masks(decoding, self.hq_features(features) if hq_features is None else hq_features)
+            return self._on_square(self.mask_decoder.masks(mask_inputs, first, last), scores)
+        hq_logits = self.hq_masks(mask_inputs, self.hq_features(features) if hq_features is None else hq_features)
         if source == "hq":
-            return self._decoded(hq_logits, scores.amax(dim=1, keepdim=True))
-        return self._decoded(self.mask_decoder.masks(decoding, first, last) + hq_logits, scores)
+            return self._on_square(hq_logits, scores.amax(dim=1, keepdim=True))
+        return self._on_square(self.mask_decoder.masks(mask_inputs, first, last) + hq_logits, scores)
 
-    def _decoded(self, logits: Tensor, scores: Tensor) -> Decoded:
-        return Decoded(fill_square(logits, self.config), scores)
+    def _on_square(self, logits: Tensor, scores: Tensor) -> MaskPrediction:
+        return MaskPrediction(fill_square(logits, self.config), scores)
 
-    def run_decoder(self, features: ImageFeatures, prompts: PromptBatch, with_hq: bool) -> Decoding:
+    def run_decoder(self, features: ImageFeatures, prompts: PromptBatch, with_hq: bool) -> MaskInputs:
         """The decoder up to tokens and pixels, from which any mask can be made.
 
         The HQ token takes part in attention and so changes SAM's masks a little; without it they are SAM's exactly.
         """
-        return self.mask_decoder(*self._asked(features, prompts, with_hq))  # by a call, which may be compiled
+        return self.mask_decoder(*self._decoder_inputs(features, prompts, with_hq))  # by a call, which may be compiled
 
-    def attend(self, features: ImageFeatures, prompts: PromptBatch, with_hq: bool) -> Attended:
+    def run_transformer(self, features: ImageFeatures, prompts: PromptBatch, with_hq: bool) -> DecoderState:
         """The decoder up to tokens and their scores: what is not worth a mask can be left out from here on."""
-        return self.mask_decoder.attend(*self._asked(features, prompts, with_hq))
+        return self.mask_decoder.run_transformer(*self._decoder_inputs(features, prompts, with_hq))
 
-    def _asked(
+    def _decoder_inputs(
         self, features: ImageFeatures, prompts: PromptBatch, with_hq: bool
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What the decoder is given: embedding, positions, the prompts' tokens and guests."""
+        """What the decoder is given: embedding, positions, the prompts' tokens and extra_tokens."""
         height, width = features.final.shape[-2:]
-        picture = self.prompt_encoder.picture(prompts)[..., :height, :width]
-        embedding = _one_row_a_prompt(features.final, len(prompts)) + picture
+        dense_embedding = self.prompt_encoder.dense_embedding(prompts)[..., :height, :width]
+        embedding = _one_row_a_prompt(features.final, len(prompts)) + dense_embedding
         positions = self.prompt_encoder.grid_positions((height, width)).to(embedding.dtype)
-        tokens = self.prompt_encoder.tokens(prompts)
-        guests = self.hq.token if with_hq and self.hq else tokens.new_zeros(0, self.config.width)
-        return embedding, positions, tokens, guests
+        tokens = self.prompt_encoder.sparse_embeddings(prompts)
+        extra_tokens = self.hq.token if with_hq and self.hq else tokens.new_zeros(0, self.config.width)
+        return embedding, positions, tokens, extra_tokens
 
-    def hq_masks(self, decoding: Decoding, hq_features: Tensor | None) -> Float[Tensor, "prompt 1 height width"]:
+    def hq_masks(self, mask_inputs: MaskInputs, hq_features: Tensor | None) -> Float[Tensor, "prompt 1 height width"]:
         """The HQ mask's logits."""
         assert self.hq is not None and hq_features is not None, f"{self.config.name} has no HQ part"
-        return self.hq.masks(decoding, _one_row_a_prompt(hq_features, len(decoding.iou)))
+        return self.hq.masks(mask_inputs, _one_row_a_prompt(hq_features, len(mask_inputs.iou_predictions)))
 
     def in_precision(self, precision: torch.dtype) -> "HQSam":
         """Itself, with all weights cast but the frequencies that place points: bfloat16 would move them by pixels."""

@@ -11,26 +11,26 @@ from hqsam.model.layers import ChannelNorm, Mlp, Upscale2x
 from hqsam.model.two_way_transformer import TwoWayTransformer
 
 
-class Attended(NamedTuple):
+class DecoderState(NamedTuple):
     """Tokens and image after the transformer: enough to say how good each mask would be."""
 
     mask_tokens: Float[Tensor, "prompt mask channel"]
-    guest_tokens: Float[Tensor, "prompt guest channel"]
+    extra_tokens: Float[Tensor, "prompt extra channel"]
     image: Float[Tensor, "prompt channel height width"]
-    iou: Float[Tensor, "prompt mask"]
+    iou_predictions: Float[Tensor, "prompt mask"]
 
-    def of(self, prompts: Int[Tensor, "some"]) -> "Attended":
+    def of(self, prompts: Int[Tensor, "some"]) -> "DecoderState":
         """Those of some prompts."""
-        return Attended(*(part[prompts] for part in self))
+        return DecoderState(*(part[prompts] for part in self))
 
 
-class Decoding(NamedTuple):
+class MaskInputs(NamedTuple):
     """What the decoder knows after the transformer: filters to be, and the pixels they will be applied to."""
 
     mask_tokens: Float[Tensor, "prompt mask channel"]
-    guest_tokens: Float[Tensor, "prompt guest channel"]
-    pixels: Float[Tensor, "prompt pixel_channel height width"]
-    iou: Float[Tensor, "prompt mask"]
+    extra_tokens: Float[Tensor, "prompt extra channel"]
+    upscaled_embedding: Float[Tensor, "prompt pixel_channel height width"]
+    iou_predictions: Float[Tensor, "prompt mask"]
     """Predicted IoU of each of SAM's masks: mask 0 for a clear prompt, the others for an ambiguous one."""
 
 
@@ -56,38 +56,38 @@ class MaskDecoder(nn.Module):
         embedding: Float[Tensor, "prompt_or_1 channel height width"],
         positions: Float[Tensor, "1 channel height width"],
         prompt_tokens: Float[Tensor, "prompt point channel"],
-        guest_tokens: Float[Tensor, "guest channel"],
-    ) -> Decoding:
-        return self.with_pixels(self.attend(embedding, positions, prompt_tokens, guest_tokens))
+        extra_tokens: Float[Tensor, "extra channel"],
+    ) -> MaskInputs:
+        return self.mask_inputs(self.run_transformer(embedding, positions, prompt_tokens, extra_tokens))
 
-    def attend(
+    def run_transformer(
         self,
         embedding: Float[Tensor, "prompt_or_1 channel height width"],
         positions: Float[Tensor, "1 channel height width"],
         prompt_tokens: Float[Tensor, "prompt point channel"],
-        guest_tokens: Float[Tensor, "guest channel"],
-    ) -> Attended:
+        extra_tokens: Float[Tensor, "extra channel"],
+    ) -> DecoderState:
         """The two-way transformer, and the predicted IoU of each mask, before any of them is made."""
-        own = torch.cat([self.iou_token, self.mask_tokens, guest_tokens])
+        own = torch.cat([self.iou_token, self.mask_tokens, extra_tokens])
         tokens = torch.cat([own.expand(len(prompt_tokens), -1, -1), prompt_tokens], dim=1)
         tokens, image = self.transformer(tokens, _as_tokens(embedding), _as_tokens(positions))
         size_hw = embedding.shape[-2:]
         masks = len(self.mask_tokens)
-        return Attended(
+        return DecoderState(
             mask_tokens=tokens[:, 1 : 1 + masks],
-            guest_tokens=tokens[:, 1 + masks : len(own)],
+            extra_tokens=tokens[:, 1 + masks : len(own)],
             image=image.transpose(1, 2).unflatten(2, size_hw),
-            iou=self.iou_head(tokens[:, 0]),
+            iou_predictions=self.iou_head(tokens[:, 0]),
         )
 
-    def with_pixels(self, attended: Attended) -> Decoding:
+    def mask_inputs(self, state: DecoderState) -> MaskInputs:
         """From the image's places to the pixels of masks."""
-        return Decoding(attended.mask_tokens, attended.guest_tokens, self.upscale(attended.image), attended.iou)
+        return MaskInputs(state.mask_tokens, state.extra_tokens, self.upscale(state.image), state.iou_predictions)
 
-    def masks(self, decoding: Decoding, first: int, last: int) -> Float[Tensor, "prompt mask height width"]:
+    def masks(self, mask_inputs: MaskInputs, first: int, last: int) -> Float[Tensor, "prompt mask height width"]:
         """Logits of SAM's masks first to last, both included. No others are computed."""
-        filters = [self.filters[index](decoding.mask_tokens[:, index]) for index in range(first, last + 1)]
-        return apply_filters(torch.stack(filters, dim=1), decoding.pixels)
+        filters = [self.filters[index](mask_inputs.mask_tokens[:, index]) for index in range(first, last + 1)]
+        return apply_filters(torch.stack(filters, dim=1), mask_inputs.upscaled_embedding)
 
 
 def filter_head(width: int) -> Mlp:

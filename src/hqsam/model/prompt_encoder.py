@@ -54,7 +54,7 @@ class PromptEncoder(nn.Module):
             nn.Conv2d(channels, width, 1),
         )  # fmt: skip
 
-    def tokens(self, prompts: PromptBatch) -> Float[Tensor, "prompt point channel"]:
+    def sparse_embeddings(self, prompts: PromptBatch) -> Float[Tensor, "prompt point channel"]:
         """One token for each point: where it is plus what it is."""
         points = prompts.points + 0.5  # SAM was trained on pixel centres
         where = self._fourier(points / self.image_size)
@@ -62,7 +62,7 @@ class PromptEncoder(nn.Module):
         kinds = self.point_kinds(prompts.labels.clamp(min=0))
         return torch.where(is_padding, self.padding, where.to(kinds.dtype) + kinds)
 
-    def picture(self, prompts: PromptBatch) -> Float[Tensor, "prompt_or_1 channel height_or_1 width_or_1"]:
+    def dense_embedding(self, prompts: PromptBatch) -> Float[Tensor, "prompt_or_1 channel height_or_1 width_or_1"]:
         """What the mask prompts add to the image embedding. Without masks: one vector for every prompt and place."""
         nothing = self.no_mask[None, :, None, None]
         if prompts.mask_logits is None:

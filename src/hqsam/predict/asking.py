@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from hqsam.engines import EncodedImage, Engine
-from hqsam.model.hq_sam import Decoded, Source
+from hqsam.model.hq_sam import MaskPrediction, Source
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.prompts import Prompts
 
@@ -12,14 +12,14 @@ _PROMPTS_AT_ONCE = 16
 """Prompts decoded in one pass. At 1024 pixels each takes some 60 MB on the way, and more gain no speed on a CPU."""
 
 
-def ask(engine: Engine, image: EncodedImage, prompts: Prompts, source: Source, candidates: int = 1) -> Decoded:
+def ask(engine: Engine, image: EncodedImage, prompts: Prompts, source: Source, candidates: int = 1) -> MaskPrediction:
     """Logits and scores for every prompt, [prompt, candidate, ...]."""
     rows = np.arange(len(prompts))
     parts = [
         engine.decode(image, _as_batch(prompts.select(some)), source, candidates)
         for some in np.split(rows, range(_PROMPTS_AT_ONCE, len(rows), _PROMPTS_AT_ONCE))
     ]
-    return Decoded(*(torch.cat(part) for part in zip(*parts, strict=True)))
+    return MaskPrediction(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
 def _as_batch(prompts: Prompts) -> PromptBatch:

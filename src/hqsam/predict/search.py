@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hqsam.engines import Engine, Reading
+from hqsam.engines import Engine, MaskSelection
 from hqsam.errors import OptionError
 from hqsam.model.config import ModelConfig
 from hqsam.model.hq_sam import Source
@@ -115,7 +115,7 @@ class Search:
         memory = self.memory_limit or _MEMORY.get(engine.device.type, _MEMORY["cpu"])
         return Settled(
             source=source,
-            reading="each" if candidates == 3 else "best",
+            selection="each" if candidates == 3 else "best",
             least_score=least_score if self.pred_iou_thresh is None else self.pred_iou_thresh,
             least_stability=least_stability if self.stability_score_thresh is None else self.stability_score_thresh,
             prompts_at_once=min(max(memory // 2 // _bytes_a_prompt(engine.config), 1), self.most_points_at_once),
@@ -128,7 +128,7 @@ class Settled:
     """What depends on the model and the machine."""
 
     source: Source
-    reading: Reading
+    selection: MaskSelection
     least_score: float
     least_stability: float
     prompts_at_once: int

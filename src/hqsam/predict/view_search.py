@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Int, UInt8
 
-from hqsam.engines import Engine, Kept
+from hqsam.engines import Engine, SelectedMasks
 from hqsam.geometry import Frame
 from hqsam.masks.boxes import Window
 from hqsam.masks.runs import Runs, runs_of_parts
@@ -87,10 +87,12 @@ class ViewSearch:
                     logits=one.logits,
                 )
 
-    def _decode(self, some: Int[np.ndarray, "point"], least_score: float) -> Kept:
+    def _decode(self, some: Int[np.ndarray, "point"], least_score: float) -> SelectedMasks:
         points, labels = self._prompts(some).in_model()
         batch = PromptBatch(torch.from_numpy(points), torch.from_numpy(labels))
-        return self._engine.decode_kept(self._encoded, batch, self._settled.source, self._settled.reading, least_score)
+        return self._engine.decode_selected(
+            self._encoded, batch, self._settled.source, self._settled.selection, least_score
+        )
 
     def _prompts(self, some: Int[np.ndarray, "point"]) -> Prompts:
         return Prompts(self._frame, self._points[some][:, None], np.full((len(some), 1), POSITIVE))
@@ -113,7 +115,7 @@ class ViewSearch:
 
     def _answer_key(self, point: int, reading: int) -> tuple[int, int]:
         """Where one mask answers a click, which reading is the best may differ by rounding when it is asked again."""
-        return point, reading if self._settled.reading == "each" else 0
+        return point, reading if self._settled.selection == "each" else 0
 
     def _runs_of(self, some: list[Candidate]) -> Iterator[Runs]:
         """Their masks at the image's size."""

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from hqsam.engines import EncodedImage, Engine
-from hqsam.model.hq_sam import Decoded, Source
+from hqsam.model.hq_sam import MaskPrediction, Source
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.serving.asks import Ask, current_ask
 from hqsam.serving.metrics import Metrics
@@ -31,7 +31,7 @@ class _Ticket:
     prompts: PromptBatch
     source: Source
     candidates: int
-    answer: "Future[Decoded]" = field(default_factory=Future)
+    answer: "Future[MaskPrediction]" = field(default_factory=Future)
 
     def goes_with(self, other: "_Ticket") -> bool:
         """Whether one pass can do both, exactly: the same photo, and as many points."""
@@ -56,7 +56,7 @@ class Decoder:
 
     def decode(
         self, engine: Engine, image: EncodedImage, prompts: PromptBatch, source: Source, candidates: Any
-    ) -> Decoded:
+    ) -> MaskPrediction:
         """As the engine decodes.
 
         Raises:
@@ -110,7 +110,7 @@ class Decoder:
         row = 0
         for ticket in batch:
             rows = slice(row, row + len(ticket.prompts))
-            ticket.answer.set_result(Decoded(decoded.logits[rows], decoded.scores[rows]))
+            ticket.answer.set_result(MaskPrediction(decoded.logits[rows], decoded.scores[rows]))
             row = rows.stop
         self._metrics.decode_seconds.observe(time.perf_counter() - started)
         self._metrics.decoded_together.observe(len(batch))

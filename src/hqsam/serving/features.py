@@ -57,7 +57,7 @@ class FeatureCache:
         Raises:
             OutputError: the disk is full, or the folder cannot be written.
         """
-        if encoded.bytes > self._most_bytes:
+        if encoded.nbytes > self._most_bytes:
             return
         parts = {"final": encoded.final, "early": encoded.early, "hq_features": encoded.hq_features}
         tensors = {name: part.contiguous().cpu() for name, part in parts.items() if part is not None}

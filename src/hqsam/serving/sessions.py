@@ -108,10 +108,10 @@ class Sessions:
 
     def _hold(self, key: Key, session: Session) -> None:
         self._open[key] = session
-        self.bytes += session.encoded.bytes
+        self.bytes += session.encoded.nbytes
         while self.bytes > self._most_bytes and len(self._open) > 1:
             _, oldest = self._open.popitem(last=False)
-            self.bytes -= oldest.encoded.bytes
+            self.bytes -= oldest.encoded.nbytes
 
     def _forget_model(self, model: str) -> None:
         self._drop([key for key in list(self._open) if key[2] == model])
@@ -120,4 +120,4 @@ class Sessions:
         with self._lock:
             for key in keys:
                 session = self._open.pop(key, None)
-                self.bytes -= session.encoded.bytes if session else 0
+                self.bytes -= session.encoded.nbytes if session else 0

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 
 from hqsam.engines import EncodedImage, Engine
 from hqsam.errors import OutputError
-from hqsam.model.hq_sam import Decoded, Source
+from hqsam.model.hq_sam import MaskPrediction, Source
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.serving.asks import current_ask
 from hqsam.serving.decoding import Decoder
@@ -51,15 +51,15 @@ class SharedEngine:
                 self._writer.submit(self._remember, keys[number], one)
         return [one for one in encoded if one is not None]
 
-    def decode(self, image: EncodedImage, prompts: PromptBatch, source: Source, candidates: Any) -> Decoded:
+    def decode(self, image: EncodedImage, prompts: PromptBatch, source: Source, candidates: Any) -> MaskPrediction:
         """Together with whatever else asks about the same image."""
         return self._decoder.decode(self._engine, image, prompts, source, candidates)
 
-    def decode_kept(self, *arguments: Any, **named: Any) -> Any:
+    def decode_selected(self, *arguments: Any, **named: Any) -> Any:
         """For `everything`, which is not in a hurry: people's clicks go first."""
         current_ask().check()
         self._decoder.give_way()
-        return self._engine.decode_kept(*arguments, **named)
+        return self._engine.decode_selected(*arguments, **named)
 
     def close(self) -> None:
         """Finish what is being written."""

@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hqsam.engines.folded.layers import fold_layers
+from hqsam.engines.fused.layers import fuse_layers
 from hqsam.engines.kernels.build import best_kernels
+from hqsam.model.attention_ops import PLAIN_OPS
 from hqsam.model.features import ImageFeatures
-from hqsam.model.heads import PLAIN
 from hqsam.model.hq_sam import HQSam
 
 Encode = Callable[[Tensor], ImageFeatures]
@@ -33,10 +33,10 @@ def frozen_encoder(model: HQSam, precision: torch.dtype) -> Encode:
     encoder = copy.deepcopy(model.image_encoder).eval().requires_grad_(False)
     if next(encoder.parameters()).device.type == "cpu":
         kernels = best_kernels(precision)
-        encoder.settle(model.config.image_size, kernels)
-        fold_layers(encoder, precision, kernels)
+        encoder.prepare_for_inference(model.config.image_size, kernels)
+        fuse_layers(encoder, precision, kernels)
     else:
-        encoder.settle(model.config.image_size, PLAIN)
+        encoder.prepare_for_inference(model.config.image_size, PLAIN_OPS)
         encoder.to(precision)
 
     def encode(images: Tensor) -> ImageFeatures:

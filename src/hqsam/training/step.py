@@ -13,7 +13,7 @@ from hqsam.data.loader import Batch
 from hqsam.data.prompting import correction
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import HQSam
-from hqsam.model.mask_decoder import Decoding
+from hqsam.model.mask_decoder import MaskInputs
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.training.config import Trains
 from hqsam.training.draws import Draws
@@ -69,7 +69,7 @@ class _Scene(NamedTuple):
     early: Tensor | None
     shared: Tensor | None
 
-    def decoding(self, prompts: PromptBatch, with_hq: bool) -> Decoding:
+    def decoding(self, prompts: PromptBatch, with_hq: bool) -> MaskInputs:
         assert self.final is not None and self.early is not None
         return self.model.run_decoder(ImageFeatures(self.final, self.early), prompts, with_hq)
 
@@ -95,7 +95,7 @@ def _answer(scene: _Scene, asked: Asked, trains: Trains) -> _Answer:
     return _Answer(answer.loss + sam.loss, answer.logits, sam.metrics | answer.metrics)
 
 
-def _by_sam(model: HQSam, decoding: Decoding, asked: Asked) -> _Answer:
+def _by_sam(model: HQSam, decoding: MaskInputs, asked: Asked) -> _Answer:
     """SAM's own training: cross entropy, Dice, and the IoU that it predicts of itself."""
     logits = model.mask_decoder.masks(decoding, 0, model.config.decoder.candidates).float()
     truth = asked.truth_at(logits.shape[-1])
@@ -103,10 +103,10 @@ def _by_sam(model: HQSam, decoding: Decoding, asked: Asked) -> _Answer:
     # Mask 0 answers clear prompts; of the candidates only the best learns, so that they come to differ.
     mask_loss = losses[:, 0].mean() + losses[:, 1:].amin(dim=1).mean()
     metrics = {"iou": iou[:, 0].mean(), "best_iou": iou[:, 1:].amax(dim=1).mean()}
-    return _Answer(mask_loss + (decoding.iou.float() - iou).square().mean(), logits[:, 0].detach(), metrics)
+    return _Answer(mask_loss + (decoding.iou_predictions.float() - iou).square().mean(), logits[:, 0].detach(), metrics)
 
 
-def _by_hq(scene: _Scene, decoding: Decoding, asked: Asked) -> _Answer:
+def _by_hq(scene: _Scene, decoding: MaskInputs, asked: Asked) -> _Answer:
     """HQ-SAM's training (paper, section 3.3): the loss on the HQ mask alone."""
     logits = scene.model.hq_masks(decoding, scene.shared).float()
     loss = uncertain_point_losses(logits, asked.truth[:, None], asked.draws.points)

@@ -9,8 +9,8 @@ from torch import Tensor
 from hqsam.errors import CheckpointError
 from hqsam.model.config import MODELS, ModelConfig, TinyVitConfig, VitConfig
 from hqsam.model.hq_sam import HQSam
-from hqsam.weights.hollow import hollow_model
 from hqsam.weights.keys import Naming, Sorted, names_in, to_ours
+from hqsam.weights.meta_model import meta_model
 from hqsam.weights.read import StoredCheckpoint
 from hqsam.weights.transformers_config import from_transformers
 
@@ -41,7 +41,7 @@ def identify(stored: StoredCheckpoint, model: str | None = None) -> Identified:
     if model is not None and config.name != model:
         raise CheckpointError(f"{stored.path} is not {model}: {_what_else(config, model)}")
     try:
-        empty_model = hollow_model(config)
+        empty_model = meta_model(config)
     except (*_MALFORMED, RuntimeError, AssertionError) as error:
         raise CheckpointError(f"{stored.path} describes a model that cannot be built: {error}") from error
     _require_fit(stored, found, empty_model)

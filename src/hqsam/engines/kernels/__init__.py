@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from hqsam.model.attention_ops import AttentionOps
 from hqsam.model.config import ModelConfig
-from hqsam.model.heads import AttentionSteps
 
 
 class Norm:
@@ -35,7 +35,7 @@ class Bottleneck(NamedTuple):
 
 
 @runtime_checkable
-class Kernels(AttentionSteps, Protocol):
+class Kernels(AttentionOps, Protocol):
     """Each may overwrite what it is given first, unless it says otherwise; tensors are contiguous.
 
     They are in the engine's precision, where nothing else is said.
@@ -57,7 +57,7 @@ class Kernels(AttentionSteps, Protocol):
         """The sum's LayerNorm, and that with the positions added."""
         ...
 
-    def pixels(
+    def normalise_and_pad(
         self, images: list[UInt8[np.ndarray, "_ _ 3"]], config: ModelConfig, precision: torch.dtype
     ) -> Float[Tensor, "image 3 height width"]:
         """Resized images to what the encoder takes, channels last in memory: see `normalise_and_pad`."""
@@ -81,7 +81,7 @@ class Kernels(AttentionSteps, Protocol):
         """Numbers as bytes about 128, and each row's step (float32). What is given stays as it is."""
         ...
 
-    def scale(
+    def dequantise(
         self, x: Float[Tensor, "row channel"], steps: Float[Tensor, "row"], bias: Float[Tensor, "channel"], gelu: bool
     ) -> Float[Tensor, "row channel"]:
         """Each row times its step, and the bias (float32) added; then GELU, if asked for."""
@@ -91,7 +91,7 @@ class Kernels(AttentionSteps, Protocol):
         """LayerNorm over the channels, then GELU."""
         ...
 
-    def spread(
+    def upscaled_masks(
         self,
         x: Float[Tensor, "place 16*channel"],
         size_hw: tuple[int, int],
@@ -104,13 +104,13 @@ class Kernels(AttentionSteps, Protocol):
         """
         ...
 
-    def product(
+    def apply_filter(
         self, rows: Float[Tensor, "*rows channel"], filters: Float[Tensor, "channel"]
     ) -> Float[Tensor, "*rows"]:
         """Each row's product with a filter, in float32. The rows stay as they are."""
         ...
 
-    def narrow(
+    def norm_gelu_conv3x3(
         self,
         wide: Float[Tensor, "1 channel height width"],
         norm: Norm,

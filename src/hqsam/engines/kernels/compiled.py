@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from hqsam.engines.kernels import Bottleneck, Norm
+from hqsam.model.attention_ops import AttentionLayout, RelativeBiasAttention
 from hqsam.model.config import ModelConfig
-from hqsam.model.heads import ByDistance, Heads
 from hqsam.model.preprocess import batch_hw
 
 PRECISIONS = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
@@ -39,42 +39,46 @@ class CompiledKernels:
         self._call("softmax_over_tokens", logits, offset.float().contiguous(), *offset.shape, logits.shape[-1])
         return logits
 
-    def split(self, qkv: Tensor, padding: Tensor | None, heads: Heads) -> tuple[Tensor, Tensor, Tensor]:
+    def split_heads(
+        self, qkv: Tensor, padding: Tensor | None, layout: AttentionLayout
+    ) -> tuple[Tensor, Tensor, Tensor]:
         images, height, width, channels = qkv.shape
-        windows, per_head = images * heads.window_count((height, width)), channels // (3 * heads.number)
-        tokens = heads.window_hw[0] * heads.window_hw[1]
-        assert padding is not None or heads.fit((height, width))
+        windows, per_head = images * layout.window_count((height, width)), channels // (3 * layout.heads)
+        tokens = layout.window_hw[0] * layout.window_hw[1]
+        assert padding is not None or layout.fit((height, width))
         padding = None if padding is None else padding.to(qkv.dtype).contiguous()
-        parts = qkv.new_empty(3, windows, heads.number, tokens, per_head)
-        grid = (images, height, width, *heads.window_hw, heads.number, per_head)
-        self._call("split", qkv, padding, parts, float(per_head**-0.5), int(heads.layout == "by_head"), *grid)
+        parts = qkv.new_empty(3, windows, layout.heads, tokens, per_head)
+        grid = (images, height, width, *layout.window_hw, layout.heads, per_head)
+        self._call("split_heads", qkv, padding, parts, float(per_head**-0.5), int(layout.qkv_order == "by_head"), *grid)
         query, key, value = parts
         return query, key, value
 
-    def by_distance(self, channels: int) -> ByDistance | None:
-        return self._attend_by_distance if self._multiplies and channels % _HEAD_CHANNELS == 0 else None
+    def relative_bias_attention(self, channels: int) -> RelativeBiasAttention | None:
+        return self._attend_with_relative_bias if self._multiplies and channels % _HEAD_CHANNELS == 0 else None
 
-    def _attend_by_distance(self, qkv: Tensor, padding: Tensor | None, heads: Heads, biases: Tensor | None) -> Tensor:
+    def _attend_with_relative_bias(
+        self, qkv: Tensor, padding: Tensor | None, layout: AttentionLayout, biases: Tensor | None
+    ) -> Tensor:
         images, height, width, channels = qkv.shape
-        per_head = channels // (3 * heads.number)
-        assert padding is not None or heads.fit((height, width))
+        per_head = channels // (3 * layout.heads)
+        assert padding is not None or layout.fit((height, width))
         padding = None if padding is None else padding.to(qkv.dtype).contiguous()
         biases = None if biases is None else biases.to(qkv.dtype).contiguous()
         reach = (0, 0) if biases is None else biases.shape[1:]
         attended = qkv.new_empty(images, height, width, channels // 3)
-        grid = (images, height, width, *heads.window_hw, heads.number, per_head)
-        by_head = int(heads.layout == "by_head")
-        self._call("attend_by_distance", qkv.contiguous(), padding, biases, *reach, attended, by_head, *grid)
+        grid = (images, height, width, *layout.window_hw, layout.heads, per_head)
+        by_head = int(layout.qkv_order == "by_head")
+        self._call("relative_bias_attention", qkv.contiguous(), padding, biases, *reach, attended, by_head, *grid)
         return attended
 
-    def join(self, attended: Tensor, heads: Heads, size_hw: tuple[int, int]) -> Tensor:
+    def merge_heads(self, attended: Tensor, layout: AttentionLayout, size_hw: tuple[int, int]) -> Tensor:
         windows, _, _, per_head = attended.shape
-        images = windows // heads.window_count(size_hw)
-        joined = attended.new_empty(images, *size_hw, heads.number * per_head)
-        self._call("join", attended, joined, images, *size_hw, *heads.window_hw, heads.number, per_head)
+        images = windows // layout.window_count(size_hw)
+        joined = attended.new_empty(images, *size_hw, layout.heads * per_head)
+        self._call("merge_heads", attended, joined, images, *size_hw, *layout.window_hw, layout.heads, per_head)
         return joined
 
-    def pixels(self, images: list[np.ndarray], config: ModelConfig, precision: torch.dtype) -> Tensor:
+    def normalise_and_pad(self, images: list[np.ndarray], config: ModelConfig, precision: torch.dtype) -> Tensor:
         assert all(image.dtype == np.uint8 for image in images), "pixels are bytes"
         height, width = batch_hw(images, config)
         batch = torch.empty(len(images), height, width, 3, dtype=precision, device="cpu")
@@ -83,7 +87,7 @@ class CompiledKernels:
         )
         for row, image in zip(batch, images, strict=True):
             image = np.ascontiguousarray(image)
-            self._call("pixels", row, image.ctypes.data, mean, deviation, *image.shape[:2], height, width)
+            self._call("normalise_and_pad", row, image.ctypes.data, mean, deviation, *image.shape[:2], height, width)
         return batch.permute(0, 3, 1, 2)
 
     def has_bottleneck(self, channels: int, inner: int) -> bool:
@@ -111,8 +115,8 @@ class CompiledKernels:
         self._call("quantise", x, quantised, steps, rows, channels)
         return quantised, steps
 
-    def scale(self, x: Tensor, steps: Tensor, bias: Tensor, gelu: bool) -> Tensor:
-        self._call("scale", x, steps, bias, int(gelu), *x.shape)
+    def dequantise(self, x: Tensor, steps: Tensor, bias: Tensor, gelu: bool) -> Tensor:
+        self._call("dequantise", x, steps, bias, int(gelu), *x.shape)
         return x
 
     def add_norm(self, added: Tensor, onto: Tensor, positions: Tensor, norm: Norm) -> tuple[Tensor, Tensor]:
@@ -125,24 +129,26 @@ class CompiledKernels:
         self._call("norm_gelu", x, *_numbers(norm), *_rows(x))
         return x
 
-    def spread(self, x: Tensor, size_hw: tuple[int, int], filters: Tensor, image: bool) -> tuple[Tensor, Tensor | None]:
+    def upscaled_masks(
+        self, x: Tensor, size_hw: tuple[int, int], filters: Tensor, image: bool
+    ) -> tuple[Tensor, Tensor | None]:
         channels, (height, width) = x.shape[-1] // 16, size_hw
         logits = x.new_empty(len(filters), 4 * height, 4 * width, dtype=torch.float32)
         pixels = x.new_empty(1, 4 * height, 4 * width, channels) if image else None
         filters = filters.float().contiguous()
-        self._call("spread", x, pixels, filters, logits, len(filters), height, width, channels)
+        self._call("upscaled_masks", x, pixels, filters, logits, len(filters), height, width, channels)
         return logits, None if pixels is None else pixels.permute(0, 3, 1, 2)
 
-    def product(self, rows: Tensor, filters: Tensor) -> Tensor:
+    def apply_filter(self, rows: Tensor, filters: Tensor) -> Tensor:
         products = rows.new_empty(rows.shape[:-1], dtype=torch.float32)
-        self._call("product", rows, filters.float().contiguous(), products, *_short_rows(rows))
+        self._call("apply_filter", rows, filters.float().contiguous(), products, *_short_rows(rows))
         return products
 
-    def narrow(self, wide: Tensor, norm: Norm, taps: Tensor, onto: Tensor) -> None:
+    def norm_gelu_conv3x3(self, wide: Tensor, norm: Norm, taps: Tensor, onto: Tensor) -> None:
         rows = wide.permute(0, 2, 3, 1)
         height, width, channels = rows.shape[1:]
         by_channel = torch.nn.functional.pad(taps.flatten(1), (0, _LANES - 9)).contiguous()
-        self._call("narrow", rows, *_numbers(norm), by_channel, onto, height, width, channels)
+        self._call("norm_gelu_conv3x3", rows, *_numbers(norm), by_channel, onto, height, width, channels)
 
     def _call(self, name: str, first: Tensor, *rest: Any) -> None:
         function = getattr(self._library, f"{name}_{PRECISIONS[first.dtype]}")

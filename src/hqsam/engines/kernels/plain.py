@@ -6,12 +6,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hqsam.engines.kernels import Bottleneck, Norm
+from hqsam.model.attention_ops import PlainAttentionOps
 from hqsam.model.config import ModelConfig
-from hqsam.model.heads import PlainSteps
 from hqsam.model.preprocess import normalise_and_pad
 
 
-class PlainKernels(PlainSteps):
+class PlainKernels(PlainAttentionOps):
     """See `Kernels`."""
 
     def softmax_over_tokens(self, logits: Tensor, offset: Tensor) -> Tensor:
@@ -23,7 +23,7 @@ class PlainKernels(PlainSteps):
         x = self.norm(added.add_(onto), norm)
         return x, x + positions
 
-    def pixels(self, images: list[np.ndarray], config: ModelConfig, precision: torch.dtype) -> Tensor:
+    def normalise_and_pad(self, images: list[np.ndarray], config: ModelConfig, precision: torch.dtype) -> Tensor:
         return normalise_and_pad(images, config).to(precision, memory_format=torch.channels_last)
 
     def has_bottleneck(self, channels: int, inner: int) -> bool:
@@ -43,14 +43,16 @@ class PlainKernels(PlainSteps):
         steps = rows.abs().amax(dim=1).clamp_min(127e-30) / 127
         return (rows / steps[:, None]).round_().add_(128).to(torch.uint8), steps
 
-    def scale(self, x: Tensor, steps: Tensor, bias: Tensor, gelu: bool) -> Tensor:
+    def dequantise(self, x: Tensor, steps: Tensor, bias: Tensor, gelu: bool) -> Tensor:
         scaled = x.float() * steps[:, None] + bias
         return (F.gelu(scaled) if gelu else scaled).to(x.dtype)
 
     def norm_gelu(self, x: Tensor, norm: Norm) -> Tensor:
         return F.gelu(self.norm(x, norm))
 
-    def spread(self, x: Tensor, size_hw: tuple[int, int], filters: Tensor, image: bool) -> tuple[Tensor, Tensor | None]:
+    def upscaled_masks(
+        self, x: Tensor, size_hw: tuple[int, int], filters: Tensor, image: bool
+    ) -> tuple[Tensor, Tensor | None]:
         x = F.gelu(x).view(16 * len(x), -1)
         height, width = (4 * size for size in size_hw)
         nested = (filters.to(x.dtype) @ x.T).float().view(len(filters), *size_hw, 2, 2, 2, 2)
@@ -60,10 +62,10 @@ class PlainKernels(PlainSteps):
         nested = x.view(*size_hw, 2, 2, 2, 2, -1).permute(0, 2, 4, 1, 3, 5, 6)
         return logits, nested.reshape(1, height, width, -1).permute(0, 3, 1, 2)
 
-    def product(self, rows: Tensor, filters: Tensor) -> Tensor:
+    def apply_filter(self, rows: Tensor, filters: Tensor) -> Tensor:
         return (rows @ filters.to(rows.dtype)).float()
 
-    def narrow(self, wide: Tensor, norm: Norm, taps: Tensor, onto: Tensor) -> None:
+    def norm_gelu_conv3x3(self, wide: Tensor, norm: Norm, taps: Tensor, onto: Tensor) -> None:
         rows = self.norm_gelu(wide.permute(0, 2, 3, 1).flatten(0, 2), norm)
         products = (taps.flatten(1).T.to(rows.dtype) @ rows.T).float().view(3, 3, *onto.shape)
         onto += _sum_of_shifted(products)

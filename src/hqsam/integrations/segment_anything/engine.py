@@ -7,9 +7,9 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from hqsam.engines import EncodedImage, Engine, Kept, Reading
+from hqsam.engines import EncodedImage, Engine, MaskSelection, SelectedMasks
 from hqsam.engines.cpu import CpuEngine
-from hqsam.engines.folded.decoder import FoldedDecoder
+from hqsam.engines.fused.decoder import FusedDecoder
 from hqsam.engines.kernels.build import best_kernels
 from hqsam.engines.torch import TorchEngine
 from hqsam.hardware import keep_freed_memory
@@ -35,7 +35,7 @@ class _SamCpuEngine(CpuEngine):
         keep_freed_memory()
         self.sam, self.config = sam, sam.model.config
         self.model, self.precision = sam.model, next(sam.model.parameters()).dtype
-        self.decoder = FoldedDecoder(sam.model, self.precision, best_kernels(self.precision))
+        self.decoder = FusedDecoder(sam.model, self.precision, best_kernels(self.precision))
 
     def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
         return _encode(self.sam, images)
@@ -57,13 +57,13 @@ class _SingleMaskEngine:
         self.config, self.device = engine.config, engine.device
         self.encode, self.decode, self.digest = engine.encode, engine.decode, engine.digest
 
-    def decode_kept(
-        self, image: EncodedImage, prompts: PromptBatch, source: Source, reading: Reading, least_score: float
-    ) -> Kept:
+    def decode_selected(
+        self, image: EncodedImage, prompts: PromptBatch, source: Source, selection: MaskSelection, least_score: float
+    ) -> SelectedMasks:
         """Mask 0 of each prompt, where its score is good enough."""
         logits, scores = self.decode(image, prompts, source, 1)
         [prompt] = (scores[:, 0] >= least_score).nonzero(as_tuple=True)
-        return Kept(logits[prompt, 0], scores[prompt, 0], prompt, torch.zeros_like(prompt))
+        return SelectedMasks(logits[prompt, 0], scores[prompt, 0], prompt, torch.zeros_like(prompt))
 
 
 @torch.no_grad()

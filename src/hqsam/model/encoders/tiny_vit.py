@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hqsam.model.attention import attend
+from hqsam.model.attention_ops import PLAIN_OPS, AttentionLayout, AttentionOps, RelativeBiasAttention
 from hqsam.model.config import TinyVitConfig
 from hqsam.model.features import ImageFeatures
 from hqsam.model.fused_conv import FusedConv, fuse_convolutions
-from hqsam.model.heads import PLAIN, AttentionSteps, ByDistance, Heads
 from hqsam.model.layers import ConvNorm, Mlp, Neck
 
 
@@ -38,17 +38,17 @@ class TinyVit(nn.Module):
                 early = x if self.early_after_merging else before_merging
         return ImageFeatures(final=self.neck(x), early=early)
 
-    def settle(self, image_size: int, steps: AttentionSteps = PLAIN) -> None:
+    def prepare_for_inference(self, image_size: int, ops: AttentionOps = PLAIN_OPS) -> None:
         """Fold what can be folded, for inference at this size and for good: norms, and the looking up of biases."""
         grid = image_size // 4
         for stage, merge in zip(self.stages, (*self.merge_strides, 1), strict=True):
             for module in stage.modules():
                 if isinstance(module, BiasedAttention):
-                    module.settle(grid, steps)
+                    module.prepare_for_inference(grid, ops)
             grid //= merge
         for block in self.stages[0].modules():
             if isinstance(block, ConvBlock):
-                block.settle()
+                block.prepare_for_inference()
         fuse_convolutions(self)
 
 
@@ -98,7 +98,7 @@ class ConvBlock(nn.Module):
         mixed = self.activation(self.mix(self.activation(self.widen(x))))
         return F.gelu(x + self.narrow(mixed))
 
-    def settle(self) -> None:
+    def prepare_for_inference(self) -> None:
         """Fold norms and activations into the convolutions: for inference, and for good."""
         assert isinstance(self.widen, ConvNorm) and isinstance(self.mix, ConvNorm)
         self.widen, self.mix = FusedConv(self.widen, gelu=True), FusedConv(self.mix, gelu=True)
@@ -135,34 +135,34 @@ class BiasedAttention(nn.Module):
         self.out = nn.Linear(width, width)
         self.bias = nn.Parameter(torch.zeros(heads, window * window))
         """Row by absolute distance: rows apart * window + columns apart."""
-        self.steps: AttentionSteps = PLAIN
-        self.in_one_step: ByDistance | None = None
+        self.ops: AttentionOps = PLAIN_OPS
+        self.fused_attention: RelativeBiasAttention | None = None
         self.register_buffer("expanded", None, persistent=False)
         self.expanded: Tensor | None
 
     @torch.no_grad()
-    def settle(self, grid: int, steps: AttentionSteps) -> None:
-        """Choose the steps; where they are several, look the biases up, for windows of grids up to this side.
+    def prepare_for_inference(self, grid: int, ops: AttentionOps) -> None:
+        """Choose the ops; where they are several, look the biases up, for windows of grids up to this side.
 
         Once and for all, in a buffer, so that they are cast with the weights and not at each use: for `nano` that
         took a sixth of the time.
         """
-        self.steps, self.in_one_step = steps, steps.by_distance(self.out.in_features // self.heads)
-        if self.biased and self.in_one_step is None:
+        self.ops, self.fused_attention = ops, ops.relative_bias_attention(self.out.in_features // self.heads)
+        if self.biased and self.fused_attention is None:
             side = min(self.window, grid)
             self.expanded = self._looked_up((side, side)).unflatten(2, (side, side)).unflatten(1, (side, side))
 
     def forward(self, x: Float[Tensor, "batch height width channel"]) -> Float[Tensor, "batch height width channel"]:
         size_hw = (x.shape[1], x.shape[2])
-        heads = Heads(self.heads, layout="by_head", window_hw=self._windows_of(size_hw))
+        layout = AttentionLayout(self.heads, qkv_order="by_head", window_hw=self._windows_of(size_hw))
         # The grid is padded with zeros before the norm, as in the official code: of those the norm leaves its bias.
-        padding = None if heads.fit(size_hw) else self.qkv(self.norm.bias[None])[0]
+        padding = None if layout.fit(size_hw) else self.qkv(self.norm.bias[None])[0]
         qkv = self.qkv(self.norm(x))
-        if self.in_one_step:
-            return self.out(self.in_one_step(qkv, padding, heads, self._table() if self.biased else None))
-        query, key, value = self.steps.split(qkv, padding, heads)
-        bias = self._bias_for(heads.window_hw).to(query.dtype) if self.biased else None
-        return self.out(self.steps.join(attend(query, key, value, bias, self.steps), heads, size_hw))
+        if self.fused_attention:
+            return self.out(self.fused_attention(qkv, padding, layout, self._table() if self.biased else None))
+        query, key, value = self.ops.split_heads(qkv, padding, layout)
+        bias = self._bias_for(layout.window_hw).to(query.dtype) if self.biased else None
+        return self.out(self.ops.merge_heads(attend(query, key, value, bias, self.ops), layout, size_hw))
 
     def _windows_of(self, size_hw: tuple[int, int]) -> tuple[int, int]:
         if self.even_windows:

@@ -5,9 +5,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hqsam.model.attention import attend_with_relative_positions
+from hqsam.model.attention_ops import PLAIN_OPS, AttentionLayout, AttentionOps
 from hqsam.model.config import VitConfig
 from hqsam.model.features import ImageFeatures
-from hqsam.model.heads import PLAIN, AttentionSteps, Heads
 from hqsam.model.layers import Mlp, Neck
 
 
@@ -35,11 +35,11 @@ class Vit(nn.Module):
                 early = x
         return ImageFeatures(final=self.neck(x.permute(0, 3, 1, 2)), early=early.permute(0, 3, 1, 2))
 
-    def settle(self, image_size: int, steps: AttentionSteps = PLAIN) -> None:
+    def prepare_for_inference(self, image_size: int, ops: AttentionOps = PLAIN_OPS) -> None:
         """Make it ready for inference, for good. There is nothing to fold."""
         for block in self.blocks:
             assert isinstance(block, VitBlock)
-            block.attention.steps = steps
+            block.attention.ops = ops
 
 
 class VitBlock(nn.Module):
@@ -64,7 +64,7 @@ class RelativeAttention(nn.Module):
     def __init__(self, width: int, heads: int, size: int) -> None:
         super().__init__()
         self.heads = heads
-        self.steps: AttentionSteps = PLAIN
+        self.ops: AttentionOps = PLAIN_OPS
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         self.row_distances = nn.Parameter(torch.zeros(2 * size - 1, width // heads))
@@ -75,12 +75,12 @@ class RelativeAttention(nn.Module):
     ) -> Float[Tensor, "batch height width channel"]:
         """Over the whole grid, or in windows of a side."""
         size_hw = (x.shape[1], x.shape[2])
-        heads = Heads(self.heads, layout="by_part", window_hw=(window, window) if window else size_hw)
+        layout = AttentionLayout(self.heads, qkv_order="by_part", window_hw=(window, window) if window else size_hw)
         # The grid is padded with zeros to whole windows, and the padding is attended to, as in the official code: the
         # weights were trained with it. What the padding gives is the bias alone, so only real places are projected; by
         # calling the layer, not by its weight, since LoRA may be wrapped around it.
-        query, key, value = self.steps.split(self.qkv(x), self.qkv.bias, heads)
+        query, key, value = self.ops.split_heads(self.qkv(x), self.qkv.bias, layout)
         attended = attend_with_relative_positions(
-            query, key, value, self.row_distances, self.column_distances, heads.window_hw, self.steps
+            query, key, value, self.row_distances, self.column_distances, layout.window_hw, self.ops
         )
-        return self.out(self.steps.join(attended, heads, size_hw))
+        return self.out(self.ops.merge_heads(attended, layout, size_hw))

@@ -146,7 +146,7 @@ private:
 };
 
 template <typename T>
-void attend_by_distance(
+void relative_bias_attention(
     const T* qkv, const T* padding, const T* biases, i64 bias_rows, i64 reach, T* to, bool by_head, const Windows grid) {
     const i64 n = grid.channels, work = grid.count() * grid.heads;
     const i64 part_step = by_head ? n : grid.heads * n, head_step = by_head ? 3 * n : n;

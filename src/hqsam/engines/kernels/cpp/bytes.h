@@ -34,7 +34,7 @@ template <typename T> void quantise(const T* x, std::uint8_t* to, float* steps, 
     }
 }
 
-template <bool GELU, typename T> void scale(T* x, const float* steps, const float* bias, i64 rows, i64 channels) {
+template <bool GELU, typename T> void dequantise(T* x, const float* steps, const float* bias, i64 rows, i64 channels) {
 #pragma omp parallel for schedule(static)
     for (i64 r = 0; r < rows; ++r) {
         T* at = x + r * channels;

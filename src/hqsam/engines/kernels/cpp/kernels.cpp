@@ -6,7 +6,7 @@
 #include "attention.h"
 #include "bottleneck.h"
 #include "bytes.h"
-#include "pixels.h"
+#include "normalise.h"
 #include "rows.h"
 #include "softmax.h"
 #include "windows.h"
@@ -45,34 +45,34 @@
     extern "C" void quantise_##suffix(const T* x, std::uint8_t* to, float* steps, i64 rows, i64 channels) {          \
         quantise(x, to, steps, rows, channels);                                                                      \
     }                                                                                                                \
-    extern "C" void scale_##suffix(                                                                                  \
+    extern "C" void dequantise_##suffix(                                                                             \
         T* x, const float* steps, const float* bias, i64 with_gelu, i64 rows, i64 channels) {                        \
         if (with_gelu)                                                                                               \
-            scale<true>(x, steps, bias, rows, channels);                                                             \
+            dequantise<true>(x, steps, bias, rows, channels);                                                        \
         else                                                                                                         \
-            scale<false>(x, steps, bias, rows, channels);                                                            \
+            dequantise<false>(x, steps, bias, rows, channels);                                                       \
     }                                                                                                                \
-    extern "C" void pixels_##suffix(                                                                                 \
+    extern "C" void normalise_and_pad_##suffix(                                                                      \
         T* to, const std::uint8_t* image, const float* mean, const float* deviation, i64 height, i64 width,          \
         i64 whole_height, i64 whole_width) {                                                                         \
-        pixels(to, image, mean, deviation, height, width, whole_height, whole_width);                                \
+        normalise_and_pad(to, image, mean, deviation, height, width, whole_height, whole_width);                     \
     }                                                                                                                \
-    extern "C" void attend_by_distance_##suffix(                                                                     \
+    extern "C" void relative_bias_attention_##suffix(                                                                \
         const T* qkv, const T* padding, const T* biases, i64 bias_rows, i64 reach, T* to, i64 by_head, i64 images,   \
         i64 height, i64 width, i64 window_height, i64 window_width, i64 heads, i64 channels) {                       \
         const Windows grid{images, height, width, window_height, window_width, heads, channels};                     \
-        attend_by_distance(qkv, padding, biases, bias_rows, reach, to, by_head != 0, grid);                          \
+        relative_bias_attention(qkv, padding, biases, bias_rows, reach, to, by_head != 0, grid);                     \
     }                                                                                                                \
-    extern "C" void split_##suffix(                                                                                  \
+    extern "C" void split_heads_##suffix(                                                                            \
         const T* qkv, const T* padding, T* to, float scale, i64 by_head,    i64 images, i64 height, i64 width,       \
         i64 window_height, i64 window_width, i64 heads, i64 channels) {                                              \
         const Windows grid{images, height, width, window_height, window_width, heads, channels};                     \
-        split(qkv, padding, to, scale, by_head != 0, grid);                                                          \
+        split_heads(qkv, padding, to, scale, by_head != 0, grid);                                                    \
     }                                                                                                                \
-    extern "C" void join_##suffix(                                                                                   \
+    extern "C" void merge_heads_##suffix(                                                                            \
         const T* attended, T* to, i64 images, i64 height, i64 width, i64 window_height, i64 window_width, i64 heads, \
         i64 channels) {                                                                                              \
-        join(attended, to, Windows{images, height, width, window_height, window_width, heads, channels});            \
+        merge_heads(attended, to, Windows{images, height, width, window_height, window_width, heads, channels});     \
     }                                                                                                                \
     extern "C" void add_norm_##suffix(                                                                               \
         T* x, const T* onto, const T* positions, T* placed, const float* weight, const float* bias, float eps,       \
@@ -95,18 +95,18 @@
         T* x, const float* offset, i64 prompts, i64 tokens, i64 heads, i64 places) {                                 \
         softmax_over_tokens<T>(x, offset, prompts, tokens, heads, places);                                           \
     }                                                                                                                \
-    extern "C" void spread_##suffix(                                                                                 \
+    extern "C" void upscaled_masks_##suffix(                                                                         \
         const T* x, T* image, const float* filters, float* logits, i64 masks, i64 height, i64 width, i64 channels) { \
-        BY_CHANNEL(T, channels, 32, 24, spread(x, image, filters, logits, masks, height, width, channels))           \
+        BY_CHANNEL(T, channels, 32, 24, upscaled_masks(x, image, filters, logits, masks, height, width, channels))   \
     }                                                                                                                \
-    extern "C" void product_##suffix(const T* x, const float* filter, float* to, i64 rows, i64 channels) {           \
-        BY_CHANNEL(T, channels, 32, 24, product(x, filter, to, rows, channels))                                      \
+    extern "C" void apply_filter_##suffix(const T* x, const float* filter, float* to, i64 rows, i64 channels) {      \
+        BY_CHANNEL(T, channels, 32, 24, apply_filter(x, filter, to, rows, channels))                                 \
     }                                                                                                                \
-    extern "C" void narrow_##suffix(                                                                                 \
+    extern "C" void norm_gelu_conv3x3_##suffix(                                                                      \
         const T* x, const float* weight, const float* bias, float eps, const float* taps, float* logits, i64 height, \
         i64 width, i64 channels) {                                                                                   \
         const Norm norm{weight, bias, eps};                                                                          \
-        BY_CHANNEL(T, channels, 64, 32, narrow(x, norm, taps, logits, height, width, channels))                      \
+        BY_CHANNEL(T, channels, 64, 32, norm_gelu_conv3x3(x, norm, taps, logits, height, width, channels))           \
     }
 
 // Whether the sums of small products have room in the registers. Where they have not, PyTorch's products are quicker.

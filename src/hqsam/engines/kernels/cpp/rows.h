@@ -104,7 +104,7 @@ template <typename T, int Channels> struct ByChannel {
         }
     }
 
-    static void spread(
+    static void upscaled_masks(
         const T* x, T* image, const float* filters, float* logits, i64 masks, i64 height, i64 width, i64 channels) {
         const i64 columns = 4 * width, pixels = 4 * height * columns;
 #pragma omp parallel for schedule(static)
@@ -123,7 +123,7 @@ template <typename T, int Channels> struct ByChannel {
             }
     }
 
-    static void product(const T* x, const float* filter, float* to, i64 rows, i64 channels) {
+    static void apply_filter(const T* x, const float* filter, float* to, i64 rows, i64 channels) {
 #pragma omp parallel for schedule(static)
         for (i64 r = 0; r < rows; ++r) {
             R row(channels);
@@ -155,7 +155,7 @@ template <typename T, int Channels> struct ByChannel {
         }
     }
 
-    static void narrow(
+    static void norm_gelu_conv3x3(
         const T* x, Norm norm, const float* filter, float* logits, i64 height, i64 width, i64 channels) {
         std::vector<f16x> taps(channels);
         std::memcpy(static_cast<void*>(taps.data()), filter, channels * sizeof(f16x));

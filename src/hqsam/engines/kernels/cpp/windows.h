@@ -30,7 +30,7 @@ template <typename T> INLINE void copy(const T* from, T* to, i64 count) {
 }
 
 template <typename T>
-void split(const T* qkv, const T* padding, T* to, float scale, bool by_head, const Windows grid) {
+void split_heads(const T* qkv, const T* padding, T* to, float scale, bool by_head, const Windows grid) {
     const i64 n = grid.channels, part_size = grid.count() * grid.heads * grid.tokens() * n;
     const i64 part_step = by_head ? n : grid.heads * n, head_step = by_head ? 3 * n : n;
 #pragma omp parallel for collapse(2) schedule(static)
@@ -49,7 +49,7 @@ void split(const T* qkv, const T* padding, T* to, float scale, bool by_head, con
             });
 }
 
-template <typename T> void join(const T* attended, T* to, const Windows grid) {
+template <typename T> void merge_heads(const T* attended, T* to, const Windows grid) {
     const i64 n = grid.channels;
 #pragma omp parallel for collapse(2) schedule(static)
     for (i64 window = 0; window < grid.count(); ++window)

@@ -10,7 +10,7 @@ from hqsam.errors import OptionError, PromptError
 from hqsam.integrations.segment_anything.modeling.official_module import OfficialModule
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import HQSam
-from hqsam.model.mask_decoder import Decoding
+from hqsam.model.mask_decoder import MaskInputs
 
 
 class MaskDecoder(OfficialModule):
@@ -71,21 +71,21 @@ class MaskDecoder(OfficialModule):
         early = interm_embeddings[0].permute(0, 3, 1, 2)
         return self.hq.image_features(ImageFeatures(image_embeddings, early))
 
-    def _decode(self, image: Tensor, positions: Tensor, sparse: Tensor, dense: Tensor) -> Decoding:
+    def _decode(self, image: Tensor, positions: Tensor, sparse: Tensor, dense: Tensor) -> MaskInputs:
         count = max(len(sparse), len(dense))
         if len(image) not in (1, count):
             raise PromptError(f"got {len(image)} image embeddings for {count} prompts; give one, or one for each")
         if dense.stride(0) == 0:
             dense = dense[:1]  # one row, only repeated: the decoder then looks at the image once for all prompts
-        guests = sparse.new_zeros(0, sparse.shape[-1]) if self.hq is None else self.hq.token
+        extra_tokens = sparse.new_zeros(0, sparse.shape[-1]) if self.hq is None else self.hq.token
         positions = positions[:1].to(image.dtype)
-        return self.mask_decoder(image + dense, positions, sparse.expand(count, -1, -1), guests)
+        return self.mask_decoder(image + dense, positions, sparse.expand(count, -1, -1), extra_tokens)
 
     def _select(
-        self, decoding: Decoding, hq_features: Tensor | None, multimask_output: bool, hq_token_only: bool
+        self, decoding: MaskInputs, hq_features: Tensor | None, multimask_output: bool, hq_token_only: bool
     ) -> tuple[Tensor, Tensor]:
         first, last = (1, self.num_multimask_outputs) if multimask_output else (0, 0)
-        scores = decoding.iou[:, first : last + 1]
+        scores = decoding.iou_predictions[:, first : last + 1]
         if self.hq is None or hq_features is None:
             return self.mask_decoder.masks(decoding, first, last), scores
         scores, best = scores.max(dim=1, keepdim=True)

@@ -52,8 +52,8 @@ class PromptEncoder(OfficialModule):
         rows = count if logits is None else len(logits)
         token_prompt = PromptBatch(tokens.expand(count, -1, -1), kinds.expand(count, -1))
         mask_prompt = PromptBatch(tokens.new_zeros(rows, 0, 2), kinds.new_zeros(rows, 0), logits)
-        dense = self.prompt_encoder.picture(mask_prompt).expand(rows, -1, *self.image_embedding_size)
-        return self.prompt_encoder.tokens(token_prompt), dense
+        dense = self.prompt_encoder.dense_embedding(mask_prompt).expand(rows, -1, *self.image_embedding_size)
+        return self.prompt_encoder.sparse_embeddings(token_prompt), dense
 
     def get_dense_pe(self) -> Float[Tensor, "1 channel height width"]:
         """The position code of each place of the image embedding."""

@@ -9,7 +9,7 @@ from hqsam.model.fused_conv import take_gelu_after
 from hqsam.model.layers import ChannelNorm
 
 
-class FoldedNorm(nn.Module):
+class FusedNorm(nn.Module):
     """What a LayerNorm over the last axis, and GELU after it if asked, compute. Its numbers stay float32."""
 
     def __init__(self, plain: nn.LayerNorm | ChannelNorm, gelu: bool, kernels: Kernels) -> None:
@@ -24,7 +24,7 @@ class FoldedNorm(nn.Module):
         return self.kernels.norm(x.contiguous(), self.norm)
 
 
-class FoldedChannelNorm(FoldedNorm):
+class FusedChannelNorm(FusedNorm):
     """The same over the channels of an image."""
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height width"]:
@@ -32,14 +32,14 @@ class FoldedChannelNorm(FoldedNorm):
 
 
 @torch.no_grad()
-def fold_norms(module: nn.Module, kernels: Kernels) -> None:
+def fuse_norms(module: nn.Module, kernels: Kernels) -> None:
     """Replace, everywhere below, each LayerNorm, and each GELU that follows one in a sequence. For inference only.
 
     To be called before the weights are cast.
     """
     for name, child in list(module.named_children()):
         if isinstance(child, nn.LayerNorm | ChannelNorm):
-            folded = FoldedNorm if isinstance(child, nn.LayerNorm) else FoldedChannelNorm
+            folded = FusedNorm if isinstance(child, nn.LayerNorm) else FusedChannelNorm
             setattr(module, name, folded(child, take_gelu_after(module, name), kernels))
         else:
-            fold_norms(child, kernels)
+            fuse_norms(child, kernels)

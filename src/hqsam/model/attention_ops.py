@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-class Heads(NamedTuple):
+class AttentionLayout(NamedTuple):
     """How the channels of a projection to queries, keys and values are laid out, and in which windows they attend."""
 
-    number: int
-    layout: Literal["by_head", "by_part"]
+    heads: int
+    qkv_order: Literal["by_head", "by_part"]
     """Each head's query, key and value together (TinyViT); or all queries, then keys, then values (SAM's ViT)."""
     window_hw: tuple[int, int]
 
@@ -33,29 +33,29 @@ Rows = Float[Tensor, "window head token channel"]
 
 
 @runtime_checkable
-class ByDistance(Protocol):
+class RelativeBiasAttention(Protocol):
     """Attention in windows whose logits gain a bias for how many rows and columns query and key lie apart."""
 
     def __call__(
         self,
         qkv: Float[Tensor, "image height width three_heads_channel"],
         padding: Float[Tensor, "three_heads_channel"] | None,
-        heads: Heads,
+        layout: AttentionLayout,
         biases: Float[Tensor, "head rows_apart columns_apart"] | None,
     ) -> Float[Tensor, "image height width head_channel"]:
-        """From the projection to what is attended; `padding` as for `AttentionSteps.split`."""
+        """From the projection to what is attended; `padding` as for `AttentionOps.split_heads`."""
         ...
 
 
 @runtime_checkable
-class AttentionSteps(Protocol):
+class AttentionOps(Protocol):
     """Who takes them. Logits may be overwritten; all else stays as it is."""
 
-    def split(
+    def split_heads(
         self,
         qkv: Float[Tensor, "image height width three_heads_channel"],
         padding: Float[Tensor, "three_heads_channel"] | None,
-        heads: Heads,
+        layout: AttentionLayout,
     ) -> tuple[Rows, Rows, Rows]:
         """Queries, scaled by channel^-0.5; keys; and values.
 
@@ -64,13 +64,13 @@ class AttentionSteps(Protocol):
         """
         ...
 
-    def join(
-        self, attended: Rows, heads: Heads, size_hw: tuple[int, int]
+    def merge_heads(
+        self, attended: Rows, layout: AttentionLayout, size_hw: tuple[int, int]
     ) -> Float[Tensor, "image height width head_channel"]:
         """What was attended, put in its place in the grids, heads side by side."""
         ...
 
-    def by_distance(self, channels: int) -> "ByDistance | None":
+    def relative_bias_attention(self, channels: int) -> "RelativeBiasAttention | None":
         """All of attention in one step, for heads of so many channels; None: it is left to the others."""
         ...
 
@@ -90,29 +90,29 @@ class AttentionSteps(Protocol):
         ...
 
 
-class PlainSteps:
+class PlainAttentionOps:
     """As PyTorch has them."""
 
-    def split(self, qkv: Tensor, padding: Tensor | None, heads: Heads) -> tuple[Rows, Rows, Rows]:
+    def split_heads(self, qkv: Tensor, padding: Tensor | None, layout: AttentionLayout) -> tuple[Rows, Rows, Rows]:
         size_hw = (qkv.shape[1], qkv.shape[2])
-        windows = to_windows(qkv, heads.window_hw)
-        if not heads.fit(size_hw):
+        windows = to_windows(qkv, layout.window_hw)
+        if not layout.fit(size_hw):
             assert padding is not None
-            outside = 1 - to_windows(qkv.new_ones(1, *size_hw, 1), heads.window_hw).repeat(len(qkv), 1, 1, 1)
+            outside = 1 - to_windows(qkv.new_ones(1, *size_hw, 1), layout.window_hw).repeat(len(qkv), 1, 1, 1)
             windows = windows.addcmul(outside, padding.to(windows.dtype))
         tokens = windows.flatten(1, 2)
-        if heads.layout == "by_head":
-            parts = tokens.unflatten(-1, (heads.number, 3, -1)).permute(3, 0, 2, 1, 4)
+        if layout.qkv_order == "by_head":
+            parts = tokens.unflatten(-1, (layout.heads, 3, -1)).permute(3, 0, 2, 1, 4)
         else:
-            parts = tokens.unflatten(-1, (3, heads.number, -1)).permute(2, 0, 3, 1, 4)
+            parts = tokens.unflatten(-1, (3, layout.heads, -1)).permute(2, 0, 3, 1, 4)
         query, key, value = parts
         return query * query.shape[-1] ** -0.5, key, value
 
-    def join(self, attended: Rows, heads: Heads, size_hw: tuple[int, int]) -> Tensor:
-        windows = attended.transpose(1, 2).flatten(2).unflatten(1, heads.window_hw)
+    def merge_heads(self, attended: Rows, layout: AttentionLayout, size_hw: tuple[int, int]) -> Tensor:
+        windows = attended.transpose(1, 2).flatten(2).unflatten(1, layout.window_hw)
         return from_windows(windows, size_hw)
 
-    def by_distance(self, channels: int) -> None:
+    def relative_bias_attention(self, channels: int) -> None:
         return None
 
     def softmax(self, logits: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -127,7 +127,7 @@ class PlainSteps:
         return logits.softmax(dim=-1)
 
 
-PLAIN = PlainSteps()
+PLAIN_OPS = PlainAttentionOps()
 
 
 def to_windows(

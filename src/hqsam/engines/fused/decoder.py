@@ -21,8 +21,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from hqsam.engines.folded.attention import FoldedBlock, LookAtImage, PlacedImage
-from hqsam.engines.folded.pixels import HqPixels, Pixels
+from hqsam.engines.fused.attention import FusedTwoWayBlock, ImageTokens, TokenToImageAttention
+from hqsam.engines.fused.upscaling import HqMaskHead, Pixels
 from hqsam.engines.kernels import Kernels
 from hqsam.model.hq_sam import HQSam, fill_square
 from hqsam.model.prompt_encoder import PromptBatch
@@ -39,16 +39,16 @@ class SharedImage(NamedTuple):
     """Rows and columns of places."""
 
 
-class Attended(NamedTuple):
+class DecoderState(NamedTuple):
     """Tokens and image after the transformer, before any mask is made."""
 
     mask_tokens: Float[Tensor, "prompt mask channel"]
     hq_token: Float[Tensor, "prompt channel"] | None
     image: Float[Tensor, "prompt place channel"]
-    iou: Float[Tensor, "prompt mask"]
+    iou_predictions: Float[Tensor, "prompt mask"]
 
 
-class FoldedDecoder:
+class FusedDecoder:
     """Prompts to masks, from a model's float32 weights."""
 
     def __init__(self, model: HQSam, precision: torch.dtype, kernels: Kernels) -> None:
@@ -60,10 +60,10 @@ class FoldedDecoder:
         positions = self.prompt_encoder.grid_positions((side, side))
         self.positions = positions.to(precision, memory_format=torch.channels_last)  # whole rows need no copy
         transformer = self.mask_decoder.transformer
-        self.blocks = [FoldedBlock(block, precision, kernels) for block in transformer.blocks]
-        self.final_attention = LookAtImage(transformer.final_attention, precision, kernels)
+        self.blocks = [FusedTwoWayBlock(block, precision, kernels) for block in transformer.blocks]
+        self.final_attention = TokenToImageAttention(transformer.final_attention, precision, kernels)
         self.pixels = Pixels(self.mask_decoder, precision, kernels)
-        self.hq_pixels = HqPixels(self.hq, precision, kernels) if self.hq else None
+        self.hq_pixels = HqMaskHead(self.hq, precision, kernels) if self.hq else None
 
     def share(self, final: Tensor, hq_features: Tensor | None) -> SharedImage:
         """What an image's prompts have in common, from the encoder's answer."""
@@ -71,36 +71,36 @@ class FoldedDecoder:
         size_hw = (final.shape[-2], final.shape[-1])
         return SharedImage(_as_places(final).contiguous(), hq, size_hw)  # no copies, if they are channels-last
 
-    def attend(self, image: SharedImage, prompts: PromptBatch, with_hq: bool) -> Attended:
+    def run_transformer(self, image: SharedImage, prompts: PromptBatch, with_hq: bool) -> DecoderState:
         """The two-way transformer, and the predicted IoU of SAM's masks."""
         decoder = self.mask_decoder
-        guests = [self.hq.token] if with_hq and self.hq else []
-        own = torch.cat([decoder.iou_token, decoder.mask_tokens, *guests])
-        prompt_tokens = self.prompt_encoder.tokens(prompts)
+        extra_tokens = [self.hq.token] if with_hq and self.hq else []
+        own = torch.cat([decoder.iou_token, decoder.mask_tokens, *extra_tokens])
+        prompt_tokens = self.prompt_encoder.sparse_embeddings(prompts)
         start = torch.cat([own.expand(len(prompt_tokens), -1, -1), prompt_tokens], dim=1)
         positions = _places_within(self.positions, image.size_hw)
         places = self._with_masks(image, prompts)
-        tokens, placed_image = start, PlacedImage(places, places + positions)
+        tokens, image_tokens = start, ImageTokens(places, places + positions)
         for index, block in enumerate(self.blocks):
-            tokens, placed_image = block(tokens, placed_image, start, positions, first=index == 0)
-        looked = self.final_attention(tokens + start, placed_image)
-        tokens = decoder.transformer.final_norm(tokens + looked)
+            tokens, image_tokens = block(tokens, image_tokens, start, positions, first=index == 0)
+        attended = self.final_attention(tokens + start, image_tokens)
+        tokens = decoder.transformer.final_norm(tokens + attended)
         masks = len(decoder.mask_tokens)
-        return Attended(
+        return DecoderState(
             mask_tokens=tokens[:, 1 : 1 + masks],
-            hq_token=tokens[:, 1 + masks] if guests else None,
-            image=placed_image.places,
-            iou=decoder.iou_head(tokens[:, 0]),
+            hq_token=tokens[:, 1 + masks] if extra_tokens else None,
+            image=image_tokens.places,
+            iou_predictions=decoder.iou_head(tokens[:, 0]),
         )
 
     def _with_masks(self, image: SharedImage, prompts: PromptBatch) -> Tensor:
-        picture = _places_within(self.prompt_encoder.picture(prompts), image.size_hw)
+        picture = _places_within(self.prompt_encoder.dense_embedding(prompts), image.size_hw)
         return image.embedding + picture.to(self.precision)
 
     def masks(
         self,
         image: SharedImage,
-        attended: Attended,
+        state: DecoderState,
         with_hq: bool,
         prompt: Int[Tensor, "mask"],
         candidate: Int[Tensor, "mask"] | None = None,
@@ -109,13 +109,13 @@ class FoldedDecoder:
 
         Masks of one prompt should follow each other: its pixels are made once for all of them.
         """
-        hq_filters = self.hq.filter(attended.hq_token) if with_hq and self.hq else None
-        filters = self._filters(attended, prompt, candidate)
+        hq_filters = self.hq.filter(state.hq_token) if with_hq and self.hq else None
+        filters = self._filters(state, prompt, candidate)
         height, width = image.size_hw
         logits = torch.empty(len(prompt), 4 * height, 4 * width)
         # One by one: a prompt's pixels fit into the processor's cache, those of a batch do not.
         for number, masks in _runs(prompt):
-            places, as_image = attended.image[number], hq_filters is not None
+            places, as_image = state.image[number], hq_filters is not None
             made, pixels = self.pixels(places, image.size_hw, filters[masks], as_image)
             if hq_filters is None or pixels is None:
                 logits[masks] = made
@@ -124,20 +124,20 @@ class FoldedDecoder:
                 logits[masks] = hq_mask if candidate is None else made + hq_mask
         return fill_square(logits, self.config)
 
-    def _filters(self, attended: Attended, prompt: Tensor, candidate: Tensor | None) -> Tensor:
+    def _filters(self, state: DecoderState, prompt: Tensor, candidate: Tensor | None) -> Tensor:
         """A filter [channel] for each mask, or none at all; heads that nobody asks for are not computed."""
         if candidate is None:
-            return attended.mask_tokens.new_empty(0, self.config.width // 8)
-        filters = attended.mask_tokens.new_empty(len(prompt), self.config.width // 8)
+            return state.mask_tokens.new_empty(0, self.config.width // 8)
+        filters = state.mask_tokens.new_empty(len(prompt), self.config.width // 8)
         for index, head in enumerate(self.mask_decoder.filters):
             [rows] = (candidate == index).nonzero(as_tuple=True)
             if len(rows):
-                filters[rows] = head(attended.mask_tokens[prompt[rows], index])
+                filters[rows] = head(state.mask_tokens[prompt[rows], index])
         return filters
 
     def _hq_mask(self, image: SharedImage, pixels: Tensor, filters: Tensor) -> Float[Tensor, "height width"]:
         assert self.hq_pixels and image.hq_pixels is not None
-        mask = self.kernels.product(image.hq_pixels[0], filters).view(pixels.shape[-2:])
+        mask = self.kernels.apply_filter(image.hq_pixels[0], filters).view(pixels.shape[-2:])
         self.hq_pixels.add(pixels, filters, onto=mask)
         return mask
 

@@ -7,7 +7,7 @@ namespace {
 
 // An image of bytes to normalised numbers, with zeros below and to the right.
 template <typename T>
-void pixels(
+void normalise_and_pad(
     T* to, const std::uint8_t* image, const float* mean, const float* deviation, i64 height, i64 width,
     i64 whole_height, i64 whole_width) {
     constexpr int PERIOD = 48;  // the channels take turns, three in a pixel and sixteen in a vector

@@ -31,10 +31,10 @@ class Pixels:
         """The filters' products with all pixels; and the pixels as an image, if asked for."""
         x = self.kernels.norm_gelu(F.linear(places, *self.first).unflatten(-1, (4, -1)), self.norm)
         x = F.linear(x, *self.second).flatten(1)
-        return self.kernels.spread(x, size_hw, filters, as_image)
+        return self.kernels.upscaled_masks(x, size_hw, filters, as_image)
 
 
-class HqPixels:
+class HqMaskHead:
     """The HQ features made from the decoder's pixels, as far as one filter needs them."""
 
     def __init__(self, hq: HqPart, precision: torch.dtype, kernels: Kernels) -> None:
@@ -55,7 +55,7 @@ class HqPixels:
         """The HQ mask's part that depends on the prompt, added to the part that does not."""
         onto += filters @ self.narrow_bias
         taps = torch.einsum("c,cwyx->wyx", filters, self.narrow)
-        self.kernels.narrow(F.conv2d(pixels, *self.widen, padding=1), self.norm, taps, onto)
+        self.kernels.norm_gelu_conv3x3(F.conv2d(pixels, *self.widen, padding=1), self.norm, taps, onto)
 
 
 def _as_linear(upscale: Upscale2x, precision: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from hqsam.model.encoders.tiny_vit import ConvBlock
 from hqsam.model.fused_conv import FusedConv
 
 
-class FoldedBottleneck(nn.Module):
+class FusedBottleneck(nn.Module):
     """What a settled `ConvBlock` computes."""
 
     def __init__(self, widen: FusedConv, mix: FusedConv, narrow: FusedConv, kernels: Kernels) -> None:
@@ -26,17 +26,17 @@ class FoldedBottleneck(nn.Module):
 
 
 @torch.no_grad()
-def fold_bottlenecks(module: nn.Module, kernels: Kernels) -> None:
+def fuse_bottlenecks(module: nn.Module, kernels: Kernels) -> None:
     """Replace, everywhere below, each `ConvBlock` that has been settled. For inference only.
 
     To be called before the weights are cast.
     """
     for name, child in list(module.named_children()):
         if not isinstance(child, ConvBlock):
-            fold_bottlenecks(child, kernels)
+            fuse_bottlenecks(child, kernels)
             continue
         widen, mix, narrow = child.widen, child.mix, child.narrow
         assert isinstance(widen, FusedConv) and isinstance(mix, FusedConv) and isinstance(narrow, FusedConv)
         inner, channels = widen.weight.shape[:2]
         if kernels.has_bottleneck(channels, inner):
-            setattr(module, name, FoldedBottleneck(widen, mix, narrow, kernels))
+            setattr(module, name, FusedBottleneck(widen, mix, narrow, kernels))

@@ -10,27 +10,27 @@ from hqsam.engines.kernels import Kernels, Norm
 from hqsam.model.two_way_transformer import CrossAttention, TwoWayBlock
 
 
-class PlacedImage(NamedTuple):
+class ImageTokens(NamedTuple):
     """The image's places as they are, and with their positions added."""
 
     places: Float[Tensor, "prompt_or_1 place channel"]
     placed: Float[Tensor, "prompt_or_1 place channel"]
 
 
-class FoldedBlock:
+class FusedTwoWayBlock:
     """One block of the two-way transformer."""
 
     def __init__(self, block: nn.Module, precision: torch.dtype, kernels: Kernels) -> None:
         assert isinstance(block, TwoWayBlock)
         self.block, self.kernels = block, kernels
-        self.to_image = LookAtImage(block.to_image, precision, kernels)
-        self.from_image = LookFromImage(block.from_image, precision, kernels)
+        self.to_image = TokenToImageAttention(block.to_image, precision, kernels)
+        self.from_image = ImageToTokenAttention(block.from_image, precision, kernels)
         norm = block.from_image_norm
         self.norm = Norm(norm.weight, norm.bias, norm.eps)
 
     def __call__(
-        self, tokens: Tensor, image: PlacedImage, token_positions: Tensor, positions: Tensor, first: bool
-    ) -> tuple[Tensor, PlacedImage]:
+        self, tokens: Tensor, image: ImageTokens, token_positions: Tensor, positions: Tensor, first: bool
+    ) -> tuple[Tensor, ImageTokens]:
         block = self.block
         if first:
             tokens = block.self_norm(block.self_attention(tokens, tokens, tokens))
@@ -40,10 +40,10 @@ class FoldedBlock:
         tokens = block.to_image_norm(tokens + self.to_image(tokens + token_positions, image))
         tokens = block.mlp_norm(tokens + block.mlp(tokens))
         added = self.from_image(image.placed, tokens + token_positions, tokens)
-        return tokens, PlacedImage(*self.kernels.add_norm(added, image.places, positions, self.norm))
+        return tokens, ImageTokens(*self.kernels.add_norm(added, image.places, positions, self.norm))
 
 
-class LookAtImage:
+class TokenToImageAttention:
     """Attention of tokens to the image: keys and values of the image are never made."""
 
     def __init__(self, attention: CrossAttention, precision: torch.dtype, kernels: Kernels) -> None:
@@ -51,7 +51,7 @@ class LookAtImage:
         self.key = _by_head(attention.key.weight, attention.heads)
         self.value = _by_head(attention.value.weight, attention.heads)
 
-    def __call__(self, query: Tensor, image: PlacedImage) -> Float[Tensor, "prompt token channel"]:
+    def __call__(self, query: Tensor, image: ImageTokens) -> Float[Tensor, "prompt token channel"]:
         attention, (prompts, tokens, _) = self.attention, query.shape
         queries = attention.query(query).unflatten(-1, (attention.heads, -1))
         # The key's bias adds the same to all logits of a row, which softmax does not see.
@@ -62,7 +62,7 @@ class LookAtImage:
         return attention.out(value)
 
 
-class LookFromImage:
+class ImageToTokenAttention:
     """Attention of the image to tokens: its queries are never made."""
 
     def __init__(self, attention: CrossAttention, precision: torch.dtype, kernels: Kernels) -> None:

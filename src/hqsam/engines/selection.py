@@ -1,4 +1,4 @@
-"""Which masks are worth making: a choice from their scores alone."""
+"""Which masks are worth making: a selected from their scores alone."""
 
 from typing import NamedTuple
 
@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from hqsam.engines import Reading
+from hqsam.engines import MaskSelection
 
 
-class Choice(NamedTuple):
+class Selection(NamedTuple):
     """Some of the candidates 1 to M of N prompts, in order of their prompts."""
 
     prompt: Int[Tensor, "chosen"]
@@ -17,11 +17,11 @@ class Choice(NamedTuple):
     scores: Float[Tensor, "chosen"]
 
 
-def choose(scores: Float[Tensor, "prompt candidate"], reading: Reading, least_score: float) -> Choice:
+def select_masks(scores: Float[Tensor, "prompt candidate"], selection: MaskSelection, least_score: float) -> Selection:
     """The candidates with a score of at least `least_score`: each of them, or the best of each prompt."""
     candidate = torch.arange(1, 1 + scores.shape[1], device=scores.device).expand_as(scores)
-    if reading == "best":
+    if selection == "best":
         scores, best = scores.max(dim=1, keepdim=True)
         candidate = candidate.gather(1, best)
     prompt, column = (scores >= least_score).nonzero(as_tuple=True)
-    return Choice(prompt, candidate[prompt, column], scores[prompt, column])
+    return Selection(prompt, candidate[prompt, column], scores[prompt, column])

@@ -10,7 +10,7 @@ from hqsam.model.config import ModelConfig
 from hqsam.model.hq_sam import HQSam
 
 
-def hollow_model(config: ModelConfig) -> HQSam:
+def meta_model(config: ModelConfig) -> HQSam:
     """The model on the meta device, where nothing is computed and nothing held."""
     with torch.device("meta"), _NoNumbers():
         return HQSam(config)

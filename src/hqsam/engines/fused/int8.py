@@ -36,7 +36,7 @@ class QuantisedLinear(nn.Module):
         products = torch.ops.onednn.qlinear_pointwise(
             quantised, 1.0, 128, self.weight, self.steps, self.zeros, None, 1.0, 0, x.dtype, "none", [], ""
         )
-        return self.kernels.scale(products, steps, self.values, self.gelu).unflatten(0, x.shape[:-1])
+        return self.kernels.dequantise(products, steps, self.values, self.gelu).unflatten(0, x.shape[:-1])
 
 
 def check_int8() -> None:
