@@ -41,9 +41,9 @@ from hqsam.model.mask_decoder import MaskInputs, apply_filters
 from hqsam.predict.segmenter import Segmenter
 from hqsam.training import cache
 from hqsam.training.config import StageConfig, Trains
-from hqsam.training.learner import Learner
-from hqsam.training.processes import Alone
+from hqsam.training.distributed import SingleProcess
 from hqsam.training.recipes import finetune
+from hqsam.training.trainer import Trainer
 from hqsam.weights.load import load_model
 
 CPU = torch.device("cpu")
@@ -122,12 +122,12 @@ def _taught(who: str, contestant: Contestant, arguments: argparse.Namespace) -> 
     if path.exists():
         model.load_state_dict(torch.load(path, weights_only=True))
         return model
-    learner = _learner(contestant, model, arguments.steps)
-    for step, given in enumerate(_lessons(learner, arguments)):
-        metrics = learner.step([(rows_of(step, learner.config.sampling.batch_size), given)])
+    trainer = _learner(contestant, model, arguments.steps)
+    for step, given in enumerate(_lessons(trainer, arguments)):
+        metrics = trainer.step([(rows_of(step, trainer.config.sampling.batch_size), given)])
         if step % 50 == 0:
             print(f"{who}: step {step}, loss {metrics['loss']:.3f}", flush=True)
-    taught = learner.result()
+    taught = trainer.result()
     with storage.replacing(path) as temporary_path:
         torch.save(taught.state_dict(), temporary_path)
     return taught
@@ -145,7 +145,7 @@ def _beginner(contestant: Contestant, name: str) -> HQSam:
     return model
 
 
-def _learner(contestant: Contestant, model: HQSam, steps: int) -> Learner:
+def _learner(contestant: Contestant, model: HQSam, steps: int) -> Trainer:
     assert contestant.trains is not None
     sampling = SamplingConfig(
         batch_size=4, objects=2, size=model.config.image_size, stride=model.config.stride // 4, truth_stride=2,
@@ -154,16 +154,16 @@ def _learner(contestant: Contestant, model: HQSam, steps: int) -> Learner:
     stage: StageConfig = replace(
         finetune().stages[0], trains=contestant.trains, sampling=sampling, learning_rate=contestant.rate
     )
-    return Learner(copy.deepcopy(model), stage, steps, 0, hardware.pick_precision("auto", CPU), Alone(CPU))
+    return Trainer(copy.deepcopy(model), stage, steps, 0, hardware.pick_precision("auto", CPU), SingleProcess(CPU))
 
 
-def _lessons(learner: Learner, arguments: argparse.Namespace) -> Iterator:
+def _lessons(trainer: Trainer, arguments: argparse.Namespace) -> Iterator:
     """The same for all, of features that are computed once."""
     found = open_sets(arguments.train)
     sets = {name: one[: arguments.images] for name, one in found.items() if name in (arguments.sets or found)}
-    dataset = PromptedImages(sets, learner.config.sampling, 0)
-    kept = cache.fill(arguments.out / "features", dataset, 1, learner.model, learner.encode, learner.processes)
-    return kept.given([rows_of(step, learner.config.sampling.batch_size) for step in range(learner.steps)], 0)
+    dataset = PromptedImages(sets, trainer.config.sampling, 0)
+    kept = cache.fill(arguments.out / "features", dataset, 1, trainer.model, trainer.encode, trainer.processes)
+    return kept.given([rows_of(step, trainer.config.sampling.batch_size) for step in range(trainer.steps)], 0)
 
 
 def _answers(

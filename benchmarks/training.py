@@ -26,11 +26,11 @@ from hqsam.data.sampling import SamplingConfig
 from hqsam.model.config import MODELS
 from hqsam.model.hq_sam import HQSam
 from hqsam.training import cache
+from hqsam.training.batch_source import ImageSource, StepInput
 from hqsam.training.config import StageConfig
-from hqsam.training.feeding import FromImages, Given
-from hqsam.training.learner import Learner
-from hqsam.training.processes import Alone
+from hqsam.training.distributed import SingleProcess
 from hqsam.training.recipes import finetune, hq_vit_tiny
+from hqsam.training.trainer import Trainer
 
 
 def main() -> None:
@@ -63,19 +63,19 @@ def _race_of_steps(name: str, rounds: int) -> dict[str, float]:
     then, and so the comparison is about the work and not about the allocator.
     """
     stage = _of_size(hq_vit_tiny().stages[0], name, batch_size=4)
-    feed = FromImages(PromptedImages(_photos(8), stage.sampling, 0))
+    feed = ImageSource(PromptedImages(_photos(8), stage.sampling, 0))
     given = [next(feed.given([rows_of(step, 4)], 0)) for step in range(rounds + 2)]
     plain = _plain(name, stage)
     seconds = {"plain": _timed(plain, given)}
     hardware.keep_freed_memory()
     seconds["plain, freed memory kept"] = _timed(plain, given)
-    learner = _learner(name, stage)
-    seconds["ours"] = _timed(lambda one: learner.step([(range(4), one)]), given)
+    trainer = _learner(name, stage)
+    seconds["ours"] = _timed(lambda one: trainer.step([(range(4), one)]), given)
     print({who: [round(each, 2) for each in times] for who, times in seconds.items()})
     return {who: statistics.median(times[2:]) for who, times in seconds.items()}
 
 
-def _plain(name: str, stage: StageConfig) -> Callable[[Given], Any]:
+def _plain(name: str, stage: StageConfig) -> Callable[[StepInput], Any]:
     model = HQSam(MODELS[name]).eval().requires_grad_(False)
     assert model.hq is not None
     model.hq.requires_grad_(True)
@@ -89,35 +89,35 @@ def _finetune(name: str, images: int, rounds: int) -> dict[str, float]:
     recipe = finetune(images)
     stage = _of_size(recipe.stages[0], name, batch_size=recipe.stages[0].sampling.batch_size)
     dataset = PromptedImages(_photos(images), stage.sampling, 0)
-    learner, steps, views = _learner(name, stage), stage.steps, (recipe.views or 4) * images
+    trainer, steps, views = _learner(name, stage), stage.steps, (recipe.views or 4) * images
     groups = [rows_of(step, stage.sampling.batch_size) for step in range(rounds + 1)]
-    uncached = _seconds_a_step(learner, FromImages(dataset), groups)
+    uncached = _seconds_a_step(trainer, ImageSource(dataset), groups)
     with TemporaryDirectory() as folder:
         few = PromptedImages({"drawn": list(dataset.sets[0])[:8]}, stage.sampling, 0)
         began = time.perf_counter()
-        kept = cache.fill(Path(folder), few, 2, learner.model, learner.encode, learner.processes)
+        kept = cache.fill(Path(folder), few, 2, trainer.model, trainer.encode, trainer.processes)
         a_view = (time.perf_counter() - began) / len(kept)
-        cached = _seconds_a_step(learner, kept, groups)
+        cached = _seconds_a_step(trainer, kept, groups)
     return {
         "steps": steps, "views": views, "seconds a view": a_view, "seconds a step": uncached,
         "seconds a cached step": cached, "whole": steps * uncached, "whole, cached": views * a_view + steps * cached,
     }  # fmt: skip
 
 
-def _seconds_a_step(learner: Learner, feed: Any, groups: list[range]) -> float:
+def _seconds_a_step(trainer: Trainer, feed: Any, groups: list[range]) -> float:
     """Median; making the batch is part of it, as on two cores nobody else does it meanwhile."""
     times = []
     for rows in groups:
         began = time.perf_counter()
-        learner.step([(rows, next(feed.given([rows], 0)))])
+        trainer.step([(rows, next(feed.given([rows], 0)))])
         times.append(time.perf_counter() - began)
     return statistics.median(times[1:])
 
 
-def _learner(name: str, stage: StageConfig) -> Learner:
+def _learner(name: str, stage: StageConfig) -> Trainer:
     device = torch.device("cpu")
     precision = hardware.pick_precision("auto", device)
-    return Learner(HQSam(MODELS[name]), stage, 100, 0, precision, Alone(device))
+    return Trainer(HQSam(MODELS[name]), stage, 100, 0, precision, SingleProcess(device))
 
 
 def _of_size(stage: StageConfig, name: str, batch_size: int) -> StageConfig:
@@ -127,7 +127,7 @@ def _of_size(stage: StageConfig, name: str, batch_size: int) -> StageConfig:
     return replace(stage, sampling=sampling)
 
 
-def _timed(step: Callable[[Given], Any], given: list[Given]) -> list[float]:
+def _timed(step: Callable[[StepInput], Any], given: list[StepInput]) -> list[float]:
     times = []
     for one in given:
         began = time.perf_counter()

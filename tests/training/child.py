@@ -5,15 +5,15 @@ from pathlib import Path
 
 import torch
 
+from hqsam.training.distributed import process_group
 from hqsam.training.loop import train
-from hqsam.training.processes import joined
 from hqsam.weights.save import save_model
 from tests.training.small import drawn, small_recipe
 
 
 def main(folder: str, start: str, steps: str, how: str = "plain") -> None:
     torch.set_num_threads(1)
-    with joined("cpu") as processes:
+    with process_group("cpu") as processes:
         recipe = small_recipe(Path(start), int(steps), trains="decoder")
         options = {"workers": 0, "save_every": 3, "compiled": how == "compiled"}
         model = train(recipe, drawn(), Path(folder), processes=processes, **options)

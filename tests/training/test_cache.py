@@ -8,16 +8,16 @@ import torch
 from hqsam.data.loader import PromptedImages, batches
 from hqsam.errors import OptionError, OutputError, TrainingError
 from hqsam.training import cache
+from hqsam.training.distributed import SingleProcess
 from hqsam.training.encoding import frozen_encoder
-from hqsam.training.learning import choose
 from hqsam.training.loop import train
-from hqsam.training.processes import Alone
 from hqsam.training.recipes import finetune
+from hqsam.training.trainable import with_trainable
 from tests.tiny import tiny_model
 from tests.training.small import drawn, same_weights, size_of_tests, small_recipe
 
 SAMPLING = replace(finetune(8).stages[0].sampling, size=size_of_tests())
-ALONE = Alone(torch.device("cpu"))
+ALONE = SingleProcess(torch.device("cpu"))
 
 
 def filled(folder, views=3, model=None, seed=0, count=8, told=lambda *_: None):
@@ -141,4 +141,4 @@ def test_the_loop_learns_from_kept_features_and_resumes(tmp_path, start, one_thr
 
 def test_lora_changes_the_encoder_and_so_takes_no_kept_features(start):
     with pytest.raises(OptionError, match="leave the cache out"):
-        choose(replace(small_recipe(start), views=2), "lora")
+        with_trainable(replace(small_recipe(start), views=2), "lora")

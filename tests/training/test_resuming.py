@@ -13,7 +13,7 @@ import torch
 from filelock import FileLock
 
 from hqsam.errors import OutputError, TrainingError
-from hqsam.training import checkpoint, learner
+from hqsam.training import checkpoint, trainer
 from hqsam.training.loop import train
 from hqsam.training.run_folder import claim, require_free
 from hqsam.weights.load import load_model
@@ -110,13 +110,13 @@ def test_a_damaged_run_json_is_an_error_and_not_a_new_run(tmp_path):
 
 def test_a_loss_that_is_no_number_stops_the_run_and_leaves_the_last_checkpoint(stopped, start, monkeypatch):
     before = checkpoint.latest(stopped / "0-hq")
-    real = learner.training_loss
+    real = trainer.training_loss
 
     def spoilt(*arguments):
         loss, metrics = real(*arguments)
         return loss * float("nan"), metrics
 
-    monkeypatch.setattr(learner, "training_loss", spoilt)
+    monkeypatch.setattr(trainer, "training_loss", spoilt)
     with pytest.raises(TrainingError, match=r"the loss is nan .* at step 5 of stage 'hq'.*learning rate"):
         train(small_recipe(start), drawn(), stopped, workers=0)
     assert checkpoint.latest(stopped / "0-hq")["step"] == before["step"] == 4
@@ -134,7 +134,7 @@ def test_running_out_of_memory_says_what_to_do(stopped, start, monkeypatch, erro
     def exhausted(*_: object):
         raise error
 
-    monkeypatch.setattr(learner, "training_loss", exhausted)
+    monkeypatch.setattr(trainer, "training_loss", exhausted)
     with pytest.raises(TrainingError, match=r"out of memory at step 5 of stage 'hq'.*stages\.0\.at_once=1"):
         train(small_recipe(start), drawn(), stopped, workers=0)
     assert checkpoint.latest(stopped / "0-hq")["step"] == 4
@@ -144,7 +144,7 @@ def test_other_errors_keep_their_words(stopped, start, monkeypatch):
     def broken(*_: object):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
-    monkeypatch.setattr(learner, "training_loss", broken)
+    monkeypatch.setattr(trainer, "training_loss", broken)
     with pytest.raises(RuntimeError, match="mat1 and mat2"):
         train(small_recipe(start), drawn(), stopped, workers=0)
 

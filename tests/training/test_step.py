@@ -8,9 +8,9 @@ import torch
 
 from benchmarks.plain_step import plain_loss
 from hqsam.data.loader import Batch, PromptedImages
-from hqsam.training.draws import Draws
 from hqsam.training.encoding import frozen_encoder, normalised
 from hqsam.training.losses import uncertain_points
+from hqsam.training.prompt_rng import PromptRng
 from hqsam.training.recipes.paper import PAPER_SAMPLING
 from hqsam.training.step import training_loss
 from tests.tiny import tiny_model
@@ -31,7 +31,7 @@ def loss_of(model, batch, rows=None, trains="hq", rounds=1):
     some = Batch(*(part[rows] for part in batch))
     with torch.no_grad():
         features = model.encode_image(normalised(some.images, model))
-    draws = Draws.of_rows(0, rows, some.tokens.shape[1], CPU)
+    draws = PromptRng.for_rows(0, rows, some.tokens.shape[1], CPU)
     return training_loss(model, features, some, trains, rounds, draws)
 
 
@@ -39,7 +39,7 @@ def loss_of(model, batch, rows=None, trains="hq", rounds=1):
 def test_a_step_of_all_prompts_at_once_equals_the_plain_one_of_each_by_itself(batch, kind):
     model = tiny_model(kind)
     assert set(batch.tokens.flatten().tolist()) == {0, 2, 11}
-    draws = Draws.of_rows(0, range(9), 1, CPU)
+    draws = PromptRng.for_rows(0, range(9), 1, CPU)
     loss, _ = loss_of(model, batch)
     torch.testing.assert_close(loss, plain_loss(model, batch, draws.points), rtol=1e-5, atol=1e-6)
 
@@ -78,17 +78,17 @@ def test_rounds_of_corrections_ask_again(batch):
     model = tiny_model()
     with torch.no_grad():
         features = model.encode_image(normalised(clicks.images, model))
-    _, metrics = training_loss(model, features, clicks, "sam", 3, Draws.of_rows(0, range(4), 1, CPU))
+    _, metrics = training_loss(model, features, clicks, "sam", 3, PromptRng.for_rows(0, range(4), 1, CPU))
     assert {name for name in metrics if name.startswith("iou")} == {"iou_0", "iou_1", "iou_2"}
 
 
 def test_each_prompt_draws_its_own_whatever_it_is_drawn_with():
-    many, few = Draws.of_rows(5, range(4), 2, CPU), Draws.of_rows(5, [2], 2, CPU)
+    many, few = PromptRng.for_rows(5, range(4), 2, CPU), PromptRng.for_rows(5, [2], 2, CPU)
     assert torch.equal(many.points(7)[4:6], few.points(7))
-    some = Draws.of_rows(5, range(4), 2, CPU).select([5])
-    assert torch.equal(some.points(7)[0], Draws.of_rows(5, [2], 2, CPU).points(7)[1])
-    assert not torch.equal(*Draws.of_rows(5, [2], 2, CPU).points(7))
-    assert np.array_equal(many.evenly(0, 1)[4:6], few.evenly(0, 1))
+    some = PromptRng.for_rows(5, range(4), 2, CPU).select([5])
+    assert torch.equal(some.points(7)[0], PromptRng.for_rows(5, [2], 2, CPU).points(7)[1])
+    assert not torch.equal(*PromptRng.for_rows(5, [2], 2, CPU).points(7))
+    assert np.array_equal(many.uniform(0, 1)[4:6], few.uniform(0, 1))
 
 
 def test_uncertain_points_are_the_least_sure_of_three_times_as_many_and_a_quarter_afresh():

@@ -9,15 +9,15 @@ from hqsam.engines.torch import TorchEngine
 from hqsam.evaluation.metrics import compare
 from hqsam.masks.boxes import box_of_mask
 from hqsam.predict.segmenter import Segmenter
+from hqsam.training.data_split import open_data_split, split
+from hqsam.training.distributed import SingleProcess
 from hqsam.training.job import Options, run
-from hqsam.training.material import open_material, split
-from hqsam.training.processes import Alone
 from hqsam.training.validation import Validation, spread
 from tests import needs
 from tests.tiny import tiny_model
 from tests.training.small import drawn, small_recipe, write_photos
 
-ALONE = Alone(torch.device("cpu"))
+ALONE = SingleProcess(torch.device("cpu"))
 
 
 def test_scores_are_the_means_over_all_objects_asked_about_by_their_boxes():
@@ -95,20 +95,20 @@ def test_broken_photos_are_left_out_and_a_resumed_run_goes_by_the_same_report(tm
     data = write_photos(tmp_path / "set", 6)
     (data / "images" / "3.png").write_bytes(b"no photo")
     (data / "masks" / "5.png").unlink()
-    material = open_material(data, tmp_path / "run", ALONE, hold_out=0.25, seed=0)
-    assert (material.images, len(material.held_out)) == (3, 1)
-    assert len(material.report.broken_names) == 2
+    data_split = open_data_split(data, tmp_path / "run", ALONE, hold_out=0.25, seed=0)
+    assert (data_split.images, len(data_split.held_out)) == (3, 1)
+    assert len(data_split.report.broken_names) == 2
     (data / "images" / "3.png").write_bytes((data / "images" / "1.png").read_bytes())
-    assert open_material(data, tmp_path / "run", ALONE, hold_out=0.25, seed=0).images == 3
+    assert open_data_split(data, tmp_path / "run", ALONE, hold_out=0.25, seed=0).images == 3
 
 
 def test_tensorboard_has_the_loss_the_scores_and_the_pictures(tmp_path, start):
     needs.package("tensorboard", install='pip install "hqsam[train]"')
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    material = open_material(write_photos(tmp_path / "set", 6), tmp_path / "run", ALONE, hold_out=0.5)
+    data_split = open_data_split(write_photos(tmp_path / "set", 6), tmp_path / "run", ALONE, hold_out=0.5)
     options = Options(workers=0, tensorboard=True)
-    path = run(small_recipe(start, 2), material, tmp_path / "run", ALONE, options=options)
+    path = run(small_recipe(start, 2), data_split, tmp_path / "run", ALONE, options=options)
     assert path == tmp_path / "run" / "model.safetensors" and path.is_file()
     events = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
     assert len(events.Scalars("hq/loss")) == 2

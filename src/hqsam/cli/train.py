@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from hqsam.training.config import Recipe, Trains
-    from hqsam.training.material import Material
+    from hqsam.training.data_split import DataSplit
     from hqsam.training.running import Report
 
 _RECIPES = (
@@ -66,26 +66,26 @@ def train(
     if data is None:
         raise typer.BadParameter("give the folder of images and masks: --data DIR")
     from hqsam import hardware
+    from hqsam.training.data_split import open_data_split
+    from hqsam.training.distributed import is_distributed, process_group
     from hqsam.training.job import Options, run
-    from hqsam.training.material import open_material
-    from hqsam.training.processes import are_many, joined
     from hqsam.training.tensorboard import is_installed
 
-    if not are_many():
+    if not is_distributed():
         hardware.limit_torch_threads()
     folder = out or Path("runs") / recipe
     share = (0.2 if recipe == "finetune" else 0.0) if hold_out is None else hold_out
-    with joined(device) as processes, _bar(processes.rank == 0) as (say, report):
+    with process_group(device) as processes, _bar(processes.rank == 0) as (say, report):
         first = configured(50)
-        material = open_material(
+        data_split = open_data_split(
             data, folder, processes, validation=validation, hold_out=share, longest_side=first.read_at,
             seed=first.seed, on_progress=lambda done, total: report("reading", done, total, {}),
         )  # fmt: skip
-        config = configured(material.images)
-        _introduce(say, material, config, cache)
+        config = configured(data_split.images)
+        _introduce(say, data_split, config, cache)
         board = is_installed() if tensorboard is None else tensorboard
         options = Options(workers=workers, cache=cache, compiled=compiled, tensorboard=board)
-        path = run(config, material, folder, processes, report, options)
+        path = run(config, data_split, folder, processes, report, options)
     if processes.rank == 0:
         typer.echo(f"wrote {path}; try it: hqsam segment PHOTO --model {path} --box x0,y0,x1,y1")
 
@@ -95,15 +95,15 @@ def _config(
 ) -> "Recipe":
     from dataclasses import replace
 
-    from hqsam.training.learning import choose
     from hqsam.training.overrides import override
     from hqsam.training.recipes import recipe_of
+    from hqsam.training.trainable import with_trainable
 
     config = recipe_of(name, images)
     if model is not None:
         config = replace(config, start=model, model="")
     config = replace(config, views=(config.views or 4) if cached else 0)
-    config = choose(config, trains)
+    config = with_trainable(config, trains)
     for setting in settings or []:
         config = override(config, setting)
     return config
@@ -115,17 +115,17 @@ def _show(config: "Recipe") -> None:
     pprint(config, expand_all=False)
 
 
-def _introduce(say: Callable[[str], None], material: "Material", config: "Recipe", cache: Path | None) -> None:
-    held = f", {len(material.held_out)} held out" if material.held_out else ""
-    say(f"{material.images} images in {len(material.sets)} sets{held}")
-    if material.report.findings:
-        broken = len(material.report.broken_names)
-        say(f"{len(material.report.findings)} findings in the data, {broken} images left out: hqsam data check tells")
+def _introduce(say: Callable[[str], None], data_split: "DataSplit", config: "Recipe", cache: Path | None) -> None:
+    held = f", {len(data_split.held_out)} held out" if data_split.held_out else ""
+    say(f"{data_split.images} images in {len(data_split.sets)} sets{held}")
+    if data_split.report.findings:
+        broken = len(data_split.report.broken_names)
+        say(f"{len(data_split.report.findings)} findings in the data, {broken} images left out: hqsam data check tells")
     if cache is not None:
         from hqsam.training.cache import bytes_of
-        from hqsam.training.start import config_of_start
+        from hqsam.training.initial_model import config_of_start
 
-        size = bytes_of(config_of_start(config), config.views * material.images)
+        size = bytes_of(config_of_start(config), config.views * data_split.images)
         say(f"features of {config.views} views of each image: {size / 2**20:.0f} MiB in {cache}")
 
 

@@ -25,9 +25,9 @@ from hqsam.model.config import ModelConfig
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import HQSam
 from hqsam.training import run_folder
+from hqsam.training.batch_source import StepInput
+from hqsam.training.distributed import ProcessGroup
 from hqsam.training.encoding import Encode
-from hqsam.training.feeding import Given
-from hqsam.training.processes import Processes
 from hqsam.weights.save import sha256_of_tensors, write_safetensors
 
 OnView = Callable[[int, int], None]
@@ -49,7 +49,7 @@ def fill(
     views: int,
     model: HQSam,
     encode: Encode,
-    processes: Processes,
+    processes: ProcessGroup,
     on_view: OnView = lambda *_: None,
 ) -> "CachedViews":
     """Compute what is missing of `views` views of each image, and return them as what a stage can be fed with.
@@ -84,7 +84,7 @@ def _prepare(folder: Path, dataset: PromptedImages, views: int, model: HQSam, mi
         )
 
 
-def _write(path: Path, views: Sequence[View], encode: Encode, processes: Processes) -> None:
+def _write(path: Path, views: Sequence[View], encode: Encode, processes: ProcessGroup) -> None:
     tensors: dict[str, Tensor] = {}
     features = [encode(torch.from_numpy(view.image)[None].to(processes.device)) for view in views]
     for name in ImageFeatures._fields:
@@ -122,11 +122,11 @@ class CachedViews:
         """Where a file is, or will be."""
         return self.folder / f"views-{shard:06d}.safetensors"
 
-    def given(self, rows: Sequence[Sequence[int]], workers: int) -> Iterator[Given]:
+    def given(self, rows: Sequence[Sequence[int]], workers: int) -> Iterator[StepInput]:
         del workers  # reading takes a thousandth of a step
         return (self._given(group) for group in rows)
 
-    def _given(self, rows: Sequence[int]) -> Given:
+    def _given(self, rows: Sequence[int]) -> StepInput:
         kept = [self._view(row) for row in rows]
         asked = []
         for row, view in zip(rows, kept, strict=True):
@@ -137,7 +137,7 @@ class CachedViews:
         ]
         images = torch.zeros(len(rows), 0, 0, 3, dtype=torch.uint8)
         features = ImageFeatures(*(torch.stack(part) for part in zip(*((v.final, v.early) for v in kept), strict=True)))
-        return Given(Batch(images, *columns), features)
+        return StepInput(Batch(images, *columns), features)
 
     def _view(self, row: int) -> "_Kept":
         epoch, place = divmod(row, self._count)

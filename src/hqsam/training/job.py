@@ -7,9 +7,9 @@ from pathlib import Path
 
 from hqsam.model.hq_sam import HQSam
 from hqsam.training.config import Recipe
+from hqsam.training.data_split import DataSplit
+from hqsam.training.distributed import ProcessGroup
 from hqsam.training.loop import train
-from hqsam.training.material import Material
-from hqsam.training.processes import Processes
 from hqsam.training.running import Report, no_report
 from hqsam.training.tensorboard import TensorBoard
 from hqsam.training.validation import Validation
@@ -34,9 +34,9 @@ class Options:
 
 def run(
     recipe: Recipe,
-    material: Material,
+    data_split: DataSplit,
     folder: Path,
-    processes: Processes,
+    processes: ProcessGroup,
     report: Report = no_report,
     options: Options = Options(),
 ) -> Path:
@@ -45,25 +45,25 @@ def run(
     Raises:
         HqsamError: as `loop.train` says; the last checkpoint is intact.
     """
-    with _watched(folder, material, recipe, processes, report, options.tensorboard) as (watch, validation):
+    with _watched(folder, data_split, recipe, processes, report, options.tensorboard) as (watch, validation):
         model = train(
-            recipe, material.sets, folder, watch, validate=validation, processes=processes, workers=options.workers,
+            recipe, data_split.sets, folder, watch, validate=validation, processes=processes, workers=options.workers,
             save_every=options.save_every, cache=options.cache, compiled=options.compiled,
         )  # fmt: skip
     path = folder / "model.safetensors"
     if processes.rank == 0:
-        _save(model, recipe, material, path)
+        _save(model, recipe, data_split, path)
     return path
 
 
-def _save(model: HQSam, recipe: Recipe, material: Material, path: Path) -> None:
-    images = {name: len(samples) for name, samples in material.sets.items()}
+def _save(model: HQSam, recipe: Recipe, data_split: DataSplit, path: Path) -> None:
+    images = {name: len(samples) for name, samples in data_split.sets.items()}
     save_model(model, path, provenance={"recipe": asdict(recipe), "images": images}, notice=recipe.notice)
 
 
 @contextmanager
 def _watched(
-    folder: Path, material: Material, recipe: Recipe, processes: Processes, report: Report, tensorboard: bool
+    folder: Path, data_split: DataSplit, recipe: Recipe, processes: ProcessGroup, report: Report, tensorboard: bool
 ) -> Iterator[tuple[Report, Validation | None]]:
     """The report and the validation of a run, which TensorBoard may see as well."""
     board = TensorBoard(folder / "tensorboard") if tensorboard and processes.rank == 0 else None
@@ -73,9 +73,9 @@ def _watched(
         if board:
             board.scalars(what, step, metrics)
 
-    validation = Validation(material.held_out, recipe.validation_images, board.picture if board else None)
+    validation = Validation(data_split.held_out, recipe.validation_images, board.picture if board else None)
     try:
-        yield watch, validation if material.held_out else None
+        yield watch, validation if data_split.held_out else None
     finally:
         if board:
             board.close()

@@ -13,10 +13,10 @@ from hqsam.data.sample import Sample
 from hqsam.model.hq_sam import HQSam
 from hqsam.training import run_folder
 from hqsam.training.config import Recipe
-from hqsam.training.processes import Alone, Processes
+from hqsam.training.distributed import ProcessGroup, SingleProcess
+from hqsam.training.initial_model import initial_model
 from hqsam.training.running import Report, Running, Validate, no_report
 from hqsam.training.stage import run_stage
-from hqsam.training.start import starting_model
 from hqsam.weights.save import sha256_of_tensors
 
 
@@ -27,7 +27,7 @@ def train(
     report: Report = no_report,
     *,
     validate: Validate | None = None,
-    processes: Processes | None = None,
+    processes: ProcessGroup | None = None,
     workers: int = 1,
     save_every: int = 200,
     cache: Path | None = None,
@@ -46,10 +46,10 @@ def train(
     """
     hardware.keep_freed_memory()
     running = Running(
-        folder=folder, processes=processes or Alone(torch.device("cpu")), report=report, validate=validate,
+        folder=folder, processes=processes or SingleProcess(torch.device("cpu")), report=report, validate=validate,
         workers=workers, save_every=save_every, cache=cache, compiled=compiled,
     )  # fmt: skip
-    model = starting_model(recipe)
+    model = initial_model(recipe)
     with _held(running, recipe, model, sets):
         for number in range(len(recipe.stages)):
             learnt = run_stage(

@@ -9,7 +9,7 @@ _SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "bad_al
 
 
 @contextmanager
-def clear_about_memory(doing: str) -> Iterator[None]:
+def explain_out_of_memory(doing: str) -> Iterator[None]:
     """Turn the many ways in which memory runs out into one error.
 
     Raises:

@@ -38,7 +38,7 @@ def rate_at(step: int, stage: StageConfig, steps: int) -> float:
     return min(ramp, left, 1.0) * dropped
 
 
-class Average:
+class EMA:
     """The running average of weights: quick at first, so that it forgets where they began."""
 
     def __init__(self, weights: Mapping[str, Tensor], decay: float) -> None:

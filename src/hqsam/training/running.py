@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from hqsam.model.hq_sam import HQSam
-from hqsam.training.processes import Processes
+from hqsam.training.distributed import ProcessGroup
 
 Report = Callable[[str, int, int, dict[str, float]], None]
 """Called with what is done, its step, its steps and the metrics of that step."""
@@ -16,7 +16,7 @@ Report = Callable[[str, int, int, dict[str, float]], None]
 class Validate(Protocol):
     """How good a model is, asked by all processes together."""
 
-    def __call__(self, model: HQSam, stage: str, step: int, processes: Processes) -> dict[str, float]:
+    def __call__(self, model: HQSam, stage: str, step: int, processes: ProcessGroup) -> dict[str, float]:
         """Scores by name, the same in every process."""
         ...
 
@@ -30,7 +30,7 @@ class Running:
     """Where a run is, who takes part, and who watches."""
 
     folder: Path
-    processes: Processes
+    processes: ProcessGroup
     report: Report = no_report
     validate: Validate | None = None
     workers: int = 1

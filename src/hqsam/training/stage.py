@@ -11,12 +11,12 @@ from hqsam.hardware import pick_precision
 from hqsam.model.hq_sam import HQSam
 from hqsam.storage import Journal
 from hqsam.training import cache, checkpoint, run_folder
+from hqsam.training.batch_source import BatchSource, ImageSource
 from hqsam.training.config import Recipe, StageConfig
-from hqsam.training.feeding import Feed, FromImages
-from hqsam.training.learner import Learner
-from hqsam.training.memory import clear_about_memory
+from hqsam.training.initial_model import resized
+from hqsam.training.memory import explain_out_of_memory
 from hqsam.training.running import Running
-from hqsam.training.start import at_size
+from hqsam.training.trainer import Trainer
 
 DatasetOf = Callable[[SamplingConfig, int], PromptedImages]
 """The photos as a sampling and a seed show them."""
@@ -26,10 +26,10 @@ def run_stage(recipe: Recipe, number: int, model: HQSam, dataset_of: DatasetOf, 
     """The model after the stage. What is done already is not done again."""
     stage = _Stage(recipe, number, model, dataset_of, running)
     stage.resume()
-    if stage.learner.done < stage.learner.steps:
+    if stage.trainer.done < stage.trainer.steps:
         with run_folder.metrics_of(running.folder) as journal:
             stage.go(journal)
-    return stage.learner.result()
+    return stage.trainer.result()
 
 
 class _Stage:
@@ -44,53 +44,53 @@ class _Stage:
         steps = self.config.steps or self.config.epochs * epoch
         self.validate_every = self.config.validate_every or (epoch if self.config.epochs else steps)
         precision = pick_precision(recipe.precision, running.processes.device)
-        sized = at_size(model, self.config.sampling.size)
-        self.learner = Learner(sized, self.config, steps, seed, precision, running.processes)
+        sized = resized(model, self.config.sampling.size)
+        self.trainer = Trainer(sized, self.config, steps, seed, precision, running.processes)
 
     def resume(self) -> None:
         state = checkpoint.latest(self.folder)
         if state is not None:
-            self.learner.go_on_from(state)
+            self.trainer.load_state_dict(state)
         if self.running.writes:
-            run_folder.forget_after(self.running.folder, self.number, self.learner.done)
+            run_folder.forget_after(self.running.folder, self.number, self.trainer.done)
         self.running.processes.wait()
 
     def go(self, journal: Journal) -> None:
         if self.running.compiled:
-            self.learner.compile()
-        turns = [self._turns(step) for step in range(self.learner.done, self.learner.steps)]
+            self.trainer.compile()
+        turns = [self._turns(step) for step in range(self.trainer.done, self.trainer.steps)]
         given = self._feed().given([rows for step in turns for rows in step], self.running.workers)
-        if not self.learner.done:
+        if not self.trainer.done:
             self._validate(journal)
         began = time.monotonic()
         for rows_of_turns in turns:
             started = time.monotonic()
-            with clear_about_memory(f"step {self.learner.done + 1} of stage {self.config.name!r}"):
-                metrics = self.learner.step((rows, next(given)) for rows in rows_of_turns)
+            with explain_out_of_memory(f"step {self.trainer.done + 1} of stage {self.config.name!r}"):
+                metrics = self.trainer.step((rows, next(given)) for rows in rows_of_turns)
             metrics["images_per_s"] = self.batch_size / (time.monotonic() - started)
             metrics["seconds"] = time.monotonic() - began
             self._after_step(journal, metrics)
 
     def _after_step(self, journal: Journal, metrics: dict[str, float]) -> None:
         self._tell(journal, metrics)
-        done, steps = self.learner.done, self.learner.steps
+        done, steps = self.trainer.done, self.trainer.steps
         self.running.report(self.config.name, done, steps, metrics)
         if done == steps or done % self.validate_every == 0:
             self._validate(journal)
         if self.running.writes and (done % self.running.save_every == 0 or done == steps):
-            checkpoint.save(self.folder, done, self.learner.state())
+            checkpoint.save(self.folder, done, self.trainer.state_dict())
 
     def _validate(self, journal: Journal) -> None:
         if self.running.validate is None:
             return
-        done = self.learner.done
-        scores = self.running.validate(self.learner.result(), self.config.name, done, self.running.processes)
+        done = self.trainer.done
+        scores = self.running.validate(self.trainer.result(), self.config.name, done, self.running.processes)
         self._tell(journal, {"validation": scores})
-        self.running.report("validation", done, self.learner.steps, scores)
+        self.running.report("validation", done, self.trainer.steps, scores)
 
     def _tell(self, journal: Journal, metrics: dict) -> None:
         if self.running.writes:
-            place = {"stage": self.config.name, "stage_number": self.number, "step": self.learner.done}
+            place = {"stage": self.config.name, "stage_number": self.number, "step": self.trainer.done}
             journal.append(place | metrics)
 
     def _turns(self, step: int) -> list[range]:
@@ -100,13 +100,13 @@ class _Stage:
         at_once = self.config.at_once or len(rows)
         return [rows[start : start + at_once] for start in range(0, len(rows), at_once)]
 
-    def _feed(self) -> Feed:
+    def _feed(self) -> BatchSource:
         views, folder = self.recipe.views, self.running.cache
         if not views or folder is None:
-            return FromImages(self.dataset)
+            return ImageSource(self.dataset)
         report, processes = self.running.report, self.running.processes
         return cache.fill(
-            folder, self.dataset, views, self.learner.model, self.learner.encode, processes,
+            folder, self.dataset, views, self.trainer.model, self.trainer.encode, processes,
             lambda done, total: report("features", done, total, {}),
         )  # fmt: skip
 

@@ -16,14 +16,14 @@ from hqsam.model.hq_sam import HQSam
 from hqsam.model.mask_decoder import MaskInputs
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.training.config import Trains
-from hqsam.training.draws import Draws
 from hqsam.training.losses import overlap_losses, true_iou, uncertain_point_losses
+from hqsam.training.prompt_rng import PromptRng
 
 Metrics = dict[str, Tensor]
 
 
 def training_loss(
-    model: HQSam, features: ImageFeatures, batch: Batch, trains: Trains, rounds: int, draws: Draws
+    model: HQSam, features: ImageFeatures, batch: Batch, trains: Trains, rounds: int, draws: PromptRng
 ) -> tuple[Tensor, Metrics]:
     """The loss of a batch, and how well its prompts were answered.
 
@@ -33,7 +33,9 @@ def training_loss(
     shared = None if trains == "sam" else model.hq_features(features)
     loss, metrics = torch.zeros((), device=features.final.device), dict[str, Tensor]()
     for asked in _groups(batch, draws):
-        scene = _Scene(model, asked.of_image(features.final), asked.of_image(features.early), asked.of_image(shared))
+        scene = ImageContext(
+            model, asked.of_image(features.final), asked.of_image(features.early), asked.of_image(shared)
+        )
         share = len(asked.prompts) / len(draws)
         for turn in range(rounds):
             answer = _answer(scene, asked, trains)
@@ -45,13 +47,13 @@ def training_loss(
     return loss, metrics
 
 
-class Asked(NamedTuple):
+class PromptGroup(NamedTuple):
     """Prompts that are alike in form, the masks they mean, and their randomness."""
 
     prompts: PromptBatch
     truth: Float[Tensor, "prompt height width"]
     """Share of each pixel that is covered."""
-    draws: Draws
+    draws: PromptRng
     images: Tensor | None
     """The image of each prompt; None: as many for each, in order."""
 
@@ -63,7 +65,7 @@ class Asked(NamedTuple):
         return self.truth if self.truth.shape[-1] == size else F.adaptive_avg_pool2d(self.truth, size)
 
 
-class _Scene(NamedTuple):
+class ImageContext(NamedTuple):
     model: HQSam
     final: Tensor | None
     early: Tensor | None
@@ -81,7 +83,7 @@ class _Answer(NamedTuple):
     metrics: Metrics
 
 
-def _answer(scene: _Scene, asked: Asked, trains: Trains) -> _Answer:
+def _answer(scene: ImageContext, asked: PromptGroup, trains: Trains) -> _Answer:
     if trains == "sam":
         return _by_sam(scene.model, scene.decoding(asked.prompts, with_hq=False), asked)
     decoding = scene.decoding(asked.prompts, with_hq=scene.model.hq is not None)
@@ -95,7 +97,7 @@ def _answer(scene: _Scene, asked: Asked, trains: Trains) -> _Answer:
     return _Answer(answer.loss + sam.loss, answer.logits, sam.metrics | answer.metrics)
 
 
-def _by_sam(model: HQSam, decoding: MaskInputs, asked: Asked) -> _Answer:
+def _by_sam(model: HQSam, decoding: MaskInputs, asked: PromptGroup) -> _Answer:
     """SAM's own training: cross entropy, Dice, and the IoU that it predicts of itself."""
     logits = model.mask_decoder.masks(decoding, 0, model.config.decoder.candidates).float()
     truth = asked.truth_at(logits.shape[-1])
@@ -106,7 +108,7 @@ def _by_sam(model: HQSam, decoding: MaskInputs, asked: Asked) -> _Answer:
     return _Answer(mask_loss + (decoding.iou_predictions.float() - iou).square().mean(), logits[:, 0].detach(), metrics)
 
 
-def _by_hq(scene: _Scene, decoding: MaskInputs, asked: Asked) -> _Answer:
+def _by_hq(scene: ImageContext, decoding: MaskInputs, asked: PromptGroup) -> _Answer:
     """HQ-SAM's training (paper, section 3.3): the loss on the HQ mask alone."""
     logits = scene.model.hq_masks(decoding, scene.shared).float()
     loss = uncertain_point_losses(logits, asked.truth[:, None], asked.draws.points)
@@ -117,7 +119,7 @@ def _by_hq(scene: _Scene, decoding: MaskInputs, asked: Asked) -> _Answer:
     return _Answer(loss, logits[:, 0].detach(), {"sam_iou": iou[0], "hq_iou": iou[1]})
 
 
-def _groups(batch: Batch, draws: Draws) -> Iterator[Asked]:
+def _groups(batch: Batch, draws: PromptRng) -> Iterator[PromptGroup]:
     """The prompts by how many tokens they have, because SAM was never shown tokens that mean nothing."""
     if batch.has_mask is not None and not batch.has_mask.any():
         batch = batch._replace(mask_prompt=None, has_mask=None)
@@ -136,11 +138,11 @@ def _groups(batch: Batch, draws: Draws) -> Iterator[Asked]:
             None if has_mask is None else has_mask[chosen],
         )
         images = None if one_form else chosen // batch.tokens.shape[1]
-        yield Asked(prompts, truth[chosen].float() / 255, draws.select(chosen.tolist()), images)
+        yield PromptGroup(prompts, truth[chosen].float() / 255, draws.select(chosen.tolist()), images)
 
 
 def with_corrections(
-    asked: Asked, logits: Float[Tensor, "prompt height width"], stride: int, masked: float = 0.65
+    asked: PromptGroup, logits: Float[Tensor, "prompt height width"], stride: int, masked: float = 0.65
 ) -> PromptBatch:
     """The same prompts with one click more, into what the answer got wrong, and often the answer as mask prompt."""
     prompts = asked.prompts
@@ -152,7 +154,7 @@ def with_corrections(
         points=torch.cat([prompts.points, points], dim=1),
         labels=torch.cat([prompts.labels, prompts.labels.new_tensor(labels)[:, None]], dim=1),
         mask_logits=_as_given(logits, asked.draws)[:, None],
-        has_mask=torch.as_tensor(asked.draws.evenly(0, 1) < masked, device=logits.device),
+        has_mask=torch.as_tensor(asked.draws.uniform(0, 1) < masked, device=logits.device),
     )
 
 
@@ -162,8 +164,8 @@ def _correct(truth: np.ndarray, predicted: np.ndarray, random: np.random.Generat
     return correction(truth, predicted, random)
 
 
-def _as_given(logits: Tensor, draws: Draws) -> Tensor:
+def _as_given(logits: Tensor, draws: PromptRng) -> Tensor:
     """A mask prompt as users give it: logits of this source or that, or a plain mask."""
-    gain = torch.as_tensor(draws.evenly(0.7, 1.6), dtype=torch.float32, device=logits.device)
-    plain = torch.as_tensor(draws.evenly(0, 1) < 0.15, device=logits.device)
+    gain = torch.as_tensor(draws.uniform(0.7, 1.6), dtype=torch.float32, device=logits.device)
+    plain = torch.as_tensor(draws.uniform(0, 1) < 0.15, device=logits.device)
     return torch.where(plain[:, None, None], 20 * (logits > 0) - 10.0, logits * gain[:, None, None])

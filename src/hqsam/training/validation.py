@@ -17,7 +17,7 @@ from hqsam.images.overlay import overlay
 from hqsam.masks.boxes import box_of_mask
 from hqsam.model.hq_sam import HQSam
 from hqsam.predict.segmenter import Segmenter
-from hqsam.training.processes import Processes
+from hqsam.training.distributed import ProcessGroup
 
 OnPicture = Callable[[str, str, int, np.ndarray], None]
 """Called with the photo's name, the stage, its step, and a strip: photo and prompt, before, after, truth."""
@@ -32,7 +32,7 @@ class Validation:
     def __init__(self, samples: Sequence[Sample], most: int, on_picture: OnPicture | None = None) -> None:
         self.samples, self.numbers, self.on_picture = samples, spread(len(samples), most), on_picture
 
-    def __call__(self, model: HQSam, stage: str, step: int, processes: Processes) -> dict[str, float]:
+    def __call__(self, model: HQSam, stage: str, step: int, processes: ProcessGroup) -> dict[str, float]:
         """Mean IoU and boundary IoU over all objects asked about, by source."""
         device = processes.device
         segmenter = Segmenter(TorchEngine(model, device, pick_precision("auto", device)))
@@ -71,7 +71,7 @@ def _scores(answers: list[tuple[np.ndarray, Masks]]) -> Iterator[tuple[str, floa
             yield f"{source}_boundary_iou", agreement.boundary_iou
 
 
-def _means(sums: dict[str, float], sources: Sequence[str], processes: Processes) -> dict[str, float]:
+def _means(sums: dict[str, float], sources: Sequence[str], processes: ProcessGroup) -> dict[str, float]:
     names = [f"{source}_{metric}" for source in sources for metric in ("iou", "boundary_iou")]
     values = torch.tensor([sums[name] for name in ["objects", *names]], device=processes.device)
     processes.average([values])  # which divides sums and number alike

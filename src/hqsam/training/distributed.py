@@ -20,7 +20,7 @@ from hqsam.optional import require
 
 
 @runtime_checkable
-class Processes(Protocol):
+class ProcessGroup(Protocol):
     """All that train together, seen from one of them."""
 
     device: torch.device
@@ -40,7 +40,7 @@ class Processes(Protocol):
         ...
 
 
-class Alone:
+class SingleProcess:
     """The only process."""
 
     def __init__(self, device: torch.device) -> None:
@@ -56,7 +56,7 @@ class Alone:
         work()
 
 
-class Together:
+class AccelerateGroup:
     """One of many processes."""
 
     def __init__(self, device: str) -> None:
@@ -97,27 +97,27 @@ class Together:
 
 
 @contextmanager
-def joined(device: str = "auto") -> Iterator[Processes]:
+def process_group(device: str = "auto") -> Iterator[ProcessGroup]:
     """Among the processes that this one was started with, for as long as the block lasts.
 
     Raises:
         OptionError: this machine has no such device.
         MissingExtra: there are others, and accelerate is not installed.
     """
-    if not are_many():
-        yield Alone(pick_device(device))
+    if not is_distributed():
+        yield SingleProcess(pick_device(device))
         return
-    together = Together(device)
+    together = AccelerateGroup(device)
     yield together
     together.leave()
 
 
-def are_many() -> bool:
+def is_distributed() -> bool:
     """Whether this process was started with others, by torchrun or accelerate."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
-def average_metrics(processes: Processes, metrics: Mapping[str, Tensor]) -> dict[str, float]:
+def average_metrics(processes: ProcessGroup, metrics: Mapping[str, Tensor]) -> dict[str, float]:
     """Each metric's mean over all processes, as numbers."""
     values = torch.stack([value.detach().float() for value in metrics.values()])
     processes.average([values])

@@ -7,7 +7,7 @@ from hqsam.data.loader import Batch, PromptedImages, batches
 from hqsam.model.features import ImageFeatures
 
 
-class Given(NamedTuple):
+class StepInput(NamedTuple):
     """What a step computes on."""
 
     batch: Batch
@@ -16,7 +16,7 @@ class Given(NamedTuple):
 
 
 @runtime_checkable
-class Feed(Protocol):
+class BatchSource(Protocol):
     """A run's rows, in any groups."""
 
     @property
@@ -24,12 +24,12 @@ class Feed(Protocol):
         """Rows of an epoch."""
         ...
 
-    def given(self, rows: Sequence[Sequence[int]], workers: int) -> Iterator[Given]:
+    def given(self, rows: Sequence[Sequence[int]], workers: int) -> Iterator[StepInput]:
         """For each group of rows, made ahead of time by `workers` processes."""
         ...
 
 
-class FromImages:
+class ImageSource:
     """Every image is augmented anew."""
 
     def __init__(self, dataset: PromptedImages) -> None:
@@ -39,5 +39,5 @@ class FromImages:
     def images(self) -> int:
         return self.dataset.images
 
-    def given(self, rows: Sequence[Sequence[int]], workers: int) -> Iterator[Given]:
-        return (Given(batch) for batch in batches(self.dataset, rows, workers))
+    def given(self, rows: Sequence[Sequence[int]], workers: int) -> Iterator[StepInput]:
+        return (StepInput(batch) for batch in batches(self.dataset, rows, workers))

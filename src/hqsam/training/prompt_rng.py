@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-class Draws:
+class PromptRng:
     """Random numbers for N prompts."""
 
     def __init__(self, generators: Sequence[np.random.Generator], device: torch.device) -> None:
@@ -21,7 +21,7 @@ class Draws:
         self.device = device
 
     @classmethod
-    def of_rows(cls, seed: int, rows: Sequence[int], objects: int, device: torch.device) -> "Draws":
+    def for_rows(cls, seed: int, rows: Sequence[int], objects: int, device: torch.device) -> "PromptRng":
         """For the prompts of these rows of the run, `objects` of each."""
         numbers = [row * objects + index for row in rows for index in range(objects)]
         return cls([np.random.default_rng((seed, number, 1)) for number in numbers], device)
@@ -29,9 +29,9 @@ class Draws:
     def __len__(self) -> int:
         return len(self.numpy)
 
-    def select(self, chosen: Sequence[int]) -> "Draws":
+    def select(self, chosen: Sequence[int]) -> "PromptRng":
         """Those of some of the prompts."""
-        some = Draws([], self.device)
+        some = PromptRng([], self.device)
         some.numpy, some._torch = [self.numpy[index] for index in chosen], [self._torch[index] for index in chosen]
         return some
 
@@ -39,6 +39,6 @@ class Draws:
         """Points for each prompt, evenly in the unit square."""
         return torch.stack([torch.rand(count, 2, generator=each, device=self.device) for each in self._torch])
 
-    def evenly(self, low: float, high: float) -> Float[np.ndarray, "prompt"]:
+    def uniform(self, low: float, high: float) -> Float[np.ndarray, "prompt"]:
         """One number for each prompt."""
         return np.array([each.uniform(low, high) for each in self.numpy])

@@ -12,12 +12,12 @@ from hqsam.data.opening import open_set, open_sets
 from hqsam.data.sample import Sample
 from hqsam.data.sets import SampleSet, joined
 from hqsam.training import run_folder
-from hqsam.training.processes import Processes
+from hqsam.training.distributed import ProcessGroup
 
 _REPORT = run_folder.DATA
 
 
-class Material(NamedTuple):
+class DataSplit(NamedTuple):
     """Photos with true masks."""
 
     sets: Mapping[str, Sequence[Sample]]
@@ -33,17 +33,17 @@ class Material(NamedTuple):
         return sum(len(samples) for samples in self.sets.values())
 
 
-def open_material(
+def open_data_split(
     data: Path,
     folder: Path,
-    processes: Processes,
+    processes: ProcessGroup,
     *,
     validation: Path | None = None,
     hold_out: float = 0.0,
     longest_side: int = 0,
     seed: int = 0,
     on_progress: Callable[[int, int], None] = lambda *_: None,
-) -> Material:
+) -> DataSplit:
     """The photos of `data` that can be used; held out are those of `validation`, or else a share of each set.
 
     The check reads every file once; what it finds is kept in the run's folder, and a resumed run goes by that.
@@ -60,7 +60,7 @@ def open_material(
         joined(held for _, held in parts.values()) if validation is None else open_set(validation, part="validation")
     )
     learnt = {name: list(one) if longest_side else one for name, (one, _) in parts.items()}
-    return Material(learnt, held_out, report)
+    return DataSplit(learnt, held_out, report)
 
 
 def split(samples: SampleSet, hold_out: float, seed: int) -> tuple[SampleSet, SampleSet]:

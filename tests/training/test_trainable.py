@@ -8,10 +8,10 @@ import torch
 from hqsam.errors import OptionError
 from hqsam.model.config import MODELS
 from hqsam.model.hq_sam import HQSam
-from hqsam.training.learning import choose, learnt_weights, let_learn, merged
+from hqsam.training.initial_model import initial_model, resized, with_hq_part
 from hqsam.training.loop import train
 from hqsam.training.recipes import RECIPES, finetune, hq_vit_l, nano, recipe_of
-from hqsam.training.start import at_size, starting_model, with_hq_part
+from hqsam.training.trainable import merge_lora, set_trainable, trainable_weights, with_trainable
 from hqsam.weights.convert import convert
 from hqsam.weights.load import load_model
 from hqsam.weights.save import save_model
@@ -21,7 +21,7 @@ from tests.training.small import drawn, model_file, same_weights, small_recipe
 
 
 def parts_changed(start, trains, folder):
-    recipe = choose(small_recipe(start, 3), trains)
+    recipe = with_trainable(small_recipe(start, 3), trains)
     before = load_model(start).state_dict()
     model = train(recipe, drawn(), folder / "run", workers=0)
     assert model.state_dict().keys() == before.keys()
@@ -48,8 +48,8 @@ def test_only_what_learns_changes_and_the_file_is_a_plain_one(tmp_path, kind, tr
 def test_what_lora_taught_converts_to_official_naming_and_back(tmp_path):
     needs.package("peft", install='pip install "hqsam[train]"')
     model = HQSam(MODELS["vit_tiny"])
-    let_learn(model, replace(finetune(8).stages[0], trains="lora", lora_rank=2))
-    save_model(merged(model), tmp_path / "learnt.safetensors")
+    set_trainable(model, replace(finetune(8).stages[0], trains="lora", lora_rank=2))
+    save_model(merge_lora(model), tmp_path / "learnt.safetensors")
     convert(tmp_path / "learnt.safetensors", tmp_path / "official.pth")
     stored = torch.load(tmp_path / "official.pth", weights_only=True)
     assert "mask_decoder.hf_token.weight" in stored
@@ -61,13 +61,13 @@ def test_lora_merged_answers_as_it_did_beside_the_weights(tmp_path):
     needs.package("peft", install='pip install "hqsam[train]"')
     model = tiny_model("vit")
     stage = replace(finetune(8).stages[0], trains="lora", lora_rank=2)
-    learnt = let_learn(model, stage)
+    learnt = set_trainable(model, stage)
     with torch.no_grad():
         for parameter in learnt.parameters():
             parameter.normal_(0, 0.1)
     images = torch.randn(2, 3, 128, 128)
     with torch.no_grad():
-        beside, plain = model.encode_image(images), merged(model)
+        beside, plain = model.encode_image(images), merge_lora(model)
         inside = plain.encode_image(images)
     torch.testing.assert_close(inside.final, beside.final, rtol=1e-4, atol=1e-5)
     assert plain.state_dict().keys() == tiny_model("vit").state_dict().keys()
@@ -76,8 +76,8 @@ def test_lora_merged_answers_as_it_did_beside_the_weights(tmp_path):
 
 def test_what_learns_is_told_by_the_names_of_the_whole_model():
     model = tiny_model()
-    learnt = let_learn(model, finetune(8).stages[0])
-    weights = learnt_weights(model, learnt)
+    learnt = set_trainable(model, finetune(8).stages[0])
+    weights = trainable_weights(model, learnt)
     assert set(weights) == {name for name in model.state_dict() if name.startswith("hq.")}
     assert [name for name, value in model.named_parameters() if value.requires_grad] == list(weights)
 
@@ -93,7 +93,7 @@ def test_what_learns_is_told_by_the_names_of_the_whole_model():
 )
 def test_as_many_weights_learn_as_in_the_paper(recipe, model, learnable):
     with torch.device("meta"):
-        learnt = let_learn(HQSam(MODELS[model]), recipe_of(recipe).stages[0])
+        learnt = set_trainable(HQSam(MODELS[model]), recipe_of(recipe).stages[0])
     assert sum(parameter.numel() for parameter in learnt.parameters()) == learnable
     assert f"{learnable:,}" in RECIPES[recipe].__doc__
 
@@ -120,11 +120,11 @@ def test_the_paper_s_rate_is_a_tenth_after_the_tenth_of_twelve_epochs():
 
 def test_a_plain_sam_gets_a_fresh_hq_part_and_keeps_its_own_weights(tmp_path):
     sam = model_file(tmp_path, "plain_tiny_vit")
-    model = starting_model(replace(small_recipe(sam), start=str(sam)))
+    model = initial_model(replace(small_recipe(sam), start=str(sam)))
     assert model.config.hq is not None
     for name, value in load_model(sam).state_dict().items():
         assert torch.equal(model.state_dict()[name], value)
-    assert same_weights(model, starting_model(replace(small_recipe(sam), start=str(sam))))
+    assert same_weights(model, initial_model(replace(small_recipe(sam), start=str(sam))))
 
 
 def test_mobile_sam_becomes_vit_tiny():
@@ -135,14 +135,14 @@ def test_mobile_sam_becomes_vit_tiny():
 
 def test_a_vit_is_trained_at_its_own_size_only():
     with pytest.raises(OptionError, match="128"):
-        at_size(tiny_model("vit"), 96)
-    assert at_size(tiny_model("tiny_vit"), 96).config.image_size == 96
+        resized(tiny_model("vit"), 96)
+    assert resized(tiny_model("tiny_vit"), 96).config.image_size == 96
 
 
 def test_what_learns_besides_the_hq_part_moves_a_tenth_as_fast():
-    recipe = choose(finetune(50), "decoder")
+    recipe = with_trainable(finetune(50), "decoder")
     assert recipe.stages[0].learning_rate == pytest.approx(finetune(50).stages[0].learning_rate / 10)
-    assert choose(nano(), "decoder").stages[0].trains == "sam"
+    assert with_trainable(nano(), "decoder").stages[0].trains == "sam"
 
 
 def test_finetune_shows_many_images_less_often_than_few():

@@ -13,7 +13,7 @@ from hqsam.training.config import Recipe
 from hqsam.weights.load import load_model
 
 
-def starting_model(recipe: Recipe) -> HQSam:
+def initial_model(recipe: Recipe) -> HQSam:
     """The recipe's model with the weights it starts from; what is fresh is drawn by the recipe's seed.
 
     Raises:
@@ -52,7 +52,7 @@ def initialise(model: nn.Module) -> None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out" if module.groups == 1 else "fan_in")
 
 
-def at_size(model: HQSam, size: int) -> HQSam:
+def resized(model: HQSam, size: int) -> HQSam:
     """A copy that sees images of another size; TinyViT's weights fit every size.
 
     Raises:

@@ -15,7 +15,7 @@ _LORA_TARGETS = ["qkv", "out"]
 """The linear layers of the encoders' attention, by their names."""
 
 
-def choose(recipe: Recipe, trains: Trains) -> Recipe:
+def with_trainable(recipe: Recipe, trains: Trains) -> Recipe:
     """The recipe with something else learning in the stages that are about the HQ part.
 
     Weights that are good already move a tenth as fast as those of a fresh HQ part.
@@ -35,7 +35,7 @@ def _stage(stage: StageConfig, trains: Trains) -> StageConfig:
     return replace(stage, trains=trains, learning_rate=stage.learning_rate / 10)
 
 
-def let_learn(model: HQSam, stage: StageConfig) -> nn.ModuleList:
+def set_trainable(model: HQSam, stage: StageConfig) -> nn.ModuleList:
     """Freeze the model but for the parts that the stage trains, and return these. LoRA's layers are put in."""
     model.requires_grad_(False)
     if stage.trains == "sam":
@@ -59,7 +59,7 @@ def _low_rank_parts(model: HQSam, rank: int) -> list[nn.Module]:
     return [module for name, module in model.image_encoder.named_modules() if name.rpartition(".")[2] in names]
 
 
-def merged(model: HQSam) -> HQSam:
+def merge_lora(model: HQSam) -> HQSam:
     """A copy in which LoRA's additions have become part of the weights that they were added to."""
     model = copy.deepcopy(model)
     for module in list(model.image_encoder.modules()):
@@ -71,7 +71,7 @@ def merged(model: HQSam) -> HQSam:
     return model
 
 
-def learnt_weights(model: HQSam, trained: nn.Module) -> dict[str, Tensor]:
+def trainable_weights(model: HQSam, trained: nn.Module) -> dict[str, Tensor]:
     """The weights and statistics of the parts that learn, by their names in the whole model."""
     own = {id(value) for value in trained.state_dict(keep_vars=True).values()}
     return {name: value.detach() for name, value in model.state_dict(keep_vars=True).items() if id(value) in own}

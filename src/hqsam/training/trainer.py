@@ -12,32 +12,32 @@ from hqsam.data.loader import Batch
 from hqsam.errors import TrainingError
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import HQSam
+from hqsam.training.batch_source import StepInput
 from hqsam.training.config import StageConfig
-from hqsam.training.draws import Draws
+from hqsam.training.distributed import ProcessGroup, average_metrics
 from hqsam.training.encoding import encoder_of
-from hqsam.training.feeding import Given
-from hqsam.training.learning import learnt_weights, let_learn, merged
-from hqsam.training.optimiser import Average, optimisers, rate_at
-from hqsam.training.processes import Processes, average_metrics
+from hqsam.training.optimiser import EMA, optimisers, rate_at
+from hqsam.training.prompt_rng import PromptRng
 from hqsam.training.step import Metrics, training_loss
+from hqsam.training.trainable import merge_lora, set_trainable, trainable_weights
 
-Turn = tuple[Sequence[int], Given]
+Turn = tuple[Sequence[int], StepInput]
 """Some rows of a step and what they hold."""
 
 
-class Learner:
+class Trainer:
     """Takes one step after the other. In every process the weights are the same."""
 
     def __init__(
-        self, model: HQSam, config: StageConfig, steps: int, seed: int, precision: torch.dtype, processes: Processes
+        self, model: HQSam, config: StageConfig, steps: int, seed: int, precision: torch.dtype, processes: ProcessGroup
     ) -> None:
         self.model, self.config, self.steps, self.seed = model.to(processes.device), config, steps, seed
         self.precision, self.processes = precision, processes
         torch.manual_seed(seed)
-        self.trained = let_learn(self.model, config).to(processes.device)
+        self.trained = set_trainable(self.model, config).to(processes.device)
         self.parameters = [parameter for parameter in self.trained.parameters() if parameter.requires_grad]
         self.optimisers = optimisers(self.trained, config)
-        self.average = Average(learnt_weights(self.model, self.trained), config.average)
+        self.average = EMA(trainable_weights(self.model, self.trained), config.average)
         self.encode = encoder_of(self.model, precision)
         self.done = 0
 
@@ -68,11 +68,11 @@ class Learner:
         values = average_metrics(self.processes, metrics)
         return values | {"norm": self._move(values["loss"])}
 
-    def _loss(self, rows: Sequence[int], given: Given) -> tuple[Tensor, Metrics]:
+    def _loss(self, rows: Sequence[int], given: StepInput) -> tuple[Tensor, Metrics]:
         device = self.processes.device
         parts: list[Any] = [None if part is None else part.to(device) for part in given.batch]
         batch = Batch(*parts)
-        draws = Draws.of_rows(self.seed, rows, batch.tokens.shape[1], device)
+        draws = PromptRng.for_rows(self.seed, rows, batch.tokens.shape[1], device)
         with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
             if given.features is None:
                 features = self.encode(batch.images)
@@ -107,24 +107,24 @@ class Learner:
                 group["lr"] = rate
             optimiser.step()
         self.processes.average(buffer for buffer in self.trained.buffers() if buffer.is_floating_point())
-        self.average.update(learnt_weights(self.model, self.trained), self.done)
+        self.average.update(trainable_weights(self.model, self.trained), self.done)
         self.done += 1
         return norm
 
-    def state(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """All that a killed run needs to go on from here; rows and randomness follow from the step."""
         return {
             "step": self.done,
-            "model": learnt_weights(self.model, self.trained),
+            "model": trainable_weights(self.model, self.trained),
             "average": self.average.weights,
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
         }
 
-    def go_on_from(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Be as the one that gave this state."""
         self.done = state["step"]
         with torch.no_grad():
-            for name, value in learnt_weights(self.model, self.trained).items():
+            for name, value in trainable_weights(self.model, self.trained).items():
                 value.copy_(state["model"][name])
                 self.average.weights[name].copy_(state["average"][name])
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
@@ -132,11 +132,11 @@ class Learner:
 
     def result(self) -> HQSam:
         """A model with the averaged weights, and LoRA's additions merged."""
-        weights = learnt_weights(self.model, self.trained)
+        weights = trainable_weights(self.model, self.trained)
         own = {name: value.clone() for name, value in weights.items()}
         try:
             _put(self.average.weights, weights)
-            return merged(self.model)
+            return merge_lora(self.model)
         finally:
             _put(own, weights)
 

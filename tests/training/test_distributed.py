@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from hqsam.errors import MissingExtra, OptionError, TrainingError
-from hqsam.training import processes
+from hqsam.training import distributed
+from hqsam.training.distributed import SingleProcess, process_group
 from hqsam.training.loop import train
-from hqsam.training.processes import Alone, joined
 from tests import needs
 from tests.training.small import drawn, small_recipe
 
@@ -45,7 +45,7 @@ def test_a_batch_in_parts_has_the_loss_of_the_whole(tmp_path, start):
 
 
 def test_more_processes_than_images_in_a_batch_are_refused(tmp_path, start):
-    crowd = Alone(torch.device("cpu"))
+    crowd = SingleProcess(torch.device("cpu"))
     crowd.count = 5
     with pytest.raises(OptionError, match=r"5 processes cannot share a batch of 4.*batch_size=5"):
         train(small_recipe(start), drawn(), tmp_path / "run", processes=crowd, workers=0)
@@ -54,14 +54,14 @@ def test_more_processes_than_images_in_a_batch_are_refused(tmp_path, start):
 def test_alone_nothing_more_than_torch_is_needed(monkeypatch):
     monkeypatch.setitem(sys.modules, "accelerate", None)
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with joined("cpu") as one:
+    with process_group("cpu") as one:
         assert (one.rank, one.count) == (0, 1)
 
 
 def test_among_many_a_missing_accelerate_is_named_with_its_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "accelerate", None)
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises((MissingExtra, ImportError), match="accelerate"), joined("cpu"):
+    with pytest.raises((MissingExtra, ImportError), match="accelerate"), process_group("cpu"):
         pass
 
 
@@ -76,8 +76,8 @@ class Pretended:
         return (tensor + self.other) / 2
 
 
-def pretend(rank: int, other: float) -> processes.Together:
-    together = object.__new__(processes.Together)
+def pretend(rank: int, other: float) -> distributed.AccelerateGroup:
+    together = object.__new__(distributed.AccelerateGroup)
     together.rank, together.count, together.device = rank, 2, torch.device("cpu")
     together._accelerator = Pretended(other)
     return together
