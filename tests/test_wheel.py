@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import hqsam
 from tests import needs
 from tests.nano import nano_file
 
@@ -23,7 +24,7 @@ def environment(tmp_path_factory) -> Path:
     needs.package("hatchling", install="pip install hatchling")
     folder = tmp_path_factory.mktemp("wheel")
     _run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)], cwd=ROOT)
-    (wheel,) = folder.glob("*.whl")
+    (wheel,) = folder.glob(f"hqsam-{hqsam.__version__}-*.whl")
     venv.create(folder / "env", with_pip=False)
     python = _programs(folder / "env") / "python"
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-deps", "--no-index", "--quiet"]

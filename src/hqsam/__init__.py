@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from hqsam.masks.outputs import PROVIDERS
+from hqsam.version import __version__
 
 if TYPE_CHECKING:
     from hqsam.masks.instances import Instances
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from hqsam.predict.session import Session
     from hqsam.serving.client import Client
 
-__version__ = "0.1.0"
 __all__ = ["Client", "Instances", "Segmentation", "Segmenter", "Session", "__version__", "load"]
 
 # Imported on first use, so that `import hqsam` and `hqsam --help` do not wait for torch.

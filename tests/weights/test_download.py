@@ -336,10 +336,3 @@ class TestTheTable:
     def test_what_is_here_is_known_by_its_size(self, home):
         storage.write_bytes(home / "mobile_sam.pt", b"of another size")
         assert "mobile_sam" not in cache.available_names()
-
-    def test_the_cache_follows_the_xdg_convention(self, monkeypatch, tmp_path):
-        monkeypatch.delenv("HQSAM_HOME")
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-        assert cache.home() == tmp_path / "hqsam"
-        monkeypatch.delenv("XDG_CACHE_HOME")
-        assert cache.home() == Path.home() / ".cache" / "hqsam"

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-import hqsam
 from hqsam.cli import compare, data, demo, doctor, evaluate, everything, segment, serve, tiles, train, weights
 from hqsam.cli.exit_codes import exit_code, one_line
 from hqsam.cli.failures import show_log_if_asked
 from hqsam.errors import HqsamError
+from hqsam.version import __version__
 
 app = typer.Typer(
     name="hqsam",
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _print_version(wanted: bool) -> bool:
     if wanted:
-        typer.echo(f"hqsam {hqsam.__version__}")
+        typer.echo(f"hqsam {__version__}")
         raise typer.Exit
     return wanted
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import hqsam
 from hqsam.errors import InputError
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def examples_folder() -> Path:
     Raises:
         InputError: they are in neither place.
     """
-    package = Path(hqsam.__file__).parent
+    package = Path(__file__).parents[1]
     places = [package / "examples", package.parents[1] / "examples"]
     found = next((place for place in places if (place / EXAMPLES[0].photo).is_file()), None)
     if found is None:

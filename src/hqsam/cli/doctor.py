@@ -5,7 +5,7 @@ import platform
 
 import typer
 
-import hqsam
+from hqsam.version import __version__
 
 PACKAGES = ("torch", "numpy", "opencv-python-headless", "pillow", "safetensors", "huggingface_hub", "pycocotools")
 
@@ -20,7 +20,7 @@ def doctor() -> None:
 
 
 def _versions() -> dict[str, str]:
-    ours = {"hqsam": hqsam.__version__, "Python": platform.python_version()}
+    ours = {"hqsam": __version__, "Python": platform.python_version()}
     return ours | {name: _version(name) for name in PACKAGES}
 
 
@@ -43,12 +43,13 @@ def _kernels() -> str:
 
 
 def _weights() -> dict[str, str]:
+    from hqsam.paths import user_cache_folder
     from hqsam.weights import cache, default_model
 
     network = "not used: HQSAM_OFFLINE or HF_HUB_OFFLINE is set" if cache.is_offline() else "used when needed"
     chosen = default_model.choose_default_model_offline()
     return {
-        "folder": str(cache.home()),
+        "folder": str(user_cache_folder()),
         "here": ", ".join(cache.available_names()) or "none",
         "network": network,
         "--model auto": f"{chosen.name}: {chosen.reason}",

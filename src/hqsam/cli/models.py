@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 def load_segmenter(model: str, device: str = "auto", precision: str = "auto") -> "Segmenter":
     """Load a model, downloaded with a bar if need be; says on stderr which it is and, for `auto`, why that one."""
-    import hqsam
     from hqsam import hardware
+    from hqsam.predict.segmenter import load
 
     hardware.limit_torch_threads()
-    return hqsam.load(fetch_model(model), device=device, precision=precision)
+    return load(fetch_model(model), device=device, precision=precision)
 
 
 def fetch_model(model: str) -> str:

@@ -27,6 +27,7 @@ class Names(str, Enum):
 @app.command("list")
 def list_checkpoints(as_json: Json = False) -> None:
     """Every checkpoint that can be fetched by name, and which are here."""
+    from hqsam.paths import user_cache_folder
     from hqsam.weights import cache, registry
 
     rows = [
@@ -44,7 +45,7 @@ def list_checkpoints(as_json: Json = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("name", "size", "here", "licence", "origin", caption=f"folder: {cache.home()}", box=None)
+    table = Table("name", "size", "here", "licence", "origin", caption=f"folder: {user_cache_folder()}", box=None)
     for row in rows:
         here = "yes" if row["here"] else "no"
         table.add_row(row["name"], _size(row["bytes"]), here, row["licence"] + "*" * bool(row["notice"]), row["origin"])

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-import hqsam
 from hqsam.errors import OptionError
 from hqsam.evaluation.asking import Interview, Reading
 from hqsam.evaluation.cases import Case
@@ -22,6 +21,7 @@ from hqsam.evaluation.reports.summary import summarise
 from hqsam.evaluation.results import WHOLE, Results, Shard, open_results
 from hqsam.evaluation.suites.suite import OpenSuite
 from hqsam.predict.segmenter import Segmenter
+from hqsam.version import __version__
 from hqsam.weights.digest import sha256_of
 
 OnProgress = Callable[[int, int], None]
@@ -183,7 +183,7 @@ def _conclude(results: Results, suite: OpenSuite, asked: Sequence[Case], segment
     if len(records) < len(asked):
         return Outcome([], len(records), len(asked))
     made = {
-        "hqsam": f"hqsam {hqsam.__version__}",
+        "hqsam": f"hqsam {__version__}",
         "torch": f"torch {torch.__version__}",
         "device": segmenter.device.type,
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),

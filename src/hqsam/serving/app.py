@@ -11,13 +11,13 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-import hqsam
 from hqsam.errors import HqsamError
 from hqsam.serving.gateway import Gateway, problem
 from hqsam.serving.reference import reference_page
 from hqsam.serving.refusal import Gone, Refusal, refusal_of
 from hqsam.serving.routes import annotations, exchange, images, jobs, masks, models
 from hqsam.serving.service import Service
+from hqsam.version import __version__
 
 PAGE = Path(__file__).parent / "web"
 _LOG = logging.getLogger("hqsam.serving")
@@ -29,7 +29,7 @@ def create_app(service: Service) -> ASGIApp:
     """Everything that a server of ASGI runs."""
     app = FastAPI(
         title="hqsam",
-        version=hqsam.__version__,
+        version=__version__,
         description=_ABOUT,
         openapi_url="/v1/openapi.json",
         docs_url=None,

@@ -1,13 +1,12 @@
 """What a server is told when it starts, and where its annotations lie."""
 
-import os
 import secrets
-import sys
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 from hqsam.errors import OptionError
+from hqsam.paths import user_data_folder
 
 IN_FOLDER = ".hqsam"
 """A folder of this name among the photos is used if it is there; it is never made unasked."""
@@ -84,19 +83,8 @@ def data_folder(folder: Path | None) -> Path:
     not written beside unasked.
     """
     if folder is None:
-        return user_data() / "uploads"
+        return user_data_folder() / "uploads"
     if (folder / IN_FOLDER).is_dir():
         return folder / IN_FOLDER
     place = folder.resolve()
-    return user_data() / f"{place.name or 'root'}-{sha256(str(place).encode()).hexdigest()[:10]}"
-
-
-def user_data() -> Path:
-    """`$HQSAM_DATA`, else hqsam's part of where this system keeps users' data."""
-    if chosen := os.environ.get("HQSAM_DATA"):
-        return Path(chosen).expanduser()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "hqsam"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "hqsam"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "hqsam"
+    return user_data_folder() / f"{place.name or 'root'}-{sha256(str(place).encode()).hexdigest()[:10]}"

@@ -3,23 +3,16 @@
 import os
 from pathlib import Path
 
+from hqsam.paths import user_cache_folder
 from hqsam.weights.registry import CHECKPOINTS, Checkpoint
 
 _BUNDLED = Path(__file__).parent
 _YES = {"1", "true", "yes", "on"}
 
 
-def home() -> Path:
-    """The folder of fetched checkpoints: `$HQSAM_HOME`, else `hqsam` in `$XDG_CACHE_HOME` or `~/.cache`."""
-    if chosen := os.environ.get("HQSAM_HOME"):
-        return Path(chosen).expanduser()
-    caches = os.environ.get("XDG_CACHE_HOME")
-    return (Path(caches) if caches else Path.home() / ".cache") / "hqsam"
-
-
 def checkpoint_path(checkpoint: Checkpoint) -> Path:
     """Where the checkpoint is, or would be."""
-    return (_BUNDLED if checkpoint.is_bundled else home()) / checkpoint.file
+    return (_BUNDLED if checkpoint.is_bundled else user_cache_folder()) / checkpoint.file
 
 
 def is_available(checkpoint: Checkpoint) -> bool:

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 
 from hqsam.errors import DownloadError, OutputError
+from hqsam.paths import user_cache_folder
 from hqsam.weights import cache
 from hqsam.weights.download import Progress, fetch
 from hqsam.weights.registry import CHECKPOINTS
@@ -45,7 +46,7 @@ def _without_network() -> DefaultModel | None:
         return DefaultModel(named, "HQSAM_MODEL names it")
     here = cache.available_names()
     best = next((name for name in BEST_FIRST if name in here), None)
-    return DefaultModel(best, f"the best checkpoint in {cache.home()}") if best else None
+    return DefaultModel(best, f"the best checkpoint in {user_cache_folder()}") if best else None
 
 
 def _by_download(on_progress: Progress | None) -> DefaultModel | str:
@@ -65,4 +66,4 @@ def _to_download() -> str:
 
 
 def _bundled(cause: str) -> DefaultModel:
-    return DefaultModel(BUNDLED, f"it comes with hqsam, no better one is in {cache.home()}, and {cause}")
+    return DefaultModel(BUNDLED, f"it comes with hqsam, no better one is in {user_cache_folder()}, and {cause}")

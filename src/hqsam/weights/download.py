@@ -19,9 +19,10 @@ from urllib.error import HTTPError, URLError
 
 from filelock import FileLock, Timeout
 
-import hqsam
 from hqsam import storage
 from hqsam.errors import CheckpointError, DownloadError, OutputError
+from hqsam.paths import user_cache_folder
+from hqsam.version import __version__
 from hqsam.weights import cache, connectivity, registry
 from hqsam.weights.digest import sha256_of
 from hqsam.weights.registry import Checkpoint
@@ -89,7 +90,7 @@ def _require_permission(checkpoint: Checkpoint) -> None:
     if cache.is_offline():
         here = ", ".join(cache.available_names()) or "none"
         raise DownloadError(
-            f"{checkpoint.name} is not in {cache.home()} and the network is forbidden by HQSAM_OFFLINE or "
+            f"{checkpoint.name} is not in {user_cache_folder()} and the network is forbidden by HQSAM_OFFLINE or "
             f"HF_HUB_OFFLINE; models that are here: {here}"
         )
 
@@ -195,7 +196,7 @@ def _receive_piece(url: str, total: int, part: Path, on_progress: Progress) -> N
 
 
 def _open(url: str, start: int) -> http.client.HTTPResponse:
-    headers = {"User-Agent": f"hqsam/{hqsam.__version__}", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": f"hqsam/{__version__}", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
     try:
@@ -250,12 +251,12 @@ def _require_room(checkpoint: Checkpoint, part: Path) -> None:
 
 
 def _by_hand(checkpoint: Checkpoint) -> str:
-    return f"Try again later, or put {checkpoint.file} (from {checkpoint.urls[0]}) into {cache.home()} by hand."
+    return f"Try again later, or put {checkpoint.file} (from {checkpoint.urls[0]}) into {user_cache_folder()} by hand."
 
 
 def _part_of(checkpoint: Checkpoint) -> Path:
     """Not one of storage's temporary files: it is meant to outlive a kill. The digest keeps versions apart."""
-    return cache.home() / f".{checkpoint.file}.{(checkpoint.sha256 or '')[:8]}.part"
+    return user_cache_folder() / f".{checkpoint.file}.{(checkpoint.sha256 or '')[:8]}.part"
 
 
 def _size(path: Path) -> int:

@@ -25,8 +25,8 @@ from hqsam.engines.kernels.compiled import PRECISIONS, CompiledKernels
 from hqsam.engines.kernels.plain import PlainKernels
 from hqsam.errors import HqsamError, OptionError
 from hqsam.hardware import cpu_features
+from hqsam.paths import user_cache_folder
 from hqsam.storage import replacing
-from hqsam.weights.cache import home
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def compiled_kernels() -> CompiledKernels:
         raise OptionError(f"the kernels are compiled on Linux only, and this is {platform.system()}")
     folder = resources.files("hqsam.engines.kernels").joinpath("cpp")
     sources = {file.name: file.read_bytes() for file in folder.iterdir()}
-    library = home() / "kernels" / f"{_fingerprint(sources)}.so"
+    library = user_cache_folder() / "kernels" / f"{_fingerprint(sources)}.so"
     if not _is_whole(library):
         _compile(sources, library)
     _share_torch_s_threads()

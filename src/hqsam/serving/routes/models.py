@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 
-import hqsam
 from hqsam.serving import schemas
 from hqsam.serving.jobs import Job
 from hqsam.serving.routes import Parts, ask_of, router
+from hqsam.version import __version__
 
 routes = router("models")
 open_routes = APIRouter(prefix="/v1", tags=["models"])
@@ -18,7 +18,7 @@ ModelInPath = Annotated[schemas.ModelName, Path(description="Of the list of mode
 @open_routes.get("/health")
 def health(parts: Parts) -> schemas.Health:
     """Whether the server answers; needs no token."""
-    return schemas.Health(status="ok", version=hqsam.__version__, default_model=parts.models.default)
+    return schemas.Health(status="ok", version=__version__, default_model=parts.models.default)
 
 
 @routes.get("/models")
