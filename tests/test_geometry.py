@@ -1,5 +1,7 @@
 """Image pixels to model pixels and back, by official SAM's arithmetic."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,10 +12,14 @@ from torch.nn import functional as F
 from hqsam.geometry import Frame, box_areas, clip_boxes
 
 sides = st.integers(1, 5000)
-frames = st.builds(Frame, st.tuples(sides, sides), st.sampled_from([64, 512, 1024]))
+padded_frames = st.builds(Frame, st.tuples(sides, sides), st.sampled_from([64, 512, 1024]))
+frames = st.builds(Frame, st.tuples(sides, sides), st.sampled_from([64, 512, 1024]), st.sampled_from(["pad", "squash"]))
+small_frames = st.builds(
+    Frame, st.tuples(st.integers(1, 300), st.integers(1, 300)), st.just(64), st.sampled_from(["pad", "squash"])
+)
 
 
-@given(frames)
+@given(padded_frames)
 def test_the_long_side_fills_the_square_and_the_short_one_keeps_its_share(frame):
     resized, true = frame.resized_hw, frame.image_size_hw
     assert max(resized) == frame.model_size
@@ -21,6 +27,20 @@ def test_the_long_side_fills_the_square_and_the_short_one_keeps_its_share(frame)
     for side, original in zip(resized, true, strict=True):
         assert 1 <= side <= frame.model_size
         assert abs(side - original * scale) <= 1
+
+
+@given(frames)
+def test_a_squashed_image_fills_the_square(frame):
+    squashed = replace(frame, fit="squash")
+    height, width = frame.image_size_hw
+    assert squashed.resized_hw == (frame.model_size, frame.model_size)
+    np.testing.assert_allclose(squashed.points_to_model(np.array([[width, height]])), frame.model_size)
+
+
+def test_a_square_image_is_the_same_padded_and_squashed():
+    pad, squash = Frame((100, 100), 64), Frame((100, 100), 64, "squash")
+    points = np.array([[3.5, 80], [99, 0]])
+    np.testing.assert_array_equal(pad.points_to_model(points), squash.points_to_model(points))
 
 
 @pytest.mark.parametrize(
@@ -77,10 +97,16 @@ def test_logits_reach_the_image_in_the_two_official_steps():
     assert torch.equal(frame.masks_to_image(logits), official_masks_to_image(logits, (53, 87), frame.resized_hw, 64))
 
 
+def test_logits_of_a_squashed_image_reach_it_in_one_step():
+    frame, logits = Frame((53, 87), 64, "squash"), some_logits()
+    expected = F.interpolate(logits[:, None], (53, 87), mode="bilinear", align_corners=False)[:, 0]
+    assert torch.equal(frame.masks_to_image(logits), expected)
+
+
 @settings(deadline=None)
-@given(st.tuples(st.integers(1, 300), st.integers(1, 300)))
-def test_masks_made_in_bands_are_those_made_at_once(size_hw):
-    frame, logits = Frame(size_hw, 64), some_logits()
+@given(small_frames)
+def test_masks_made_in_bands_are_those_made_at_once(frame):
+    logits = some_logits()
     assert torch.equal(frame.masks_in_image(logits), frame.masks_to_image(logits) > 0)
 
 
@@ -97,10 +123,10 @@ def test_a_window_is_that_part_of_the_whole():
     assert torch.equal(window > 0, frame.masks_in_image(logits)[0][rows, columns])
 
 
-@given(st.tuples(st.integers(1, 300), st.integers(1, 300)), st.data())
-def test_any_window_of_any_image_is_that_part_of_the_whole(size_hw, data):
-    frame, logits = Frame(size_hw, 64), some_logits(1)
-    spans = [sorted(data.draw(st.tuples(*[st.integers(0, side)] * 2), "span")) for side in size_hw]
+@given(small_frames, st.data())
+def test_any_window_of_any_image_is_that_part_of_the_whole(frame, data):
+    logits = some_logits(1)
+    spans = [sorted(data.draw(st.tuples(*[st.integers(0, side)] * 2), "span")) for side in frame.image_size_hw]
     rows, columns = (slice(start, stop) for start, stop in spans)
     whole = frame.masks_to_image(logits)[0][rows, columns]
     torch.testing.assert_close(frame.window_in_image(logits[0], rows, columns), whole, rtol=0, atol=1e-4)
@@ -121,9 +147,10 @@ def test_a_mask_in_the_model_is_the_share_of_each_cell_it_covers():
     assert not covered[8:].any()
 
 
+@pytest.mark.parametrize("fit", ["pad", "squash"])
 @pytest.mark.parametrize("size_hw", [(3, 20000), (1, 1), (900, 1200), (5, 3)])
-def test_a_full_mask_of_any_size_fills_its_part_of_the_square(size_hw):
-    frame = Frame(size_hw, 64)
+def test_a_full_mask_of_any_size_fills_its_part_of_the_square(size_hw, fit):
+    frame = Frame(size_hw, 64, fit)
     covered = frame.mask_to_model(np.ones(size_hw, bool), 16)
     np.testing.assert_allclose(covered.sum() * 16, np.prod(frame.resized_hw), rtol=1e-5)
 

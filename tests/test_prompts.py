@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hqsam.errors import PromptError
 from hqsam.geometry import Frame
-from hqsam.prompts import check_prompts, logits_from_mask
+from hqsam.prompts import Prompts, check_prompts, logits_from_mask
 
 WIDTH, HEIGHT, MASK_SIZE = 60, 40, 16
 
@@ -51,6 +51,27 @@ def test_boxes_points_and_masks_mix_when_there_are_as_many_of_each():
 
 def test_a_box_partly_outside_is_clipped():
     assert check(box=(-10, -10, 1000, 20)).boxes.tolist() == [[0, 0, WIDTH, 20]]
+
+
+def test_prompts_of_one_shape_are_joined_and_told_by_their_numbers():
+    mask = np.ones((HEIGHT, WIDTH), bool)
+    given = [
+        {"box": (1, 2, 3, 4)},
+        {"points": [(5, 6)], "labels": [1]},
+        {"box": (5, 6, 7, 8)},
+        {"points": [(5, 6), (7, 8)], "labels": [1, 0]},
+        {"box": (5, 6, 7, 8), "mask": mask},
+        {"points": [(7, 7)], "labels": [0]},
+        {"box": (9, 6, 17, 8)},
+    ]
+    single = [check(**prompt) for prompt in given]
+    batches = {tuple(numbers): joined for numbers, joined in Prompts.batches(single)}
+    assert set(batches) == {(0, 2, 6), (1, 5), (3,), (4,)}
+    assert batches[0, 2, 6].boxes.tolist() == [[1, 2, 3, 4], [5, 6, 7, 8], [9, 6, 17, 8]]
+    assert batches[1, 5].labels.tolist() == [[1], [0]]
+    assert len(batches[4,].mask_logits) == 1
+    assert [numbers for numbers, _ in Prompts.batches(single, max_size=2)] == [[0, 2], [6], [1, 5], [3], [4]]
+    assert list(Prompts.batches([])) == []
 
 
 NAN, INF = float("nan"), float("inf")
@@ -162,9 +183,10 @@ def test_a_mask_becomes_sure_logits_with_a_soft_edge(frame):
 
 @given(
     x=st.integers(0, 30), y=st.integers(0, 20), width=st.integers(20, 30), height=st.integers(15, 20),
+    fit=st.sampled_from(["pad", "squash"]),
 )  # fmt: skip
-def test_a_mask_survives_the_trip_through_its_logits(x, y, width, height):
-    frame = Frame((HEIGHT, WIDTH), 64)
+def test_a_mask_survives_the_trip_through_its_logits(x, y, width, height, fit):
+    frame = Frame((HEIGHT, WIDTH), 64, fit)
     mask = np.zeros((HEIGHT, WIDTH), bool)
     mask[y : y + height, x : x + width] = True
     logits = torch.from_numpy(logits_from_mask(mask, frame, MASK_SIZE))

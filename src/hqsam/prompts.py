@@ -8,6 +8,7 @@ They may be mixed where the Ns agree. Points are x, y; boxes are x0, y0, x1, y1;
 object" and 0 for "this is not".
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,6 +44,41 @@ class Prompts:
         boxes = None if self.boxes is None else self.boxes[rows]
         logits = None if self.mask_logits is None else self.mask_logits[rows]
         return Prompts(self.frame, self.points[rows], self.labels[rows], boxes, logits)
+
+    @classmethod
+    def join(cls, prompts: Sequence["Prompts"]) -> "Prompts":
+        """Join prompts of one shape (see `batches`) for one image, in order."""
+        boxes = [one.boxes for one in prompts if one.boxes is not None]
+        masks = [one.mask_logits for one in prompts if one.mask_logits is not None]
+        return cls(
+            prompts[0].frame,
+            np.concatenate([one.points for one in prompts]),
+            np.concatenate([one.labels for one in prompts]),
+            np.concatenate(boxes) if boxes else None,
+            np.concatenate(masks) if masks else None,
+        )
+
+    @classmethod
+    def batches(
+        cls, prompts: Sequence["Prompts"], max_size: int | None = None
+    ) -> Iterator[tuple[list[int], "Prompts"]]:
+        """Join what can be decoded together: prompts with as many clicks, and all or none with a box, or with a mask.
+
+        Args:
+            prompts: single prompts for one image.
+            max_size: the most prompts in a batch.
+
+        Yields:
+            The numbers of some prompts, and these prompts joined.
+        """
+        alike: dict[tuple[int, bool, bool], list[int]] = {}
+        for number, one in enumerate(prompts):
+            shape = one.points.shape[1], one.boxes is None, one.mask_logits is None
+            alike.setdefault(shape, []).append(number)
+        for numbers in alike.values():
+            size = max_size or len(numbers)
+            for some in (numbers[start : start + size] for start in range(0, len(numbers), size)):
+                yield some, cls.join([prompts[number] for number in some])
 
     def with_clicks(self, more: "Prompts") -> "Prompts":
         """The same prompts with the clicks of `more` after their own."""

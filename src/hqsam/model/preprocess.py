@@ -1,23 +1,39 @@
-"""Photos to what the encoder was trained on."""
+"""Images resized, normalised and padded as the encoder was trained on them."""
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional as F
 
 from hqsam.geometry import Frame
 from hqsam.model.config import ModelConfig
 
 
+def resize_image(
+    image: UInt8[np.ndarray, "height width 3"], frame: Frame
+) -> UInt8[np.ndarray, "resized_height resized_width 3"]:
+    """Scale an image to the pixels that it fills in the model's square.
+
+    Padded images get PIL's antialiased bilinear, as in SAM. Squashed ones get bilinear without antialiasing, with
+    fractions cut off, as in HQ-SAM's evaluation.
+    """
+    height, width = frame.resized_hw
+    if (height, width) == image.shape[:2]:
+        return image
+    if frame.fit == "pad":
+        return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+    channels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float()
+    squashed = F.interpolate(channels, (height, width), mode="bilinear", align_corners=False)
+    return squashed[0].permute(1, 2, 0).to(torch.uint8).numpy()
+
+
 def resize_longest_side(
     image: UInt8[np.ndarray, "height width 3"], size: int
 ) -> UInt8[np.ndarray, "resized_height resized_width 3"]:
-    """Scale so that the longer side is `size`, as SAM does: PIL's antialiased bilinear, sides rounded half up."""
-    height, width = Frame((image.shape[0], image.shape[1]), size).resized_hw
-    if (height, width) == image.shape[:2]:
-        return image
-    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+    """Scale an image so that its longer side is `size`, as SAM does (`resize_image` with a padded frame)."""
+    return resize_image(image, Frame((image.shape[0], image.shape[1]), size))
 
 
 def normalise_and_pad(

@@ -131,16 +131,12 @@ class Closer:
         return clip_boxes(self.frame.boxes_to_image(cells * (self.frame.model_size / len(known))), self.crop.size_hw)
 
     def _answers(self, asked: dict[int, Prompts], source: Source) -> dict[int, Cells]:
-        """The crop's own logits; questions of as many points go together."""
+        """The crop's own logits for each prompt."""
         answers: dict[int, Cells] = {}
-        by_form: dict[tuple[int, bool], list[int]] = {}
-        for row, prompt in asked.items():
-            by_form.setdefault((prompt.points.shape[1], prompt.boxes is None), []).append(row)
-        for rows in by_form.values():
-            logits = (
-                ask(self.engine, self.encoded, _together([asked[row] for row in rows]), source).logits[:, 0].numpy()
-            )
-            answers |= dict(zip(rows, logits, strict=True))
+        rows = list(asked)
+        for numbers, prompts in Prompts.batches(list(asked.values())):
+            logits = ask(self.engine, self.encoded, prompts, source).logits[:, 0].numpy()
+            answers |= {rows[number]: cells for number, cells in zip(numbers, logits, strict=True)}
         return answers
 
     def _merged(self, known: Cells, found: Cells, known_cell: float) -> Cells | None:
@@ -159,16 +155,3 @@ def _distance_to_edge(inside: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h
         cv2.distanceTransform(side.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for side in (inside, ~inside)
     )
     return np.maximum(to_outside, to_inside)
-
-
-def _together(prompts: list[Prompts]) -> Prompts:
-    """Prompts of one form in one batch."""
-    boxes = [one.boxes for one in prompts if one.boxes is not None]
-    masks = [one.mask_logits for one in prompts if one.mask_logits is not None]
-    return Prompts(
-        prompts[0].frame,
-        np.concatenate([one.points for one in prompts]),
-        np.concatenate([one.labels for one in prompts]),
-        np.concatenate(boxes) if boxes else None,
-        np.concatenate(masks) if masks else None,
-    )

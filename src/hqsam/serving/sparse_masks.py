@@ -3,6 +3,8 @@
 A hover asks for a mask many times a second, and most of a photo of twelve megapixels is not in it.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float32
 
@@ -31,7 +33,7 @@ def seen_from_afar(mosaic: Mosaic, longest_side: int) -> Mosaic:
     height, width = mosaic.frame.image_size_hw
     scale = min(1.0, longest_side / max(height, width))
     size_hw = max(1, round(height * scale)), max(1, round(width * scale))
-    return Mosaic(Frame(size_hw, mosaic.frame.model_size), mosaic.logits)
+    return Mosaic(replace(mosaic.frame, image_size_hw=size_hw), mosaic.logits)
 
 
 def _support(logits: Float32[np.ndarray, "h w"], frame: Frame) -> Window | None:
