@@ -1,0 +1,35 @@
+"""Streams of random numbers are told apart by their words and their numbers."""
+
+import numpy as np
+import torch
+
+from hqsam.data.random_streams import derived_seed, random_stream
+
+
+def first(*words) -> float:
+    return float(random_stream(*words).random())
+
+
+def test_a_stream_is_the_same_whenever_it_is_asked_for():
+    assert first(42, "loader.row", 3) == first(42, "loader.row", 3)
+
+
+def test_another_seed_purpose_or_number_is_another_stream():
+    streams = [
+        (seed, purpose, *numbers)
+        for seed in (0, 1, 42, 1042, 2**40)
+        for purpose in ("loader.row", "loader.order", "training.prompts", "training.rounds")
+        for numbers in ((), (0,), (1,), (1, 0), (0, 1), (2**32,), (2**33 + 1,))
+    ]
+    assert len({first(*stream) for stream in streams}) == len(streams)
+
+
+def test_numpy_alone_takes_a_stream_with_a_zero_more_for_the_same():
+    assert np.random.default_rng((1, 2)).random() == np.random.default_rng((1, 2, 0)).random(), "why spawn_key is used"
+
+
+def test_a_derived_seed_is_one_that_torch_takes():
+    assert torch.Generator().manual_seed(derived_seed(1, "training.step", 5)).initial_seed() == derived_seed(
+        1, "training.step", 5
+    )
+    assert derived_seed(1, "training.step", 5) != derived_seed(1, "training.step", 6)
