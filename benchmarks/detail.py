@@ -19,9 +19,9 @@ import numpy as np
 
 import hqsam
 from benchmarks.quality import largest_objects
-from hqsam.data.opening import open_sets
+from hqsam.data.open_dataset import open_datasets
 from hqsam.data.sample import Sample
-from hqsam.evaluation.metrics import compare
+from hqsam.evaluation.mask_metrics import mask_scores
 from hqsam.masks.boxes import box_of_mask
 from hqsam.masks.regions import innermost_point
 from hqsam.predict.segmenter import Segmenter
@@ -34,7 +34,7 @@ def main() -> None:
     segmenter = hqsam.load(arguments.model, precision=arguments.precision)
     with Journal(arguments.out) as journal:
         done = {(record["object"], record["shrink"]) for record in journal}
-        for set_name, samples in open_sets(arguments.data).items():
+        for set_name, samples in open_datasets(arguments.data).items():
             if arguments.sets and set_name not in arguments.sets:
                 continue
             for sample in samples[: arguments.photos]:
@@ -85,7 +85,7 @@ def _answers(session: Session, truth: np.ndarray) -> Iterator[tuple[str, list[fl
             began = time.perf_counter()
             mask = session.segment(**prompt, detail=detail).masks[0]
             seconds = time.perf_counter() - began
-            yield f"{name}{', detail' * detail}", [*compare(mask, truth), seconds]
+            yield f"{name}{', detail' * detail}", [*mask_scores(mask, truth), seconds]
 
 
 def table(records: list[dict[str, Any]]) -> str:

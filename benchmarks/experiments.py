@@ -26,14 +26,14 @@ from torch import Tensor
 
 from hqsam import hardware, storage
 from hqsam.data.jitter import JitterConfig
-from hqsam.data.loader import PromptedImages, rows_of
-from hqsam.data.opening import open_sets
+from hqsam.data.loader import PromptedDataset, rows_of
+from hqsam.data.open_dataset import open_datasets
 from hqsam.data.sample import Sample
 from hqsam.data.sampling import SamplingConfig
 from hqsam.engines.torch import TorchEngine
 from hqsam.evaluation.compare import interval
-from hqsam.evaluation.metrics import compare
-from hqsam.evaluation.protocols import from_box
+from hqsam.evaluation.mask_metrics import mask_scores
+from hqsam.evaluation.simulated_user import from_box
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_features import HqPart
 from hqsam.model.hq_sam import HQSam
@@ -159,9 +159,9 @@ def _learner(contestant: Contestant, model: HQSam, steps: int) -> Trainer:
 
 def _lessons(trainer: Trainer, arguments: argparse.Namespace) -> Iterator:
     """The same for all, of features that are computed once."""
-    found = open_sets(arguments.train)
+    found = open_datasets(arguments.train)
     sets = {name: one[: arguments.images] for name, one in found.items() if name in (arguments.sets or found)}
-    dataset = PromptedImages(sets, trainer.config.sampling, 0)
+    dataset = PromptedDataset(sets, trainer.config.sampling, 0)
     kept = cache.fill(arguments.out / "features", dataset, 1, trainer.model, trainer.encode, trainer.processes)
     return kept.given([rows_of(step, trainer.config.sampling.batch_size) for step in range(trainer.steps)], 0)
 
@@ -171,7 +171,7 @@ def _answers(
 ) -> Iterator[dict]:
     precision = hardware.pick_precision("auto", CPU)
     segmenter = Segmenter(TorchEngine(model, CPU, precision))
-    for name, samples in open_sets(arguments.val).items():
+    for name, samples in open_datasets(arguments.val).items():
         for sample in samples[: arguments.photos]:
             wanted = [
                 (f"{sample.name}/{number}", sample.mask(number)) for number in _largest(sample, arguments.objects)
@@ -179,7 +179,7 @@ def _answers(
             wanted = [(each, truth) for each, truth in wanted if (who, each) not in done]
             session = segmenter.open(sample.image) if wanted else None
             for each, truth in wanted:
-                scores = {s: compare(from_box(session, truth, s).masks[0], truth) for s in contestant.sources}
+                scores = {s: mask_scores(from_box(session, truth, s).masks[0], truth) for s in contestant.sources}
                 answers = {source: [one.iou, one.boundary_iou] for source, one in scores.items()}
                 yield {"who": who, "set": name, "photo": sample.name, "object": each, "answers": answers}
 

@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 
 import hqsam
-from hqsam.data.opening import open_sets
+from hqsam.data.open_dataset import open_datasets
 from hqsam.data.sample import Sample
-from hqsam.evaluation.metrics import compare
-from hqsam.evaluation.protocols import by_clicks, from_box
+from hqsam.evaluation.mask_metrics import mask_scores
+from hqsam.evaluation.simulated_user import by_clicks, from_box
 from hqsam.masks.boxes import box_of_mask, mask_of_box
 from hqsam.storage import Journal
 
@@ -32,7 +32,7 @@ def main() -> None:
     with Journal(arguments.out) as journal:
         done = {(record["who"], record["object"]) for record in journal}
         for who, masks_of in _contestants(arguments.models, arguments.grabcut).items():
-            for set_name, samples in open_sets(arguments.data).items():
+            for set_name, samples in open_datasets(arguments.data).items():
                 for sample in samples[: arguments.photos]:
                     for record in _measure(who, set_name, sample, arguments.objects, masks_of, done):
                         journal.append(record)
@@ -70,7 +70,7 @@ def _measure(
     for name, truth in wanted:
         answers = {}
         for asked, mask, seconds in answers_for(truth):
-            agreement = compare(mask, truth)
+            agreement = mask_scores(mask, truth)
             answers[asked] = [agreement.iou, agreement.boundary_iou, seconds]
         yield {"who": who, "set": set_name, "object": name, "answers": answers}
 

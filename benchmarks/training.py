@@ -20,7 +20,7 @@ import torch
 
 from benchmarks.plain_step import plain_step
 from hqsam import hardware, storage
-from hqsam.data.loader import PromptedImages, rows_of
+from hqsam.data.loader import PromptedDataset, rows_of
 from hqsam.data.sample import Sample
 from hqsam.data.sampling import SamplingConfig
 from hqsam.model.config import MODELS
@@ -63,7 +63,7 @@ def _race_of_steps(name: str, rounds: int) -> dict[str, float]:
     then, and so the comparison is about the work and not about the allocator.
     """
     stage = _of_size(hq_vit_tiny().stages[0], name, batch_size=4)
-    feed = ImageSource(PromptedImages(_photos(8), stage.sampling, 0))
+    feed = ImageSource(PromptedDataset(_photos(8), stage.sampling, 0))
     given = [next(feed.given([rows_of(step, 4)], 0)) for step in range(rounds + 2)]
     plain = _plain(name, stage)
     seconds = {"plain": _timed(plain, given)}
@@ -88,12 +88,12 @@ def _finetune(name: str, images: int, rounds: int) -> dict[str, float]:
     hardware.keep_freed_memory()
     recipe = finetune(images)
     stage = _of_size(recipe.stages[0], name, batch_size=recipe.stages[0].sampling.batch_size)
-    dataset = PromptedImages(_photos(images), stage.sampling, 0)
+    dataset = PromptedDataset(_photos(images), stage.sampling, 0)
     trainer, steps, views = _learner(name, stage), stage.steps, (recipe.views or 4) * images
     groups = [rows_of(step, stage.sampling.batch_size) for step in range(rounds + 1)]
     uncached = _seconds_a_step(trainer, ImageSource(dataset), groups)
     with TemporaryDirectory() as folder:
-        few = PromptedImages({"drawn": list(dataset.sets[0])[:8]}, stage.sampling, 0)
+        few = PromptedDataset({"drawn": list(dataset.sets[0])[:8]}, stage.sampling, 0)
         began = time.perf_counter()
         kept = cache.fill(Path(folder), few, 2, trainer.model, trainer.encode, trainer.processes)
         a_view = (time.perf_counter() - began) / len(kept)

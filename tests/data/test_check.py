@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hqsam.data.check import check_sets, usable
-from hqsam.data.findings import KINDS, Report
-from hqsam.data.opening import open_sets
+from hqsam.data.check import check_datasets, without_broken
+from hqsam.data.issues import ISSUE_KINDS, DataCheck
+from hqsam.data.open_dataset import open_datasets
 from hqsam.errors import DataError
 from tests.data.drawn import SIZE_HW, labels, pairs, photo, save
 
@@ -99,12 +99,12 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_each_fault_is_found_and_what_is_broken_is_left_out(fault, tmp_path):
     fault(pairs(tmp_path / "set", 3))
-    sets = open_sets(tmp_path)
-    report = check_sets(sets)
-    assert [(one.kind, one.name) for one in report.findings] == [(FAULTS[fault], "set/1")]
-    broken = KINDS[FAULTS[fault]].broken
+    sets = open_datasets(tmp_path)
+    report = check_datasets(sets)
+    assert [(one.kind, one.name) for one in report.issues] == [(FAULTS[fault], "set/1")]
+    broken = ISSUE_KINDS[FAULTS[fault]].broken
     assert report.broken_names == ({"set/1"} if broken else set())
-    kept = usable(sets, report)["set"]
+    kept = without_broken(sets, report)["set"]
     assert [name[-1] for name in kept.names] == (["0", "2"] if broken else ["0", "1", "2"])
     assert all(sample.object_ids == [1] for sample in kept)
     assert (report.sets["set"].images, report.sets["set"].usable) == (3, len(kept))
@@ -118,12 +118,12 @@ def test_each_fault_is_found_and_what_is_broken_is_left_out(fault, tmp_path):
 def test_what_is_broken_is_an_error_with_the_file_s_name_if_it_is_read_all_the_same(fault, tmp_path):
     fault(pairs(tmp_path / "set", 3))
     with pytest.raises(DataError, match=r"1\.(jpg|png)"):
-        open_sets(tmp_path)["set"][1]
+        open_datasets(tmp_path)["set"][1]
 
 
 def test_a_mask_that_was_not_turned_with_its_photo_is_told_so(tmp_path):
     mask_of_a_photo_on_its_side(pairs(tmp_path, 2))
-    said = check_sets(open_sets(tmp_path)).findings[0].detail
+    said = check_datasets(open_datasets(tmp_path)).issues[0].detail
     assert "the mask is 32 x 24 pixels, and its image 24 x 32" in said
     assert "turn the mask, too" in said
 
@@ -131,39 +131,41 @@ def test_a_mask_that_was_not_turned_with_its_photo_is_told_so(tmp_path):
 def test_a_label_map_among_masks_of_one_object_is_odd(tmp_path):
     pairs(tmp_path, 30)
     save(tmp_path / "masks" / "1.png", labels(4).astype(np.uint8))
-    findings = check_sets(open_sets(tmp_path)).findings
-    assert [one.kind for one in findings] == ["unexpected_values"]
-    assert "5 values from 0 to 4" in findings[0].detail
+    issues = check_datasets(open_datasets(tmp_path)).issues
+    assert [one.kind for one in issues] == ["unexpected_values"]
+    assert "5 values from 0 to 4" in issues[0].detail
 
 
 def test_grey_edges_among_label_maps_are_odd(tmp_path):
     pairs(tmp_path, 3)
     save(tmp_path / "masks" / "0.png", labels(4).astype(np.uint8))
     grey_mask(tmp_path)
-    assert [one.kind for one in check_sets(open_sets(tmp_path)).findings if one.kind != "tiny"] == ["unexpected_values"]
+    assert [one.kind for one in check_datasets(open_datasets(tmp_path)).issues if one.kind != "tiny"] == [
+        "unexpected_values"
+    ]
 
 
 def test_progress_counts_every_photo_and_threads_find_what_one_does(tmp_path):
     empty_mask(pairs(tmp_path, 8))
     seen = []
-    sets = open_sets(tmp_path)
-    report = check_sets(sets, lambda done, total: seen.append((done, total)), workers=3)
+    sets = open_datasets(tmp_path)
+    report = check_datasets(sets, lambda done, total: seen.append((done, total)), workers=3)
     assert seen == [(done, 8) for done in range(1, 9)]
-    assert report == check_sets(sets, workers=1)
+    assert report == check_datasets(sets, workers=1)
 
 
 def test_a_report_comes_back_from_its_file(tmp_path):
     empty_mask(pairs(tmp_path / "set", 3))
-    report = check_sets(open_sets(tmp_path))
-    assert Report.read(report.save(tmp_path / "report.json")) == report
+    report = check_datasets(open_datasets(tmp_path))
+    assert DataCheck.read(report.save(tmp_path / "report.json")) == report
     (tmp_path / "other.json").write_text('{"sets": 3}')
     with pytest.raises(DataError, match="not the report of a data check"):
-        Report.read(tmp_path / "other.json")
+        DataCheck.read(tmp_path / "other.json")
 
 
 def test_a_set_of_which_nothing_is_left_is_left_out(tmp_path):
     for number in range(2):
         pairs(tmp_path / f"set{number}", 1)
     save(tmp_path / "set1" / "masks" / "0.png", np.zeros(SIZE_HW, np.uint8))
-    sets = open_sets(tmp_path)
-    assert list(usable(sets, check_sets(sets))) == ["set0"]
+    sets = open_datasets(tmp_path)
+    assert list(without_broken(sets, check_datasets(sets))) == ["set0"]

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from hqsam.data.check import check_sets
+from hqsam.data.check import check_datasets
 from hqsam.data.coco import open_coco
-from hqsam.data.opening import open_set, open_sets
+from hqsam.data.open_dataset import open_dataset, open_datasets
 from hqsam.errors import DataError
 from hqsam.formats import coco as coco_format
 from hqsam.formats.document import Document, MaskedObject
@@ -41,8 +41,8 @@ def write(folder, annotations, images=None, name="instances_val2017.json"):
     return path
 
 
-def findings(found) -> dict[str, str]:
-    return {one.kind: one.detail for one in check_sets({found.name: found}).findings}
+def issues(found) -> dict[str, str]:
+    return {one.kind: one.detail for one in check_datasets({found.name: found}).issues}
 
 
 def test_polygons_and_run_lengths_of_both_kinds_are_objects_and_crowds_are_not(tmp_path):
@@ -72,7 +72,7 @@ def test_a_large_object_under_a_small_one_keeps_all_its_pixels(tmp_path):
 def test_whole_masks_are_scaled_with_their_photo(tmp_path):
     photo(tmp_path / "a.jpg")
     path = write(tmp_path, [annotation(rle.encode(bar(slice(8, 10)))), annotation(rle.encode(bar(slice(4, 20))))])
-    sample = open_set(path, longest_side=16)[0]
+    sample = open_dataset(path, longest_side=16)[0]
     assert sample.mask(2).shape == sample.image.shape[:2] == (12, 16)
     assert (sample.mask(2) == bar(slice(4, 20))[::2, ::2]).all()
 
@@ -91,17 +91,17 @@ def test_what_our_writer_writes_comes_back_pixel_for_pixel(tmp_path):
     objects = [random.random(SIZE_HW) > 0.7 for _ in range(4)]
     documents = [Document("a.jpg", SIZE_HW, tuple(MaskedObject.of(mask) for mask in objects))]
     photo(tmp_path / "a.jpg")
-    found = open_set(coco_format.write_dataset(documents, tmp_path / "all.json"))
+    found = open_dataset(coco_format.write_dataset(documents, tmp_path / "all.json"))
     assert all((found[0].mask(number) == mask).all() for number, mask in enumerate(objects, start=1))
 
 
 def test_a_folder_with_one_annotation_file_is_a_set_and_with_two_asks_which(tmp_path):
     photo(tmp_path / "sea" / "a.jpg")
     write(tmp_path / "sea", [annotation(SQUARE)])
-    assert list(open_sets(tmp_path)) == list(open_sets(tmp_path / "sea")) == ["sea"]
+    assert list(open_datasets(tmp_path)) == list(open_datasets(tmp_path / "sea")) == ["sea"]
     write(tmp_path / "sea", [annotation(SQUARE)], name="instances_train2017.json")
     with pytest.raises(DataError, match="2 annotation files"):
-        open_sets(tmp_path / "sea")
+        open_datasets(tmp_path / "sea")
 
 
 @pytest.mark.parametrize(
@@ -118,9 +118,9 @@ def test_an_annotation_without_a_usable_mask_is_passed_over_and_said(broken, tmp
     photo(tmp_path / "a.jpg")
     found = open_coco(write(tmp_path, [annotation(SQUARE), annotation(broken)]))
     assert found[0].object_ids == [1]
-    assert list(findings(found)) == ["skipped_objects"]
+    assert list(issues(found)) == ["skipped_objects"]
     alone = open_coco(write(tmp_path, [annotation(broken)]))
-    assert "no_objects" in findings(alone)
+    assert "no_objects" in issues(alone)
     with pytest.raises(DataError, match="no annotation with a usable mask"):
         alone[0]
 
@@ -129,7 +129,7 @@ def test_photos_of_another_size_missing_and_listed_twice_are_found(tmp_path):
     images = [{"id": n, "file_name": f"{n % 4}.jpg", "height": HEIGHT, "width": WIDTH} for n in range(5)]
     photo(tmp_path / "0.jpg"), photo(tmp_path / "1.jpg", (30, 30)), photo(tmp_path / "2.jpg")
     found = open_coco(write(tmp_path, [annotation(SQUARE, n) for n in range(5)], images))
-    said = findings(found)
+    said = issues(found)
     assert {"doubled", "other_size", "no_image"} == set(said)
     assert "30 x 30" in said["other_size"] and f"{WIDTH} x {HEIGHT}" in said["other_size"]
     with pytest.raises(DataError, match="30 x 30"):

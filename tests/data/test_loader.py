@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from hqsam.data.augment import AugmentConfig, augment, jitter, paste, turned
+from hqsam.data.augment import AugmentConfig, augment, jitter, paste, rotated
 from hqsam.data.jitter import JitterConfig
-from hqsam.data.loader import PromptedImages, batches, rows_of
-from hqsam.data.prompting import SEVERAL, First
+from hqsam.data.loader import PromptedDataset, batches, rows_of
+from hqsam.data.prompting import SEVERAL, FirstPrompt
 from hqsam.data.sample import Sample
 from hqsam.data.sampling import SamplingConfig
-from hqsam.data.views import prompted
+from hqsam.data.views import add_prompts
 from hqsam.errors import DataError
 from hqsam.masks import rle
 from hqsam.prompts import BOX_END, BOX_START, PADDING, POSITIVE
@@ -22,8 +22,8 @@ SETS = {"drawn": [scene(seed, 64) for seed in range(6)]}
 CONFIG = SamplingConfig(batch_size=3, objects=4, size=48, weights=(("drawn", 1.0), ("absent", 2.0)))
 
 
-def dataset(**changes) -> PromptedImages:
-    return PromptedImages(SETS, replace(CONFIG, **changes), seed=5)
+def dataset(**changes) -> PromptedDataset:
+    return PromptedDataset(SETS, replace(CONFIG, **changes), seed=5)
 
 
 ROWS = [rows_of(step, 3) for step in range(4)]
@@ -46,7 +46,7 @@ def test_the_same_rows_give_the_same_batch_in_any_process_and_any_order():
 
 
 def test_prompts_are_boxes_and_clicks_in_the_shares_asked_for():
-    labels = dataset(first=First(box=0.5))[range(90)].labels.flatten(0, 1)
+    labels = dataset(first=FirstPrompt(box=0.5))[range(90)].labels.flatten(0, 1)
     boxes = (labels == torch.tensor([BOX_START, BOX_END])).all(1)
     clicks = (labels == torch.tensor([POSITIVE, PADDING])).all(1)
     assert (boxes | clicks).all()
@@ -54,7 +54,7 @@ def test_prompts_are_boxes_and_clicks_in_the_shares_asked_for():
 
 
 def test_all_prompts_of_a_step_begin_alike_and_steps_in_the_shares_asked_for():
-    first = First(several=0.3, mask=0.3)
+    first = FirstPrompt(several=0.3, mask=0.3)
     batch = dataset(first=first)[range(3 * 200)]
     forms = batch.tokens.view(200, -1)
     assert (forms == forms[:, :1]).all()
@@ -71,8 +71,8 @@ def same(one, other):
 
 @pytest.mark.parametrize("ranks", [2, 3])
 def test_processes_that_share_a_step_make_what_one_would(ranks):
-    whole = PromptedImages(SETS, PAPER, seed=1)[rows_of(2, 8)]
-    parts = [PromptedImages(SETS, PAPER, seed=1)[rows_of(2, 8, rank, ranks)] for rank in range(ranks)]
+    whole = PromptedDataset(SETS, PAPER, seed=1)[rows_of(2, 8)]
+    parts = [PromptedDataset(SETS, PAPER, seed=1)[rows_of(2, 8, rank, ranks)] for rank in range(ranks)]
     for column, pieces in zip(whole, zip(*parts, strict=True), strict=True):
         assert torch.equal(column, torch.cat(pieces))
 
@@ -80,7 +80,7 @@ def test_processes_that_share_a_step_make_what_one_would(ranks):
 def test_without_weights_every_photo_comes_once_an_epoch_and_each_epoch_has_its_own_order():
     plain = [Sample(np.full((48, 48, 3), 10 * k, np.uint8), np.ones((48, 48), np.uint16)) for k in range(9)]
     still = replace(PAPER, augment=JitterConfig(scale=(1, 1), flip=0))
-    images = PromptedImages({"a": plain[:4], "b": plain[4:]}, still, seed=3)
+    images = PromptedDataset({"a": plain[:4], "b": plain[4:]}, still, seed=3)
     assert images.images == 9
     epochs = [[int(images.view(row).image[0, 0, 0]) // 10 for row in range(9 * e, 9 * e + 9)] for e in range(3)]
     assert [sorted(epoch) for epoch in epochs] == [list(range(9))] * 3
@@ -88,7 +88,7 @@ def test_without_weights_every_photo_comes_once_an_epoch_and_each_epoch_has_its_
 
 
 def test_the_paper_s_prompts_say_how_many_tokens_are_meant():
-    batch = PromptedImages(SETS, PAPER, seed=0)[range(60)]
+    batch = PromptedDataset(SETS, PAPER, seed=0)[range(60)]
     assert set(batch.tokens.flatten().tolist()) == {0, 2, 11}
     assert torch.equal(batch.has_mask, batch.tokens == 0)
     assert batch.truth.shape == (60, 1, 48, 48)
@@ -99,9 +99,9 @@ def test_the_paper_s_prompts_say_how_many_tokens_are_meant():
 
 
 def test_a_view_can_be_asked_about_again():
-    images = PromptedImages(SETS, PAPER, seed=0)
+    images = PromptedDataset(SETS, PAPER, seed=0)
     random = np.random.default_rng(0)
-    asked = [prompted(images.view(3), PAPER, random) for _ in range(12)]
+    asked = [add_prompts(images.view(3), PAPER, random) for _ in range(12)]
     assert len({tuple(one.tokens) for one in asked}) > 1
     assert all((one.truth == images.row(3).truth).all() for one in asked)
 
@@ -112,19 +112,19 @@ def test_an_object_under_another_is_shown_whole():
     labels = np.where(upper, 2, lower * 1).astype(np.uint16)
     sample = Sample(np.zeros((48, 48, 3), np.uint8), labels, "", {1: rle.encode(lower)})
     still = replace(PAPER, objects=20, augment=JitterConfig(scale=(1, 1), flip=0))
-    masks = PromptedImages({"a": [sample]}, still, seed=0).view(0).masks
+    masks = PromptedDataset({"a": [sample]}, still, seed=0).view(0).masks
     assert {int((mask > 0).sum()) for mask in masks} == {32 * 32, 8 * 8}
 
 
 def test_a_photo_without_objects_is_an_error_that_names_it():
     empty = Sample(np.zeros((48, 48, 3), np.uint8), np.zeros((48, 48), np.uint16), "set/photo")
     with pytest.raises(DataError, match="set/photo"):
-        PromptedImages({"a": [empty]}, PAPER, seed=0).view(0)
+        PromptedDataset({"a": [empty]}, PAPER, seed=0).view(0)
 
 
 def test_sets_that_are_not_there_are_an_error_only_when_all_are_missing():
     with pytest.raises(DataError, match="absent"):
-        PromptedImages(SETS, replace(CONFIG, weights=(("absent", 1.0),)), 0)
+        PromptedDataset(SETS, replace(CONFIG, weights=(("absent", 1.0),)), 0)
 
 
 def test_the_truth_of_a_logit_is_the_covered_share_of_its_pixels():
@@ -132,7 +132,7 @@ def test_the_truth_of_a_logit_is_the_covered_share_of_its_pixels():
     labels = np.zeros((48, 48), np.uint16)
     labels[:2, :6] = 1
     sets = {"drawn": [Sample(np.zeros((48, 48, 3), np.uint8), labels)]}
-    truth = PromptedImages(sets, replace(CONFIG, augment=still), 0)[[0]].truth[0, 0]
+    truth = PromptedDataset(sets, replace(CONFIG, augment=still), 0)[[0]].truth[0, 0]
     assert truth[0, :3].tolist() == [128, 64, 0]
     assert truth[1:].sum() == 0
 
@@ -177,7 +177,7 @@ def test_a_turned_photo_and_its_labels_turn_together():
     image = np.full((60, 60, 3), 200, np.uint8)
     labels = np.zeros((60, 60), np.uint16)
     labels[20:40, 10:50], image[20:40, 10:50] = 7, 20
-    turn = turned(Sample(image, labels), AugmentConfig(turn=1), np.random.default_rng(0))
+    turn = rotated(Sample(image, labels), AugmentConfig(turn=1), np.random.default_rng(0))
     assert set(np.unique(turn.labels)) == {0, 7}
     assert not np.array_equal(turn.labels, labels)
     assert abs((turn.labels == 7).sum() - 800) < 40

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from hqsam.evaluation import suites
-from hqsam.evaluation.cases import Case
+from hqsam.evaluation.samples import EvaluationSample
 from hqsam.masks import rle
 from hqsam.masks.boxes import box_of_mask
 
@@ -64,9 +64,9 @@ def detections(suite: str, data: Path) -> Path:
         return _tracked(data)
     if len(opened.splits) > 1:  # image ids are those of each set
         for split in opened.splits:
-            _write_json(data / "detections" / f"{split.name}.json", _boxes_found(split.cases))
+            _write_json(data / "detections" / f"{split.name}.json", _boxes_found(split.samples))
         return data / "detections"
-    found = _tubes_found(opened) if suite.endswith("ytvis") else _boxes_found(opened.cases)
+    found = _tubes_found(opened) if suite.endswith("ytvis") else _boxes_found(opened.samples)
     return _write_json(data / "detections.json", found)
 
 
@@ -213,14 +213,14 @@ def _folder(folder: Path) -> None:
         _picture(folder / "masks" / f"photo{number}.png", drawn.labels)
 
 
-def _boxes_found(cases: Sequence[Case]) -> list[dict]:
+def _boxes_found(samples: Sequence[EvaluationSample]) -> list[dict]:
     found = []
-    for case in cases:
-        for place, target in enumerate(case.targets()):
+    for sample in samples:
+        for place, target in enumerate(sample.targets()):
             x, y, width, height = _xywh(target.truth)
             found.append(
                 {
-                    "image_id": case.about["image_id"],
+                    "image_id": sample.about["image_id"],
                     "category_id": target.about["category_id"],
                     "bbox": [x - 1.0, y, width + 1.0, height],
                     "score": 0.9 - 0.1 * place,
@@ -232,9 +232,9 @@ def _boxes_found(cases: Sequence[Case]) -> list[dict]:
 def _tubes_found(opened: suites.OpenSuite) -> list[dict]:
     found: dict[tuple[int, int], dict] = {}
     lengths = {video["id"]: video["length"] for video in opened.splits[0].annotations["videos"]}
-    for case in opened.cases:
-        for target in case.targets():
-            video, frame = case.about["video_id"], case.about["frame"]
+    for sample in opened.samples:
+        for target in sample.targets():
+            video, frame = sample.about["video_id"], sample.about["frame"]
             tube = found.setdefault(
                 (video, target.about["track"]),
                 {

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hqsam.evaluation.run import Plan, evaluate
+from hqsam.evaluation.run import EvaluationConfig, evaluate
 from hqsam.evaluation.suites import find
 from hqsam.evaluation.suites.suite import OpenSuite
 from tests.evaluation.layouts import make
@@ -13,12 +13,12 @@ def made(suite: str, folder: Path) -> OpenSuite:
     return find(suite).open(make(suite, folder / "data"))
 
 
-def plan(*prompts: str, **more) -> Plan:
+def config(*prompts: str, **more) -> EvaluationConfig:
     """A plan for the tests' tiny model."""
-    return Plan(model="tiny", weights="random", prompts=prompts, **more)
+    return EvaluationConfig(model="tiny", weights="random", prompts=prompts, **more)
 
 
-def run(segmenter, opened: OpenSuite, folder: Path, *prompts: str, plan_of=plan, **more):
+def run(segmenter, opened: OpenSuite, folder: Path, *prompts: str, config_of=config, **more):
     """Evaluate, and return the outcome."""
-    options = {name: more.pop(name) for name in ("sources", "pipeline", "reading", "seed") if name in more}
-    return evaluate(segmenter, opened, plan_of(*prompts, **options), folder, **more)
+    options = {name: more.pop(name) for name in ("sources", "pipeline", "candidates", "seed") if name in more}
+    return evaluate(segmenter, opened, config_of(*prompts, **options), folder, **more)

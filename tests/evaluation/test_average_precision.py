@@ -14,9 +14,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from hqsam.errors import DataError
-from hqsam.evaluation.average_precision import average_precision, judge
-from hqsam.evaluation.cases import Case, OpenSplit
+from hqsam.evaluation.average_precision import average_precision, score_split
 from hqsam.evaluation.record import Row
+from hqsam.evaluation.samples import EvaluationSample, OpenSplit
 from hqsam.masks import rle
 from tests import needs
 from tests.evaluation.crowded import SIZE_HW, crowded, image_of
@@ -221,21 +221,23 @@ def test_ap_by_lvis_rules_is_what_was_recorded_of_the_lvis_package():
     assert average_precision(annotations, results, rules="lvis") == pytest.approx(recorded, abs=1e-6)
 
 
-def row(mask, case="x/1", **about):
-    return Row(case, "det-0", mask.shape, {"image_id": 1, "category_id": 1} | about, None, None, 0.4, rle.encode(mask))
+def row(mask, sample="x/1", **about):
+    return Row(
+        sample, "det-0", mask.shape, {"image_id": 1, "category_id": 1} | about, None, None, 0.4, rle.encode(mask)
+    )
 
 
 def split_of(annotations):
-    cases = [
-        Case(f"x/{image['id']}", Path("photo.jpg"), list, None, {"image_id": image["id"]})
+    samples = [
+        EvaluationSample(f"x/{image['id']}", Path("photo.jpg"), list, None, {"image_id": image["id"]})
         for image in annotations["images"]
     ]
-    return OpenSplit("x", tuple(cases), annotations)
+    return OpenSplit("x", tuple(samples), annotations)
 
 
 def test_answers_are_judged_by_masks_boundaries_and_strict_boundaries():
     grown = cv2.dilate(SQUARE.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
-    scores = judge(split_of(one_object()), [row(grown)])
+    scores = score_split(split_of(one_object()), [row(grown)])
     assert scores["AP"] == pytest.approx(0.7) and scores["AP_B50"] == 0 and scores["AP_B_strict"] == 0
     assert set(scores) == {
         *("AP", "AP50", "AP75", "AP_M"),
@@ -245,8 +247,8 @@ def test_answers_are_judged_by_masks_boundaries_and_strict_boundaries():
 
 def test_the_score_is_the_detectors_or_without_one_the_models():
     wrong, right = row(FAR, score=0.3), row(SQUARE)
-    assert judge(split_of(one_object()), [wrong, right])["AP"] == 1  # 0.4 before 0.3
-    assert judge(split_of(one_object()), [row(FAR, score=0.5), right])["AP"] == pytest.approx(0.5)
+    assert score_split(split_of(one_object()), [wrong, right])["AP"] == 1  # 0.4 before 0.3
+    assert score_split(split_of(one_object()), [row(FAR, score=0.5), right])["AP"] == pytest.approx(0.5)
 
 
 def test_results_about_foreign_images_are_refused():
@@ -262,4 +264,4 @@ def test_a_mask_of_another_size_is_refused():
 def test_an_answer_without_its_class_is_refused():
     nobodys = Row("x/1", "det-0", SIZE_HW, {"image_id": 1}, None, None, 0.4, rle.encode(SQUARE))
     with pytest.raises(DataError, match="has no 'category_id'"):
-        judge(split_of(one_object()), [nobodys])
+        score_split(split_of(one_object()), [nobodys])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hqsam.errors import DataError, OptionError
-from hqsam.evaluation.compare import Report, compare, interval
+from hqsam.evaluation.compare import SavedReport, compare, interval
 from hqsam.evaluation.record import Column
 
 HQ, SAM = Column("hq", "box"), Column("sam", "box")
@@ -14,7 +14,7 @@ HQ, SAM = Column("hq", "box"), Column("sam", "box")
 
 def report(values, column=HQ, path="a.json"):
     """A report of one column from {(case, target): (iou, boundary_iou)}."""
-    return Report(Path(path), {"model": "tiny"}, {column: values})
+    return SavedReport(Path(path), {"model": "tiny"}, {column: values})
 
 
 def many(count, shift=0.0, seed=0):
@@ -63,7 +63,7 @@ def test_an_image_with_more_objects_weighs_more():
 
 @given(st.floats(-0.2, 0.2))
 def test_a_gain_that_all_share_is_sure(gain):
-    for one in compare(report(many(40)), report(many(40, gain)), draws=200):
+    for one in compare(report(many(40)), report(many(40, gain)), resamples=200):
         assert one.low == pytest.approx(gain, abs=1e-9) and one.high == pytest.approx(gain, abs=1e-9)
 
 
@@ -73,7 +73,7 @@ def test_the_same_seed_draws_the_same():
 
 
 def test_columns_are_named_for_both():
-    a = Report(Path("a.json"), {}, {HQ: many(10), SAM: many(10, 0.1)})
+    a = SavedReport(Path("a.json"), {}, {HQ: many(10), SAM: many(10, 0.1)})
     assert {(one.a, one.b) for one in compare(a, a)} == {(HQ, HQ), (SAM, SAM)}
     (one, _) = compare(a, a, sources=("hq", "sam"))
     assert (one.a, one.b) == (HQ, SAM) and one.difference == pytest.approx(0.1)

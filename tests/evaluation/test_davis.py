@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 
 from hqsam.errors import DataError, InputError
-from hqsam.evaluation.cases import Case, OpenSplit, Target
-from hqsam.evaluation.davis import contour_accuracy, judge, statistics
+from hqsam.evaluation.davis import contour_accuracy, score_split, statistics
 from hqsam.evaluation.record import Row
+from hqsam.evaluation.samples import EvaluationSample, OpenSplit, Target
 from hqsam.masks import rle
 from tests.masks.strategies import AWKWARD, masks, pairs
 
@@ -88,12 +88,12 @@ LEFT[10:40, 5:30], RIGHT[10:40, 40:70] = True, True
 def video(frames):
     """A list of a dict of true masks by object for each frame."""
 
-    def case(number, truths):
+    def sample(number, truths):
         targets = [Target(f"object-{track}", truth, about={"track": track}) for track, truth in truths.items()]
         about = {"video_id": "bear", "frame": number, "frames": len(frames), "objects": len(frames[0])}
-        return Case(f"bear/{number}", Path("photo.jpg"), lambda: targets, None, about)
+        return EvaluationSample(f"bear/{number}", Path("photo.jpg"), lambda: targets, None, about)
 
-    return OpenSplit("DAVIS-2017", tuple(case(number, truths) for number, truths in enumerate(frames)))
+    return OpenSplit("DAVIS-2017", tuple(sample(number, truths) for number, truths in enumerate(frames)))
 
 
 def row(frame, mask, track=1, score=0.5):
@@ -103,39 +103,39 @@ def row(frame, mask, track=1, score=0.5):
 def test_the_true_masks_have_full_marks():
     split = video([{1: LEFT, 2: RIGHT}] * 4)
     rows = [row(frame, mask, track) for frame in range(4) for track, mask in ((1, LEFT), (2, RIGHT))]
-    scores = judge(split, rows)
+    scores = score_split(split, rows)
     assert (scores["J&F"], scores["J"], scores["F"], scores["J_recall"], scores["F_recall"]) == (1, 1, 1, 1, 1)
     assert scores["J_decay"] == scores["F_decay"] == 0
 
 
 def test_the_first_and_the_last_frame_do_not_count():
     rows = [row(0, RIGHT), row(1, LEFT), row(2, LEFT), row(3, RIGHT)]
-    assert judge(video([{1: LEFT}] * 4), rows)["J&F"] == 1
+    assert score_split(video([{1: LEFT}] * 4), rows)["J&F"] == 1
 
 
 def test_every_object_counts_the_same_and_what_has_no_answer_is_empty():
-    scores = judge(video([{1: LEFT, 2: RIGHT}] * 3), [row(1, LEFT)])
+    scores = score_split(video([{1: LEFT, 2: RIGHT}] * 3), [row(1, LEFT)])
     assert scores["J"] == 0.5 and scores["F"] == 0.5
 
 
 def test_a_hidden_object_is_rightly_not_found():
     split = video([{1: LEFT, 2: RIGHT}, {1: LEFT}, {1: LEFT, 2: RIGHT}])
-    assert judge(split, [row(1, LEFT)])["J&F"] == 1
-    assert judge(split, [row(1, LEFT), row(1, RIGHT, track=2)])["J"] == 0.5
+    assert score_split(split, [row(1, LEFT)])["J&F"] == 1
+    assert score_split(split, [row(1, LEFT), row(1, RIGHT, track=2)])["J"] == 0.5
 
 
 def test_a_shared_pixel_goes_to_the_better_score():
     both = LEFT | RIGHT
     split = video([{1: LEFT, 2: RIGHT}] * 3)
-    assert judge(split, [row(1, LEFT, 1, 0.9), row(1, both, 2, 0.5)])["J&F"] == 1
-    assert judge(split, [row(1, LEFT, 1, 0.5), row(1, both, 2, 0.9)])["J"] == pytest.approx((0 + 900 / 1650) / 2)
+    assert score_split(split, [row(1, LEFT, 1, 0.9), row(1, both, 2, 0.5)])["J&F"] == 1
+    assert score_split(split, [row(1, LEFT, 1, 0.5), row(1, both, 2, 0.9)])["J"] == pytest.approx((0 + 900 / 1650) / 2)
 
 
 def test_a_mask_of_another_size_than_its_frame_is_refused():
     answer = Row("bear/1", "object-1", (4, 5), {"track": 1}, None, None, 0.5, rle.encode(np.ones((4, 5), bool)))
     with pytest.raises(DataError, match=r"a mask of bear/1 is \(4, 5\) .*, and its frame \(60, 80\)"):
-        judge(video([{1: LEFT}] * 3), [answer])
+        score_split(video([{1: LEFT}] * 3), [answer])
 
 
 def test_where_no_frame_counts_there_is_no_score():
-    assert judge(video([{1: LEFT}] * 2), [row(0, LEFT)]) == {}
+    assert score_split(video([{1: LEFT}] * 2), [row(0, LEFT)]) == {}

@@ -24,12 +24,12 @@ def write(tmp_path, content):
 
 
 def targets_by_case(suite, path):
-    return {case.name: case.targets() for case in with_detections(suite, path)}
+    return {sample.name: sample.targets() for sample in with_detections(suite, path)}
 
 
 def test_boxes_come_to_their_images_with_class_and_score(coco, tmp_path):
     by_case = targets_by_case(coco, write(tmp_path, [ONE, ONE | {"score": 0.25, "image_id": 2}, ONE | {"score": 1}]))
-    first, second, third = (by_case[case.name] for case in coco.cases)
+    first, second, third = (by_case[sample.name] for sample in coco.samples)
     assert [(target.name, target.about) for target in first] == [
         ("det-0", {"category_id": 2, "score": 0.5}),
         ("det-2", {"category_id": 2, "score": 1.0}),
@@ -43,14 +43,14 @@ def test_a_mask_will_do_where_there_is_no_box(coco, tmp_path):
     mask[5:9, 10:30] = True
     detection = {key: value for key, value in ONE.items() if key != "bbox"} | {"segmentation": encode(mask)}
     by_case = targets_by_case(coco, write(tmp_path, [detection]))
-    assert by_case[coco.cases[0].name][0].box == (10, 5, 30, 9)
+    assert by_case[coco.samples[0].name][0].box == (10, 5, 30, 9)
 
 
 def test_tubes_are_asked_about_frame_by_frame(tmp_path):
     suite = made("hqytvis", tmp_path)
     tube = {"video_id": 1, "category_id": 1, "score": 0.5, "bboxes": [[0, 0, 4, 5], None, [1, 1, 4, 5]]}
     by_case = targets_by_case(suite, write(tmp_path, [tube]))
-    frames = [by_case[case.name] for case in suite.cases if case.about["video_id"] == 1]
+    frames = [by_case[sample.name] for sample in suite.samples if sample.about["video_id"] == 1]
     assert [len(targets) for targets in frames] == [1, 0, 1]
     assert frames[2][0].box == (1, 1, 5, 6) and frames[2][0].about["track"] == 0
 
@@ -58,9 +58,9 @@ def test_tubes_are_asked_about_frame_by_frame(tmp_path):
 def test_sets_that_are_numbered_apart_have_a_file_each(tmp_path):
     suite = made("sginw", tmp_path)
     folder = detections("sginw", tmp_path / "data")
-    cases = with_detections(suite, folder)
-    assert [case.name for case in cases] == [case.name for case in suite.cases]
-    assert all(case.targets() for case in cases)
+    samples = with_detections(suite, folder)
+    assert [sample.name for sample in samples] == [sample.name for sample in suite.samples]
+    assert all(sample.targets() for sample in samples)
     with pytest.raises(DataError, match="25 sets"):
         with_detections(suite, folder / "Cows.json")
     (folder / "Cows.json").unlink()

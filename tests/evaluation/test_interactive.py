@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 
 from hqsam.evaluation.interactive import click_to_target, next_click
-from hqsam.evaluation.protocols import Click
+from hqsam.evaluation.simulated_user import Click
 from tests.masks.strategies import pairs
 
 TRUTH = np.zeros((40, 50), bool)
@@ -21,12 +21,12 @@ class FakeAnswer:
 class FakeSession:
     """Answers with the given masks, one after another, and remembers what it was asked."""
 
-    replies: list
+    predictions: list
     asked: list = field(default_factory=list)
 
     def __call__(self, **prompt):
         self.asked.append(prompt)
-        return FakeAnswer(self.replies[min(len(self.asked), len(self.replies)) - 1][None])
+        return FakeAnswer(self.predictions[min(len(self.asked), len(self.predictions)) - 1][None])
 
 
 def with_window(mask, rows, columns, value):
@@ -73,11 +73,11 @@ def test_a_click_hits_an_error_and_says_which(pair):
 
 def test_each_click_refines_the_answer_before_until_the_goal():
     session = FakeSession([SMALL_BUT_DEEP, WIDE_BUT_SHALLOW, TRUTH])
-    talk = click_to_target(session, TRUTH, goal=0.9, most_clicks=20)
+    result = click_to_target(session, TRUTH, goal=0.9, most_clicks=20)
     assert [asked["points"] for asked in session.asked] == [[(15, 20)], [(43, 33)], [(6, 11)]]
     assert [asked["labels"] for asked in session.asked] == [[1], [0], [1]]
     assert "refine" not in session.asked[0] and all("refine" in asked for asked in session.asked[1:])
-    assert talk.ious == (378 / 490, 378 / 441, 1.0) and np.array_equal(talk.last.masks[0], TRUTH)
+    assert result.ious == (378 / 490, 378 / 441, 1.0) and np.array_equal(result.last.masks[0], TRUTH)
 
 
 def test_it_ends_at_the_goal_or_when_no_click_is_left():

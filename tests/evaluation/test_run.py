@@ -9,10 +9,10 @@ from PIL import Image
 
 import hqsam
 from hqsam.errors import DataError, OptionError, OutputError
-from hqsam.evaluation.results import Shard, read_records
+from hqsam.evaluation.run_folder import Shard, read_records
 from hqsam.evaluation.suites import SUITES
 from tests.evaluation.layouts import detections, make
-from tests.evaluation.runs import made, plan, run
+from tests.evaluation.runs import config, made, run
 from tests.nano import nano_file
 
 
@@ -34,11 +34,11 @@ def test_every_suite_runs_from_its_true_layout_to_its_reports(suite, tmp_path, t
     outcome = run(tiny_segmenter, opened, tmp_path / "out")
     assert [path.name for path in outcome.reports] == ["report.json", "report.md", "report.csv", "report.html"]
     report = json.loads(outcome.reports[0].read_text())
-    assert report["images"] == len(opened.cases) == outcome.done == outcome.total
+    assert report["images"] == len(opened.samples) == outcome.done == outcome.total
     assert [one["source"] for one in report["columns"]] == ["sum", "hq", "sam"]
     for column in report["columns"]:
         for scores in column["scores"].values():
-            assert opened.suite.measure.names[0] in scores
+            assert opened.suite.metric.names[0] in scores
             assert all(-1 <= value <= 1 for value in scores.values())  # DAVIS's decay may be negative
     assert report["settings"]["pipeline"] == opened.suite.pipeline
 
@@ -50,7 +50,7 @@ def test_every_detector_s_boxes_are_asked_about(suite, tmp_path, tiny_segmenter)
     outcome = run(tiny_segmenter, opened, tmp_path / "out", f"detector:{boxes}", sources=("hq",))
     report = json.loads(outcome.reports[0].read_text())
     assert [(one["source"], one["prompt"]) for one in report["columns"]] == [("hq", "detector")]
-    assert all(opened.suite.measure.names[0] in scores for scores in report["columns"][0]["scores"].values())
+    assert all(opened.suite.metric.names[0] in scores for scores in report["columns"][0]["scores"].values())
     assert report["objects"]["values"] == {} and len(report["objects"]["names"]) > 0
 
 
@@ -119,9 +119,9 @@ def test_one_run_answers_every_prompt_from_every_source(tmp_path, tiny_segmenter
     assert [(one["prompt"], one["source"]) for one in report["columns"]] == [
         (name, source) for name in names for source in ("sum", "hq", "sam")
     ]
-    talk = report["columns"][-1]
-    assert set(talk["clicks"]) == {"NoC@85", "not reached@85", "NoC@90", "not reached@90"}
-    assert 1 <= len(talk["curve"]) <= 20
+    result = report["columns"][-1]
+    assert set(result["clicks"]) == {"NoC@85", "not reached@85", "NoC@90", "not reached@90"}
+    assert 1 <= len(result["curve"]) <= 20
     with outcome.reports[2].open() as file:
         lines = list(csv.DictReader(file))
     objects = len(report["objects"]["names"])
@@ -135,7 +135,7 @@ def test_an_image_is_encoded_once_for_all_sources_and_prompts(tmp_path, tiny_seg
     monkeypatch.setattr(engine, "encode", lambda images: encoded.extend(images) or type(engine).encode(engine, images))
     opened = made("folder", tmp_path)
     run(tiny_segmenter, opened, tmp_path / "out", "box", "click:1,3")
-    assert len(encoded) == len(opened.cases)
+    assert len(encoded) == len(opened.samples)
 
 
 def lines_of(folder):
@@ -249,5 +249,5 @@ def test_a_plain_sam_is_measured_by_its_one_source(tmp_path):
     from tests.tiny import tiny_segmenter
 
     opened = made("folder", tmp_path)
-    outcome = run(tiny_segmenter("plain_vit"), opened, tmp_path / "out", plan_of=plan)
+    outcome = run(tiny_segmenter("plain_vit"), opened, tmp_path / "out", config_of=config)
     assert [one["source"] for one in json.loads(outcome.reports[0].read_text())["columns"]] == ["sam"]

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from hqsam.errors import DataError
 from hqsam.evaluation import average_precision as coco
-from hqsam.evaluation.cases import Case, OpenSplit
 from hqsam.evaluation.record import Row
-from hqsam.evaluation.tubes import Tube, judge, tube_iou
+from hqsam.evaluation.samples import EvaluationSample, OpenSplit
+from hqsam.evaluation.tubes import Tube, score_split, tube_iou
 from hqsam.masks import rle
 from hqsam.masks.boundary import boundary, iou
 from tests import needs
@@ -64,8 +64,10 @@ def test_the_mean_area_is_over_frames_in_which_it_is_seen():
 def split_of(annotations, frames=1):
     """Images as videos, every one `frames` frames long."""
     videos = [{"id": one["id"], "height": one["height"], "width": one["width"]} for one in annotations["images"]]
-    cases = tuple(
-        Case(f"x/{video['id']}/{frame}", Path("photo.jpg"), list, None, {"video_id": video["id"], "frame": frame})
+    samples = tuple(
+        EvaluationSample(
+            f"x/{video['id']}/{frame}", Path("photo.jpg"), list, None, {"video_id": video["id"], "frame": frame}
+        )
         for video in videos
         for frame in range(frames)
     )
@@ -73,7 +75,7 @@ def split_of(annotations, frames=1):
         {**one, "video_id": one["image_id"], "segmentations": [one["segmentation"]] * frames}
         for one in annotations["annotations"]
     ]
-    return OpenSplit("x", cases, {"videos": videos, "annotations": objects, "categories": annotations["categories"]})
+    return OpenSplit("x", samples, {"videos": videos, "annotations": objects, "categories": annotations["categories"]})
 
 
 def rows_of(results, frames=1):
@@ -105,7 +107,7 @@ def test_still_videos_score_as_their_images_do(seed, frames):
     needs.package("faster_coco_eval", install='pip install "hqsam[evaluate]"')
     annotations, results = crowded(seed)
     annotations["annotations"] = [one for one in annotations["annotations"] if not one["iscrowd"]]
-    scores = judge(split_of(annotations, frames), rows_of(results, frames))
+    scores = score_split(split_of(annotations, frames), rows_of(results, frames))
     masks = coco.average_precision(annotations, results)
     edges = coco.average_precision(annotations, results, boundary=0.02)
     for name in ("AP", "AP50", "AP75"):
@@ -130,8 +132,11 @@ def video_of(*objects):
     ]
     video = {"id": 1, "height": SIZE_HW[0], "width": SIZE_HW[1]}
     frames = range(len(objects[0][1]))
-    cases = [Case(f"x/1/{frame}", Path("photo.jpg"), list, None, {"video_id": 1, "frame": frame}) for frame in frames]
-    return OpenSplit("x", tuple(cases), {"videos": [video], "annotations": annotations})
+    samples = [
+        EvaluationSample(f"x/1/{frame}", Path("photo.jpg"), list, None, {"video_id": 1, "frame": frame})
+        for frame in frames
+    ]
+    return OpenSplit("x", tuple(samples), {"videos": [video], "annotations": annotations})
 
 
 def row(frame, mask, track=1, category=1, **about):
@@ -141,37 +146,37 @@ def row(frame, mask, track=1, category=1, **about):
 
 def test_a_track_that_is_lost_after_three_of_four_frames_overlaps_by_three_quarters():
     split = video_of((1, [BOX] * 4))
-    scores = judge(split, [row(frame, BOX) for frame in range(3)])
+    scores = score_split(split, [row(frame, BOX) for frame in range(3)])
     assert scores["AP"] == pytest.approx(0.6) and scores["AP75"] == 1
     assert scores["AP_B"] == pytest.approx(0.6)
 
 
 def test_what_is_found_where_the_object_is_hidden_counts_against_it():
-    scores = judge(video_of((1, [BOX, None])), [row(0, BOX), row(1, BOX)])
+    scores = score_split(video_of((1, [BOX, None])), [row(0, BOX), row(1, BOX)])
     assert scores["AP50"] == 1 and scores["AP"] == pytest.approx(0.1)
 
 
 def test_sizes_are_those_of_ytvis():
-    scores = judge(video_of((1, [BOX])), [row(0, BOX)])
+    scores = score_split(video_of((1, [BOX])), [row(0, BOX)])
     assert scores["AP_S"] == 1 and "AP_M" not in scores  # 3600 pixels are below 128 x 128
 
 
 def test_the_area_that_an_annotation_states_is_its_size():
     split = video_of((1, [BOX, BOX]))
     split.annotations["annotations"][0]["areas"] = [None, 40000]
-    assert "AP_M" in judge(split, [row(0, BOX), row(1, BOX)])  # (3600 + 40000) / 2
+    assert "AP_M" in score_split(split, [row(0, BOX), row(1, BOX)])  # (3600 + 40000) / 2
 
 
 def test_classes_count_the_same_and_a_class_that_was_not_there_does_not_count():
     split = video_of((1, [BOX]), (2, [BOX]))
-    assert judge(split, [row(0, BOX)])["AP"] == 0.5
-    assert judge(split, [row(0, BOX), row(0, BOX, track=2, category=7)])["AP"] == 0.5
+    assert score_split(split, [row(0, BOX)])["AP"] == 0.5
+    assert score_split(split, [row(0, BOX), row(0, BOX, track=2, category=7)])["AP"] == 0.5
 
 
 def test_a_frame_that_was_not_asked_about_does_not_count():
     whole = video_of((1, [BOX, BOX]))
-    half = OpenSplit("x", whole.cases[:1], whole.annotations)
-    assert judge(half, [row(0, BOX)])["AP"] == 1
+    half = OpenSplit("x", whole.samples[:1], whole.annotations)
+    assert score_split(half, [row(0, BOX)])["AP"] == 1
 
 
 def test_an_answer_without_a_track_or_of_another_size_is_refused():
@@ -180,6 +185,6 @@ def test_an_answer_without_a_track_or_of_another_size_is_refused():
         "x/1/0", "det", SIZE_HW, {"video_id": 1, "category_id": 1, "frame": 0}, None, None, 0.5, rle.encode(BOX)
     )
     with pytest.raises(DataError, match="has no 'track'"):
-        judge(split, [stray])
+        score_split(split, [stray])
     with pytest.raises(DataError, match=r"is \(4, 5\) .*, and its video \(120, 160\)"):
-        judge(split, [row(0, np.ones((4, 5), bool))])
+        score_split(split, [row(0, np.ones((4, 5), bool))])

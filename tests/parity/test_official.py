@@ -64,7 +64,7 @@ def answers(session: hqsam.Session, case: str, source: str) -> dict[str, Any]:
     }
 
 
-def cases(model: str) -> list[tuple[str, str]]:
+def samples(model: str) -> list[tuple[str, str]]:
     """Photos and cases that the record of a model has."""
     return [
         (name, case) for name in PHOTOS for case in CASES if any(k.startswith(f"{name}/{case}/") for k in record(model))
@@ -114,14 +114,14 @@ def test_the_features_are_the_official_ones(model, session_of):
 @pytest.mark.parametrize("source", ["sum", "hq"])
 @each_model
 def test_the_masks_are_the_official_ones(model, source, session_of):
-    for name, case in cases(model):
+    for name, case in samples(model):
         for mode, found in answers(session_of(model, name), case, source).items():
             assert_as_recorded(found, part(model, f"{name}/{case}/{mode}/{source}/"))
 
 
 @pytest.mark.parametrize("model", TWINS, scope="module")
 def test_the_source_sam_is_plain_sam(model, session_of):
-    for name, case in cases(TWINS[model]):
+    for name, case in samples(TWINS[model]):
         for mode, found in answers(session_of(model, name), case, "sam").items():
             assert_as_recorded(found, part(TWINS[model], f"{name}/{case}/{mode}/sam/"))
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hqsam.data.loader import PromptedImages, batches
+from hqsam.data.loader import PromptedDataset, batches
 from hqsam.errors import OptionError, OutputError, TrainingError
 from hqsam.training import cache
 from hqsam.training.distributed import SingleProcess
@@ -22,7 +22,7 @@ ALONE = SingleProcess(torch.device("cpu"))
 
 def filled(folder, views=3, model=None, seed=0, count=8, told=lambda *_: None):
     model = model or tiny_model("tiny_vit")
-    dataset = PromptedImages(drawn(count), SAMPLING, seed)
+    dataset = PromptedDataset(drawn(count), SAMPLING, seed)
     return cache.fill(folder, dataset, views, model, frozen_encoder(model, torch.float32), ALONE, told)
 
 
@@ -31,7 +31,7 @@ def test_every_view_is_kept_once_with_its_features_and_masks(tmp_path):
     kept = filled(tmp_path, told=lambda done, total: told.append((done, total)))
     assert len(kept) == kept.images == 24
     assert told == [(16, 24), (24, 24)]
-    dataset, encode = PromptedImages(drawn(), SAMPLING, 0), frozen_encoder(tiny_model("tiny_vit"), torch.float32)
+    dataset, encode = PromptedDataset(drawn(), SAMPLING, 0), frozen_encoder(tiny_model("tiny_vit"), torch.float32)
     expected = {_mark(encode(torch.from_numpy(dataset.view(row).image)[None]).final[0]) for row in range(24)}
     (given,) = kept.given([range(24)], 0)
     assert {_mark(final) for final in given.features.final} == expected
@@ -57,7 +57,7 @@ def test_a_view_s_prompts_are_drawn_anew_and_its_truth_stays(tmp_path):
 
 def test_truth_and_prompts_are_those_of_the_same_view_uncached(tmp_path):
     kept = filled(tmp_path, views=1, count=1)
-    dataset = PromptedImages(drawn(1), SAMPLING, 0)
+    dataset = PromptedDataset(drawn(1), SAMPLING, 0)
     (uncached,) = batches(dataset, [[0]], 0)
     cached = next(kept.given([[0]], 0)).batch
     assert torch.equal(cached.truth, uncached.truth)
@@ -109,7 +109,7 @@ def test_features_beyond_float16_are_refused(tmp_path):
         return features._replace(early=features.early + 1e6)
 
     with pytest.raises(TrainingError, match="float16"):
-        cache.fill(tmp_path, PromptedImages(drawn(), SAMPLING, 0), 1, model, huge, ALONE)
+        cache.fill(tmp_path, PromptedDataset(drawn(), SAMPLING, 0), 1, model, huge, ALONE)
 
 
 def test_a_damaged_shard_says_what_to_do(tmp_path):

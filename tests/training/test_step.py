@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmarks.plain_step import plain_loss
-from hqsam.data.loader import Batch, PromptedImages
+from hqsam.data.loader import Batch, PromptedDataset
 from hqsam.training.encoding import frozen_encoder, normalised
 from hqsam.training.losses import uncertain_points
 from hqsam.training.prompt_rng import PromptRng
@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def batch() -> Batch:
     """Nine objects, asked about by box, by ten clicks and by noisy mask."""
-    return PromptedImages(drawn(9), SAMPLING, 3)[range(9)]
+    return PromptedDataset(drawn(9), SAMPLING, 3)[range(9)]
 
 
 def loss_of(model, batch, rows=None, trains="hq", rounds=1):
@@ -73,7 +73,7 @@ def test_a_step_says_how_good_both_masks_are(batch):
 
 
 def test_rounds_of_corrections_ask_again(batch):
-    clicks = PromptedImages(drawn(4), replace(SAMPLING, prompts="clicks", batch_size=4), 1)[range(4)]
+    clicks = PromptedDataset(drawn(4), replace(SAMPLING, prompts="clicks", batch_size=4), 1)[range(4)]
     clicks = Batch(*(part for part in clicks if part is not None))
     model = tiny_model()
     with torch.no_grad():

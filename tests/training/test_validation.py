@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from hqsam.data.opening import open_sets
+from hqsam.data.open_dataset import open_datasets
 from hqsam.engines.torch import TorchEngine
-from hqsam.evaluation.metrics import compare
+from hqsam.evaluation.mask_metrics import mask_scores
 from hqsam.masks.boxes import box_of_mask
 from hqsam.predict.segmenter import Segmenter
 from hqsam.training.data_split import open_data_split, split
@@ -30,7 +30,7 @@ def test_scores_are_the_means_over_all_objects_asked_about_by_their_boxes():
             session = segmenter.open(sample.image)
             for number in sample.object_ids:
                 mask = session.segment(box=box_of_mask(sample.mask(number)), source=source).masks[0]
-                agreements.append(compare(mask, sample.mask(number)))
+                agreements.append(mask_scores(mask, sample.mask(number)))
         assert found[f"{source}_iou"] == pytest.approx(np.mean([each.iou for each in agreements]), abs=1e-5)
         edges = np.mean([each.boundary_iou for each in agreements])
         assert found[f"{source}_boundary_iou"] == pytest.approx(edges, abs=1e-5)
@@ -83,7 +83,7 @@ def test_a_strip_shows_prompt_before_after_and_truth():
 
 
 def test_held_out_photos_are_always_the_same_and_never_learnt_from(tmp_path):
-    (photos,) = open_sets(write_photos(tmp_path / "set", 10)).values()
+    (photos,) = open_datasets(write_photos(tmp_path / "set", 10)).values()
     learnt, held = split(photos, 0.3, seed=1)
     assert (len(learnt), len(held)) == (7, 3)
     assert sorted([*learnt.names, *held.names]) == sorted(photos.names)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from hqsam.evaluation.compare import Difference, Report
+    from hqsam.evaluation.compare import Difference, SavedReport
 
 
 def compare(
@@ -15,7 +15,7 @@ def compare(
     b: Annotated[Path, typer.Argument(metavar="B", help="Another; or the same, with --source or --prompt.")],
     source: Annotated[str, typer.Option(metavar="A,B", help="A's source and B's: sam,hq. One name: both.")] = "",
     prompt: Annotated[str, typer.Option(metavar="A,B", help="A's prompt and B's, as the report calls them.")] = "",
-    draws: Annotated[int, typer.Option(min=100, help="Of the bootstrap.")] = 10_000,
+    resamples: Annotated[int, typer.Option("--resamples", "--draws", min=100, help="Of the bootstrap.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -23,7 +23,7 @@ def compare(
     from hqsam.evaluation.compare import compare, read_report
 
     report_a, report_b = read_report(a), read_report(b)
-    differences = compare(report_a, report_b, _both(source, "source"), _both(prompt, "prompt"), draws, seed)
+    differences = compare(report_a, report_b, _both(source, "source"), _both(prompt, "prompt"), resamples, seed)
     if as_json:
         typer.echo(json.dumps([one._asdict() | {"difference": one.difference} for one in differences]))
         return
@@ -35,8 +35,9 @@ def compare(
     _warn(report_a, report_b)
     typer.echo(_table(differences))
     typer.echo(
-        f"\nIn per cent; means are over objects. Intervals of 95 %: {draws:,} draws of {differences[0].images} images "
-        f"(seed {seed}); one without 0 in it speaks for a real difference. wins: objects of which B's mask is better."
+        f"\nIn per cent; means are over objects. Intervals of 95 %: {resamples:,} resamples of {differences[0].images} "
+        f"images (seed {seed}); one without 0 in it speaks for a real difference. wins: objects of which B's mask is "
+        "better."
     )
 
 
@@ -48,7 +49,7 @@ def _both(text: str, what: str) -> tuple[str, str] | None:
     return (words[0], words[-1]) if words else None
 
 
-def _warn(a: "Report", b: "Report") -> None:
+def _warn(a: "SavedReport", b: "SavedReport") -> None:
     """Say what differs beside the model, and may be the reason for a difference."""
     for name in ("suite", "pipeline", "precision", "reading", "seed"):
         one, other = a.settings.get(name), b.settings.get(name)

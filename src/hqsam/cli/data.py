@@ -8,7 +8,7 @@ import typer
 from hqsam.cli.exit_codes import FAILED_WORK
 
 if TYPE_CHECKING:
-    from hqsam.data.findings import Finding, Report
+    from hqsam.data.issues import DataCheck, DataIssue
 
 app = typer.Typer(help="Look at photos and masks before training on them.", no_args_is_help=True)
 
@@ -37,12 +37,12 @@ def check(
     Leaves with 0 if every photo can be used, with 1 if some are left out or there is nothing to use.
     """
     from hqsam.cli.progress import counting
-    from hqsam.data.check import check_sets
-    from hqsam.data.opening import open_sets
+    from hqsam.data.check import check_datasets
+    from hqsam.data.open_dataset import open_datasets
 
-    sets = open_sets(data, reading=None if masks == "auto" else masks)
+    sets = open_datasets(data, encoding=None if masks == "auto" else masks)
     with counting("checking") as on_progress:
-        report = check_sets(sets, on_progress, workers)
+        report = check_datasets(sets, on_progress, workers)
     if json_file is not None:
         report.save(json_file)
     for line in _lines(data, report, json_file):
@@ -51,8 +51,8 @@ def check(
         raise typer.Exit(FAILED_WORK)
 
 
-def _lines(data: Path, report: "Report", json_file: Path | None) -> list[str]:
-    from hqsam.data.findings import KINDS
+def _lines(data: Path, report: "DataCheck", json_file: Path | None) -> list[str]:
+    from hqsam.data.issues import ISSUE_KINDS
 
     found = report.by_kind()
     lines = [f"{data}: {_counted(report.usable, 'image')} in {_counted(len(report.sets), 'set')} can be used"]
@@ -63,17 +63,17 @@ def _lines(data: Path, report: "Report", json_file: Path | None) -> list[str]:
             f"  {name:<{width}}  {_counted(one.usable, 'image')}, {_counted(one.objects, 'object')}{out} ({one.about})"
         )
     for title, broken in (("Left out:", True), ("Used, but odd:", False)):
-        kinds = {kind: findings for kind, findings in found.items() if KINDS[kind].broken is broken}
+        kinds = {kind: issues for kind, issues in found.items() if ISSUE_KINDS[kind].broken is broken}
         lines += [title] * bool(kinds)
-        for kind, findings in kinds.items():
-            lines += _of_kind(KINDS[kind].about, findings, bool(json_file))
+        for kind, issues in kinds.items():
+            lines += _of_kind(ISSUE_KINDS[kind].about, issues, bool(json_file))
     return lines
 
 
-def _of_kind(about: str, findings: "list[Finding]", written: bool) -> list[str]:
-    lines = [f"  {len(findings):,} x {about}"]
-    lines += [f"      {finding.name}: {finding.detail}" for finding in findings[:_SHOWN]]
-    more = len(findings) - _SHOWN
+def _of_kind(about: str, issues: "list[DataIssue]", written: bool) -> list[str]:
+    lines = [f"  {len(issues):,} x {about}"]
+    lines += [f"      {issue.name}: {issue.detail}" for issue in issues[:_SHOWN]]
+    more = len(issues) - _SHOWN
     if more > 0:
         lines.append(f"      and {more:,} more" + ("" if written else "; --json FILE lists all"))
     return lines

@@ -10,8 +10,8 @@ import typer
 from hqsam.cli.arguments import DeviceOption, ModelOption, PrecisionOption, split_words
 
 if TYPE_CHECKING:
-    from hqsam.evaluation.results import Shard
     from hqsam.evaluation.run import Outcome
+    from hqsam.evaluation.run_folder import Shard
     from hqsam.evaluation.suites.suite import OpenSuite
     from hqsam.predict.segmenter import Segmenter
 
@@ -25,7 +25,7 @@ class Pipeline(str, Enum):
     user = "user"
 
 
-class Reading(str, Enum):
+class CandidateChoice(str, Enum):
     """Which of SAM's masks."""
 
     single = "single"
@@ -44,9 +44,10 @@ def evaluate(
         Pipeline | None,
         typer.Option(help="As the paper squashes photos, or as sessions see them.  (default: the suite's own)"),
     ] = None,
-    reading: Annotated[
-        Reading, typer.Option(help="SAM's single mask, or the best scored of its three.")
-    ] = Reading.single,
+    candidates: Annotated[
+        CandidateChoice,
+        typer.Option("--candidates", "--reading", help="SAM's single mask, or the best scored of its three."),
+    ] = CandidateChoice.single,
     only: Annotated[str, typer.Option("--set", metavar="NAMES", help="Only these sets of the suite.")] = "",
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where it goes.  (default: runs/evaluate/SUITE-MODEL)")
@@ -75,23 +76,23 @@ def evaluate(
 
     from hqsam.cli.models import load_segmenter
     from hqsam.cli.progress import counting
-    from hqsam.evaluation.run import Plan, evaluate
+    from hqsam.evaluation.run import EvaluationConfig, evaluate
 
     segmenter = load_segmenter(model, device, precision)
-    plan = Plan(
+    config = EvaluationConfig(
         **_model(model, segmenter, device, precision),
         sources=tuple(split_words(source)),
         prompts=prompts,
         pipeline=pipeline.value if pipeline else None,
-        reading=reading.value,
+        candidates=candidates.value,
         seed=seed,
     )
-    folder = out or Path("runs") / "evaluate" / f"{suite}-{Path(plan.model).stem}"
+    folder = out or Path("runs") / "evaluate" / f"{suite}-{Path(config.model).stem}"
     with counting("images") as on_progress:
         outcome = evaluate(
             segmenter,
             opened,
-            plan,
+            config,
             folder,
             shard=part,
             limit=limit,
@@ -104,12 +105,12 @@ def evaluate(
 
 def _check(suite: str, data: Path, only: str, shard: str, prompts: Sequence[str]) -> "tuple[OpenSuite, Shard]":
     """All that can be wrong, before a model is loaded."""
-    from hqsam.evaluation.questions import parse_questions
-    from hqsam.evaluation.results import parse_shard
+    from hqsam.evaluation.prompt_protocols import parse_prompts
+    from hqsam.evaluation.run_folder import parse_shard
     from hqsam.evaluation.suites import find
 
     row, part = find(suite), parse_shard(shard)
-    parse_questions([word for word in prompts if not word.startswith("detector:")])
+    parse_prompts([word for word in prompts if not word.startswith("detector:")])
     opened = row.open(data, split_words(only) or None)
     for warning in opened.warnings:
         typer.echo(f"warning: {warning}", err=True)

@@ -39,7 +39,7 @@ def _asked(suite: "Suite") -> str:
 def _headline(suite: "Suite") -> str:
     """The first of the measure's scores that was printed for SAM and for HQ-SAM, over all sets if it is known so."""
     rows = sorted(suite.published, key=lambda row: (row.split != "mean", row.model != "vit_l"))
-    for name in suite.measure.names:
+    for name in suite.metric.names:
         for row in rows:
             beside = [one for one in rows if one.source != "sam" and _same_place(one, row) and name in one.scores]
             if row.source == "sam" and name in row.scores and beside:
@@ -59,7 +59,7 @@ def _print_all_of(suite: "Suite") -> None:
         "sets": ", ".join(f"{split.name} ({split.expected or '?'} images)" for split in suite.splits),
         "asked by": _asked(suite),
         "pipeline": suite.pipeline,
-        "measured": f"{suite.measure.about}: {', '.join(suite.measure.names)}",
+        "measured": f"{suite.metric.about}: {', '.join(suite.metric.names)}",
         "licence": suite.licence,
         "from": suite.where,
     }

@@ -118,9 +118,9 @@ def _show(config: "Recipe") -> None:
 def _introduce(say: Callable[[str], None], data_split: "DataSplit", config: "Recipe", cache: Path | None) -> None:
     held = f", {len(data_split.held_out)} held out" if data_split.held_out else ""
     say(f"{data_split.images} images in {len(data_split.sets)} sets{held}")
-    if data_split.report.findings:
+    if data_split.report.issues:
         broken = len(data_split.report.broken_names)
-        say(f"{len(data_split.report.findings)} findings in the data, {broken} images left out: hqsam data check tells")
+        say(f"{len(data_split.report.issues)} issues in the data, {broken} images left out: hqsam data check tells")
     if cache is not None:
         from hqsam.training.cache import bytes_of
         from hqsam.training.initial_model import config_of_start

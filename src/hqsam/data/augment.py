@@ -42,9 +42,9 @@ def augment(sample: Sample, other: Sample, size: int, config: AugmentConfig, ran
 
     Outside the photo the image holds the mean colour's zeros and the label 0.
     """
-    sample = turned(jitter(sample, size, config, random), config, random)
+    sample = rotated(jitter(sample, size, config, random), config, random)
     if random.random() < config.paste:
-        sample = paste(turned(jitter(other, size, config, random), config, random), sample, random)
+        sample = paste(rotated(jitter(other, size, config, random), config, random), sample, random)
     if random.random() < config.flip:
         sample = Sample(sample.image[:, ::-1], sample.labels[:, ::-1], sample.name)
     image = recolour(sample.image, config, random)
@@ -69,7 +69,7 @@ def jitter(sample: Sample, size: int, config: AugmentConfig, random: np.random.G
     return Sample(_pad_with_mean(image, pad), np.pad(labels, pad), sample.name)
 
 
-def turned(sample: Sample, config: AugmentConfig, random: np.random.Generator) -> Sample:
+def rotated(sample: Sample, config: AugmentConfig, random: np.random.Generator) -> Sample:
     """Turned about its middle, in so many cases."""
     if random.random() >= config.turn:
         return sample

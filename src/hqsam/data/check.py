@@ -3,20 +3,20 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from hqsam.data.findings import Finding, Report, SetSummary
-from hqsam.data.sets import Entry, SampleSet
+from hqsam.data.dataset import DatasetItem, MaskDataset
+from hqsam.data.issues import DataCheck, DataIssue, DatasetSummary
 from hqsam.hardware import available_threads
 
 Progress = Callable[[int, int], None]
 """Called with the images that are done, and all of them."""
 
-Examined = dict[str, tuple[int, list[Finding]]]
+Inspections = dict[str, tuple[int, list[DataIssue]]]
 """By the samples' names: how many objects there are, and what was found."""
 
 
-def check_sets(
-    sets: Mapping[str, SampleSet], on_progress: Progress = lambda _done, _total: None, workers: int | None = None
-) -> Report:
+def check_datasets(
+    sets: Mapping[str, MaskDataset], on_progress: Progress = lambda _done, _total: None, workers: int | None = None
+) -> DataCheck:
     """Read every file of the sets to its end and report all that is wrong or odd.
 
     Args:
@@ -24,37 +24,37 @@ def check_sets(
         on_progress: called after each image, from the calling thread.
         workers: threads; by default one for each core that this process may use.
     """
-    entries = [entry for one in sets.values() for entry in one.entries]
-    examined: Examined = {}
-    for done, (name, result) in enumerate(_examine(entries, workers or available_threads()), start=1):
-        examined[name] = result
-        on_progress(done, len(entries))
-    summaries = {name: _summary(one, examined) for name, one in sets.items()}
-    listed = [finding for one in sets.values() for finding in one.findings]
-    seen = [finding for entry in entries for finding in examined[entry.name][1]]
-    return Report(summaries, (*listed, *seen))
+    items = [item for one in sets.values() for item in one.items]
+    inspected: Inspections = {}
+    for done, (name, result) in enumerate(_inspect(items, workers or available_threads()), start=1):
+        inspected[name] = result
+        on_progress(done, len(items))
+    summaries = {name: _summary(one, inspected) for name, one in sets.items()}
+    listed = [issue for one in sets.values() for issue in one.issues]
+    seen = [issue for item in items for issue in inspected[item.name][1]]
+    return DataCheck(summaries, (*listed, *seen))
 
 
-def usable(sets: Mapping[str, SampleSet], report: Report) -> dict[str, SampleSet]:
+def without_broken(sets: Mapping[str, MaskDataset], report: DataCheck) -> dict[str, MaskDataset]:
     """The sets without what is broken; those of which nothing is left are left out, too."""
     kept = {name: one.without(report.broken_names) for name, one in sets.items()}
     return {name: one for name, one in kept.items() if len(one)}
 
 
-def _examine(entries: Sequence[Entry], workers: int) -> Iterator[tuple[str, tuple[int, list[Finding]]]]:
+def _inspect(items: Sequence[DatasetItem], workers: int) -> Iterator[tuple[str, tuple[int, list[DataIssue]]]]:
     """Threads do, because decoders let go of Python while they work."""
     pool = ThreadPoolExecutor(workers)
     try:
-        yield from pool.map(lambda entry: (entry.name, entry.examine()), entries)
+        yield from pool.map(lambda item: (item.name, item.inspect()), items)
     finally:
         pool.shutdown(cancel_futures=True)  # or Ctrl-C would wait for all that was not begun
 
 
-def _summary(one: SampleSet, examined: Examined) -> SetSummary:
-    results = [examined[entry.name] for entry in one.entries]
-    left_out = sum(finding.broken for finding in one.findings)
-    broken = sum(any(finding.broken for finding in found) for _, found in results)
-    return SetSummary(
+def _summary(one: MaskDataset, inspected: Inspections) -> DatasetSummary:
+    results = [inspected[item.name] for item in one.items]
+    left_out = sum(issue.broken for issue in one.issues)
+    broken = sum(any(issue.broken for issue in found) for _, found in results)
+    return DatasetSummary(
         about=one.about,
         images=len(results) + left_out,
         usable=len(results) - broken,

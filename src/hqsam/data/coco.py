@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from hqsam.data.findings import Finding
-from hqsam.data.photos import look_at, read_photo, scale_to, shrunk
+from hqsam.data.dataset import MaskDataset
+from hqsam.data.images import downscaled, inspect_image, load_image, scaled_size
+from hqsam.data.issues import DataIssue
 from hqsam.data.sample import Sample
-from hqsam.data.sets import SampleSet
 from hqsam.errors import DataError
 from hqsam.formats.coco import mask_of_segmentation
 from hqsam.formats.files import read_json
@@ -25,7 +25,7 @@ from hqsam.masks.overlap import disjoint_labels
 
 Mask = Bool[np.ndarray, "height width"]
 
-_ASKED = 50
+_SAMPLED = 50
 """Names of photos that are looked for, to find out in which folder they are."""
 
 
@@ -48,33 +48,36 @@ class CocoImage:
         Raises:
             DataError: the photo cannot be read or has another size, or it has no usable mask.
         """
-        image = read_photo(self.image)
+        image = load_image(self.image)
         if image.shape[:2] != self.size_hw:
             raise DataError(f"{self.image}: {self._differs(image.shape[:2])}")
         masks, _ = self._masks()
         if not masks:
             raise DataError(f"{self.image} has no annotation with a usable mask")
-        size = scale_to(self.size_hw, longest_side)
+        size = scaled_size(self.size_hw, longest_side)
         masks = [_resized(mask, size) for mask in masks]
         labels = disjoint_labels(masks).astype(np.uint16)
         areas = np.bincount(labels.reshape(-1), minlength=len(masks) + 1)[1:]
         covered = {k + 1: mask for k, mask in enumerate(masks) if np.count_nonzero(mask) != areas[k]}
         return Sample(
-            shrunk(image, size, smoothly=True), labels, self.name, {k: rle.encode(mask) for k, mask in covered.items()}
+            downscaled(image, size, smoothly=True),
+            labels,
+            self.name,
+            {k: rle.encode(mask) for k, mask in covered.items()},
         )
 
-    def examine(self) -> tuple[int, list[Finding]]:
+    def inspect(self) -> tuple[int, list[DataIssue]]:
         """How many objects there are, and what is wrong or odd."""
         try:
-            photo = look_at(self.image)
+            photo = inspect_image(self.image)
         except DataError as error:
-            return 0, [Finding("unreadable_image" if self.image.exists() else "no_image", self.name, str(error))]
+            return 0, [DataIssue("unreadable_image" if self.image.exists() else "no_image", self.name, str(error))]
         if photo.size_hw != self.size_hw:
-            return 0, [Finding("other_size", self.name, self._differs(photo.size_hw))]
+            return 0, [DataIssue("other_size", self.name, self._differs(photo.size_hw))]
         masks, causes = self._masks()
-        found = [Finding("skipped_objects", self.name, "; ".join(causes))] if causes else []
+        found = [DataIssue("skipped_objects", self.name, "; ".join(causes))] if causes else []
         if not masks:
-            found.append(Finding("no_objects", self.name, f"{self.image} has no annotation with a usable mask"))
+            found.append(DataIssue("no_objects", self.name, f"{self.image} has no annotation with a usable mask"))
         return len(masks), found
 
     def _masks(self) -> tuple[list[Mask], list[str]]:
@@ -99,7 +102,7 @@ class CocoImage:
         return f"the photo is {size_hw[1]} x {size_hw[0]} pixels, and its annotations are for {width} x {height}"
 
 
-def open_coco(path: Path, images: Path | None = None, name: str | None = None) -> SampleSet:
+def open_coco(path: Path, images: Path | None = None, name: str | None = None) -> MaskDataset:
     """The photos of an annotation file that have objects.
 
     Args:
@@ -117,7 +120,7 @@ def open_coco(path: Path, images: Path | None = None, name: str | None = None) -
         rows = [row for row in content["images"] if segmentations.get(row["id"])]
         files = {row["id"]: _file_of(row) for row in rows}
         folder = images or _folder_of(path, list(files.values()))
-        entries = [
+        items = [
             CocoImage(
                 folder / files[row["id"]],
                 f"{name}/{files[row['id']]}",
@@ -131,11 +134,11 @@ def open_coco(path: Path, images: Path | None = None, name: str | None = None) -
             f"{path} is not as COCO has it ({type(error).__name__}: {error}); expected the lists images (id, "
             "file_name, height, width) and annotations (image_id, segmentation)"
         ) from error
-    if not entries:
+    if not items:
         raise DataError(f"{path} lists {len(content['images'])} images, and none has an annotation with a mask")
-    about = f"{path.name}: {len(entries)} of {len(content['images'])} images have objects, {crowds} crowds passed over"
-    once, doubled = _told_apart(entries)
-    return SampleSet(name=name, entries=once, about=about, findings=doubled)
+    about = f"{path.name}: {len(items)} of {len(content['images'])} images have objects, {crowds} crowds passed over"
+    once, doubled = _told_apart(items)
+    return MaskDataset(name=name, items=once, about=about, issues=doubled)
 
 
 def is_coco(path: Path) -> bool:
@@ -174,7 +177,7 @@ def _file_of(row: dict[str, Any]) -> str:
 
 def _folder_of(path: Path, files: Sequence[str]) -> Path:
     """The folder in which most of the photos are."""
-    asked = files[:: max(1, len(files) // _ASKED)]
+    asked = files[:: max(1, len(files) // _SAMPLED)]
     around = [path.parent, path.parent.parent]
     split = path.stem.split("_")[-1]  # instances_val2017.json is about val2017/
     places = [place / inner for place in around for inner in ("", "images", split, f"images/{split}", path.stem)]
@@ -186,12 +189,12 @@ def _folder_of(path: Path, files: Sequence[str]) -> Path:
     return best
 
 
-def _told_apart(entries: Sequence[CocoImage]) -> tuple[tuple[CocoImage, ...], tuple[Finding, ...]]:
+def _told_apart(items: Sequence[CocoImage]) -> tuple[tuple[CocoImage, ...], tuple[DataIssue, ...]]:
     """The photos that are listed once, and findings about the others."""
-    counts = Counter(entry.name for entry in entries)
-    doubled = [Finding("doubled", name, f"listed {count} times") for name, count in counts.items() if count > 1]
-    return tuple(entry for entry in entries if counts[entry.name] == 1), tuple(doubled)
+    counts = Counter(item.name for item in items)
+    doubled = [DataIssue("doubled", name, f"listed {count} times") for name, count in counts.items() if count > 1]
+    return tuple(item for item in items if counts[item.name] == 1), tuple(doubled)
 
 
 def _resized(mask: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    return shrunk(mask.astype(np.uint8), size_hw, smoothly=False).astype(bool)
+    return downscaled(mask.astype(np.uint8), size_hw, smoothly=False).astype(bool)

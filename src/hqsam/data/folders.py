@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hqsam.data.findings import Finding
-from hqsam.data.mask_files import READINGS, Reading, guess, read_levels, vote
-from hqsam.data.pairs import Pair
-from hqsam.data.sets import SampleSet
+from hqsam.data.dataset import MaskDataset
+from hqsam.data.image_mask_pair import ImageMaskPair
+from hqsam.data.issues import DataIssue
+from hqsam.data.mask_images import MASK_ENCODINGS, MaskEncoding, guess_encoding, majority_encoding, read_levels
 from hqsam.errors import DataError
 from hqsam.images.image_info import LOSSY_SUFFIXES, is_image_name
 
@@ -24,33 +24,35 @@ MASK_FOLDERS = ("masks", "mask", "gt", "labels", "annotations", "segmentationobj
 MASK_ENDINGS = ("_mask", "-mask", "_masks", "_gt", "_label", "_labels", "_seg")
 """What the name of a mask may have after the photo's. `_labels.png` is what our own label maps are called."""
 
-_ASKED = 32
+_SAMPLED = 32
 """Masks of a set that are looked at to find out how all of them are read."""
 
 
-class Files(NamedTuple):
+class FolderFiles(NamedTuple):
     """Photos and masks by their common names."""
 
     images: Mapping[str, Sequence[Path]]
     masks: Mapping[str, Sequence[Path]]
 
 
-def mask_set(name: str, files: Files, where: str, reading: Reading | None = None) -> SampleSet:
+def pair_dataset(name: str, files: FolderFiles, where: str, encoding: MaskEncoding | None = None) -> MaskDataset:
     """The set of all photos that have a mask. `where` says in words what these files are.
 
     Raises:
         DataError: there is no photo with a mask.
     """
-    pairs, findings = _matched(name, files)
+    pairs, issues = _matched(name, files)
     if not pairs:
         some = [str(next(iter(paths.values()))[0]) for paths in (files.images, files.masks) if paths]
         raise DataError(
             f"{name} ({where}) has {len(files.images)} images and {len(files.masks)} masks, and no two of one name, "
             f"such as {' and '.join(some)}; call each mask as its image"
         )
-    reading = reading or _reading_of(pairs)
-    pairs = [Pair(pair.image, pair.mask, pair.name, reading) for pair in pairs]
-    return SampleSet(name=name, entries=tuple(pairs), about=f"{where}; {READINGS[reading]}", findings=tuple(findings))
+    encoding = encoding or _encoding_of(pairs)
+    pairs = [ImageMaskPair(pair.image, pair.mask, pair.name, encoding) for pair in pairs]
+    return MaskDataset(
+        name=name, items=tuple(pairs), about=f"{where}; {MASK_ENCODINGS[encoding]}", issues=tuple(issues)
+    )
 
 
 def two_folders(folder: Path) -> tuple[Path, Path] | None:
@@ -61,32 +63,32 @@ def two_folders(folder: Path) -> tuple[Path, Path] | None:
     return (images, masks) if images and masks else None
 
 
-def files_in_two_folders(images: Path, masks: Path) -> Files:
+def files_in_two_folders(images: Path, masks: Path) -> FolderFiles:
     """What is in them, by names; where a mask's name has an ending, it is called as its image."""
-    photos = pictures_below(images)
+    photos = images_below(images)
     named: dict[str, list[Path]] = defaultdict(list)
-    for stem, paths in pictures_below(masks).items():
-        named[_photo_s(stem, photos) or stem] += paths
-    return Files(photos, named)
+    for stem, paths in images_below(masks).items():
+        named[_image_stem(stem, photos) or stem] += paths
+    return FolderFiles(photos, named)
 
 
-def files_side_by_side(folder: Path) -> Files:
+def files_side_by_side(folder: Path) -> FolderFiles:
     """The photos in a folder that have their masks beside them; both are empty where there are none such."""
-    pictures = pictures_below(folder)
+    pictures = images_below(folder)
     photos: dict[str, list[Path]] = defaultdict(list)
     masks: dict[str, list[Path]] = defaultdict(list)
     told_by_suffix = any(
         len({path.suffix.lower() in LOSSY_SUFFIXES for path in paths}) == 2 for paths in pictures.values()
     )
     for stem, paths in pictures.items():
-        photo = _photo_s(stem, pictures)
+        photo = _image_stem(stem, pictures)
         for path in paths:
             is_mask = photo or (told_by_suffix and not _is_lossy(path))
             (masks if is_mask else photos)[photo or stem].append(path)
-    return Files(photos, masks) if masks else Files({}, {})
+    return FolderFiles(photos, masks) if masks else FolderFiles({}, {})
 
 
-def pictures_below(folder: Path) -> dict[str, list[Path]]:
+def images_below(folder: Path) -> dict[str, list[Path]]:
     """Every picture in a folder and below, by its path without the suffix, sorted."""
     found: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(folder.rglob("*")):
@@ -99,33 +101,33 @@ def _is_lossy(path: Path) -> bool:
     return path.suffix.lower() in LOSSY_SUFFIXES
 
 
-def _photo_s(stem: str, photos: Mapping[str, object]) -> str | None:
+def _image_stem(stem: str, photos: Mapping[str, object]) -> str | None:
     """The photo that a mask's name with an ending is for."""
     names = (stem.removesuffix(ending) for ending in MASK_ENDINGS if stem.endswith(ending))
     return next((name for name in names if name in photos), None)
 
 
-def _matched(set_name: str, files: Files) -> tuple[list[Pair], list[Finding]]:
-    pairs: list[Pair] = []
-    findings: list[Finding] = []
+def _matched(set_name: str, files: FolderFiles) -> tuple[list[ImageMaskPair], list[DataIssue]]:
+    pairs: list[ImageMaskPair] = []
+    issues: list[DataIssue] = []
     for stem in sorted(files.images.keys() | files.masks.keys()):
         images, masks = files.images.get(stem, ()), files.masks.get(stem, ())
         name = f"{set_name}/{stem}"
         if len(images) == len(masks) == 1:
-            pairs.append(Pair(images[0], masks[0], name))
+            pairs.append(ImageMaskPair(images[0], masks[0], name))
             continue
         kind = "no_mask" if not masks else "no_image" if not images else "doubled"
-        findings.append(Finding(kind, name, ", ".join(str(path) for path in (*images, *masks))))
-    return pairs, findings
+        issues.append(DataIssue(kind, name, ", ".join(str(path) for path in (*images, *masks))))
+    return pairs, issues
 
 
-def _reading_of(pairs: Sequence[Pair]) -> Reading:
-    return vote([_guess(pair.mask) for pair in pairs[:: max(1, len(pairs) // _ASKED)]])
+def _encoding_of(pairs: Sequence[ImageMaskPair]) -> MaskEncoding:
+    return majority_encoding([_guess(pair.mask) for pair in pairs[:: max(1, len(pairs) // _SAMPLED)]])
 
 
-def _guess(mask: Path) -> Reading | None:
+def _guess(mask: Path) -> MaskEncoding | None:
     try:
-        return guess(read_levels(mask))
+        return guess_encoding(read_levels(mask))
     except DataError:
         return None
 

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from hqsam.data.jitter import JitterConfig
 from hqsam.data.sample import Sample
 from hqsam.data.sampling import SamplingConfig
-from hqsam.data.views import View, jittered_view, prompted, view_of
+from hqsam.data.views import View, add_prompts, augmented_view, jittered_view
 from hqsam.errors import DataError
 
 _TRIES = 20
@@ -39,7 +39,7 @@ class Batch(NamedTuple):
     has_mask: Bool[Tensor, "image object"] | None = None
 
 
-class Row(NamedTuple):
+class BatchRow(NamedTuple):
     """One image of a batch."""
 
     image: np.ndarray
@@ -51,7 +51,7 @@ class Row(NamedTuple):
     has_mask: np.ndarray | None
 
 
-class PromptedImages(Dataset[Batch]):
+class PromptedDataset(Dataset[Batch]):
     """Rows of a run, one at a time or as a batch.
 
     With weights, each row is a photo drawn by them; without, every photo comes once an epoch, in an order of its own.
@@ -74,14 +74,14 @@ class PromptedImages(Dataset[Batch]):
 
     def __getitem__(self, rows: Sequence[int]) -> Batch:
         """The batch of these rows."""
-        return Batch(*map(_stacked, zip(*(self.row(row) for row in rows), strict=True)))
+        return Batch(*map(_collate, zip(*(self.row(row) for row in rows), strict=True)))
 
-    def row(self, row: int) -> Row:
+    def row(self, row: int) -> BatchRow:
         """What a batch has of one row."""
         random = np.random.default_rng((self.seed, row))
         view = self._view(row, random)
         of_step = np.random.default_rng((self.seed, row // self.config.batch_size, 3))
-        return Row(view.image, *prompted(view, self.config, random, of_step))
+        return BatchRow(view.image, *add_prompts(view, self.config, random, of_step))
 
     def view(self, row: int) -> View:
         """The image of a row and its objects, before anything is asked about them."""
@@ -90,7 +90,7 @@ class PromptedImages(Dataset[Batch]):
     def _view(self, row: int, random: np.random.Generator) -> View:
         sample = self._sample(row, random)
         for _ in range(_TRIES):
-            view = view_of(sample, self._other(sample, random), self.config, random)
+            view = augmented_view(sample, self._other(sample, random), self.config, random)
             if view is not None:
                 return view
             sample = self._sample(row, random)
@@ -116,7 +116,7 @@ class PromptedImages(Dataset[Batch]):
         return samples[int(random.integers(len(samples)))]
 
 
-def _stacked(column: Sequence[np.ndarray | None]) -> Any:
+def _collate(column: Sequence[np.ndarray | None]) -> Any:
     """What all rows have of one kind, or None where none has it."""
     arrays = [array for array in column if array is not None]
     return torch.from_numpy(np.stack(arrays)) if arrays else None
@@ -128,7 +128,7 @@ def _shuffled(count: int, epoch: int, seed: int) -> np.ndarray:
     return np.random.default_rng((seed, epoch, 1)).permutation(count)
 
 
-def batches(dataset: PromptedImages, rows: Iterable[Sequence[int]], workers: int) -> Iterator[Batch]:
+def batches(dataset: PromptedDataset, rows: Iterable[Sequence[int]], workers: int) -> Iterator[Batch]:
     """A batch for each group of rows, made ahead of time by `workers` processes."""
     loader = DataLoader(
         dataset,
@@ -136,7 +136,7 @@ def batches(dataset: PromptedImages, rows: Iterable[Sequence[int]], workers: int
         sampler=rows,
         num_workers=workers,
         prefetch_factor=2 if workers else None,
-        worker_init_fn=_one_thread,
+        worker_init_fn=_init_worker,
     )
     return iter(loader)
 
@@ -147,7 +147,7 @@ def rows_of(step: int, batch_size: int, rank: int = 0, ranks: int = 1) -> range:
     return range(start, stop)
 
 
-def _one_thread(worker: int) -> None:
+def _init_worker(worker: int) -> None:
     del worker
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

@@ -92,7 +92,7 @@ def distinct_points(region: Mask, count: int, random: np.random.Generator) -> Fl
 
 
 @dataclass(frozen=True, kw_only=True)
-class First:
+class FirstPrompt:
     """What people and programs begin with, and how often."""
 
     several: float = 0.0

@@ -5,7 +5,7 @@ from typing import Literal
 
 from hqsam.data.augment import AugmentConfig
 from hqsam.data.jitter import JitterConfig
-from hqsam.data.prompting import First
+from hqsam.data.prompting import FirstPrompt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class SamplingConfig:
     """Objects below this share of the image are not asked for, unless it has none but such."""
     prompts: Literal["clicks", "paper"] = "clicks"
     """A loose box, clicks or a mask, to be followed by corrections; or the paper's box, ten clicks or noisy mask."""
-    first: First = field(default_factory=First)
+    first: FirstPrompt = field(default_factory=FirstPrompt)
     """What "clicks" begins with. All of a step begin alike, as prompts of one form are answered together."""
     augment: AugmentConfig | JitterConfig = field(default_factory=AugmentConfig)
     """Strong changes, for a small model and few photos; or the paper's jitter and flip."""

@@ -22,7 +22,7 @@ class View(NamedTuple):
     """Share of each pixel that the object covers, 0 to 255."""
 
 
-class Prompted(NamedTuple):
+class ViewPrompts(NamedTuple):
     """A prompt for each object of a view, in the view's pixels, and the masks that would be right."""
 
     truth: UInt8[np.ndarray, "object truth_size truth_size"]
@@ -35,7 +35,7 @@ class Prompted(NamedTuple):
     has_mask: Bool[np.ndarray, "object"] | None
 
 
-def view_of(sample: Sample, other: Sample, config: SamplingConfig, random: np.random.Generator) -> View | None:
+def augmented_view(sample: Sample, other: Sample, config: SamplingConfig, random: np.random.Generator) -> View | None:
     """Change a sample as the config says; None if none of its objects is left to be seen.
 
     `other` is a sample that an object may be pasted from. The paper's jitter wants none, and always shows something.
@@ -64,9 +64,9 @@ def jittered_view(
     return View(placement.of_image(sample.image), np.stack(masks))
 
 
-def prompted(
+def add_prompts(
     view: View, config: SamplingConfig, random: np.random.Generator, alike: np.random.Generator | None = None
-) -> Prompted:
+) -> ViewPrompts:
     """Draw a prompt for each object of a view; the same view may be asked about again and again.
 
     `alike` draws what the views of a step have in common.
@@ -75,11 +75,11 @@ def prompted(
     coverages, mask_size = (mask / np.float32(255) for mask in view.masks), config.size // config.stride
     if config.prompts == "paper":
         prompts = [paper_prompt(coverage, mask_size, random) for coverage in coverages]
-        return Prompted(truth, *_filled_up(prompts, CLICKS + 1), *_mask_prompts(prompts, mask_size))
+        return ViewPrompts(truth, *_filled_up(prompts, CLICKS + 1), *_mask_prompts(prompts, mask_size))
     clicks, boxes = config.first.clicks(alike or random), config.first.box
     prompts = [first_prompt(coverage, mask_size, clicks, boxes, random) for coverage in coverages]
     masks = _mask_prompts(prompts, mask_size) if config.first.mask else (None, None)
-    return Prompted(truth, *_filled_up(prompts, 1 + config.first.most_clicks), *masks)
+    return ViewPrompts(truth, *_filled_up(prompts, 1 + config.first.most_clicks), *masks)
 
 
 def _united(sample: Sample, config: SamplingConfig, random: np.random.Generator) -> Sample:

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 
 from hqsam.errors import DataError
-from hqsam.evaluation.cases import OpenSplit
 from hqsam.evaluation.record import Row
+from hqsam.evaluation.samples import OpenSplit
 from hqsam.optional import require
 
 Rules = Literal["coco", "any class", "lvis"]
@@ -24,7 +24,7 @@ AREAS = {"small": [0, 32**2], "medium": [32**2, 96**2], "large": [96**2, 1e5**2]
 _MOST = {"coco": 100, "any class": 100, "lvis": 300}
 
 
-def judge(split: OpenSplit, rows: Sequence[Row], rules: Rules = "coco") -> dict[str, float]:
+def score_split(split: OpenSplit, rows: Sequence[Row], rules: Rules = "coco") -> dict[str, float]:
     """AP of masks, of boundaries and of strict boundaries over the cases of a set.
 
     Raises:
@@ -32,7 +32,7 @@ def judge(split: OpenSplit, rows: Sequence[Row], rules: Rules = "coco") -> dict[
         MissingExtra: faster-coco-eval is not installed.
     """
     assert split.annotations is not None
-    image_ids = {case.about["image_id"] for case in split.cases}
+    image_ids = {sample.about["image_id"] for sample in split.samples}
     results = [result_of(row) for row in rows]
     masks = average_precision(split.annotations, results, image_ids=image_ids, rules=rules)
     return masks | {
@@ -54,7 +54,7 @@ def result_of(row: Row) -> Result:
     try:
         image_id, category_id = row.about["image_id"], row.about["category_id"]
     except KeyError as error:
-        raise DataError(f"the answer about {row.target} of {row.case} has no {error}, which AP needs") from error
+        raise DataError(f"the answer about {row.target} of {row.sample} has no {error}, which AP needs") from error
     score = row.about.get("score", row.score)
     return {"image_id": image_id, "category_id": category_id, "score": score, "segmentation": dict(row.rle)}
 

@@ -19,19 +19,19 @@ from hqsam.evaluation.record import Column
 
 Score = Literal["IoU", "boundary IoU"]
 SCORES: tuple[Score, ...] = ("IoU", "boundary IoU")
-Pair = tuple[str, str]
+ObjectKey = tuple[str, str]
 """Case and target."""
 
-_DRAWS_AT_ONCE = 500
+_RESAMPLES_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
-class Report:
+class SavedReport:
     """What is read of a `report.json`."""
 
     path: Path
     settings: dict[str, Any]
-    values: dict[Column, dict[Pair, tuple[float, float]]]
+    values: dict[Column, dict[ObjectKey, tuple[float, float]]]
     """IoU and boundary IoU of each object, by column."""
 
 
@@ -57,7 +57,7 @@ class Difference(NamedTuple):
         return self.mean_b - self.mean_a
 
 
-def read_report(path: Path) -> Report:
+def read_report(path: Path) -> SavedReport:
     """A `report.json`, or the folder of a run that has one.
 
     Raises:
@@ -67,7 +67,7 @@ def read_report(path: Path) -> Report:
     try:
         content = json.loads(path.read_text("utf-8"))
         objects, columns = content["objects"], [(one["source"], one["prompt"]) for one in content["columns"]]
-        names = [(case, target) for case, target in objects["names"]]
+        names = [(sample, target) for sample, target in objects["names"]]
         values = {
             Column(*column): _present(names, objects["values"][str(Column(*column))])
             for column in columns
@@ -83,15 +83,15 @@ def read_report(path: Path) -> Report:
             f"{path} has no IoU of single objects, as its boxes came from a detector; only masks that have a true one "
             "can be compared in pairs"
         )
-    return Report(path, settings, values)
+    return SavedReport(path, settings, values)
 
 
 def compare(
-    a: Report,
-    b: Report,
+    a: SavedReport,
+    b: SavedReport,
     sources: tuple[str, str] | None = None,
     prompts: tuple[str, str] | None = None,
-    draws: int = 10_000,
+    resamples: int = 10_000,
     seed: int = 0,
 ) -> list[Difference]:
     """Columns of A beside columns of B: those of one source and prompt, or the ones that are named for A and for B.
@@ -101,14 +101,14 @@ def compare(
         DataError: the reports are not about the same objects.
     """
     pairs = _columns(a, b, sources, prompts)
-    return [_difference(a, b, *pair, score, draws, seed) for pair in pairs for score in SCORES]
+    return [_difference(a, b, *pair, score, resamples, seed) for pair in pairs for score in SCORES]
 
 
 def interval(
     values_a: Float[np.ndarray, "object"],
     values_b: Float[np.ndarray, "object"],
     images: Int[np.ndarray, "object"],
-    draws: int = 10_000,
+    resamples: int = 10_000,
     seed: int = 0,
     share: float = 0.95,
 ) -> tuple[float, float]:
@@ -116,22 +116,22 @@ def interval(
     sums = np.bincount(images, values_b - values_a)
     counts = np.bincount(images)
     random, means = np.random.default_rng(seed), []
-    for start in range(0, draws, _DRAWS_AT_ONCE):
-        some = min(_DRAWS_AT_ONCE, draws - start)
+    for start in range(0, resamples, _RESAMPLES_AT_ONCE):
+        some = min(_RESAMPLES_AT_ONCE, resamples - start)
         chosen = random.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=some)
         means.append((chosen @ sums) / (chosen @ counts))
     low, high = np.quantile(np.concatenate(means), [(1 - share) / 2, (1 + share) / 2])
     return float(low), float(high)
 
 
-def _present(names: Sequence[Pair], values: Sequence[Any]) -> dict[Pair, tuple[float, float]]:
+def _present(names: Sequence[ObjectKey], values: Sequence[Any]) -> dict[ObjectKey, tuple[float, float]]:
     if len(names) != len(values):
         raise ValueError(f"{len(names)} objects and {len(values)} values")
     return {name: (float(its[0]), float(its[1])) for name, its in zip(names, values, strict=True) if its is not None}
 
 
 def _columns(
-    a: Report, b: Report, sources: tuple[str, str] | None, prompts: tuple[str, str] | None
+    a: SavedReport, b: SavedReport, sources: tuple[str, str] | None, prompts: tuple[str, str] | None
 ) -> list[tuple[Column, Column]]:
     if sources is None and prompts is None:
         chosen = [(column, column) for column in a.values if column in b.values]
@@ -150,34 +150,34 @@ def _is_asked(column: Column, sources: tuple[str, str] | None, prompts: tuple[st
     return (sources is None or column.source == sources[0]) and (prompts is None or column.prompt == prompts[0])
 
 
-def _other(column: Column, b: Report, sources: tuple[str, str] | None, prompts: tuple[str, str] | None) -> Column:
+def _other(column: Column, b: SavedReport, sources: tuple[str, str] | None, prompts: tuple[str, str] | None) -> Column:
     return Column(sources[1] if sources else column.source, prompts[1] if prompts else column.prompt)
 
 
-def _listed(report: Report) -> str:
+def _listed(report: SavedReport) -> str:
     return " / ".join(str(column) for column in report.values)
 
 
 def _difference(
-    a: Report, b: Report, column_a: Column, column_b: Column, score: Score, draws: int, seed: int
+    a: SavedReport, b: SavedReport, column_a: Column, column_b: Column, score: Score, resamples: int, seed: int
 ) -> Difference:
     of_a, of_b = a.values[column_a], b.values[column_b]
     _check_paired(a, b, of_a.keys() ^ of_b.keys(), len(of_a.keys() & of_b.keys()))
     names, place = list(of_a), SCORES.index(score)
     values_a, values_b = (np.array([values[name][place] for name in names]) for values in (of_a, of_b))
-    images = np.unique([case for case, _ in names], return_inverse=True)[1]
-    low, high = interval(values_a, values_b, images, draws, seed)
+    images = np.unique([sample for sample, _ in names], return_inverse=True)[1]
+    low, high = interval(values_a, values_b, images, resamples, seed)
     wins = float(((values_b > values_a) + 0.5 * (values_b == values_a)).mean())
     means = float(values_a.mean()), float(values_b.mean())
     return Difference(score, column_a, column_b, *means, low, high, wins, len(names), int(images.max()) + 1)
 
 
-def _check_paired(a: Report, b: Report, alone: set[Pair], shared: int) -> None:
+def _check_paired(a: SavedReport, b: SavedReport, alone: set[ObjectKey], shared: int) -> None:
     if not alone:
         return
-    case, target = min(alone)
-    has = a.path if any((case, target) in values for values in a.values.values()) else b.path
+    sample, target = min(alone)
+    has = a.path if any((sample, target) in values for values in a.values.values()) else b.path
     raise DataError(
-        f"the two do not pair: {shared} objects are in both, and {len(alone)} only in one, such as {target} of {case} "
-        f"in {has}. Evaluate both on the same suite, data and --limit"
+        f"the two do not pair: {shared} objects are in both, and {len(alone)} only in one, such as {target} of "
+        f"{sample} in {has}. Evaluate both on the same suite, data and --limit"
     )

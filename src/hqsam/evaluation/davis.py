@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from hqsam.errors import DataError, InputError
-from hqsam.evaluation.cases import Case, OpenSplit
 from hqsam.evaluation.record import Row
+from hqsam.evaluation.samples import EvaluationSample, OpenSplit
 from hqsam.masks import rle
 from hqsam.masks.boundary import iou
 from hqsam.masks.boxes import Window, box_of_mask, window_of_box
@@ -35,7 +35,7 @@ class Statistics(NamedTuple):
     """How much better the first quarter of the frames is than the last."""
 
 
-def judge(split: OpenSplit, rows: Sequence[Row]) -> dict[str, float]:
+def score_split(split: OpenSplit, rows: Sequence[Row]) -> dict[str, float]:
     """J and F with recall and decay, the means over all objects of all videos, and J&F, the mean of J and F.
 
     Where masks of two objects overlap, the pixel goes to the one whose score is higher: a label map, in which the
@@ -43,12 +43,12 @@ def judge(split: OpenSplit, rows: Sequence[Row]) -> dict[str, float]:
     """
     answers: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        answers[row.case].append(row)
+        answers[row.sample].append(row)
     values: dict[tuple[str, int], list[tuple[float, float]]] = defaultdict(list)
-    for case in split.cases:
-        if 0 < case.about["frame"] < case.about["frames"] - 1:
-            for track, pair in _of_each_object(case, answers[case.name]):
-                values[case.about["video_id"], track].append(pair)
+    for sample in split.samples:
+        if 0 < sample.about["frame"] < sample.about["frames"] - 1:
+            for track, pair in _of_each_object(sample, answers[sample.name]):
+                values[sample.about["video_id"], track].append(pair)
     return _scores(values.values()) if values else {}
 
 
@@ -65,13 +65,13 @@ def _scores(objects: Collection[Sequence[tuple[float, float]]]) -> dict[str, flo
     }
 
 
-def _of_each_object(case: Case, rows: Sequence[Row]) -> Iterator[tuple[int, tuple[float, float]]]:
+def _of_each_object(sample: EvaluationSample, rows: Sequence[Row]) -> Iterator[tuple[int, tuple[float, float]]]:
     """J and F of every object of the video in this frame, also of those that are hidden in it."""
-    truths = {target.about["track"]: target.truth for target in case.targets() if target.truth is not None}
+    truths = {target.about["track"]: target.truth for target in sample.targets() if target.truth is not None}
     sizes = [truth.shape for truth in truths.values()] + [row.size_hw for row in rows]
     nothing = np.zeros(sizes[0] if sizes else (1, 1), bool)
     labels = _label_map(rows, nothing.shape)
-    for track in range(1, case.about["objects"] + 1):
+    for track in range(1, sample.about["objects"] + 1):
         truth, predicted = truths.get(track, nothing), labels == track
         yield track, (iou(predicted, truth), contour_accuracy(predicted, truth))
 
@@ -85,7 +85,7 @@ def _label_map(rows: Sequence[Row], size_hw: tuple[int, ...]) -> np.ndarray:
     labels = np.zeros(size_hw, np.uint16)
     for row in sorted(rows, key=lambda row: row.score):
         if row.size_hw != size_hw:
-            raise DataError(f"a mask of {row.case} is {row.size_hw} (height, width), and its frame {size_hw}")
+            raise DataError(f"a mask of {row.sample} is {row.size_hw} (height, width), and its frame {size_hw}")
         labels[rle.decode(row.rle)] = row.about["track"]
     return labels
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from hqsam.errors import DataError
-from hqsam.evaluation.cases import BoxXyxy, Case, Target
+from hqsam.evaluation.samples import BoxXyxy, EvaluationSample, Target
 from hqsam.evaluation.suites.davis import boxes_of_label_maps
 from hqsam.evaluation.suites.suite import OpenSuite
 from hqsam.formats.files import read_text
@@ -28,7 +28,7 @@ _Place = tuple[Any, ...]
 """Where a box belongs: an image, or a video and a frame of it."""
 
 
-def with_detections(suite: OpenSuite, path: Path) -> list[Case]:
+def with_detections(suite: OpenSuite, path: Path) -> list[EvaluationSample]:
     """The suite's images, where what is asked about is what a detector found; without a find they stay, with nothing.
 
     Raises:
@@ -37,13 +37,13 @@ def with_detections(suite: OpenSuite, path: Path) -> list[Case]:
     if not path.exists():
         raise DataError(f"there is no detector's file {path}; give a results file as COCO has it: detector:FILE")
     if len(suite.splits) == 1:
-        return _by_label_maps(suite.cases, path) if path.is_dir() else _by_json(suite.cases, path)
+        return _by_label_maps(suite.samples, path) if path.is_dir() else _by_json(suite.samples, path)
     if not path.is_dir():
         raise DataError(
             f"{suite.suite.name} has {len(suite.splits)} sets, whose images are numbered apart; expected a folder with "
             f"{suite.splits[0].name}.json and so on, and {path} is a file"
         )
-    return [case for split in suite.splits for case in _by_json(split.cases, path / f"{split.name}.json")]
+    return [sample for split in suite.splits for sample in _by_json(split.samples, path / f"{split.name}.json")]
 
 
 def files_of_detections(path: Path) -> list[Path]:
@@ -51,25 +51,27 @@ def files_of_detections(path: Path) -> list[Path]:
     return [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
 
 
-def _by_json(cases: Sequence[Case], path: Path) -> list[Case]:
+def _by_json(samples: Sequence[EvaluationSample], path: Path) -> list[EvaluationSample]:
     found = _by_place(path)
-    places = [_place(case) for case in cases]
+    places = [_place(sample) for sample in samples]
     _check_places(found, places, path)
-    return [_asked(case, found.get(place, ())) for case, place in zip(cases, places, strict=True)]
+    return [_asked(sample, found.get(place, ())) for sample, place in zip(samples, places, strict=True)]
 
 
-def _by_label_maps(cases: Sequence[Case], folder: Path) -> list[Case]:
-    if not all("video_id" in case.about for case in cases):
+def _by_label_maps(samples: Sequence[EvaluationSample], folder: Path) -> list[EvaluationSample]:
+    if not all("video_id" in sample.about for sample in samples):
         raise DataError(f"{folder} is a folder; expected a results file as COCO has it: detector:FILE")
-    boxes = boxes_of_label_maps(folder, cases)
+    boxes = boxes_of_label_maps(folder, samples)
     return [
-        _asked(case, [Target(f"object-{track}", None, box, about={"track": track}) for track, box in boxes[case.name]])
-        for case in cases
+        _asked(
+            sample, [Target(f"object-{track}", None, box, about={"track": track}) for track, box in boxes[sample.name]]
+        )
+        for sample in samples
     ]
 
 
-def _asked(case: Case, targets: Collection[Target]) -> Case:
-    return replace(case, read=partial(list, targets))
+def _asked(sample: EvaluationSample, targets: Collection[Target]) -> EvaluationSample:
+    return replace(sample, read=partial(list, targets))
 
 
 def _by_place(path: Path) -> Mapping[_Place, list[Target]]:
@@ -124,14 +126,15 @@ def _box(bbox: Any, segmentation: Any) -> BoxXyxy | None:
     return None if x1 == 0 else (x0, y0, x1, y1)
 
 
-def _place(case: Case) -> _Place:
-    if "video_id" in case.about:
-        return case.about["video_id"], case.about["frame"]
-    if "image_id" not in case.about:
+def _place(sample: EvaluationSample) -> _Place:
+    if "video_id" in sample.about:
+        return sample.about["video_id"], sample.about["frame"]
+    if "image_id" not in sample.about:
         raise DataError(
-            f"{case.name} has no number by which a detector could name it; detections go with COCO, LVIS and YTVIS data"
+            f"{sample.name} has no number by which a detector could name it; detections go with COCO, "
+            "LVIS and YTVIS data"
         )
-    return (case.about["image_id"],)
+    return (sample.about["image_id"],)
 
 
 def _check_places(found: Collection[_Place], places: Sequence[_Place], path: Path) -> None:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
-from hqsam.evaluation.protocols import Click
+from hqsam.evaluation.simulated_user import Click
 from hqsam.masks.boundary import iou
 from hqsam.predict.result import Segmentation
 
@@ -21,7 +21,7 @@ Segment = Callable[..., Segmentation]
 """`Session.segment`, with the source chosen; it answers one mask a prompt."""
 
 
-class Talk(NamedTuple):
+class ClickResult(NamedTuple):
     """How a conversation went."""
 
     last: Segmentation
@@ -29,7 +29,7 @@ class Talk(NamedTuple):
     """After each click; it ends at the goal, or when nothing is wrong or no click is left."""
 
 
-def click_to_target(segment: Segment, truth: Mask, goal: float, most_clicks: int) -> Talk:
+def click_to_target(segment: Segment, truth: Mask, goal: float, most_clicks: int) -> ClickResult:
     """Click until the IoU reaches `goal`, or `most_clicks` times."""
     clicked = np.zeros_like(truth)
     click = next_click(np.zeros_like(truth), truth, clicked)
@@ -42,7 +42,7 @@ def click_to_target(segment: Segment, truth: Mask, goal: float, most_clicks: int
         done = ious[-1] >= goal or len(ious) == most_clicks
         click = None if done else next_click(answer.masks[0], truth, clicked)
     assert answer is not None, "an empty true mask cannot be clicked on"
-    return Talk(answer, tuple(ious))
+    return ClickResult(answer, tuple(ious))
 
 
 def next_click(predicted: Mask, truth: Mask, clicked: Mask) -> Click | None:

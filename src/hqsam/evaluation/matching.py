@@ -18,7 +18,7 @@ AreaRange = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Scene:
+class ImageOverlaps:
     """What was found and what is there, of one class, in one image or video."""
 
     overlap: Float[np.ndarray, "found wanted"]
@@ -28,14 +28,16 @@ class Scene:
     crowd: Bool[np.ndarray, "wanted"]
     """Groups that nobody has to find, and that any number of finds may match."""
 
-    def best(self, most: int) -> "Scene":
+    def best(self, most: int) -> "ImageOverlaps":
         """The finds with the highest scores, those first; of equal ones, the earlier first."""
         order = np.argsort(-self.scores, kind="stable")[:most]
-        return Scene(self.overlap[order], self.scores[order], self.found_areas[order], self.wanted_areas, self.crowd)
+        return ImageOverlaps(
+            self.overlap[order], self.scores[order], self.found_areas[order], self.wanted_areas, self.crowd
+        )
 
 
 def precision(
-    scenes: Sequence[Scene], areas: AreaRange = (0, 1e10), most: int = 100
+    overlaps: Sequence[ImageOverlaps], areas: AreaRange = (0, 1e10), most: int = 100
 ) -> Float[np.ndarray, "threshold recall"]:
     """Of one class: the precision at each of `THRESHOLDS` of overlap and each of `RECALLS`.
 
@@ -47,17 +49,17 @@ def precision(
     Returns:
         From 0 to 1; `NOTHING_WANTED` everywhere if there is nothing that counts.
     """
-    scenes = [scene.best(most) for scene in scenes]
-    ignored = [scene.crowd | _outside(scene.wanted_areas, areas) for scene in scenes]
+    overlaps = [image.best(most) for image in overlaps]
+    ignored = [image.crowd | _outside(image.wanted_areas, areas) for image in overlaps]
     wanted = sum(int(np.count_nonzero(~each)) for each in ignored)
     if wanted == 0:
         return np.full((len(THRESHOLDS), len(RECALLS)), NOTHING_WANTED)
-    order = np.argsort(-np.concatenate([scene.scores for scene in scenes]), kind="stable")
+    order = np.argsort(-np.concatenate([image.scores for image in overlaps]), kind="stable")
     rows: list[np.ndarray] = []
     for threshold in THRESHOLDS:
         verdicts = [
-            _verdicts(scene, each, _outside(scene.found_areas, areas), threshold)
-            for scene, each in zip(scenes, ignored, strict=True)
+            _verdicts(image, each, _outside(image.found_areas, areas), threshold)
+            for image, each in zip(overlaps, ignored, strict=True)
         ]
         rows.append(_at_each_recall(np.concatenate(verdicts)[order], wanted))
     return np.stack(rows)
@@ -67,19 +69,19 @@ def _outside(sizes: np.ndarray, areas: AreaRange) -> np.ndarray:
     return (sizes < areas[0]) | (sizes > areas[1])
 
 
-def _verdicts(scene: Scene, ignored: np.ndarray, outside: np.ndarray, threshold: float) -> np.ndarray:
+def _verdicts(image: ImageOverlaps, ignored: np.ndarray, outside: np.ndarray, threshold: float) -> np.ndarray:
     """Of each find: 1 right, -1 wrong, 0 does not count."""
     verdicts = np.where(outside, 0, -1)
-    for find, match in _matches(scene, ignored, min(threshold, 1 - 1e-10)):
+    for find, match in _matches(image, ignored, min(threshold, 1 - 1e-10)):
         verdicts[find] = 0 if ignored[match] else 1
     return verdicts
 
 
-def _matches(scene: Scene, ignored: np.ndarray, threshold: float) -> Iterator[tuple[int, int]]:
+def _matches(image: ImageOverlaps, ignored: np.ndarray, threshold: float) -> Iterator[tuple[int, int]]:
     """In order of score, each find takes what it overlaps most of what is left; what counts goes first."""
     free = np.ones(len(ignored), bool)
-    for find, overlap in enumerate(scene.overlap):
-        possible = (free | scene.crowd) & (overlap >= threshold)
+    for find, overlap in enumerate(image.overlap):
+        possible = (free | image.crowd) & (overlap >= threshold)
         for choice in (possible & ~ignored, possible & ignored):
             if choice.any():
                 match = len(choice) - 1 - int(np.where(choice, overlap, -1)[::-1].argmax())  # of equals, the last

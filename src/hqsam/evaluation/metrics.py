@@ -1,86 +1,80 @@
-"""IoU and boundary IoU, of one mask and of a set; and how many clicks it takes."""
+"""What a suite is judged by: a measure takes the answers about a set of images and gives scores from 0 to 1."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
-from jaxtyping import Bool
-
-from hqsam.errors import InputError
+from hqsam.evaluation import average_precision, davis, mask_metrics, tubes
 from hqsam.evaluation.record import Row
-from hqsam.masks.boundary import boundary_iou, iou
+from hqsam.evaluation.samples import OpenSplit
+
+Scores = dict[str, float]
+"""By the names of the measure."""
 
 
-class Agreement(NamedTuple):
-    """How well a mask agrees with the true one, each from 0 to 1; or the means of many."""
+@dataclass(frozen=True)
+class Metric:
+    """A row of `MEASURES`."""
 
-    iou: float
-    boundary_iou: float
+    name: str
+    about: str
+    names: tuple[str, ...]
+    """The scores it may give, the headline first."""
+    score_split: Callable[[OpenSplit, Sequence[Row]], Scores] | None = None
+    """What gives the scores; None where mIoU and mBIoU are all."""
 
-
-class Clicks(NamedTuple):
-    """How many clicks it takes to reach an IoU."""
-
-    mean: float
-    """NoC: the number of clicks, where an object that is never reached counts as the most that were allowed."""
-    failures: int
-    """How many objects were not reached."""
-
-
-def compare(
-    predicted: Bool[np.ndarray, "height width"], truth: Bool[np.ndarray, "_ _"], ratio: float = 0.02
-) -> Agreement:
-    """Of one mask. Boundaries are `ratio` of the diagonal wide: 0.02, or 0.01 for the strict measure.
-
-    Two masks that are both empty agree: 1, where the official code divides 0 by 0.
-
-    Raises:
-        InputError: the masks differ in size.
-    """
-    return Agreement(iou(predicted, truth), boundary_iou(predicted, truth, ratio))
+    def score(self, split: OpenSplit, rows: Sequence[Row]) -> Scores:
+        """The scores of a set; beside them mIoU and mBIoU, if all answers have a true mask to compare with."""
+        return (self.score_split(split, rows) if self.score_split else {}) | mask_metrics.overlap(rows)
 
 
-def mean(agreements: Sequence[Agreement]) -> Agreement:
-    """Over a set: every mask counts the same, however large it is. With one mask a photo, the official mIoU and mBIoU.
+def mean_of(scores: Sequence[Scores]) -> Scores:
+    """The mean of several sets, in which every set counts the same; of what all of them have."""
+    shared = [name for name in scores[0] if all(name in each for each in scores)]
+    return {name: sum(each[name] for each in scores) / len(scores) for name in shared}
 
-    Raises:
-        InputError: there is none.
-    """
-    if not agreements:
-        raise InputError("there is nothing to take the mean of; give at least one agreement")
-    count = len(agreements)
-    return Agreement(
-        sum(each.iou for each in agreements) / count, sum(each.boundary_iou for each in agreements) / count
+
+_AREAS = ("AP_S", "AP_M", "AP_L")
+_BOUNDARY = ("AP_B", "AP_B50", "AP_B75", "AP_B_strict", "AP_B50_strict", "AP_B75_strict")
+_PRECISION = ("AP", "AP50", "AP75", *_AREAS)
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            "iou",
+            "mean IoU and mean boundary IoU over masks (boundary 0.02 of the diagonal wide)",
+            ("mIoU", "mBIoU"),
+        ),
+        Metric(
+            "ap",
+            "COCO's AP of masks, and of boundaries 0.02 and (strict) 0.01 of the diagonal wide",
+            (*_PRECISION, *_BOUNDARY),
+            average_precision.score_split,
+        ),
+        Metric(
+            "ap_any",
+            "the same without classes: every object is one of one class",
+            (*_PRECISION, *_BOUNDARY),
+            partial(average_precision.score_split, rules="any class"),
+        ),
+        Metric(
+            "lvis",
+            "LVIS's AP: federated, 300 masks an image, by rare, common and frequent classes",
+            (*_PRECISION, "AP_r", "AP_c", "AP_f", *_BOUNDARY),
+            partial(average_precision.score_split, rules="lvis"),
+        ),
+        Metric(
+            "davis",
+            "DAVIS 2017, semi-supervised: region similarity J and contour accuracy F over objects",
+            ("J&F", "J", "J_recall", "J_decay", "F", "F_recall", "F_decay"),
+            davis.score_split,
+        ),
+        Metric(
+            "tubes",
+            "AP of tubes, the masks of an object in all frames: of masks as YTVIS has it, and of boundaries",
+            (*_PRECISION, "AP_B", "AP_B50", "AP_B75"),
+            tubes.score_split,
+        ),
     )
-
-
-def clicks_to_target(ious: Sequence[float], target: float, most: int = 20) -> int | None:
-    """After how many clicks the IoU is at least `target`; None if it is not within `most`.
-
-    `ious` are the IoUs after one click, two clicks and so on; a curve may end once it has reached its target.
-    """
-    return next((number for number, value in enumerate(ious[:most], start=1) if value >= target), None)
-
-
-def mean_clicks(curves: Sequence[Sequence[float]], target: float, most: int = 20) -> Clicks:
-    """NoC@target over objects, as interactive segmentation reports it: NoC@85 is `mean_clicks(curves, 0.85)`.
-
-    Raises:
-        InputError: there is no curve, or one is empty.
-    """
-    if not curves or not all(len(curve) for curve in curves):
-        raise InputError("clicks are counted over curves of IoU, one for each object, with one IoU a click at least")
-    needed = [clicks_to_target(curve, target, most) for curve in curves]
-    counted = [most if number is None else number for number in needed]
-    return Clicks(sum(counted) / len(counted), needed.count(None))
-
-
-def overlap(rows: Sequence[Row]) -> dict[str, float]:
-    """mIoU and mBIoU of a set of answers; nothing, unless each of them has a true mask to be compared with."""
-    agreements = [
-        Agreement(row.iou, row.boundary_iou) for row in rows if row.iou is not None and row.boundary_iou is not None
-    ]
-    if not agreements or len(agreements) < len(rows):
-        return {}
-    overall = mean(agreements)
-    return {"mIoU": float(overall.iou), "mBIoU": float(overall.boundary_iou)}
+}

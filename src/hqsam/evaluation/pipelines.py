@@ -33,7 +33,7 @@ Pipeline = Literal["user", "official"]
 
 
 @runtime_checkable
-class View(Protocol):
+class ModelView(Protocol):
     """A photo as a pipeline shows it. Prompts are in the pixels of what is shown."""
 
     @property
@@ -62,7 +62,7 @@ class View(Protocol):
         ...
 
 
-def open_view(pipeline: Pipeline, pixels: UInt8[np.ndarray, "height width 3"], size: int) -> View:
+def open_view(pipeline: Pipeline, pixels: UInt8[np.ndarray, "height width 3"], size: int) -> ModelView:
     """The photo as the pipeline shows it to a model that sees `size` x `size` pixels."""
     return UserView(pixels, size) if pipeline == "user" else OfficialView.of(pixels, size)
 
@@ -78,7 +78,7 @@ def check_pipeline(name: str) -> Pipeline:
     return cast("Pipeline", name)
 
 
-def encode(segmenter: Segmenter, views: Sequence[View]) -> Iterator[Session]:
+def encode(segmenter: Segmenter, views: Sequence[ModelView]) -> Iterator[Session]:
     """The sessions of several views, encoded in one batch."""
     return segmenter.open_many([view.pixels for view in views], batch_size=max(1, len(views)))
 

@@ -21,7 +21,7 @@ class Column(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Answer:
+class PredictionRecord:
     """One mask that the model gave."""
 
     source: str
@@ -50,14 +50,14 @@ class TargetRecord:
     target: str
     about: dict[str, Any]
     """What the suite's metric wants back: numbers of image and class, a detector's score."""
-    answers: tuple[Answer, ...]
+    answers: tuple[PredictionRecord, ...]
 
 
 @dataclass(frozen=True)
-class CaseRecord:
+class SampleRecord:
     """One image, or one frame of a video."""
 
-    case: str
+    sample: str
     size_hw: tuple[int, int]
     about: dict[str, Any]
     targets: tuple[TargetRecord, ...]
@@ -68,14 +68,15 @@ class CaseRecord:
 
     def to_json(self) -> dict[str, Any]:
         """What a line of the journal holds."""
-        return asdict(self)
+        content = asdict(self)
+        return {"case": content.pop("sample"), **content}
 
 
 @dataclass(frozen=True)
 class Row:
     """One answer with all that a metric asks about it."""
 
-    case: str
+    sample: str
     target: str
     size_hw: tuple[int, int]
     about: dict[str, Any]
@@ -86,7 +87,7 @@ class Row:
     rle: Rle
 
 
-def from_json(line: Any) -> CaseRecord:
+def from_json(line: Any) -> SampleRecord:
     """The way back from `CaseRecord.to_json`.
 
     Raises:
@@ -95,14 +96,14 @@ def from_json(line: Any) -> CaseRecord:
     try:
         targets = tuple(_target(target) for target in line["targets"])
         height, width = line["size_hw"]
-        return CaseRecord(
+        return SampleRecord(
             line["case"], (height, width), line["about"], targets, dict(line["skipped"]), dict(line["seconds"])
         )
     except (LookupError, TypeError, ValueError) as error:
         raise DataError(f"this is no line of hqsam's evaluation: {str(line)[:80]} ({error})") from error
 
 
-def columns_of(records: Iterable[CaseRecord]) -> list[Column]:
+def columns_of(records: Iterable[SampleRecord]) -> list[Column]:
     """Every column that has an answer, in the order in which they were asked."""
     found: dict[Column, None] = {}
     for record in records:
@@ -111,11 +112,11 @@ def columns_of(records: Iterable[CaseRecord]) -> list[Column]:
     return list(found)
 
 
-def rows_of(records: Iterable[CaseRecord], column: Column, trial: int = 0) -> list[Row]:
+def rows_of(records: Iterable[SampleRecord], column: Column, trial: int = 0) -> list[Row]:
     """The answers of one column and one trial, in order."""
     return [
         Row(
-            record.case,
+            record.sample,
             target.target,
             record.size_hw,
             record.about | target.about,
@@ -124,12 +125,12 @@ def rows_of(records: Iterable[CaseRecord], column: Column, trial: int = 0) -> li
             answer.score,
             answer.rle,
         )
-        for record, target, answer in each_answer(records)
+        for record, target, answer in each_prediction(records)
         if answer.column == column and answer.trial == trial
     ]
 
 
-def each_answer(records: Iterable[CaseRecord]) -> Iterator[tuple[CaseRecord, TargetRecord, Answer]]:
+def each_prediction(records: Iterable[SampleRecord]) -> Iterator[tuple[SampleRecord, TargetRecord, PredictionRecord]]:
     """Every answer, with the object and the image that it is about."""
     for record in records:
         for target in record.targets:
@@ -138,5 +139,5 @@ def each_answer(records: Iterable[CaseRecord]) -> Iterator[tuple[CaseRecord, Tar
 
 
 def _target(line: Any) -> TargetRecord:
-    answers = tuple(Answer(**{**answer, "ious": tuple(answer["ious"])}) for answer in line["answers"])
+    answers = tuple(PredictionRecord(**{**answer, "ious": tuple(answer["ious"])}) for answer in line["answers"])
     return TargetRecord(line["target"], line["about"], answers)

@@ -10,15 +10,15 @@ from typing import Any
 import torch
 
 from hqsam.errors import OptionError
-from hqsam.evaluation.asking import Interview, Reading
-from hqsam.evaluation.cases import Case
 from hqsam.evaluation.detections import files_of_detections, with_detections
-from hqsam.evaluation.flow import records_of
 from hqsam.evaluation.pipelines import Pipeline
-from hqsam.evaluation.questions import Asking, Conversation, box, parse_questions
+from hqsam.evaluation.prefetch import evaluate_samples
+from hqsam.evaluation.prompt_protocols import InteractiveProtocol, PromptKind, box, parse_prompts
 from hqsam.evaluation.reports import write_reports
 from hqsam.evaluation.reports.summary import summarise
-from hqsam.evaluation.results import WHOLE, Results, Shard, open_results
+from hqsam.evaluation.run_folder import WHOLE, RunFolder, Shard, open_run_folder
+from hqsam.evaluation.run_protocol import CandidateChoice, PromptProtocol
+from hqsam.evaluation.samples import EvaluationSample
 from hqsam.evaluation.suites.suite import OpenSuite
 from hqsam.predict.segmenter import Segmenter
 from hqsam.version import __version__
@@ -29,7 +29,7 @@ OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class EvaluationConfig:
     """What is asked of a model: all that the figures depend on, beside the data."""
 
     model: str
@@ -44,7 +44,7 @@ class Plan:
     """As `questions.parse_questions` takes them, or one detector:FILE. None: the box."""
     pipeline: Pipeline | None = None
     """None: what the paper's numbers of this suite were made with."""
-    reading: Reading = "single"
+    candidates: CandidateChoice = "single"
     seed: int = 0
 
 
@@ -62,7 +62,7 @@ class Outcome:
 def evaluate(
     segmenter: Segmenter,
     suite: OpenSuite,
-    plan: Plan,
+    config: EvaluationConfig,
     folder: Path,
     *,
     shard: Shard = WHOLE,
@@ -91,40 +91,44 @@ def evaluate(
         DataError: an image, a mask or the detector's file cannot be used. What was done before is kept.
         OutputError: the folder holds another run, or another process works in it.
     """
-    cases, interview, boxes = _questions_about(suite, plan, segmenter)
-    pipeline = plan.pipeline or suite.suite.pipeline
-    _check_together(interview, pipeline)
-    settings = _settings(suite, plan, segmenter, interview, pipeline, boxes)
-    asked = _first_of_each(cases, suite, limit)
-    with open_results(folder, settings, shard) as results:
+    samples, protocol, boxes = _protocol_for(suite, config, segmenter)
+    pipeline = config.pipeline or suite.suite.pipeline
+    _check_together(protocol, pipeline)
+    settings = _settings(suite, config, segmenter, protocol, pipeline, boxes)
+    asked = _first_of_each(samples, suite, limit)
+    with open_run_folder(folder, settings, shard) as run_folder:
         ours = shard.part(asked)
-        missing = [case for case in ours if case.name not in results.records]
+        missing = [sample for sample in ours if sample.name not in run_folder.records]
         done = len(ours) - len(missing)
         on_progress(done, len(ours))
-        for record in records_of(segmenter, missing, interview, pipeline, workers, batch_size):
-            results.add(record)
+        for record in evaluate_samples(segmenter, missing, protocol, pipeline, workers, batch_size):
+            run_folder.add(record)
             done += 1
             on_progress(done, len(ours))
-        return _conclude(results, suite, asked, segmenter)
+        return _conclude(run_folder, suite, asked, segmenter)
 
 
-def _questions_about(suite: OpenSuite, plan: Plan, segmenter: Segmenter) -> tuple[Sequence[Case], Interview, str]:
+def _protocol_for(
+    suite: OpenSuite, config: EvaluationConfig, segmenter: Segmenter
+) -> tuple[Sequence[EvaluationSample], PromptProtocol, str]:
     """The cases as they are asked about, what is asked, and a fingerprint of the detector's boxes."""
-    sources = plan.sources or segmenter.config.sources
+    sources = config.sources or segmenter.config.sources
     unknown = [source for source in sources if source not in segmenter.config.sources]
     if unknown:
         raise OptionError(
             f"{segmenter.name} has no source {unknown[0]!r}; it has {', '.join(segmenter.config.sources)}"
         )
-    files = [Path(prompt.partition(":")[2]) for prompt in plan.prompts if prompt.startswith("detector:")]
-    questions, cases, boxes = tuple(_asked(plan, files)), suite.cases, ""
+    files = [Path(prompt.partition(":")[2]) for prompt in config.prompts if prompt.startswith("detector:")]
+    prompt_kinds, samples, boxes = tuple(_asked(config, files)), suite.samples, ""
     if files:
-        cases, boxes = with_detections(suite, files[0]), f"{files[0].name} {_fingerprint(files[0])}"
-    return cases, Interview(questions, tuple(sources), plan.reading, plan.seed), boxes
+        samples, boxes = with_detections(suite, files[0]), f"{files[0].name} {_fingerprint(files[0])}"
+    return samples, PromptProtocol(prompt_kinds, tuple(sources), config.candidates, config.seed), boxes
 
 
-def _check_together(interview: Interview, pipeline: Pipeline) -> None:
-    if pipeline == "official" and any(isinstance(question, Conversation) for question in interview.questions):
+def _check_together(protocol: PromptProtocol, pipeline: Pipeline) -> None:
+    if pipeline == "official" and any(
+        isinstance(prompt_kind, InteractiveProtocol) for prompt_kind in protocol.prompt_kinds
+    ):
         raise OptionError(
             "clicks-to-target goes with --pipeline user: interactive segmentation clicks on the photo, and knows no "
             "squashed one"
@@ -136,50 +140,57 @@ def _fingerprint(path: Path) -> str:
     return f"{zlib.crc32(digests.encode()):08x}"
 
 
-def _asked(plan: Plan, files: Sequence[Path]) -> list[Asking]:
+def _asked(config: EvaluationConfig, files: Sequence[Path]) -> list[PromptKind]:
     if not files:
-        return parse_questions(plan.prompts or ("box",))
-    if len(plan.prompts) > 1:
+        return parse_prompts(config.prompts or ("box",))
+    if len(config.prompts) > 1:
         raise OptionError(
-            f"got the prompts {', '.join(plan.prompts)}; what a detector found has no true mask to draw other prompts "
-            "from, so ask with detector:FILE alone"
+            f"got the prompts {', '.join(config.prompts)}; what a detector found has no true mask to draw other "
+            "prompts from, so ask with detector:FILE alone"
         )
     return [box("detector")]
 
 
 def _settings(
-    suite: OpenSuite, plan: Plan, segmenter: Segmenter, interview: Interview, pipeline: Pipeline, boxes: str
+    suite: OpenSuite,
+    config: EvaluationConfig,
+    segmenter: Segmenter,
+    protocol: PromptProtocol,
+    pipeline: Pipeline,
+    boxes: str,
 ) -> dict[str, Any]:
     """What makes the run this one and no other. The names of the images are in it, so that other data is found out."""
-    names = "\n".join(case.name for case in suite.cases)
+    names = "\n".join(sample.name for sample in suite.samples)
     return {
         "suite": suite.suite.name,
         "sets": [split.name for split in suite.splits],
-        "images": len(suite.cases),
+        "images": len(suite.samples),
         "names_of_images": f"{zlib.crc32(names.encode()):08x}",
-        "model": plan.model,
+        "model": config.model,
         "architecture": segmenter.name,
-        "weights": plan.weights,
-        "precision": plan.precision,
+        "weights": config.weights,
+        "precision": config.precision,
         "pipeline": pipeline,
-        "sources": list(interview.sources),
-        "prompts": [question.name for question in interview.questions],
+        "sources": list(protocol.sources),
+        "prompts": [prompt_kind.name for prompt_kind in protocol.prompt_kinds],
         "boxes": boxes,
-        "reading": interview.reading,
-        "seed": interview.seed,
+        "reading": protocol.candidates,
+        "seed": protocol.seed,
     }
 
 
-def _first_of_each(cases: Sequence[Case], suite: OpenSuite, limit: int | None) -> list[Case]:
+def _first_of_each(samples: Sequence[EvaluationSample], suite: OpenSuite, limit: int | None) -> list[EvaluationSample]:
     """So many cases, in their order: first the first of every set, then the second of every set, and so on."""
-    places = [place for split in suite.splits for place in range(len(split.cases))]
-    chosen = sorted(range(len(cases)), key=lambda number: places[number])[:limit]
-    return [cases[number] for number in sorted(chosen)]
+    places = [place for split in suite.splits for place in range(len(split.samples))]
+    chosen = sorted(range(len(samples)), key=lambda number: places[number])[:limit]
+    return [samples[number] for number in sorted(chosen)]
 
 
-def _conclude(results: Results, suite: OpenSuite, asked: Sequence[Case], segmenter: Segmenter) -> Outcome:
+def _conclude(
+    run_folder: RunFolder, suite: OpenSuite, asked: Sequence[EvaluationSample], segmenter: Segmenter
+) -> Outcome:
     """Write the reports, if all shards' images are done."""
-    records = {case.name: results.records[case.name] for case in asked if case.name in results.records}
+    records = {sample.name: run_folder.records[sample.name] for sample in asked if sample.name in run_folder.records}
     if len(records) < len(asked):
         return Outcome([], len(records), len(asked))
     made = {
@@ -188,5 +199,5 @@ def _conclude(results: Results, suite: OpenSuite, asked: Sequence[Case], segment
         "device": segmenter.device.type,
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
     }
-    summary = summarise(records, suite, results.settings, made)
-    return Outcome(write_reports(results.folder, summary, suite, records), len(records), len(asked))
+    summary = summarise(records, suite, run_folder.settings, made)
+    return Outcome(write_reports(run_folder.folder, summary, suite, records), len(records), len(asked))

@@ -14,9 +14,9 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from hqsam.errors import DataError
-from hqsam.evaluation.cases import OpenSplit
-from hqsam.evaluation.matching import NOTHING_WANTED, Scene, precision
+from hqsam.evaluation.matching import NOTHING_WANTED, ImageOverlaps, precision
 from hqsam.evaluation.record import Row
+from hqsam.evaluation.samples import OpenSplit
 from hqsam.formats.coco import mask_of_segmentation
 from hqsam.masks import rle
 from hqsam.masks.boundary import boundary
@@ -92,7 +92,7 @@ def tube_iou(
     return np.asarray(coco_mask.iou(tubes, others, [0] * len(others)))
 
 
-def judge(split: OpenSplit, rows: Sequence[Row]) -> dict[str, float]:
+def score_split(split: OpenSplit, rows: Sequence[Row]) -> dict[str, float]:
     """AP of tubes by masks and by boundaries. For boundaries, two tubes overlap as much as the smaller of the two says.
 
     Over the frames that were asked about. A tube's score is the detector's or, where there is none, the mean of the
@@ -103,11 +103,11 @@ def judge(split: OpenSplit, rows: Sequence[Row]) -> dict[str, float]:
     """
     videos = _videos(split)
     found = _found(rows, videos)
-    masks: dict[int, list[Scene]] = defaultdict(list)
-    boundaries: dict[int, list[Scene]] = defaultdict(list)
+    masks: dict[int, list[ImageOverlaps]] = defaultdict(list)
+    boundaries: dict[int, list[ImageOverlaps]] = defaultdict(list)
     for video in videos:
         for category in {*video.wanted, *found[video.id]}:
-            both = _scenes(found[video.id].get(category, []), video.wanted.get(category, []), video)
+            both = _overlaps(found[video.id].get(category, []), video.wanted.get(category, []), video)
             masks[category].append(both[0])
             boundaries[category].append(both[1])
     return _summary(masks) | {
@@ -130,8 +130,8 @@ class _Video:
 def _videos(split: OpenSplit) -> list[_Video]:
     assert split.annotations is not None
     frames: dict[int, list[int]] = defaultdict(list)
-    for case in split.cases:
-        frames[case.about["video_id"]].append(case.about["frame"])
+    for sample in split.samples:
+        frames[sample.about["video_id"]].append(sample.about["frame"])
     sizes = {video["id"]: (int(video["height"]), int(video["width"])) for video in split.annotations["videos"]}
     wanted: dict[int, dict[int, list[Tube]]] = {number: defaultdict(list) for number in frames}
     for annotation in split.annotations["annotations"]:
@@ -161,9 +161,11 @@ def _found(rows: Sequence[Row], videos: Sequence[_Video]) -> dict[int, dict[int,
         try:
             key = row.about["video_id"], row.about["category_id"], row.about["track"]
         except KeyError as error:
-            raise DataError(f"the answer about {row.target} of {row.case} has no {error}, which tubes need") from error
+            raise DataError(
+                f"the answer about {row.target} of {row.sample} has no {error}, which tubes need"
+            ) from error
         if row.size_hw != sizes[key[0]]:
-            raise DataError(f"a mask of {row.case} is {row.size_hw} (height, width), and its video {sizes[key[0]]}")
+            raise DataError(f"a mask of {row.sample} is {row.size_hw} (height, width), and its video {sizes[key[0]]}")
         tracks[key].append(row)
     found: dict[int, dict[int, list[Tube]]] = {video.id: defaultdict(list) for video in videos}
     for (number, category, _), answers in tracks.items():
@@ -176,7 +178,7 @@ def _found_tube(answers: Sequence[Row]) -> Tube:
     return Tube({row.about["frame"]: row.rle for row in answers}, sum(scores) / len(scores))
 
 
-def _scenes(found: Sequence[Tube], wanted: Sequence[Tube], video: _Video) -> tuple[Scene, Scene]:
+def _overlaps(found: Sequence[Tube], wanted: Sequence[Tube], video: _Video) -> tuple[ImageOverlaps, ImageOverlaps]:
     """What overlaps by masks, and by masks and boundaries; crowds have no boundary that would matter."""
     overlap = tube_iou(found, wanted, video.frames, video.size_hw)
     edges = [tube.boundaries for tube in found], [tube.boundaries for tube in wanted]
@@ -189,13 +191,13 @@ def _scenes(found: Sequence[Tube], wanted: Sequence[Tube], video: _Video) -> tup
         np.array([tube.mean_area for tube in wanted], float),
         crowd,
     )
-    return Scene(overlap, *about), Scene(both, *about)
+    return ImageOverlaps(overlap, *about), ImageOverlaps(both, *about)
 
 
-def _summary(scenes: Mapping[int, Sequence[Scene]]) -> dict[str, float]:
+def _summary(overlaps: Mapping[int, Sequence[ImageOverlaps]]) -> dict[str, float]:
     """The means over classes; what is not defined is left out."""
     every, *sized = (
-        np.stack([precision(each, areas) for each in scenes.values()]) for areas in (_EVERYTHING, *AREAS.values())
+        np.stack([precision(each, areas) for each in overlaps.values()]) for areas in (_EVERYTHING, *AREAS.values())
     )
     parts = {"AP": every, "AP50": every[:, 0], "AP75": every[:, 5], **dict(zip(AREAS, sized, strict=True))}
     defined = {name: part[part > NOTHING_WANTED] for name, part in parts.items()}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from hqsam.data.loader import Batch, PromptedImages, batches
+from hqsam.data.loader import Batch, PromptedDataset, batches
 from hqsam.model.features import ImageFeatures
 
 
@@ -32,7 +32,7 @@ class BatchSource(Protocol):
 class ImageSource:
     """Every image is augmented anew."""
 
-    def __init__(self, dataset: PromptedImages) -> None:
+    def __init__(self, dataset: PromptedDataset) -> None:
         self.dataset = dataset
 
     @property

@@ -17,9 +17,9 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from hqsam.data.loader import Batch, PromptedImages
+from hqsam.data.loader import Batch, PromptedDataset
 from hqsam.data.sampling import SamplingConfig
-from hqsam.data.views import View, prompted
+from hqsam.data.views import View, add_prompts
 from hqsam.errors import OutputError, TrainingError
 from hqsam.model.config import ModelConfig
 from hqsam.model.features import ImageFeatures
@@ -45,7 +45,7 @@ def bytes_of(config: ModelConfig, views: int) -> int:
 
 def fill(
     folder: Path,
-    dataset: PromptedImages,
+    dataset: PromptedDataset,
     views: int,
     model: HQSam,
     encode: Encode,
@@ -68,7 +68,7 @@ def fill(
     return cached
 
 
-def _prepare(folder: Path, dataset: PromptedImages, views: int, model: HQSam, missing_shards: int) -> None:
+def _prepare(folder: Path, dataset: PromptedDataset, views: int, model: HQSam, missing_shards: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     of_view = ("size", "objects", "unions", "smallest", "weights", "augment")
     sampling = {name: value for name, value in asdict(dataset.config).items() if name in of_view}
@@ -131,7 +131,7 @@ class CachedViews:
         asked = []
         for row, view in zip(rows, kept, strict=True):
             random = np.random.default_rng((self.seed, row, 2))
-            asked.append(prompted(View(_NO_IMAGE, view.masks), self.sampling, random))
+            asked.append(add_prompts(View(_NO_IMAGE, view.masks), self.sampling, random))
         columns: list[Any] = [
             None if column[0] is None else torch.from_numpy(np.stack(column)) for column in zip(*asked, strict=True)
         ]

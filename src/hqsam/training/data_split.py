@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hqsam.data.check import check_sets, usable
-from hqsam.data.findings import Report
-from hqsam.data.opening import open_set, open_sets
+from hqsam.data.check import check_datasets, without_broken
+from hqsam.data.dataset import MaskDataset, concatenated
+from hqsam.data.issues import DataCheck
+from hqsam.data.open_dataset import open_dataset, open_datasets
 from hqsam.data.sample import Sample
-from hqsam.data.sets import SampleSet, joined
 from hqsam.training import run_folder
 from hqsam.training.distributed import ProcessGroup
 
@@ -24,7 +24,7 @@ class DataSplit(NamedTuple):
     """To learn from, by the name of the set."""
     held_out: Sequence[Sample]
     """To be tried on, and never learnt from."""
-    report: Report
+    report: DataCheck
     """What the check of the data found. What is broken is left out."""
 
     @property
@@ -52,25 +52,27 @@ def open_data_split(
         DataError: nothing there can be used.
         TrainingError: the folder is none of a run.
     """
-    sets = open_sets(data, longest_side or None)
+    sets = open_datasets(data, longest_side or None)
     processes.agree(lambda: _check(sets, folder, on_progress))
-    report = Report.read(folder / _REPORT)
-    parts = {name: split(one, hold_out, seed) for name, one in usable(sets, report).items()}
+    report = DataCheck.read(folder / _REPORT)
+    parts = {name: split(one, hold_out, seed) for name, one in without_broken(sets, report).items()}
     held_out = (
-        joined(held for _, held in parts.values()) if validation is None else open_set(validation, part="validation")
+        concatenated(held for _, held in parts.values())
+        if validation is None
+        else open_dataset(validation, split="validation")
     )
     learnt = {name: list(one) if longest_side else one for name, (one, _) in parts.items()}
     return DataSplit(learnt, held_out, report)
 
 
-def split(samples: SampleSet, hold_out: float, seed: int) -> tuple[SampleSet, SampleSet]:
+def split(samples: MaskDataset, hold_out: float, seed: int) -> tuple[MaskDataset, MaskDataset]:
     """What to learn from, and a share that is kept for validation: the same for the same seed."""
     order = np.random.default_rng(seed).permutation(len(samples))
     names = {samples.names[number] for number in order[: round(hold_out * len(samples))]}
     return samples.without(names), samples.without(set(samples.names) - names)
 
 
-def _check(sets: Mapping[str, SampleSet], folder: Path, on_progress: Callable[[int, int], None]) -> None:
+def _check(sets: Mapping[str, MaskDataset], folder: Path, on_progress: Callable[[int, int], None]) -> None:
     run_folder.require_free(folder)
     if not (folder / _REPORT).exists():
-        check_sets(sets, on_progress).save(folder / _REPORT)
+        check_datasets(sets, on_progress).save(folder / _REPORT)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from hqsam import hardware
-from hqsam.data.loader import PromptedImages
+from hqsam.data.loader import PromptedDataset
 from hqsam.data.sample import Sample
 from hqsam.model.hq_sam import HQSam
 from hqsam.training import run_folder
@@ -53,7 +53,7 @@ def train(
     with _held(running, recipe, model, sets):
         for number in range(len(recipe.stages)):
             learnt = run_stage(
-                recipe, number, model, lambda sampling, seed: PromptedImages(sets, sampling, seed), running
+                recipe, number, model, lambda sampling, seed: PromptedDataset(sets, sampling, seed), running
             )
             model.load_state_dict(learnt.state_dict())
     return model

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from hqsam.data.loader import PromptedImages, rows_of
+from hqsam.data.loader import PromptedDataset, rows_of
 from hqsam.data.sampling import SamplingConfig
 from hqsam.errors import OptionError
 from hqsam.hardware import pick_precision
@@ -18,7 +18,7 @@ from hqsam.training.memory import explain_out_of_memory
 from hqsam.training.running import Running
 from hqsam.training.trainer import Trainer
 
-DatasetOf = Callable[[SamplingConfig, int], PromptedImages]
+DatasetOf = Callable[[SamplingConfig, int], PromptedDataset]
 """The photos as a sampling and a seed show them."""
 
 

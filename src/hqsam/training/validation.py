@@ -8,8 +8,8 @@ import torch
 
 from hqsam.data.sample import Sample
 from hqsam.engines.torch import TorchEngine
-from hqsam.evaluation.metrics import compare
-from hqsam.evaluation.protocols import from_box
+from hqsam.evaluation.mask_metrics import mask_scores
+from hqsam.evaluation.simulated_user import from_box
 from hqsam.hardware import pick_precision
 from hqsam.images.contact_sheet import Panel, contact_sheet
 from hqsam.images.draw_prompts import DrawnPrompts
@@ -66,7 +66,7 @@ def _scores(answers: list[tuple[np.ndarray, Masks]]) -> Iterator[tuple[str, floa
     for truth, masks in answers:
         yield "objects", 1.0
         for source, mask in masks.items():
-            agreement = compare(mask, truth)
+            agreement = mask_scores(mask, truth)
             yield f"{source}_iou", agreement.iou
             yield f"{source}_boundary_iou", agreement.boundary_iou
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hqsam.evaluation.record import Answer, CaseRecord, Column, TargetRecord
+from hqsam.evaluation.record import Column, PredictionRecord, SampleRecord, TargetRecord
 from hqsam.evaluation.reports import as_csv, as_markdown, write_reports
 from hqsam.evaluation.reports.charts import curves, histograms
-from hqsam.evaluation.reports.gallery import MISSING, RIGHT, SURPLUS, panels, walls
+from hqsam.evaluation.reports.gallery import MISSING, RIGHT, SURPLUS, gallery_sections, panels
 from hqsam.evaluation.reports.page import page
 from hqsam.evaluation.reports.summary import summarise
 from hqsam.evaluation.reports.tables import tables
@@ -29,7 +29,7 @@ MADE = {"hqsam": "hqsam 1", "torch": "torch 2", "device": "cpu", "date": "2026-0
 
 
 def answer(mask, source, prompt, iou, trial=0, **more):
-    return Answer(source, prompt, trial, iou, iou / 2, 0.9, encode(mask), **more)
+    return PredictionRecord(source, prompt, trial, iou, iou / 2, 0.9, encode(mask), **more)
 
 
 @pytest.fixture
@@ -41,9 +41,9 @@ def suite(tmp_path):
 def records(suite):
     """SAM's masks are moved by two pixels, HQ's are right; clicks are asked twice, by chance."""
     found = {}
-    for case in suite.cases:
+    for sample in suite.samples:
         targets = []
-        for number, target in enumerate(case.targets()):
+        for number, target in enumerate(sample.targets()):
             moved, iou = np.roll(target.truth, 2, axis=1), 0.5 + 0.1 * number
             answers = [
                 answer(target.truth, "hq", "box", 0.9),
@@ -53,7 +53,9 @@ def records(suite):
                 answer(moved, "hq", "clicks to target", 0.8, ious=(0.5, 0.86, 0.8)),
             ]
             targets.append(TargetRecord(target.name, target.about, tuple(answers)))
-        found[case.name] = CaseRecord(case.name, (48, 64), {}, tuple(targets), {"7": "it is <empty>"}, {"encode": 1.0})
+        found[sample.name] = SampleRecord(
+            sample.name, (48, 64), {}, tuple(targets), {"7": "it is <empty>"}, {"encode": 1.0}
+        )
     return found
 
 
@@ -69,9 +71,9 @@ def test_scores_of_trials_are_averaged(summary):
 
 
 def test_clicks_are_counted_and_their_curve_is_drawn(summary):
-    (talk,) = [one for one in summary.columns if one.clicks]
-    assert talk.curve == pytest.approx((0.5, 0.86, 0.8))
-    assert talk.clicks == {"NoC@85": 2, "not reached@85": 0, "NoC@90": 20, "not reached@90": 4}
+    (result,) = [one for one in summary.columns if one.clicks]
+    assert result.curve == pytest.approx((0.5, 0.86, 0.8))
+    assert result.clicks == {"NoC@85": 2, "not reached@85": 0, "NoC@90": 20, "not reached@90": 4}
 
 
 def test_all_that_was_left_out_is_listed(summary):
@@ -87,7 +89,7 @@ def test_printed_numbers_stand_under_ours_if_they_were_asked_alike(suite, record
     rows = (row("box"), row("box", "vit_l"), row("1 click"), row("box", split="other"))
     printing = replace(suite, suite=replace(suite.suite, published=rows))
     summary = summarise(records, printing, SETTINGS, MADE)
-    (table,) = tables(summary, suite.suite.measure.names)
+    (table,) = tables(summary, suite.suite.metric.names)
     printed = [line for line in table.lines if line.where]
     assert [(line.who, line.prompt) for line in printed] == [("vit_l", "box"), ("vit_b", "box")]
     assert "| vit_l | hq | box | 78.6 | 70.4 | table 2 |" in as_markdown(summary, printing)
@@ -164,22 +166,22 @@ def test_a_run_without_true_masks_has_a_page_too(suite, records):
 
 
 def test_the_worst_come_first_and_gains_over_sam_are_shown(summary):
-    by_title = {wall.title: wall.exhibits for wall in walls(summary, each=4)}
+    by_title = {section.title: section.items for section in gallery_sections(summary, each=4)}
     assert list(by_title) == ["Worst by hq, box", "Best by hq, box", "Where hq gains most beside sam"]
     gains = by_title["Where hq gains most beside sam"]
     assert gains[0].ious == {Column("sam", "box"): (0.5, 0.25), Column("hq", "box"): (0.9, 0.45)}
 
 
 def test_a_photo_hangs_once_on_a_wall(summary):
-    for wall in walls(summary):
-        photos = [exhibit.case for exhibit in wall.exhibits]
+    for section in gallery_sections(summary):
+        photos = [item.sample for item in section.items]
         assert len(photos) == len(set(photos)) > 0
 
 
 def test_a_picture_shows_what_is_right_missing_and_too_much(summary, suite, records):
-    exhibit = walls(summary)[0].exhibits[0]
-    case = next(case for case in suite.cases if case.name == exhibit.case)
-    truth, sam, hq = panels(exhibit, case, records[case.name])
+    item = gallery_sections(summary)[0].items[0]
+    sample = next(sample for sample in suite.samples if sample.name == item.sample)
+    truth, sam, hq = panels(item, sample, records[sample.name])
     assert truth.column is None and (sam.column.source, hq.column.source) == ("sam", "hq")
     for colour in (MISSING, SURPLUS):  # a few pixels of the photo may look alike
         assert near(sam.pixels, colour) > 100 > 30 > near(hq.pixels, colour)

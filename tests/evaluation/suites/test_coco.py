@@ -21,16 +21,16 @@ def edited(data, file, edit):
 
 def test_masks_come_from_polygons_and_run_lengths_and_crowds_are_left_out(tmp_path):
     opened = find("coco").open(make("coco", tmp_path))
-    first, second = opened.cases[0].targets()
+    first, second = opened.samples[0].targets()
     drawn = scene(1, (48, 65))
     assert iou(first.truth, drawn.masks[0]) > 0.85  # a polygon through pixel centres loses its rim
     assert np.array_equal(second.truth, drawn.masks[1])
     assert [target.about for target in (first, second)] == [{"category_id": 1}, {"category_id": 2}]
-    assert opened.cases[0].about == {"image_id": 1} and opened.cases[0].size_hw == (48, 65)
+    assert opened.samples[0].about == {"image_id": 1} and opened.samples[0].size_hw == (48, 65)
 
 
 def test_lvis_takes_its_photos_from_both_folders(tmp_path):
-    folders = [case.image.parent.name for case in find("lvis").open(make("lvis", tmp_path)).cases]
+    folders = [sample.image.parent.name for sample in find("lvis").open(make("lvis", tmp_path)).samples]
     assert folders == ["val2017", "train2017", "train2017"]
 
 
@@ -64,14 +64,14 @@ def test_an_annotation_of_an_image_that_is_not_listed_is_refused(tmp_path):
 def test_a_mask_of_another_size_is_refused_when_it_is_read(tmp_path):
     data = edited(make("coco", tmp_path), FILE, lambda content: content["images"][0].update(height=50))
     with pytest.raises(DataError, match=r"the mask of annotation 2 is \(48, 65\) .*, and its image \(50, 65\)"):
-        find("coco").open(data).cases[0].targets()
+        find("coco").open(data).samples[0].targets()
 
 
 def test_a_damaged_mask_is_refused_when_it_is_read(tmp_path):
     data = make("coco", tmp_path)
     edited(data, FILE, lambda content: content["annotations"][1].update(segmentation={"size": [48, 65], "counts": "1"}))
     with pytest.raises(DataError, match=r"runs of 3120 pixels"):
-        find("coco").open(data).cases[0].targets()
+        find("coco").open(data).samples[0].targets()
 
 
 def test_json_that_is_broken_is_refused_by_name(tmp_path):

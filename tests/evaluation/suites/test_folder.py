@@ -21,7 +21,7 @@ def folder_with(folder, masks, suffix=".png"):
 
 
 def truths(data):
-    return [[target.truth for target in case.targets()] for case in find("folder").open(data).cases]
+    return [[target.truth for target in sample.targets()] for sample in find("folder").open(data).samples]
 
 
 @pytest.mark.parametrize("value", [1, 255])
@@ -53,14 +53,14 @@ def test_photos_without_a_mask_are_left_out_and_told(tmp_path):
     data = folder_with(tmp_path / "mine", lambda drawn: drawn.labels)
     (data / "masks/photo1.png").unlink()
     opened = find("folder").open(data)
-    assert [case.name for case in opened.cases] == ["photo0"]
+    assert [sample.name for sample in opened.samples] == ["photo0"]
     assert opened.warnings == ["mine: there is no mask of this image's name (1, such as mine/photo1)"]
 
 
 def test_a_folder_that_was_moved_has_the_same_cases(tmp_path):
-    before = [case.name for case in find("folder").open(make("folder", tmp_path / "a")).cases]
+    before = [sample.name for sample in find("folder").open(make("folder", tmp_path / "a")).samples]
     (tmp_path / "a").rename(tmp_path / "b")
-    assert before == [case.name for case in find("folder").open(tmp_path / "b").cases]
+    assert before == [sample.name for sample in find("folder").open(tmp_path / "b").samples]
 
 
 def test_sets_below_a_folder_name_their_cases(tmp_path):
@@ -68,7 +68,7 @@ def test_sets_below_a_folder_name_their_cases(tmp_path):
         folder_with(tmp_path / name, lambda drawn: drawn.labels)
     (tmp_path / "b/images").rename(tmp_path / "b/im")
     (tmp_path / "b/masks").rename(tmp_path / "b/gt")
-    names = [case.name for case in find("folder").open(tmp_path).cases]
+    names = [sample.name for sample in find("folder").open(tmp_path).samples]
     assert names == ["a/photo0", "a/photo1", "b/photo0", "b/photo1"]
 
 

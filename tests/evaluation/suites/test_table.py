@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hqsam.errors import DataError, OptionError
-from hqsam.evaluation.metrics import compare
+from hqsam.evaluation.mask_metrics import mask_scores
 from hqsam.evaluation.record import Row
 from hqsam.evaluation.suites import MEAN, SUITES, find
 from hqsam.evaluation.suites.published import SGINW_AP
@@ -23,12 +23,12 @@ def _library():
 def answers(opened, change=lambda mask: mask):
     """A model that knows the truth, more or less."""
     rows = []
-    for case in opened.cases:
-        for target in case.targets():
+    for sample in opened.samples:
+        for target in sample.targets():
             mask = change(target.truth)
-            agreement = compare(mask, target.truth)
-            about = case.about | target.about
-            rows.append(Row(case.name, target.name, mask.shape, about, *agreement, 0.8, rle.encode(mask)))
+            agreement = mask_scores(mask, target.truth)
+            about = sample.about | target.about
+            rows.append(Row(sample.name, target.name, mask.shape, about, *agreement, 0.8, rle.encode(mask)))
     return rows
 
 
@@ -46,11 +46,11 @@ def test_the_papers_ten_sets_its_two_more_and_any_folder_are_there():
 @pytest.mark.parametrize("name", SUITES)
 def test_a_row_is_whole(name):
     suite = find(name)
-    assert all((suite.title, suite.layout, suite.licence, suite.where, suite.measure.about))
+    assert all((suite.title, suite.layout, suite.licence, suite.where, suite.metric.about))
     assert (suite.ask == "detector") <= bool(suite.boxes_from)
     splits = {split.name for split in suite.splits} | {MEAN}
     for published in suite.published:
-        assert published.split in splits and set(published.scores) <= {*suite.measure.names, "mIoU", "mBIoU"}
+        assert published.split in splits and set(published.scores) <= {*suite.metric.names, "mIoU", "mBIoU"}
         assert all(0 < value < 100 for value in published.scores.values())
     assert len({(one.model, one.source, one.split, one.prompt) for one in suite.published}) == len(suite.published)
 
@@ -79,18 +79,18 @@ def test_an_unknown_suite_is_an_error_that_knows_what_was_meant():
 @pytest.mark.parametrize("name", SUITES)
 def test_who_answers_with_the_true_masks_has_full_marks(name, tmp_path):
     opened = find(name).open(make(name, tmp_path))
-    scores = opened.measure(answers(opened))
-    headline = opened.suite.measure.names[0]
+    scores = opened.score(answers(opened))
+    headline = opened.suite.metric.names[0]
     assert set(scores) == {split.name for split in opened.splits} | ({MEAN} if len(opened.splits) > 1 else set())
     for each in scores.values():
         assert each[headline] == pytest.approx(1) and each["mIoU"] == each["mBIoU"] == 1
-        assert set(each) <= {*opened.suite.measure.names, "mIoU", "mBIoU"}
+        assert set(each) <= {*opened.suite.metric.names, "mIoU", "mBIoU"}
 
 
 @pytest.mark.parametrize("name", SUITES)
 def test_half_an_answer_has_half_the_overlap(name, tmp_path):
     opened = find(name).open(make(name, tmp_path))
-    scores = list(opened.measure(answers(opened, half)).values())[-1]
+    scores = list(opened.score(answers(opened, half)).values())[-1]
     assert 0.4 < scores["mIoU"] < 0.6 and 0.2 < scores["mBIoU"] < 0.6
     if "AP" in scores:
         assert scores["AP"] < 0.2
@@ -99,12 +99,12 @@ def test_half_an_answer_has_half_the_overlap(name, tmp_path):
 @pytest.mark.parametrize("name", SUITES)
 def test_cases_are_named_once_and_always_the_same(name, tmp_path):
     data = make(name, tmp_path)
-    first, again = (find(name).open(data).cases for _ in range(2))
-    names = [case.name for case in first]
-    assert names == [case.name for case in again] and len(set(names)) == len(names) > 1
-    for case in first:
-        targets = case.targets()
-        assert case.image.is_file() and len({target.name for target in targets}) == len(targets)
+    first, again = (find(name).open(data).samples for _ in range(2))
+    names = [sample.name for sample in first]
+    assert names == [sample.name for sample in again] and len(set(names)) == len(names) > 1
+    for sample in first:
+        targets = sample.targets()
+        assert sample.image.is_file() and len({target.name for target in targets}) == len(targets)
 
 
 @pytest.mark.parametrize("name", SUITES)
@@ -124,7 +124,7 @@ def test_other_numbers_of_images_than_expected_are_told(tmp_path):
 
 def test_some_sets_of_a_suite_can_be_taken(tmp_path):
     opened = find("hq4").open(make("hq4", tmp_path), only=["COIFT"])
-    assert {case.name.split("/")[0] for case in opened.cases} == {"COIFT"}
+    assert {sample.name.split("/")[0] for sample in opened.samples} == {"COIFT"}
     with pytest.raises(OptionError, match=r"no set 'COFT'; it has DIS-VD, COIFT"):
         find("hq4").open(tmp_path, only=["COFT"])
 
@@ -140,25 +140,25 @@ def test_all_missing_sets_are_named_at_once(tmp_path):
 @pytest.mark.parametrize("name", ["coco", "lvis", "uvo", "sginw", "hqytvis", "davis"])
 def test_images_without_an_answer_count_unless_they_were_not_asked_about(name, tmp_path):
     opened = find(name).open(make(name, tmp_path))
-    first = opened.cases[0]
-    asked = {case.name for case in opened.cases if case is first or _same_video(case, first)}
-    rows = [row for row in answers(opened) if row.case in asked]
-    headline = opened.suite.measure.names[0]
-    assert list(opened.measure(rows, asked).values())[-1][headline] == pytest.approx(1)
-    assert list(opened.measure(rows).values())[-1][headline] < 0.9
+    first = opened.samples[0]
+    asked = {sample.name for sample in opened.samples if sample is first or _same_video(sample, first)}
+    rows = [row for row in answers(opened) if row.sample in asked]
+    headline = opened.suite.metric.names[0]
+    assert list(opened.score(rows, asked).values())[-1][headline] == pytest.approx(1)
+    assert list(opened.score(rows).values())[-1][headline] < 0.9
 
 
-def _same_video(case, other):
-    return case.about.get("video_id", case) == other.about.get("video_id")
+def _same_video(sample, other):
+    return sample.about.get("video_id", sample) == other.about.get("video_id")
 
 
 def test_an_answer_about_something_else_is_refused(tmp_path):
     opened = find("folder").open(make("folder", tmp_path))
     rows = answers(opened)
     with pytest.raises(DataError, match=r"'photo0', which is not among the 1 images asked about"):
-        opened.measure(rows, asked={"photo1"})
+        opened.score(rows, asked={"photo1"})
     with pytest.raises(DataError, match=r"nothing was asked of folder"):
-        opened.measure([], asked=set())
+        opened.score([], asked=set())
 
 
 @pytest.mark.parametrize("name", [name for name in SUITES if find(name).ask == "detector"])
@@ -169,7 +169,7 @@ def test_the_detections_of_the_tests_are_of_the_suites_own_kind(name, tmp_path):
 
 def test_folders_are_also_found_from_within_their_collection(tmp_path):
     make("dis", tmp_path)
-    assert len(find("dis").open(tmp_path / "DIS5K").cases) == 2
+    assert len(find("dis").open(tmp_path / "DIS5K").samples) == 2
     make("sginw", tmp_path)
     assert len(find("sginw").open(tmp_path / "seginw").splits) == 25
 

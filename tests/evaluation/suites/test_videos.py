@@ -20,16 +20,16 @@ def edited(data, edit):
 
 
 def test_every_frame_is_a_case_with_the_objects_that_are_seen(tmp_path):
-    cases = find("hqytvis").open(make("hqytvis", tmp_path)).cases
-    assert [case.name for case in cases[:4]] == [
+    samples = find("hqytvis").open(make("hqytvis", tmp_path)).samples
+    assert [sample.name for sample in samples[:4]] == [
         "HQ-YTVIS/1/00000",
         "HQ-YTVIS/1/00005",
         "HQ-YTVIS/1/00010",
         "HQ-YTVIS/2/00000",
     ]
-    assert cases[1].about == {"video_id": 1, "frame": 1} and cases[1].size_hw == (48, 64)
-    assert [len(case.targets()) for case in cases] == [2, 2, 1, 2, 2, 1]
-    target = cases[4].targets()[1]
+    assert samples[1].about == {"video_id": 1, "frame": 1} and samples[1].size_hw == (48, 64)
+    assert [len(sample.targets()) for sample in samples] == [2, 2, 1, 2, 2, 1]
+    target = samples[4].targets()[1]
     assert target.about == {"category_id": 2, "track": 4}
     assert np.array_equal(target.truth, scene(2, shift=1).masks[1])
 
@@ -62,7 +62,7 @@ def test_missing_frames_are_counted(tmp_path):
 def test_a_mask_of_another_size_than_the_video_is_refused(tmp_path):
     data = edited(make("hqytvis", tmp_path), lambda content: content["videos"][0].update(width=60))
     with pytest.raises(DataError, match=r"object 1 in frame 0 is \(48, 64\) .*, and its video \(48, 60\)"):
-        find("hqytvis").open(data).cases[0].targets()
+        find("hqytvis").open(data).samples[0].targets()
 
 
 def test_davis_asks_about_the_objects_of_the_first_frame(tmp_path):
@@ -72,11 +72,11 @@ def test_davis_asks_about_the_objects_of_the_first_frame(tmp_path):
     labels[0, 0], labels[0, 1] = 3, 255
     picture = Image.fromarray(labels)
     picture.save(path)
-    cases = {case.name: case for case in find("davis").open(data).cases}
-    assert len(cases) == 8
-    assert cases["camel/00002"].about == {"video_id": "camel", "frames": 4, "objects": 2, "frame": 2}
-    assert [target.about for target in cases["camel/00002"].targets()] == [{"track": 1}, {"track": 2}]
-    assert len(cases["bear/00000"].targets()) == 1
+    samples = {sample.name: sample for sample in find("davis").open(data).samples}
+    assert len(samples) == 8
+    assert samples["camel/00002"].about == {"video_id": "camel", "frames": 4, "objects": 2, "frame": 2}
+    assert [target.about for target in samples["camel/00002"].targets()] == [{"track": 1}, {"track": 2}]
+    assert len(samples["bear/00000"].targets()) == 1
 
 
 @pytest.mark.parametrize(
@@ -99,13 +99,13 @@ def test_what_davis_lacks_is_named(tmp_path, missing, message):
 
 def test_a_trackers_label_maps_become_boxes(tmp_path):
     data = make("davis", tmp_path)
-    cases = find("davis").open(data).cases
-    boxes = boxes_of_label_maps(detections("davis", data), cases)
-    assert list(boxes) == [case.name for case in cases]
+    samples = find("davis").open(data).samples
+    boxes = boxes_of_label_maps(detections("davis", data), samples)
+    assert list(boxes) == [sample.name for sample in samples]
     (number, box), *_ = boxes["camel/00001"]
     assert number == 1 and box == pytest.approx(_box(scene(1, shift=1).masks[0]))
     with pytest.raises(DataError, match=r"8 of 8 label maps are not in"):
-        boxes_of_label_maps(tmp_path / "nothing", cases)
+        boxes_of_label_maps(tmp_path / "nothing", samples)
 
 
 def _box(mask):

@@ -6,16 +6,16 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from hqsam.evaluation.record import CaseRecord, each_answer
+from hqsam.evaluation.record import SampleRecord, each_prediction
 from hqsam.evaluation.reports.page import page
-from hqsam.evaluation.reports.prose import how_it_was_made, warnings
+from hqsam.evaluation.reports.provenance import how_it_was_made, warnings
 from hqsam.evaluation.reports.summary import Summary
 from hqsam.evaluation.reports.tables import clicks_markdown, markdown, tables
 from hqsam.evaluation.suites.suite import OpenSuite
 from hqsam.storage import write_text
 
 
-def write_reports(folder: Path, summary: Summary, suite: OpenSuite, records: Mapping[str, CaseRecord]) -> list[Path]:
+def write_reports(folder: Path, summary: Summary, suite: OpenSuite, records: Mapping[str, SampleRecord]) -> list[Path]:
     """Write all of them, and return their paths: JSON, Markdown, CSV, HTML.
 
     Raises:
@@ -36,7 +36,7 @@ def write_reports(folder: Path, summary: Summary, suite: OpenSuite, records: Map
 def as_markdown(summary: Summary, suite: OpenSuite) -> str:
     """The tables, and under them how the figures were made."""
     parts = [f"# {suite.suite.title}", *(f"> {warning}" for warning in warnings(summary, suite))]
-    for table in tables(summary, suite.suite.measure.names):
+    for table in tables(summary, suite.suite.metric.names):
         parts += [f"## {table.split}", markdown(table)]
     if clicks := clicks_markdown(summary):
         parts += ["## Clicks needed", clicks]
@@ -44,19 +44,19 @@ def as_markdown(summary: Summary, suite: OpenSuite) -> str:
     return "\n\n".join([*parts, made]) + "\n"
 
 
-def as_csv(records: Mapping[str, CaseRecord]) -> str:
+def as_csv(records: Mapping[str, SampleRecord]) -> str:
     """A line for each answer."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
         ("image", "object", "width", "height", "source", "prompt", "trial", "iou", "boundary_iou", "predicted_iou")
     )
-    for record, target, answer in each_answer(records.values()):
+    for record, target, answer in each_prediction(records.values()):
         height, width = record.size_hw
         measured = (
             "" if value is None else f"{value:.6f}" for value in (answer.iou, answer.boundary_iou, answer.score)
         )
         writer.writerow(
-            (record.case, target.target, width, height, answer.source, answer.prompt, answer.trial, *measured)
+            (record.sample, target.target, width, height, answer.source, answer.prompt, answer.trial, *measured)
         )
     return text.getvalue()

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from hqsam.evaluation.cases import Case
-from hqsam.evaluation.record import Answer, CaseRecord, Column, TargetRecord
+from hqsam.evaluation.record import Column, PredictionRecord, SampleRecord, TargetRecord
 from hqsam.evaluation.reports.summary import Summary
+from hqsam.evaluation.samples import EvaluationSample
 from hqsam.images.canvas import Canvas
 from hqsam.images.overlay import overlay
 from hqsam.images.palette import OBJECTS, WHITE
@@ -28,21 +28,21 @@ Mask = Bool[np.ndarray, "_ _"]
 
 
 @dataclass(frozen=True)
-class Exhibit:
+class GalleryItem:
     """An object and how it was answered."""
 
-    case: str
+    sample: str
     target: str
     ious: dict[Column, tuple[float, float]]
     """IoU and boundary IoU in every column that is shown."""
 
 
 @dataclass(frozen=True)
-class Wall:
+class GallerySection:
     """Some exhibits under one heading."""
 
     title: str
-    exhibits: list[Exhibit]
+    items: list[GalleryItem]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class Panel:
     """None: the true mask."""
 
 
-def walls(summary: Summary, each: int = 6) -> list[Wall]:
+def gallery_sections(summary: Summary, each: int = 6) -> list[GallerySection]:
     """The worst and best of the first column that was not SAM's, and where it gains and loses most beside SAM."""
     columns = [one.column for one in summary.columns if str(one.column) in summary.objects.values]
     if not columns:
@@ -62,31 +62,34 @@ def walls(summary: Summary, each: int = 6) -> list[Wall]:
     ours = next((column for column in columns if column.source != "sam"), columns[0])
     sam = Column("sam", ours.prompt)
     shown = [column for column in (sam, ours) if column in columns]
-    exhibits = _exhibits(summary, list(dict.fromkeys(shown)))
-    by_iou = sorted(exhibits, key=lambda one: one.ious[ours][0])
+    items = _items(summary, list(dict.fromkeys(shown)))
+    by_iou = sorted(items, key=lambda one: one.ious[ours][0])
     some = min(each, max(1, len(by_iou) // 2))
-    hung = [Wall(f"Worst by {ours}", _some(by_iou, some)), Wall(f"Best by {ours}", _some(by_iou[::-1], some))]
+    sections = [
+        GallerySection(f"Worst by {ours}", _some(by_iou, some)),
+        GallerySection(f"Best by {ours}", _some(by_iou[::-1], some)),
+    ]
     if sam in shown and sam != ours:
-        by_gain = sorted(exhibits, key=lambda one: one.ious[sam][0] - one.ious[ours][0])
+        by_gain = sorted(items, key=lambda one: one.ious[sam][0] - one.ious[ours][0])
         gains = [one for one in by_gain if one.ious[ours][0] > one.ious[sam][0]]
         losses = [one for one in by_gain[::-1] if one.ious[ours][0] < one.ious[sam][0]]
-        hung.append(Wall(f"Where {ours.source} gains most beside sam", _some(gains, each - 2)))
-        hung.append(Wall("Where it loses most", _some(losses, each - 2)))
-    return [wall for wall in hung if wall.exhibits]
+        sections.append(GallerySection(f"Where {ours.source} gains most beside sam", _some(gains, each - 2)))
+        sections.append(GallerySection("Where it loses most", _some(losses, each - 2)))
+    return [section for section in sections if section.items]
 
 
-def panels(exhibit: Exhibit, case: Case, record: CaseRecord) -> list[Panel]:
+def panels(item: GalleryItem, sample: EvaluationSample, record: SampleRecord) -> list[Panel]:
     """The object on its photo: the true mask, and each answer with what is right, missing and too much.
 
     Raises:
         ImageError: the photo cannot be read any more.
         DataError: its masks cannot.
     """
-    truth = next(target.truth for target in case.targets() if target.name == exhibit.target)
+    truth = next(target.truth for target in sample.targets() if target.name == item.target)
     assert truth is not None, "only what has a true mask was measured"
-    pixels = read_image(case.image)
-    target = next(one for one in record.targets if one.target == exhibit.target)
-    masks = {column: decode(_answer(target, column).rle) for column in exhibit.ious}
+    pixels = read_image(sample.image)
+    target = next(one for one in record.targets if one.target == item.target)
+    masks = {column: decode(_answer(target, column).rle) for column in item.ious}
     window = _window(np.logical_or.reduce([truth, *masks.values()]))
     photo = _scaled(pixels[window])
     true_one = _scaled_mask(truth[window], photo)
@@ -96,25 +99,25 @@ def panels(exhibit: Exhibit, case: Case, record: CaseRecord) -> list[Panel]:
     return shown
 
 
-def _exhibits(summary: Summary, columns: Sequence[Column]) -> list[Exhibit]:
+def _items(summary: Summary, columns: Sequence[Column]) -> list[GalleryItem]:
     values: Mapping[Column, Sequence[tuple[float, float] | None]] = {
         column: summary.objects.values[str(column)] for column in columns
     }
     found = []
-    for number, (case, target) in enumerate(summary.objects.names):
+    for number, (sample, target) in enumerate(summary.objects.names):
         ious = {column: its for column in columns if (its := values[column][number]) is not None}
         if len(ious) == len(columns):
-            found.append(Exhibit(case, target, ious))
+            found.append(GalleryItem(sample, target, ious))
     return found
 
 
-def _some(exhibits: Sequence[Exhibit], count: int) -> list[Exhibit]:
+def _some(items: Sequence[GalleryItem], count: int) -> list[GalleryItem]:
     """The first of each photo."""
-    first_of = {one.case: one for one in reversed(exhibits)}
-    return [one for one in exhibits if first_of[one.case] is one][:count]
+    first_of = {one.sample: one for one in reversed(items)}
+    return [one for one in items if first_of[one.sample] is one][:count]
 
 
-def _answer(target: TargetRecord, column: Column) -> Answer:
+def _answer(target: TargetRecord, column: Column) -> PredictionRecord:
     return next(answer for answer in target.answers if answer.column == column)
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from hqsam.evaluation.record import CaseRecord, Column
+from hqsam.evaluation.record import Column, SampleRecord
 from hqsam.evaluation.reports import charts, gallery
-from hqsam.evaluation.reports.prose import how_it_was_made, warnings
+from hqsam.evaluation.reports.provenance import how_it_was_made, warnings
 from hqsam.evaluation.reports.summary import Summary
 from hqsam.evaluation.reports.tables import Line, Table, tables
 from hqsam.evaluation.suites.suite import OpenSuite
@@ -21,20 +21,20 @@ _QUALITY = 80
 _FAVICON = "data:,"  # so that a browser does not ask for one
 
 
-def page(summary: Summary, suite: OpenSuite, records: Mapping[str, CaseRecord]) -> str:
+def page(summary: Summary, suite: OpenSuite, records: Mapping[str, SampleRecord]) -> str:
     """The page as text.
 
     Raises:
         ImageError, DataError: a photo or mask of the worst and best cases cannot be read any more.
     """
-    all_tables = tables(summary, suite.suite.measure.names)
+    all_tables = tables(summary, suite.suite.metric.names)
     parts = [
         _header(summary, suite),
         _tiles(all_tables[-1]) if all_tables else "",
         *(_section("Figures", "".join(map(_table, all_tables))) if all_tables else ""),
         *_clicks(summary),
         *_charts(summary),
-        *_walls(summary, suite, records),
+        *_gallery(summary, suite, records),
         *_section("How it was made", _made(summary, suite)),
     ]
     title = f"{suite.suite.name}: {summary.settings['model']}"
@@ -111,15 +111,15 @@ def _cell(line: Line, name: str, table: Table) -> str:
 
 def _clicks(summary: Summary) -> Iterator[str]:
     """How many clicks it takes, where that was asked."""
-    talks = [one for one in summary.columns if one.clicks]
-    if not talks:
+    interactive = [one for one in summary.columns if one.clicks]
+    if not interactive:
         return
-    head = "".join(f"<th>{escape(name)}</th>" for name in ("source", *talks[0].clicks))
+    head = "".join(f"<th>{escape(name)}</th>" for name in ("source", *interactive[0].clicks))
     rows = "".join(
         f'<tr><td class="source {one.source}">{one.source}</td>'
         + "".join(f"<td>{value:.4g}</td>" for value in one.clicks.values())
         + "</tr>"
-        for one in talks
+        for one in interactive
     )
     table = (
         f'<div class="scroll"><table class="clicks"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
@@ -154,9 +154,9 @@ def _curves(summary: Summary) -> Iterator[tuple[str, str]]:
                 f"{what.capitalize()} by number of clicks on the object".replace("iou", "IoU"),
                 charts.curves(lines, what),
             )
-    talks = {one.source: list(enumerate(one.curve, start=1)) for one in summary.columns if one.curve}
-    if talks:
-        yield "Mean IoU while a user corrects, click by click", charts.curves(talks, "mean IoU")
+    interactive = {one.source: list(enumerate(one.curve, start=1)) for one in summary.columns if one.curve}
+    if interactive:
+        yield "Mean IoU while a user corrects, click by click", charts.curves(interactive, "mean IoU")
 
 
 def _over_clicks(summary: Summary, place: int) -> dict[str, list[tuple[float, float]]]:
@@ -169,12 +169,14 @@ def _over_clicks(summary: Summary, place: int) -> dict[str, list[tuple[float, fl
     return {source: sorted(line) for source, line in lines.items()}
 
 
-def _walls(summary: Summary, suite: OpenSuite, records: Mapping[str, CaseRecord]) -> Iterator[str]:
-    cases = {case.name: case for case in suite.cases}
-    hung = gallery.walls(summary)
-    for number, wall in enumerate(hung):
-        shown = "".join(_exhibit(one, gallery.panels(one, cases[one.case], records[one.case])) for one in wall.exhibits)
-        yield from _section(wall.title, f'{"" if number else _legend()}<div class="wall">{shown}</div>')
+def _gallery(summary: Summary, suite: OpenSuite, records: Mapping[str, SampleRecord]) -> Iterator[str]:
+    samples = {sample.name: sample for sample in suite.samples}
+    sections = gallery.gallery_sections(summary)
+    for number, section in enumerate(sections):
+        shown = "".join(
+            _gallery_item(one, gallery.panels(one, samples[one.sample], records[one.sample])) for one in section.items
+        )
+        yield from _section(section.title, f'{"" if number else _legend()}<div class="wall">{shown}</div>')
 
 
 def _legend() -> str:
@@ -183,22 +185,22 @@ def _legend() -> str:
     return f'<ul class="legend">{items}<li class="words">figures are IoU / boundary IoU</li></ul>'
 
 
-def _exhibit(exhibit: gallery.Exhibit, panels: Sequence[gallery.Panel]) -> str:
+def _gallery_item(item: gallery.GalleryItem, panels: Sequence[gallery.Panel]) -> str:
     pictures = "".join(
         f'<div class="{panel.column.source if panel.column else "truth"}"><img alt="" loading="lazy" '
-        f'src="{_as_data(panel.pixels)}"><span>{_words(exhibit, panel.column)}</span></div>'
+        f'src="{_as_data(panel.pixels)}"><span>{_words(item, panel.column)}</span></div>'
         for panel in panels
     )
     return (
-        f'<figure class="exhibit"><figcaption>{escape(exhibit.case)}, object {escape(exhibit.target)}</figcaption>'
+        f'<figure class="exhibit"><figcaption>{escape(item.sample)}, object {escape(item.target)}</figcaption>'
         f'<div class="pictures">{pictures}</div></figure>'
     )
 
 
-def _words(exhibit: gallery.Exhibit, column: Column | None) -> str:
+def _words(item: gallery.GalleryItem, column: Column | None) -> str:
     if column is None:
         return "<b>true mask</b>"
-    overlap, boundary = exhibit.ious[column]
+    overlap, boundary = item.ious[column]
     return f"<b>{column.source}</b> {100 * overlap:.1f} / {100 * boundary:.1f}"
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from hqsam.evaluation.metrics import mean_clicks
-from hqsam.evaluation.questions import TRIALS, Conversation
-from hqsam.evaluation.record import Answer, CaseRecord, Column, columns_of, each_answer, rows_of
+from hqsam.evaluation.mask_metrics import mean_clicks
+from hqsam.evaluation.prompt_protocols import TRIALS, InteractiveProtocol
+from hqsam.evaluation.record import Column, PredictionRecord, SampleRecord, columns_of, each_prediction, rows_of
 from hqsam.evaluation.suites.suite import OpenSuite
 
 Scores = dict[str, float]
@@ -69,7 +69,7 @@ class Summary:
 
 
 def summarise(
-    records: Mapping[str, CaseRecord], suite: OpenSuite, settings: dict[str, Any], made: dict[str, str]
+    records: Mapping[str, SampleRecord], suite: OpenSuite, settings: dict[str, Any], made: dict[str, str]
 ) -> Summary:
     """All figures over the images that have a record.
 
@@ -77,42 +77,42 @@ def summarise(
         DataError: there is none, or an answer lacks what the suite's measure needs.
         MissingExtra: the measure needs a package that is not installed.
     """
-    ordered = [records[case.name] for case in suite.cases if case.name in records]
+    ordered = [records[sample.name] for sample in suite.samples if sample.name in records]
     return Summary(
         settings=settings,
         made=made,
         images=len(ordered),
         columns=[_column_scores(ordered, suite, column) for column in columns_of(ordered)],
         published=[asdict(printed) for printed in suite.suite.published],
-        skipped={f"{record.case}/{name}": why for record in ordered for name, why in record.skipped.items()},
+        skipped={f"{record.sample}/{name}": why for record in ordered for name, why in record.skipped.items()},
         seconds=_mean_seconds(ordered),
         objects=object_scores(ordered),
     )
 
 
-def object_scores(records: Sequence[CaseRecord]) -> ObjectScores:
+def object_scores(records: Sequence[SampleRecord]) -> ObjectScores:
     """IoU and boundary IoU by object and column, means of trials."""
-    found: dict[str, dict[tuple[str, str], list[Answer]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[str, dict[tuple[str, str], list[PredictionRecord]]] = defaultdict(lambda: defaultdict(list))
     names: dict[tuple[str, str], None] = {}
-    for record, target, answer in each_answer(records):
-        names[record.case, target.target] = None
+    for record, target, answer in each_prediction(records):
+        names[record.sample, target.target] = None
         if answer.iou is not None:
-            found[str(answer.column)][record.case, target.target].append(answer)
+            found[str(answer.column)][record.sample, target.target].append(answer)
     values = {column: [_mean_of_trials(by_object.get(name)) for name in names] for column, by_object in found.items()}
     return ObjectScores(list(names), values)
 
 
-def _mean_of_trials(answers: Sequence[Answer] | None) -> tuple[float, float] | None:
+def _mean_of_trials(answers: Sequence[PredictionRecord] | None) -> tuple[float, float] | None:
     if not answers:
         return None
     ious, boundary_ious = zip(*((answer.iou or 0.0, answer.boundary_iou or 0.0) for answer in answers), strict=True)
     return float(np.mean(ious)), float(np.mean(boundary_ious))
 
 
-def _column_scores(records: Sequence[CaseRecord], suite: OpenSuite, column: Column) -> ColumnScores:
-    asked = [record.case for record in records]
+def _column_scores(records: Sequence[SampleRecord], suite: OpenSuite, column: Column) -> ColumnScores:
+    asked = [record.sample for record in records]
     trials = [rows for trial in range(TRIALS) if (rows := rows_of(records, column, trial))]
-    scores = [suite.measure(rows, asked) for rows in trials]
+    scores = [suite.score(rows, asked) for rows in trials]
     means = {
         split: {name: float(np.mean([each[split][name] for each in scores])) for name in scores[0][split]}
         for split in scores[0]
@@ -121,8 +121,8 @@ def _column_scores(records: Sequence[CaseRecord], suite: OpenSuite, column: Colu
     return ColumnScores(column.source, column.prompt, means, _mean_curve(curves), _clicks_needed(curves))
 
 
-def _curves(records: Sequence[CaseRecord], column: Column) -> list[tuple[float, ...]]:
-    return [answer.ious for _, _, answer in each_answer(records) if answer.column == column and answer.ious]
+def _curves(records: Sequence[SampleRecord], column: Column) -> list[tuple[float, ...]]:
+    return [answer.ious for _, _, answer in each_prediction(records) if answer.column == column and answer.ious]
 
 
 def _mean_curve(curves: Sequence[Sequence[float]]) -> tuple[float, ...]:
@@ -134,11 +134,11 @@ def _mean_curve(curves: Sequence[Sequence[float]]) -> tuple[float, ...]:
 def _clicks_needed(curves: Sequence[Sequence[float]]) -> Scores:
     needed: Scores = {}
     for goal in GOALS if curves else ():
-        clicks, failures = mean_clicks(curves, goal, Conversation.most_clicks)
+        clicks, failures = mean_clicks(curves, goal, InteractiveProtocol.most_clicks)
         needed |= {f"NoC@{goal * 100:.0f}": clicks, f"not reached@{goal * 100:.0f}": failures}
     return needed
 
 
-def _mean_seconds(records: Sequence[CaseRecord]) -> dict[str, float]:
+def _mean_seconds(records: Sequence[SampleRecord]) -> dict[str, float]:
     parts = dict.fromkeys(part for record in records for part in record.seconds)
     return {part: float(np.mean([record.seconds.get(part, 0.0) for record in records])) for part in parts}

@@ -47,11 +47,11 @@ def markdown(table: Table) -> str:
 
 def clicks_markdown(summary: Summary) -> str:
     """How many clicks it takes, where that was asked; else nothing."""
-    talks = [column for column in summary.columns if column.clicks]
-    if not talks:
+    interactive = [column for column in summary.columns if column.clicks]
+    if not interactive:
         return ""
-    names = list(talks[0].clicks)
-    rows = [[column.source, *(f"{column.clicks[name]:.4g}" for name in names)] for column in talks]
+    names = list(interactive[0].clicks)
+    rows = [[column.source, *(f"{column.clicks[name]:.4g}" for name in names)] for column in interactive]
     return "\n".join(
         "| " + " | ".join(row) + " |" for row in [["source", *names], ["---", *["---:"] * len(names)], *rows]
     )

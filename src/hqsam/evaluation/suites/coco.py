@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hqsam.errors import DataError
-from hqsam.evaluation.cases import Case, OpenSplit, Target
-from hqsam.evaluation.suites import disk
+from hqsam.evaluation.samples import EvaluationSample, OpenSplit, Target
+from hqsam.evaluation.suites import locate
 from hqsam.evaluation.suites.suite import Split
 from hqsam.formats.coco import mask_of_segmentation
 from hqsam.formats.files import read_json
@@ -33,26 +33,26 @@ def open_lvis(data: Path, split: Split) -> OpenSplit:
     """
     opened = _open(data, split, lambda image: "/".join(PurePosixPath(image["coco_url"]).parts[-2:]))
     assert opened.annotations is not None
-    _check_lvis(opened.annotations, disk.find_file(data, split.truth))
+    _check_lvis(opened.annotations, locate.find_file(data, split.truth))
     return opened
 
 
 def _open(data: Path, split: Split, file_of: Callable[[dict[str, Any]], str]) -> OpenSplit:
-    path = disk.find_file(data, split.truth)
-    folder = disk.find_folder(data, split.images) if split.images else data
+    path = locate.find_file(data, split.truth)
+    folder = locate.find_folder(data, split.images) if split.images else data
     content = read_json(path)
     try:
         by_image: dict[int, list[Annotation]] = defaultdict(list)
         for annotation in content["annotations"]:
             by_image[annotation["image_id"]].append(annotation)
-        cases = tuple(
+        samples = tuple(
             _case(split.name, image, folder / file_of(image), by_image[image["id"]]) for image in content["images"]
         )
         _check(content, path)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{path} is not as {split.name} has it: {type(error).__name__}: {error}") from error
-    disk.first_missing([case.image for case in cases], f"images of {split.name}")
-    return OpenSplit(split.name, cases, content)
+    locate.require_files([sample.image for sample in samples], f"images of {split.name}")
+    return OpenSplit(split.name, samples, content)
 
 
 def _check(content: dict[str, Any], path: Path) -> None:
@@ -73,9 +73,9 @@ def _check_lvis(content: dict[str, Any], path: Path) -> None:
             raise DataError(f"{path} is not as LVIS has it: {part} without {', '.join(missing)}")
 
 
-def _case(name: str, image: dict[str, Any], path: Path, annotations: list[Annotation]) -> Case:
+def _case(name: str, image: dict[str, Any], path: Path, annotations: list[Annotation]) -> EvaluationSample:
     size_hw = (int(image["height"]), int(image["width"]))
-    return Case(
+    return EvaluationSample(
         f"{name}/{image['id']}", path, partial(targets_of, annotations, size_hw), size_hw, {"image_id": image["id"]}
     )
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from hqsam.errors import DataError
-from hqsam.evaluation.cases import BoxXyxy, Case, OpenSplit, Target
-from hqsam.evaluation.suites import disk
-from hqsam.evaluation.suites.pictures import read_labels
+from hqsam.evaluation.samples import BoxXyxy, EvaluationSample, OpenSplit, Target
+from hqsam.evaluation.suites import locate
+from hqsam.evaluation.suites.mask_images import read_labels
 from hqsam.evaluation.suites.suite import Split
 from hqsam.masks.boxes import box_of_mask
 
@@ -23,36 +23,38 @@ def open_davis(data: Path, split: Split) -> OpenSplit:
     Raises:
         DataError: a file or folder is missing.
     """
-    listing = disk.find_file(data, split.listing)
+    listing = locate.find_file(data, split.listing)
     videos = listing.read_text().split()
     if not videos:
         raise DataError(f"{listing} names no video")
-    images, truth = disk.find_folder(data, split.images), disk.find_folder(data, split.truth)
+    images, truth = locate.find_folder(data, split.images), locate.find_folder(data, split.truth)
     missing = [video for video in videos if not (images / video).is_dir()]
     if missing:
         raise DataError(f"{len(missing)} of {len(videos)} videos are not in {images}; the first: {missing[0]}")
-    return OpenSplit(split.name, tuple(case for video in videos for case in _frames(video, images, truth)))
+    return OpenSplit(split.name, tuple(sample for video in videos for sample in _frames(video, images, truth)))
 
 
-def boxes_of_label_maps(folder: Path, cases: Sequence[Case]) -> dict[str, list[tuple[int, BoxXyxy]]]:
+def boxes_of_label_maps(folder: Path, samples: Sequence[EvaluationSample]) -> dict[str, list[tuple[int, BoxXyxy]]]:
     """A tracker's answers, VIDEO/00000.png, as numbers of objects and their boxes, by the names of the cases.
 
     Raises:
         DataError: the answer for a frame is missing, or has another size than the frame.
     """
-    files = [folder / case.about["video_id"] / f"{case.image.stem}.png" for case in cases]
-    disk.first_missing(files, "label maps")
-    return {case.name: _boxes(file, case.image) for case, file in zip(cases, files, strict=True)}
+    files = [folder / sample.about["video_id"] / f"{sample.image.stem}.png" for sample in samples]
+    locate.require_files(files, "label maps")
+    return {sample.name: _boxes(file, sample.image) for sample, file in zip(samples, files, strict=True)}
 
 
-def _frames(video: str, images: Path, truth: Path) -> list[Case]:
-    frames = disk.files_in(images / video, {".jpg"})
+def _frames(video: str, images: Path, truth: Path) -> list[EvaluationSample]:
+    frames = locate.list_files(images / video, {".jpg"})
     masks = [truth / video / f"{frame.stem}.png" for frame in frames]
-    disk.first_missing(masks, f"label maps of {video}")
+    locate.require_files(masks, f"label maps of {video}")
     objects = max(_numbers(read_labels(masks[0])), default=0)
     about = {"video_id": video, "frames": len(frames), "objects": objects}
     return [
-        Case(f"{video}/{frame.stem}", frame, partial(_targets, frame, mask, objects), about=about | {"frame": number})
+        EvaluationSample(
+            f"{video}/{frame.stem}", frame, partial(_targets, frame, mask, objects), about=about | {"frame": number}
+        )
         for number, (frame, mask) in enumerate(zip(frames, masks, strict=True))
     ]
 

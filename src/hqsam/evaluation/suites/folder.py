@@ -3,11 +3,11 @@
 from functools import partial
 from pathlib import Path
 
-from hqsam.data.findings import KINDS
-from hqsam.data.opening import open_sets
-from hqsam.data.sets import Entry, SampleSet
+from hqsam.data.dataset import DatasetItem, MaskDataset
+from hqsam.data.issues import ISSUE_KINDS
+from hqsam.data.open_dataset import open_datasets
 from hqsam.errors import DataError
-from hqsam.evaluation.cases import Case, OpenSplit, Target
+from hqsam.evaluation.samples import EvaluationSample, OpenSplit, Target
 from hqsam.evaluation.suites.suite import Split
 
 
@@ -17,27 +17,29 @@ def open_folder(data: Path, split: Split) -> OpenSplit:
     Raises:
         DataError: there are no photos with masks; the message says what is there and what was expected.
     """
-    sets = open_sets(data)
+    sets = open_datasets(data)
     prefix = f"{next(iter(sets))}/" if len(sets) == 1 else ""  # so that a folder that was moved has the same cases
-    cases = [_case(entry, prefix) for one in sets.values() for entry in one.entries]
-    if not cases:
+    samples = [_case(item, prefix) for one in sets.values() for item in one.items]
+    if not samples:
         raise DataError(f"{data} has no image with a mask")
-    return OpenSplit(split.name, tuple(cases), warnings=tuple(_warnings(sets)))
+    return OpenSplit(split.name, tuple(samples), warnings=tuple(_warnings(sets)))
 
 
-def _case(entry: Entry, prefix: str) -> Case:
-    return Case(entry.name.removeprefix(prefix), entry.image, partial(_targets, entry))
+def _case(item: DatasetItem, prefix: str) -> EvaluationSample:
+    return EvaluationSample(item.name.removeprefix(prefix), item.image, partial(_targets, item))
 
 
-def _targets(entry: Entry) -> list[Target]:
-    sample = entry.read()
+def _targets(item: DatasetItem) -> list[Target]:
+    sample = item.read()
     return [Target(str(number), sample.mask(number)) for number in sample.object_ids]
 
 
-def _warnings(sets: dict[str, SampleSet]) -> list[str]:
+def _warnings(sets: dict[str, MaskDataset]) -> list[str]:
     """A line for each set and kind of finding."""
     lines: dict[tuple[str, str], list[str]] = {}
     for name, one in sets.items():
-        for finding in one.findings:
-            lines.setdefault((name, finding.kind), []).append(finding.name)
-    return [f"{name}: {KINDS[kind].about} ({len(names)}, such as {names[0]})" for (name, kind), names in lines.items()]
+        for issue in one.issues:
+            lines.setdefault((name, issue.kind), []).append(issue.name)
+    return [
+        f"{name}: {ISSUE_KINDS[kind].about} ({len(names)}, such as {names[0]})" for (name, kind), names in lines.items()
+    ]

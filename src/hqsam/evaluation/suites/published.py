@@ -10,15 +10,15 @@ from hqsam.evaluation.suites.suite import MEAN, Published, Source
 _L = "vit_l"
 _OVERLAP = ("mIoU", "mBIoU")
 
-Pair = tuple[tuple[float, ...], tuple[float, ...]]
+ScorePair = tuple[tuple[float, ...], tuple[float, ...]]
 """SAM's numbers, and HQ-SAM's."""
 
 
-def both(
+def table_row(
     where: str,
     split: str,
     names: tuple[str, ...],
-    pair: Pair,
+    pair: ScorePair,
     *,
     model: str = _L,
     prompt: str = "box",
@@ -32,7 +32,7 @@ def both(
 
 
 def _fine(split: str, sam: tuple[float, float], hq: tuple[float, float]) -> tuple[Published, ...]:
-    return tuple(both("table 2", split, _OVERLAP, (sam, hq)))
+    return tuple(table_row("table 2", split, _OVERLAP, (sam, hq)))
 
 
 def _by_clicks(split: str, sam: tuple[float, ...], hq: tuple[float, ...]) -> tuple[Published, ...]:
@@ -41,7 +41,7 @@ def _by_clicks(split: str, sam: tuple[float, ...], hq: tuple[float, ...]) -> tup
     return tuple(
         one
         for prompt, *pair in zip(prompts, sam, hq, strict=True)
-        for one in both("figure of points", split, ("mBIoU",), ((pair[0],), (pair[1],)), prompt=prompt)
+        for one in table_row("figure of points", split, ("mBIoU",), ((pair[0],), (pair[1],)), prompt=prompt)
     )
 
 
@@ -54,7 +54,7 @@ COIFT = _fine("COIFT", (92.1, 86.5), (94.8, 90.1)) + _by_clicks(
 HRSOD = _fine("HRSOD", (90.2, 83.1), (93.6, 86.9))
 THIN = _fine("ThinObject5K-TE", (73.6, 61.8), (89.5, 79.9))
 
-_BACKBONES: dict[str, tuple[Pair, Pair]] = {
+_BACKBONES: dict[str, tuple[ScorePair, ScorePair]] = {
     # mIoU and mBIoU over the four sets; AP, AP_B, AP_L, AP_M and AP_S on COCO
     "vit_tiny": (((69.0, 58.8), (81.4, 71.6)), ((44.3, 28.6, 61.8, 48.1, 28.8), (45.0, 29.6, 62.8, 48.8, 29.2))),
     "vit_b": (((70.6, 62.3), (86.3, 78.1)), ((44.4, 28.2, 57.7, 48.7, 32.1), (46.7, 31.3, 62.9, 50.5, 32.0))),
@@ -63,20 +63,24 @@ _BACKBONES: dict[str, tuple[Pair, Pair]] = {
 }
 
 FOUR = (
-    *(one for model, (fine, _) in _BACKBONES.items() for one in both("table 10", MEAN, _OVERLAP, fine, model=model)),
-    *both("table 13", MEAN, _OVERLAP, ((65.7, 57.1), (82.8, 73.4)), prompt="noisy box 0.2"),
-    *both("table 13", MEAN, _OVERLAP, ((46.4, 39.8), (69.9, 60.3)), prompt="noisy box 0.4"),
+    *(
+        one
+        for model, (fine, _) in _BACKBONES.items()
+        for one in table_row("table 10", MEAN, _OVERLAP, fine, model=model)
+    ),
+    *table_row("table 13", MEAN, _OVERLAP, ((65.7, 57.1), (82.8, 73.4)), prompt="noisy box 0.2"),
+    *table_row("table 13", MEAN, _OVERLAP, ((46.4, 39.8), (69.9, 60.3)), prompt="noisy box 0.4"),
 )
 
 BIG = (
-    *both("table 6", "BIG", _OVERLAP, ((81.1, 70.4), (86.0, 75.3))),
-    *both("table 6", "BIG", _OVERLAP, ((66.6, 41.8), (86.9, 75.1)), prompt="coarse mask"),
+    *table_row("table 6", "BIG", _OVERLAP, ((81.1, 70.4), (86.0, 75.3))),
+    *table_row("table 6", "BIG", _OVERLAP, ((66.6, 41.8), (86.9, 75.1)), prompt="coarse mask"),
 )
 
 COCO = tuple(
     one
     for model, (_, coco) in _BACKBONES.items()
-    for one in both(
+    for one in table_row(
         "table 10",
         "COCO",
         ("AP", "AP_B", "AP_L", "AP_M", "AP_S"),
@@ -89,7 +93,7 @@ COCO = tuple(
 
 _STRICT_FIRST = ("AP_B_strict", "AP_B75_strict", "AP_B50_strict", "AP_B", "AP_B75", "AP_B50", "AP")
 UVO = tuple(
-    both(
+    table_row(
         "table 5",
         "UVO",
         _STRICT_FIRST,
@@ -99,7 +103,7 @@ UVO = tuple(
     )
 )
 LVIS = tuple(
-    both(
+    table_row(
         "table 7",
         "LVIS",
         ("AP_B_strict", "AP_B75_strict", "AP_B", "AP_B75", "AP"),
@@ -109,7 +113,7 @@ LVIS = tuple(
     )
 )
 HQYTVIS = tuple(
-    both(
+    table_row(
         "table 8",
         "HQ-YTVIS",
         ("AP_B", "AP_B75", "AP_B50", "AP", "AP75", "AP50"),
@@ -119,7 +123,7 @@ HQYTVIS = tuple(
     )
 )
 YTVIS = tuple(
-    both(
+    table_row(
         "table 11",
         "YTVIS-2019",
         ("AP", "AP50", "AP75", "AP_L", "AP_M", "AP_S"),
@@ -129,7 +133,7 @@ YTVIS = tuple(
     )
 )
 DAVIS = tuple(
-    both(
+    table_row(
         "table 12",
         "DAVIS-2017",
         ("J&F", "J", "F"),
@@ -172,7 +176,9 @@ SGINW = (
     *(
         one
         for split, (sam, hq) in SGINW_AP.items()
-        for one in both("official logs", split, ("AP",), ((sam,), (hq,)), model="vit_h", prompt="detector", hq="sum")
+        for one in table_row(
+            "official logs", split, ("AP",), ((sam,), (hq,)), model="vit_h", prompt="detector", hq="sum"
+        )
     ),
-    *both("section 4", MEAN, ("AP",), ((48.7,), (49.6,)), model="vit_h", prompt="detector", hq="sum"),
+    *table_row("section 4", MEAN, ("AP",), ((48.7,), (49.6,)), model="vit_h", prompt="detector", hq="sum"),
 )

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from hqsam.errors import DataError, OptionError
-from hqsam.evaluation.cases import Case, OpenSplit
-from hqsam.evaluation.measures import Measure, Scores, mean_of
+from hqsam.evaluation.metrics import Metric, Scores, mean_of
 from hqsam.evaluation.record import Row
+from hqsam.evaluation.samples import EvaluationSample, OpenSplit
 
 Source = Literal["sam", "hq", "sum"]
 
@@ -66,7 +66,7 @@ class Suite:
     """What the paper's HQ numbers were decoded as."""
     pipeline: Literal["official", "user"]
     """What they were made with: all squashed to the model's square, or sessions as users get them."""
-    measure: Measure
+    metric: Metric
     published: tuple[Published, ...] = ()
     licence: str
     where: str
@@ -105,22 +105,22 @@ class OpenSuite:
     splits: tuple[OpenSplit, ...]
 
     @property
-    def cases(self) -> tuple[Case, ...]:
+    def samples(self) -> tuple[EvaluationSample, ...]:
         """All images, in an order that is always the same."""
-        return tuple(case for split in self.splits for case in split.cases)
+        return tuple(sample for split in self.splits for sample in split.samples)
 
     @property
     def warnings(self) -> list[str]:
         """What is not as the suite's row says, such as other numbers of images than expected."""
         expected = {split.name: split.expected for split in self.suite.splits}
         counts = [
-            f"{split.name} has {len(split.cases)} images here, and {expected[split.name]} were expected"
+            f"{split.name} has {len(split.samples)} images here, and {expected[split.name]} were expected"
             for split in self.splits
-            if expected[split.name] not in (None, len(split.cases))
+            if expected[split.name] not in (None, len(split.samples))
         ]
         return counts + [warning for split in self.splits for warning in split.warnings]
 
-    def measure(self, rows: Sequence[Row], asked: Collection[str] | None = None) -> dict[str, Scores]:
+    def score(self, rows: Sequence[Row], asked: Collection[str] | None = None) -> dict[str, Scores]:
         """The scores of each set by its name, and of several their `MEAN`, from 0 to 1.
 
         A score that is not defined, as AP of small objects where there are none, is left out.
@@ -135,7 +135,7 @@ class OpenSuite:
         """
         splits = [_only(split, asked) for split in self.splits]
         rows_of = _by_split(splits, rows)
-        scores = {split.name: self.suite.measure.score(split, rows_of[split.name]) for split in splits if split.cases}
+        scores = {split.name: self.suite.metric.score(split, rows_of[split.name]) for split in splits if split.samples}
         if not scores:
             raise DataError(f"nothing was asked of {self.suite.name}, so there is nothing to measure")
         return scores | {MEAN: mean_of(list(scores.values()))} if len(scores) > 1 else scores
@@ -159,16 +159,16 @@ def _opened(suite: Suite, data: Path, splits: Sequence[Split]) -> Iterator[OpenS
 def _only(split: OpenSplit, asked: Collection[str] | None) -> OpenSplit:
     if asked is None:
         return split
-    return replace(split, cases=tuple(case for case in split.cases if case.name in asked))
+    return replace(split, samples=tuple(sample for sample in split.samples if sample.name in asked))
 
 
 def _by_split(splits: Sequence[OpenSplit], rows: Sequence[Row]) -> dict[str, list[Row]]:
-    split_of = {case.name: split.name for split in splits for case in split.cases}
+    split_of = {sample.name: split.name for split in splits for sample in split.samples}
     rows_of: dict[str, list[Row]] = {split.name: [] for split in splits}
     for row in rows:
-        if row.case not in split_of:
+        if row.sample not in split_of:
             raise DataError(
-                f"an answer is about {row.case!r}, which is not among the {len(split_of)} images asked about"
+                f"an answer is about {row.sample!r}, which is not among the {len(split_of)} images asked about"
             )
-        rows_of[split_of[row.case]].append(row)
+        rows_of[split_of[row.sample]].append(row)
     return rows_of

@@ -1,12 +1,12 @@
 """The rows: every suite of the paper, and any folder. To add one is to add a row."""
 
 from hqsam.data.hqseg44k import VALIDATION
-from hqsam.evaluation.measures import MEASURES
+from hqsam.evaluation.metrics import METRICS
 from hqsam.evaluation.suites import published
 from hqsam.evaluation.suites.coco import open_coco, open_lvis
 from hqsam.evaluation.suites.davis import open_davis
 from hqsam.evaluation.suites.folder import open_folder
-from hqsam.evaluation.suites.pairs import open_big, open_folders
+from hqsam.evaluation.suites.image_mask_pairs import open_big, open_folders
 from hqsam.evaluation.suites.suite import Split, Suite
 from hqsam.evaluation.suites.ytvis import open_ytvis
 
@@ -31,7 +31,7 @@ def _fine(name: str, title: str, split: Split, numbers: tuple[published.Publishe
         ask="box",
         source="hq",
         pipeline="official",
-        measure=MEASURES["iou"],
+        metric=METRICS["iou"],
         published=numbers,
         licence=licence,
         where=_HQSEG,
@@ -52,7 +52,7 @@ ROWS = (
         ask="box",
         source="hq",
         pipeline="official",
-        measure=MEASURES["iou"],
+        metric=METRICS["iou"],
         published=published.DIS + published.COIFT + published.HRSOD + published.THIN + published.FOUR,
         licence=f"{_DIS_TERMS}; of the others {_NO_LICENCE}",
         where=_HQSEG,
@@ -67,7 +67,7 @@ ROWS = (
         boxes_from="PSPNet, for the coarse masks",
         source="hq",
         pipeline="official",
-        measure=MEASURES["iou"],
+        metric=METRICS["iou"],
         published=published.BIG,
         licence="not for commercial use, its authors ask; photos of Flickr",
         where="https://github.com/hkchengrex/CascadePSP (docs/dataset.md)",
@@ -82,7 +82,7 @@ ROWS = (
         boxes_from="FocalNet-DINO",
         source="sum",
         pipeline="user",
-        measure=MEASURES["ap"],
+        metric=METRICS["ap"],
         published=published.COCO,
         licence=_COCO_TERMS,
         where="https://cocodataset.org/#download",
@@ -97,7 +97,7 @@ ROWS = (
         boxes_from="Cascade Mask R-CNN with ViTDet-H",
         source="sum",
         pipeline="user",
-        measure=MEASURES["lvis"],
+        metric=METRICS["lvis"],
         published=published.LVIS,
         licence=_COCO_TERMS,
         where="https://www.lvisdataset.org/dataset",
@@ -114,7 +114,7 @@ ROWS = (
         boxes_from="FocalNet-DINO",
         source="sum",
         pipeline="user",
-        measure=MEASURES["ap_any"],
+        metric=METRICS["ap_any"],
         published=published.UVO,
         licence="see the page of the data; videos of Kinetics-400, from YouTube",
         where="https://sites.google.com/view/unidentified-video-object/dataset",
@@ -136,7 +136,7 @@ ROWS = (
         boxes_from="Grounding DINO, Swin-B",
         source="sum",
         pipeline="user",
-        measure=MEASURES["ap"],
+        metric=METRICS["ap"],
         published=published.SGINW,
         licence="each set has its own, from Roboflow",
         where="https://projects4jw.blob.core.windows.net/x-decoder/release/seginw.zip",
@@ -151,7 +151,7 @@ ROWS = (
         boxes_from="Mask2Former, Swin-L",
         source="sum",
         pipeline="user",
-        measure=MEASURES["tubes"],
+        metric=METRICS["tubes"],
         published=published.HQYTVIS,
         licence=_YOUTUBE,
         where="https://www.vis.xyz/data/hqvis/",
@@ -174,7 +174,7 @@ ROWS = (
         boxes_from="XMem",
         source="sum",
         pipeline="user",
-        measure=MEASURES["davis"],
+        metric=METRICS["davis"],
         published=published.DAVIS,
         licence="see the page of the data",
         where="https://davischallenge.org/davis2017/code.html",
@@ -189,7 +189,7 @@ ROWS = (
         boxes_from="Mask2Former, Swin-L",
         source="sum",
         pipeline="user",
-        measure=MEASURES["tubes"],
+        metric=METRICS["tubes"],
         published=published.YTVIS,
         licence=_YOUTUBE,
         where="https://youtube-vos.org/dataset/vis/",
@@ -203,7 +203,7 @@ ROWS = (
         ask="box",
         source="sum",
         pipeline="user",
-        measure=MEASURES["iou"],
+        metric=METRICS["iou"],
         licence="yours",
         where="your disk",
     ),

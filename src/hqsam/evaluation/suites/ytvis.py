@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from hqsam.errors import DataError
-from hqsam.evaluation.cases import Case, OpenSplit, Target
-from hqsam.evaluation.suites import disk
+from hqsam.evaluation.samples import EvaluationSample, OpenSplit, Target
+from hqsam.evaluation.suites import locate
 from hqsam.evaluation.suites.suite import Split
 from hqsam.formats.coco import mask_of_segmentation
 from hqsam.formats.files import read_json
@@ -23,22 +23,22 @@ def open_ytvis(data: Path, split: Split) -> OpenSplit:
     Raises:
         DataError: a file or folder is missing, or the annotations are not as YTVIS has them.
     """
-    path, folder = disk.find_file(data, split.truth), disk.find_folder(data, split.images)
+    path, folder = locate.find_file(data, split.truth), locate.find_folder(data, split.images)
     content = read_json(path)
     try:
         objects: dict[int, list[Annotation]] = defaultdict(list)
         for annotation in content.get("annotations") or []:
             objects[annotation["video_id"]].append(annotation)
-        cases = tuple(
-            case
+        samples = tuple(
+            sample
             for video in content["videos"]
-            for case in _frames(split.name, folder, video, objects.pop(video["id"], []))
+            for sample in _frames(split.name, folder, video, objects.pop(video["id"], []))
         )
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{path} is not as YTVIS has it: {type(error).__name__}: {error}") from error
     _check(content, objects, path)
-    disk.first_missing([case.image for case in cases], f"frames of {split.name}")
-    return OpenSplit(split.name, cases, content)
+    locate.require_files([sample.image for sample in samples], f"frames of {split.name}")
+    return OpenSplit(split.name, samples, content)
 
 
 def _check(content: dict[str, Any], homeless: dict[int, list[Annotation]], path: Path) -> None:
@@ -53,7 +53,7 @@ def _check(content: dict[str, Any], homeless: dict[int, list[Annotation]], path:
         )
 
 
-def _frames(name: str, folder: Path, video: dict[str, Any], objects: list[Annotation]) -> list[Case]:
+def _frames(name: str, folder: Path, video: dict[str, Any], objects: list[Annotation]) -> list[EvaluationSample]:
     size_hw, files = (int(video["height"]), int(video["width"])), video["file_names"]
     for annotation in objects:
         if len(annotation["segmentations"]) != len(files):
@@ -62,7 +62,7 @@ def _frames(name: str, folder: Path, video: dict[str, Any], objects: list[Annota
                 f"{video['id']} has {len(files)} frames"
             )
     return [
-        Case(
+        EvaluationSample(
             f"{name}/{video['id']}/{Path(file).stem}",
             folder / file,
             partial(_targets, objects, frame, size_hw),

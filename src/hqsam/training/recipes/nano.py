@@ -1,7 +1,7 @@
 """The recipe of the bundled model."""
 
 from hqsam.data.augment import AugmentConfig
-from hqsam.data.prompting import First
+from hqsam.data.prompting import FirstPrompt
 from hqsam.data.sampling import SamplingConfig
 from hqsam.training.config import Recipe, StageConfig
 
@@ -85,7 +85,7 @@ def _everything(batch_size: int, size: int) -> SamplingConfig:
     return SamplingConfig(batch_size=batch_size, objects=6, size=size, weights=_ALL_SETS, unions=_UNIONS, first=_FIRST)
 
 
-_FIRST = First(several=0.13, mask=0.07, box=0.6)
+_FIRST = FirstPrompt(several=0.13, mask=0.07, box=0.6)
 
 _HQ = SamplingConfig(
     batch_size=4, objects=4, size=512, truth_stride=1, weights=_HQ_SETS, unions=_UNIONS, first=_FIRST,

@@ -30,7 +30,7 @@ def find_file(data: Path, relative: str) -> Path:
     return _first(data, relative, [place for place in places if place.is_file()], "file")
 
 
-def files_in(folder: Path, suffixes: frozenset[str] | set[str]) -> list[Path]:
+def list_files(folder: Path, suffixes: frozenset[str] | set[str]) -> list[Path]:
     """The files of a folder with one of these endings, by name.
 
     Raises:
@@ -38,11 +38,11 @@ def files_in(folder: Path, suffixes: frozenset[str] | set[str]) -> list[Path]:
     """
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.is_file())
     if not files:
-        raise DataError(f"no {' or '.join(sorted(suffixes))} in {folder}; {found_in(folder)}")
+        raise DataError(f"no {' or '.join(sorted(suffixes))} in {folder}; {describe_folder(folder)}")
     return files
 
 
-def first_missing(files: list[Path], what: str) -> None:
+def require_files(files: list[Path], what: str) -> None:
     """Look that files are there.
 
     Raises:
@@ -54,7 +54,7 @@ def first_missing(files: list[Path], what: str) -> None:
         raise DataError(f"{len(missing)} of {len(files)} {what} are not in {missing[0].parent}; the first: {names}")
 
 
-def found_in(folder: Path) -> str:
+def describe_folder(folder: Path) -> str:
     """What a folder holds, in a few words."""
     if not folder.is_dir():
         return f"{folder} is not a folder"
@@ -65,5 +65,5 @@ def found_in(folder: Path) -> str:
 
 def _first(data: Path, relative: str, places: list[Path], kind: str) -> Path:
     if not places:
-        raise DataError(f"there is no {kind} {relative} in {data}; {found_in(data)}")
+        raise DataError(f"there is no {kind} {relative} in {data}; {describe_folder(data)}")
     return places[0]

@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Float32
 
 from hqsam.evaluation.interactive import click_to_target
-from hqsam.evaluation.questions import Asking, Conversation, Shown, random_for
+from hqsam.evaluation.prompt_protocols import FramedTarget, InteractiveProtocol, PromptKind, random_for
 from hqsam.predict.result import Segmentation
 from hqsam.predict.session import Session
 
-Reading = Literal["single", "best"]
+CandidateChoice = Literal["single", "best"]
 """SAM's mask 0, or of its three readings the one with the highest predicted IoU (official `multimask_output=True`)."""
 
 _AT_ONCE = 64
@@ -22,16 +22,16 @@ _AT_ONCE = 64
 
 
 @dataclass(frozen=True)
-class Interview:
+class PromptProtocol:
     """What is asked about every object."""
 
-    questions: tuple[Asking, ...]
+    prompt_kinds: tuple[PromptKind, ...]
     sources: tuple[str, ...]
-    reading: Reading = "single"
+    candidates: CandidateChoice = "single"
     seed: int = 0
 
 
-class Reply(NamedTuple):
+class Prediction(NamedTuple):
     """An answer before it is measured."""
 
     number: int
@@ -44,43 +44,47 @@ class Reply(NamedTuple):
     ious: tuple[float, ...] = ()
 
 
-def ask(session: Session, case: str, objects: Sequence[Shown], interview: Interview) -> Iterator[Reply]:
+def ask(
+    session: Session, sample: str, objects: Sequence[FramedTarget], protocol: PromptProtocol
+) -> Iterator[Prediction]:
     """Ask all questions about all objects; the same prompts for every source."""
-    for question in interview.questions:
-        for trial in range(question.trials):
-            for source in interview.sources:
-                segment = partial(_segment, session, interview.reading, source)
-                for number, logits, score, ious in _ask(segment, question, objects, _randoms(interview, case, trial)):
-                    yield Reply(number, source, question.name, trial, logits, score, ious)
+    for prompt_kind in protocol.prompt_kinds:
+        for trial in range(prompt_kind.trials):
+            for source in protocol.sources:
+                segment = partial(_segment, session, protocol.candidates, source)
+                for number, logits, score, ious in _ask(
+                    segment, prompt_kind, objects, _randoms(protocol, sample, trial)
+                ):
+                    yield Prediction(number, source, prompt_kind.name, trial, logits, score, ious)
 
 
-def _segment(session: Session, reading: Reading, source: str, **prompt: Any) -> Segmentation:
-    answer = session.segment(**prompt, source=source, candidates=1 if reading == "single" else 3)
+def _segment(session: Session, candidates: CandidateChoice, source: str, **prompt: Any) -> Segmentation:
+    answer = session.segment(**prompt, source=source, candidates=1 if candidates == "single" else 3)
     return answer.best()
 
 
-_RandomFor = Callable[[Shown, Asking], np.random.Generator]
+_RandomFor = Callable[[FramedTarget, PromptKind], np.random.Generator]
 _Answered = tuple[int, np.ndarray, float, tuple[float, ...]]
 
 
-def _randoms(interview: Interview, case: str, trial: int) -> _RandomFor:
-    return lambda one, question: random_for(interview.seed, case, one.target.name, question.name, str(trial))
+def _randoms(protocol: PromptProtocol, sample: str, trial: int) -> _RandomFor:
+    return lambda one, prompt_kind: random_for(protocol.seed, sample, one.target.name, prompt_kind.name, str(trial))
 
 
 def _ask(
-    segment: Callable[..., Segmentation], question: Asking, objects: Sequence[Shown], random: _RandomFor
+    segment: Callable[..., Segmentation], prompt_kind: PromptKind, objects: Sequence[FramedTarget], random: _RandomFor
 ) -> Iterator[_Answered]:
-    if isinstance(question, Conversation):
-        return _converse(segment, question, objects)
-    return _ask_at_once(segment, [question.draw(one, random(one, question)) for one in objects])
+    if isinstance(prompt_kind, InteractiveProtocol):
+        return _converse(segment, prompt_kind, objects)
+    return _ask_at_once(segment, [prompt_kind.draw(one, random(one, prompt_kind)) for one in objects])
 
 
 def _converse(
-    segment: Callable[..., Segmentation], question: Conversation, objects: Sequence[Shown]
+    segment: Callable[..., Segmentation], prompt_kind: InteractiveProtocol, objects: Sequence[FramedTarget]
 ) -> Iterator[_Answered]:
     for number, one in enumerate(objects):
-        talk = click_to_target(segment, one.known_truth, question.goal, question.most_clicks)
-        yield number, talk.last.logits[0], float(talk.last.scores[0]), talk.ious
+        result = click_to_target(segment, one.required_truth, prompt_kind.goal, prompt_kind.most_clicks)
+        yield number, result.last.logits[0], float(result.last.scores[0]), result.ious
 
 
 def _ask_at_once(segment: Callable[..., Segmentation], prompts: Sequence[dict[str, Any]]) -> Iterator[_Answered]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from hqsam.data.mask_files import guess, labels_of, read_labels, read_levels, values_of, vote
+from hqsam.data.mask_images import guess_encoding, labels_of, majority_encoding, read_labels, read_levels, values_of
 from hqsam.errors import DataError
 from tests.data.drawn import labels
 
@@ -68,23 +68,23 @@ def write(image: Image.Image, folder, suffix: str | None = None):
 @pytest.mark.parametrize("way", WAYS_OF_ONE)
 def test_one_object_is_the_same_however_it_is_stored(way, tmp_path):
     path = write(WAYS_OF_ONE[way], tmp_path)
-    assert guess(read_levels(path)) == "binary"
+    assert guess_encoding(read_levels(path)) == "binary"
     assert (read_labels(path, "binary") == ONE).all()
 
 
 def test_a_mask_that_was_a_jpeg_is_cut_at_half(tmp_path):
     path = write(Image.fromarray(ONE.astype(np.uint8) * 255), tmp_path, ".jpg")
     assert len(np.unique(read_levels(path))) > 2
-    assert guess(read_levels(path)) == "binary"
+    assert guess_encoding(read_levels(path)) == "binary"
     assert (read_labels(path, "binary") == ONE).all()
 
 
 @pytest.mark.parametrize("way", WAYS_OF_THREE)
 def test_three_objects_are_the_same_however_they_are_stored(way, tmp_path):
     path = write(WAYS_OF_THREE[way], tmp_path)
-    reading = guess(read_levels(path))
-    assert reading == ("colours" if way.startswith("colours") else "labels")
-    found = read_labels(path, reading)
+    encoding = guess_encoding(read_levels(path))
+    assert encoding == ("colours" if way.startswith("colours") else "labels")
+    found = read_labels(path, encoding)
     numbers = [number for number in np.unique(found) if number]
     assert len(numbers) == 3
     assert all(((found == number) == (labels(3) == k)).all() for k, number in enumerate(numbers, start=1))
@@ -108,18 +108,18 @@ def test_a_label_map_of_16_bits_comes_back_as_it_is(tmp_path_factory, numbers):
 
 
 def test_objects_numbered_in_bright_greys_are_no_grey_edges():
-    assert guess((labels(5) * 51).astype(np.uint8)) == "labels"
+    assert guess_encoding((labels(5) * 51).astype(np.uint8)) == "labels"
 
 
 def test_an_empty_mask_tells_nothing_about_its_set():
-    assert guess(np.zeros((4, 4), np.uint8)) is None
-    assert vote([None, None]) == "binary"
+    assert guess_encoding(np.zeros((4, 4), np.uint8)) is None
+    assert majority_encoding([None, None]) == "binary"
 
 
 def test_a_tenth_of_masks_with_several_objects_makes_a_set_of_label_maps():
-    assert vote(["binary"] * 9 + ["labels"]) == "labels"
-    assert vote(["binary"] * 19 + ["labels"]) == "binary"
-    assert vote(["binary", "labels", "colours", "colours", None]) == "colours"
+    assert majority_encoding(["binary"] * 9 + ["labels"]) == "labels"
+    assert majority_encoding(["binary"] * 19 + ["labels"]) == "binary"
+    assert majority_encoding(["binary", "labels", "colours", "colours", None]) == "colours"
 
 
 def test_fractions_and_missing_files_are_refused_by_name(tmp_path):

@@ -13,7 +13,7 @@ def with_mask(tmp_path, pixels):
     folder = data / "thin_object_detection/COIFT"
     (folder / "images/photo1.jpg").unlink()
     Image.fromarray(pixels).save(folder / "masks/photo0.png")
-    return find("coift").open(data).cases[0]
+    return find("coift").open(data).samples[0]
 
 
 def test_a_soft_edge_is_cut_above_128_and_kept_as_gray(tmp_path):
@@ -42,16 +42,16 @@ def test_an_empty_mask_asks_nothing(tmp_path):
 
 
 def test_a_mask_of_another_size_is_refused_when_it_is_read(tmp_path):
-    case = with_mask(tmp_path, np.ones((40, 64), np.uint8))
+    sample = with_mask(tmp_path, np.ones((40, 64), np.uint8))
     with pytest.raises(DataError, match=r"has 64 x 40 pixels, and its image photo0\.jpg has 64 x 48"):
-        case.targets()
+        sample.targets()
 
 
 def test_a_damaged_mask_is_refused_by_name(tmp_path):
-    case = with_mask(tmp_path, np.ones((48, 64), np.uint8))
+    sample = with_mask(tmp_path, np.ones((48, 64), np.uint8))
     (tmp_path / "thin_object_detection/COIFT/masks/photo0.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"photo0\.png"):
-        case.targets()
+        sample.targets()
 
 
 def test_missing_masks_are_counted(tmp_path):
@@ -62,15 +62,15 @@ def test_missing_masks_are_counted(tmp_path):
 
 
 def test_the_fine_sets_keep_the_gray_of_their_masks(tmp_path):
-    for case in find("hrsod").open(make("hrsod", tmp_path)).cases:
-        (target,) = case.targets()
+    for sample in find("hrsod").open(make("hrsod", tmp_path)).samples:
+        (target,) = sample.targets()
         assert np.array_equal(target.gray > 128, target.truth) and set(np.unique(target.gray)) == {0, 255}
 
 
 def test_big_has_coarse_masks_where_they_are_there(tmp_path):
     data = make("big", tmp_path)
     (data / "BIG/test/2007_001_seg.png").unlink()
-    first, second = (case.targets()[0] for case in find("big").open(data).cases)
+    first, second = (sample.targets()[0] for sample in find("big").open(data).samples)
     assert second.coarse is None and first.coarse is not None
     assert 0 < (first.coarse ^ first.truth).sum() < first.truth.sum()
 

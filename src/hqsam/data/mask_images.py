@@ -23,9 +23,9 @@ from PIL import Image
 from hqsam.errors import DataError
 from hqsam.formats.files import read_picture
 
-Reading = Literal["binary", "labels", "colours"]
+MaskEncoding = Literal["binary", "labels", "colours"]
 
-READINGS: dict[Reading, str] = {
+MASK_ENCODINGS: dict[MaskEncoding, str] = {
     "binary": "one object a mask",
     "labels": "each number in a mask is an object",
     "colours": "each colour in a mask is an object",
@@ -39,13 +39,13 @@ Levels = Integer[np.ndarray, "height width"] | Integer[np.ndarray, "height width
 """A number or a colour for each pixel."""
 
 
-def read_labels(path: Path, reading: Reading) -> UInt16[np.ndarray, "height width"]:
+def read_labels(path: Path, encoding: MaskEncoding) -> UInt16[np.ndarray, "height width"]:
     """A mask file as a label map.
 
     Raises:
         DataError: it cannot be read, or cannot be of that kind.
     """
-    return labels_of(read_levels(path), reading, path)
+    return labels_of(read_levels(path), encoding, path)
 
 
 def read_levels(path: Path) -> Levels:
@@ -69,13 +69,13 @@ def read_levels(path: Path) -> Levels:
     return _grey_if_it_is(np.asarray(image.convert("RGB")))
 
 
-def labels_of(levels: Levels, reading: Reading, path: Path) -> UInt16[np.ndarray, "height width"]:
+def labels_of(levels: Levels, encoding: MaskEncoding, path: Path) -> UInt16[np.ndarray, "height width"]:
     """The label map that numbers or colours mean.
 
     Raises:
         DataError: there are more objects than a label map can hold.
     """
-    if reading == "binary":
+    if encoding == "binary":
         return _inside(levels if levels.ndim == 2 else levels.max(axis=2)).astype(np.uint16)
     if levels.ndim == 3:
         levels = levels.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
@@ -84,7 +84,7 @@ def labels_of(levels: Levels, reading: Reading, path: Path) -> UInt16[np.ndarray
     return _numbered(levels, path)
 
 
-def guess(levels: Levels) -> Reading | None:
+def guess_encoding(levels: Levels) -> MaskEncoding | None:
     """What a single file looks like; None for one that marks nothing, and so tells nothing."""
     if levels.ndim == 3:
         colours = levels.reshape(-1, 3) @ np.array([65536, 256, 1])
@@ -112,7 +112,7 @@ def has_grey_edges(levels: Integer[np.ndarray, "height width"]) -> bool:
     return bool(levels.max(initial=0) >= 0.9 * top and 2 * np.count_nonzero(flat) <= np.count_nonzero(grey))
 
 
-def vote(guesses: Sequence[Reading | None]) -> Reading:
+def majority_encoding(guesses: Sequence[MaskEncoding | None]) -> MaskEncoding:
     """What a set is, by the guesses about some of its files.
 
     Masks with one object look binary in any set, so a tenth that looks like several objects decides.

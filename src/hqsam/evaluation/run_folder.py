@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from filelock import FileLock, Timeout
 
 from hqsam.errors import OptionError, OutputError
-from hqsam.evaluation.record import CaseRecord, from_json
+from hqsam.evaluation.record import SampleRecord, from_json
 from hqsam.storage import Journal, output_error, write_text
 
 Item = TypeVar("Item")
@@ -61,23 +61,23 @@ def parse_shard(text: str) -> Shard:
 
 
 @dataclass(frozen=True)
-class Results:
+class RunFolder:
     """The folder of a run, opened for one shard."""
 
     folder: Path
     settings: dict[str, Any]
-    records: dict[str, CaseRecord]
+    records: dict[str, SampleRecord]
     """All that is done, by any shard, by the name of the case."""
     journal: Journal = field(repr=False)
 
-    def add(self, record: CaseRecord) -> None:
+    def add(self, record: SampleRecord) -> None:
         """Keep what was answered about one more image."""
         self.journal.append(record.to_json())
-        self.records[record.case] = record
+        self.records[record.sample] = record
 
 
 @contextmanager
-def open_results(folder: Path, settings: dict[str, Any], shard: Shard = WHOLE) -> Iterator[Results]:
+def open_run_folder(folder: Path, settings: dict[str, Any], shard: Shard = WHOLE) -> Iterator[RunFolder]:
     """Begin a run in a folder, or go on with the one that is there, while nobody else does the same part.
 
     Raises:
@@ -91,20 +91,20 @@ def open_results(folder: Path, settings: dict[str, Any], shard: Shard = WHOLE) -
         if not (folder / "run.json").exists():
             write_text(folder / "run.json", json.dumps(settings, indent=1, ensure_ascii=False) + "\n")
         journal = held.enter_context(Journal(folder / f"records-{shard}.jsonl"))
-        yield Results(folder, settings, read_records(folder), journal)
+        yield RunFolder(folder, settings, read_records(folder), journal)
 
 
-def read_records(folder: Path) -> dict[str, CaseRecord]:
+def read_records(folder: Path) -> dict[str, SampleRecord]:
     """The answers of all shards, by the name of the case; of one that two shards did, the first.
 
     Raises:
         DataError: a line is damaged, or was written by something else.
     """
-    records: dict[str, CaseRecord] = {}
+    records: dict[str, SampleRecord] = {}
     for path in sorted(folder.glob("records-*.jsonl")):
         for line in Journal(path):
             record = from_json(line)
-            records.setdefault(record.case, record)
+            records.setdefault(record.sample, record)
     return records
 
 

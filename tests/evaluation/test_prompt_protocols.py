@@ -4,19 +4,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hqsam.errors import OptionError
-from hqsam.evaluation.cases import Target
 from hqsam.evaluation.pipelines import UserView
-from hqsam.evaluation.questions import (
+from hqsam.evaluation.prompt_protocols import (
     TRIALS,
-    Conversation,
-    Shown,
+    FramedTarget,
+    InteractiveProtocol,
     clicks,
     coarse_mask,
     noisy_box,
-    parse_questions,
+    parse_prompts,
     random_for,
     with_noise,
 )
+from hqsam.evaluation.samples import Target
 
 TRUTH = np.zeros((60, 80), bool)
 TRUTH[10:41, 20:61] = True
@@ -24,15 +24,15 @@ TRUTH[10:41, 20:61] = True
 
 def shown(truth=TRUTH, box=None, coarse=None):
     view = UserView(np.zeros((*truth.shape, 3), np.uint8), 128)
-    return Shown(Target("1", truth, box, coarse), truth, view, 32)
+    return FramedTarget(Target("1", truth, box, coarse), truth, view, 32)
 
 
-def ask(question, one=None, seed=0):
-    return question.draw(one or shown(), random_for(seed, question.name))
+def ask(prompt_kind, one=None, seed=0):
+    return prompt_kind.draw(one or shown(), random_for(seed, prompt_kind.name))
 
 
 def names(*words):
-    return [question.name for question in parse_questions(words)]
+    return [prompt_kind.name for prompt_kind in parse_prompts(words)]
 
 
 def test_words_become_questions_each_once():
@@ -40,7 +40,7 @@ def test_words_become_questions_each_once():
     assert names("noisy-box", "coarse-mask") == ["noisy box 0.2", "noisy box 0.4", "coarse mask"]
     assert names("click:5+5,10+5") == ["5 + 5 clicks", "10 + 5 clicks"]
     assert names("click") == ["1 click", "3 clicks", "5 clicks", "10 clicks"]
-    assert parse_questions(["clicks-to-target"]) == [Conversation(most_clicks=20, goal=0.9)]
+    assert parse_prompts(["clicks-to-target"]) == [InteractiveProtocol(most_clicks=20, goal=0.9)]
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_words_become_questions_each_once():
 )
 def test_what_cannot_be_meant_is_refused(word):
     with pytest.raises(OptionError, match="prompt"):
-        parse_questions([word])
+        parse_prompts([word])
 
 
 def test_the_box_is_the_data_s_own_where_it_has_one():
-    (box,) = parse_questions(["box"])
+    (box,) = parse_prompts(["box"])
     assert ask(box)["box"].tolist() == [20, 10, 61, 41]
     assert ask(box, shown(box=(1.0, 2.0, 3.5, 4.0)))["box"].tolist() == [1, 2, 3.5, 4]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
 
-from hqsam.data.findings import Finding
+from hqsam.data.issues import DataIssue
 from hqsam.data.sample import Sample
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ else:
 
 
 @runtime_checkable
-class Entry(Protocol):
+class DatasetItem(Protocol):
     """Where one sample is on disk, in whatever layout."""
 
     @property
@@ -36,55 +36,55 @@ class Entry(Protocol):
         """
         ...
 
-    def examine(self) -> tuple[int, list[Finding]]:
+    def inspect(self) -> tuple[int, list[DataIssue]]:
         """How many objects there are, and all that is wrong or odd about it."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
-class SampleSet(Samples):
+class MaskDataset(Samples):
     """Samples of one source. Indexing reads a sample from disk each time; slices are sets again."""
 
     name: str
-    entries: tuple[Entry, ...] = field(repr=False)
+    items: tuple[DatasetItem, ...] = field(repr=False)
     about: str
     """What it is and how its masks are read, in words."""
-    findings: tuple[Finding, ...] = field(default=(), repr=False)
+    issues: tuple[DataIssue, ...] = field(default=(), repr=False)
     """What was seen amiss while listing the files; what is broken is not among the entries."""
     longest_side: int | None = None
     """Larger photos are scaled down to this as they are read, in pixels."""
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return len(self.items)
 
     @overload
     def __getitem__(self, index: int) -> Sample: ...
     @overload
-    def __getitem__(self, index: slice) -> "SampleSet": ...
-    def __getitem__(self, index: int | slice) -> "Sample | SampleSet":
+    def __getitem__(self, index: slice) -> "MaskDataset": ...
+    def __getitem__(self, index: int | slice) -> "Sample | MaskDataset":
         if isinstance(index, slice):
-            return replace(self, entries=self.entries[index])
-        return self.entries[index].read(self.longest_side)
+            return replace(self, items=self.items[index])
+        return self.items[index].read(self.longest_side)
 
     @property
     def names(self) -> list[str]:
         """The samples' names, without reading them."""
-        return [entry.name for entry in self.entries]
+        return [item.name for item in self.items]
 
-    def without(self, names: Collection[str]) -> "SampleSet":
+    def without(self, names: Collection[str]) -> "MaskDataset":
         """The same set without the samples of these names."""
-        return replace(self, entries=tuple(entry for entry in self.entries if entry.name not in names))
+        return replace(self, items=tuple(item for item in self.items if item.name not in names))
 
 
-def joined(sets: Iterable[SampleSet]) -> SampleSet:
+def concatenated(sets: Iterable[MaskDataset]) -> MaskDataset:
     """One set of the samples of all."""
     parts = list(sets)
     if len(parts) == 1:
         return parts[0]
-    return SampleSet(
+    return MaskDataset(
         name="+".join(part.name for part in parts),
-        entries=tuple(entry for part in parts for entry in part.entries),
+        items=tuple(item for part in parts for item in part.items),
         about="; ".join(dict.fromkeys(part.about for part in parts)),
-        findings=tuple(finding for part in parts for finding in part.findings),
+        issues=tuple(issue for part in parts for issue in part.issues),
         longest_side=parts[0].longest_side if parts else None,
     )

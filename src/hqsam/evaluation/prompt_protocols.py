@@ -14,8 +14,8 @@ from jaxtyping import Bool, Float
 
 from hqsam.data.prompting import noisy_mask
 from hqsam.errors import OptionError
-from hqsam.evaluation.cases import Target
-from hqsam.evaluation.pipelines import View
+from hqsam.evaluation.pipelines import ModelView
+from hqsam.evaluation.samples import Target
 from hqsam.masks.regions import innermost_point
 
 TRIALS = 3
@@ -23,13 +23,13 @@ TRIALS = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class FramedTarget:
     """An object as a pipeline shows it to the model."""
 
     target: Target
     truth: Bool[np.ndarray, "height width"] | None
     """In the pixels of what is shown."""
-    view: View
+    view: ModelView
     mask_size: int
     """Side of the model's logits."""
 
@@ -38,30 +38,30 @@ class Shown:
         """The box that comes with the object, else that of its true mask."""
         if self.target.box is not None:
             return self.view.show_box(self.target.box)
-        return self.view.box_of(self.known_truth)
+        return self.view.box_of(self.required_truth)
 
     @property
-    def known_truth(self) -> Bool[np.ndarray, "height width"]:
+    def required_truth(self) -> Bool[np.ndarray, "height width"]:
         assert self.truth is not None, f"{self.target.name} has no true mask"
         return self.truth
 
 
-Draw = Callable[[Shown, np.random.Generator], dict[str, Any]]
+PromptSampler = Callable[[FramedTarget, np.random.Generator], dict[str, Any]]
 """What `Session.segment` is given for one object."""
 
 
 @dataclass(frozen=True)
-class Question:
+class SimulatedPrompt:
     """One way to ask about an object, and a column of the report."""
 
     name: str
-    draw: Draw
+    draw: PromptSampler
     trials: int = 1
     needs_truth: bool = True
 
 
 @dataclass(frozen=True)
-class Conversation:
+class InteractiveProtocol:
     """Clicks until the mask is good, each given after the answer to the last; `interactive` holds it."""
 
     name: str = "clicks to target"
@@ -72,22 +72,22 @@ class Conversation:
     needs_truth: bool = True
 
 
-Asking = Question | Conversation
+PromptKind = SimulatedPrompt | InteractiveProtocol
 
 
-def box(name: str = "box") -> Question:
+def box(name: str = "box") -> SimulatedPrompt:
     """The box of the true mask, or the one that comes with the object."""
-    return Question(name, lambda shown, random: {"box": shown.box}, needs_truth=False)
+    return SimulatedPrompt(name, lambda shown, random: {"box": shown.box}, needs_truth=False)
 
 
-def noisy_box(scale: float) -> Question:
+def noisy_box(scale: float) -> SimulatedPrompt:
     """That box with DN-DETR's noise, cut off where the image ends (paper, table 13)."""
 
-    def draw(shown: Shown, random: np.random.Generator) -> dict[str, Any]:
+    def draw(shown: FramedTarget, random: np.random.Generator) -> dict[str, Any]:
         height, width = shown.view.pixels.shape[:2]
         return {"box": with_noise(shown.box, scale, (height, width), random)}
 
-    return Question(f"noisy box {scale:g}", draw, needs_truth=False)
+    return SimulatedPrompt(f"noisy box {scale:g}", draw, needs_truth=False)
 
 
 def with_noise(
@@ -101,34 +101,36 @@ def with_noise(
     return np.clip(noisy, 0, np.tile(size_hw[::-1], 2))
 
 
-def clicks(inside: int, outside: int = 0) -> Question:
+def clicks(inside: int, outside: int = 0) -> SimulatedPrompt:
     """One click at the innermost point, or several at random pixels of the object; then some beside it."""
     name = f"{inside} + {outside} clicks" if outside else f"{inside} click{'s' * (inside > 1)}"
     if (inside, outside) == (1, 0):
-        return Question(name, lambda shown, random: _as_clicks(np.array([innermost_point(shown.known_truth)])))
+        return SimulatedPrompt(
+            name, lambda shown, random: _as_clicks(np.array([innermost_point(shown.required_truth)]))
+        )
 
-    def draw(shown: Shown, random: np.random.Generator) -> dict[str, Any]:
-        truth = shown.known_truth
+    def draw(shown: FramedTarget, random: np.random.Generator) -> dict[str, Any]:
+        truth = shown.required_truth
         return _as_clicks(_pixels(truth, inside, random), _pixels(~truth, outside, random))
 
-    return Question(name, draw, TRIALS)
+    return SimulatedPrompt(name, draw, TRIALS)
 
 
-def coarse_mask() -> Question:
+def coarse_mask() -> SimulatedPrompt:
     """A coarse mask alone: the one that the data brings, or the true one made coarse as in the paper's training."""
 
-    def draw(shown: Shown, random: np.random.Generator) -> dict[str, Any]:
+    def draw(shown: FramedTarget, random: np.random.Generator) -> dict[str, Any]:
         coarse = shown.target.coarse
         if coarse is None:
-            coarse = noisy_mask(shown.known_truth.astype(np.float32), shown.mask_size, random) > 0
+            coarse = noisy_mask(shown.required_truth.astype(np.float32), shown.mask_size, random) > 0
         prompt = shown.view.mask_prompt(coarse, shown.mask_size)
         # Of a tiny object the noise may leave nothing.
-        return {"mask": prompt if prompt.any() else shown.view.mask_prompt(shown.known_truth, shown.mask_size)}
+        return {"mask": prompt if prompt.any() else shown.view.mask_prompt(shown.required_truth, shown.mask_size)}
 
-    return Question("coarse mask", draw)
+    return SimulatedPrompt("coarse mask", draw)
 
 
-def parse_questions(words: Sequence[str]) -> list[Asking]:
+def parse_prompts(words: Sequence[str]) -> list[PromptKind]:
     """What `--prompt` says, each once.
 
     >>> [question.name for question in parse_questions(["box", "click:1,5+5"])]
@@ -137,8 +139,8 @@ def parse_questions(words: Sequence[str]) -> list[Asking]:
     Raises:
         OptionError: a word is none of the table's, or its numbers make no sense.
     """
-    asked = [question for word in words for question in _parse(word)]
-    return list({question.name: question for question in asked}.values())
+    asked = [prompt_kind for word in words for prompt_kind in _parse(word)]
+    return list({prompt_kind.name: prompt_kind for prompt_kind in asked}.values())
 
 
 def random_for(seed: int, *names: str) -> np.random.Generator:
@@ -146,14 +148,14 @@ def random_for(seed: int, *names: str) -> np.random.Generator:
     return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
 
 
-def _noisy_boxes(numbers: str) -> list[Asking]:
+def _noisy_boxes(numbers: str) -> list[PromptKind]:
     scales = [float(number) for number in (numbers or "0.2,0.4").split(",")]
     if not all(0 < scale < 1 for scale in scales):
         raise ValueError("a scale is between 0 and 1")
     return [noisy_box(scale) for scale in scales]
 
 
-def _clicks(numbers: str) -> list[Asking]:
+def _clicks(numbers: str) -> list[PromptKind]:
     counts = [[int(part) for part in number.split("+")] for number in (numbers or "1,3,5,10").split(",")]
     if not all(len(parts) <= 2 and min(parts) >= 1 for parts in counts):
         raise ValueError("numbers of clicks are 1 or more, with at most one +")
@@ -161,32 +163,32 @@ def _clicks(numbers: str) -> list[Asking]:
 
 
 @dataclass(frozen=True)
-class Word:
+class PromptSpec:
     """A word of `--prompt`."""
 
     about: str
-    parse: Callable[[str], Sequence[Asking]]
+    parse: Callable[[str], Sequence[PromptKind]]
     """Takes what stands after the colon, or an empty string."""
     numbers: str = ""
     """What may stand there."""
 
 
-WORDS: dict[str, Word] = {
-    "box": Word("the box of the true mask", lambda _: [box()]),
-    "noisy-box": Word("that box, moved and resized by noise", _noisy_boxes, ":0.2,0.4"),
-    "click": Word("so many clicks; after a + so many beside the object", _clicks, ":1,3,5,10,5+5"),
-    "innermost": Word("the innermost point: the same as click:1", lambda _: [clicks(1)]),
-    "coarse-mask": Word("a coarse mask and nothing else", lambda _: [coarse_mask()]),
-    "clicks-to-target": Word("clicks on the largest error: NoC@85 and NoC@90", lambda _: [Conversation()]),
+PROMPT_SPECS: dict[str, PromptSpec] = {
+    "box": PromptSpec("the box of the true mask", lambda _: [box()]),
+    "noisy-box": PromptSpec("that box, moved and resized by noise", _noisy_boxes, ":0.2,0.4"),
+    "click": PromptSpec("so many clicks; after a + so many beside the object", _clicks, ":1,3,5,10,5+5"),
+    "innermost": PromptSpec("the innermost point: the same as click:1", lambda _: [clicks(1)]),
+    "coarse-mask": PromptSpec("a coarse mask and nothing else", lambda _: [coarse_mask()]),
+    "clicks-to-target": PromptSpec("clicks on the largest error: NoC@85 and NoC@90", lambda _: [InteractiveProtocol()]),
 }
 
 
-def _parse(text: str) -> Sequence[Asking]:
+def _parse(text: str) -> Sequence[PromptKind]:
     name, _, numbers = text.partition(":")
-    if name not in WORDS:
-        known = ", ".join(name + word.numbers for name, word in WORDS.items())
+    if name not in PROMPT_SPECS:
+        known = ", ".join(name + word.numbers for name, word in PROMPT_SPECS.items())
         raise OptionError(f"unknown prompt {text!r}; choose from {known}, or detector:FILE")
-    word = WORDS[name]
+    word = PROMPT_SPECS[name]
     try:
         if numbers and not word.numbers:
             raise ValueError("it takes no numbers")

@@ -13,7 +13,7 @@ from hqsam.images.reading import open_image, read_image
 
 
 @dataclass(frozen=True)
-class Looked:
+class ImageInfo:
     """What there is to know of a photo that was decoded without keeping it."""
 
     size_hw: tuple[int, int]
@@ -24,7 +24,7 @@ class Looked:
     """The EXIF tag: 1 is upright, 5 to 8 lie on their side."""
 
 
-def read_photo(path: Path) -> UInt8[np.ndarray, "height width 3"]:
+def load_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
     """A photo, upright.
 
     Raises:
@@ -36,7 +36,7 @@ def read_photo(path: Path) -> UInt8[np.ndarray, "height width 3"]:
         raise DataError(str(error)) from error
 
 
-def look_at(path: Path) -> Looked:
+def inspect_image(path: Path) -> ImageInfo:
     """Decode a photo to its end, a JPEG at an eighth of its size, which finds what is damaged and takes half the time.
 
     Raises:
@@ -51,16 +51,16 @@ def look_at(path: Path) -> Looked:
     except InputError as error:
         message = str(error).replace("the PIL image", str(path))
         raise DataError(message) from error
-    return Looked(size_hw, mode, orientation)
+    return ImageInfo(size_hw, mode, orientation)
 
 
-def scale_to(size_hw: tuple[int, int], longest_side: int | None) -> tuple[int, int]:
+def scaled_size(size_hw: tuple[int, int], longest_side: int | None) -> tuple[int, int]:
     """Height and width with a long side of at most so many pixels."""
     scale = min(1.0, (longest_side or np.inf) / max(size_hw))
     return max(1, round(size_hw[0] * scale)), max(1, round(size_hw[1] * scale))
 
 
-def shrunk(pixels: np.ndarray, size_hw: tuple[int, int], smoothly: bool) -> np.ndarray:
+def downscaled(pixels: np.ndarray, size_hw: tuple[int, int], smoothly: bool) -> np.ndarray:
     """A photo at another size, or with `smoothly` off a label map."""
     if pixels.shape[:2] == size_hw:
         return pixels

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hqsam.data.findings import Finding
-from hqsam.data.mask_files import Levels, Reading, guess, labels_of, read_labels, read_levels, values_of
-from hqsam.data.photos import Looked, look_at, read_photo, scale_to, shrunk
+from hqsam.data.images import ImageInfo, downscaled, inspect_image, load_image, scaled_size
+from hqsam.data.issues import DataIssue
+from hqsam.data.mask_images import Levels, MaskEncoding, guess_encoding, labels_of, read_labels, read_levels, values_of
 from hqsam.data.sample import Sample
 from hqsam.errors import DataError
 
@@ -15,14 +15,14 @@ _FEW_PIXELS = 10
 
 
 @dataclass(frozen=True)
-class Pair:
+class ImageMaskPair:
     """Where one photo and its masks are on disk."""
 
     image: Path
     mask: Path
     name: str
     """SET/STEM."""
-    reading: Reading = "binary"
+    encoding: MaskEncoding = "binary"
 
     def read(self, longest_side: int | None = None) -> Sample:
         """Read both; with `longest_side`, larger photos are scaled down to it, in pixels.
@@ -30,21 +30,21 @@ class Pair:
         Raises:
             DataError: a file cannot be read, or the two differ in size.
         """
-        image, labels = read_photo(self.image), read_labels(self.mask, self.reading)
+        image, labels = load_image(self.image), read_labels(self.mask, self.encoding)
         if labels.shape != image.shape[:2]:
             raise DataError(f"{self.mask}: {_differ(labels.shape, image.shape[:2])}")
-        size = scale_to((labels.shape[0], labels.shape[1]), longest_side)
-        return Sample(shrunk(image, size, smoothly=True), shrunk(labels, size, smoothly=False), self.name)
+        size = scaled_size((labels.shape[0], labels.shape[1]), longest_side)
+        return Sample(downscaled(image, size, smoothly=True), downscaled(labels, size, smoothly=False), self.name)
 
-    def examine(self) -> tuple[int, list[Finding]]:
+    def inspect(self) -> tuple[int, list[DataIssue]]:
         """How many objects there are, and what is wrong or odd; reads both files to their ends."""
         try:
-            photo = look_at(self.image)
+            photo = inspect_image(self.image)
         except DataError as error:
             return 0, [self._finding("unreadable_image", str(error))]
         try:
             levels = read_levels(self.mask)
-            labels = labels_of(levels, self.reading, self.mask)
+            labels = labels_of(levels, self.encoding, self.mask)
         except DataError as error:
             return 0, [self._finding("unreadable_mask", str(error))]
         if labels.shape != photo.size_hw:
@@ -53,7 +53,7 @@ class Pair:
         found = [*self._of_photo(photo), *self._of_masks(areas, labels.size), *self._of_levels(levels)]
         return int(np.count_nonzero(areas)), found
 
-    def _of_photo(self, photo: Looked) -> list[Finding]:
+    def _of_photo(self, photo: ImageInfo) -> list[DataIssue]:
         found = []
         if photo.mode not in ("RGB", "L"):
             found.append(self._finding("odd_mode", f"{self.image} is {photo.mode}"))
@@ -61,7 +61,7 @@ class Pair:
             found.append(self._finding("turned", f"{self.image} has the orientation {photo.orientation}"))
         return found
 
-    def _of_masks(self, areas: np.ndarray, pixels: int) -> list[Finding]:
+    def _of_masks(self, areas: np.ndarray, pixels: int) -> list[DataIssue]:
         present = areas[areas > 0]
         if not len(present):
             return [self._finding("no_objects", f"{self.mask} is 0 everywhere")]
@@ -70,20 +70,20 @@ class Pair:
         tiny = np.count_nonzero(present < _FEW_PIXELS)
         return [self._finding("tiny", f"{self.mask} has {tiny} of its {len(present)} objects")] if tiny else []
 
-    def _of_levels(self, levels: Levels) -> list[Finding]:
-        looks = guess(levels)
-        if self.reading == "binary" and looks in ("labels", "colours"):
+    def _of_levels(self, levels: Levels) -> list[DataIssue]:
+        looks = guess_encoding(levels)
+        if self.encoding == "binary" and looks in ("labels", "colours"):
             said = f"{self.mask} {_values(levels)}, as if they were several objects; it is cut at half"
             return [self._finding("unexpected_values", said)]
         if levels.ndim == 3 or len(values_of(levels)) <= 2 or looks != "binary":
             return []
-        if self.reading == "binary":
+        if self.encoding == "binary":
             return [self._finding("grey_values", f"{self.mask} {_values(levels)}")]
         said = f"{self.mask} {_values(levels)}, as a mask with grey edges has; each is taken for an object"
         return [self._finding("unexpected_values", said)]
 
-    def _finding(self, kind: str, detail: str) -> Finding:
-        return Finding(kind, self.name, detail)
+    def _finding(self, kind: str, detail: str) -> DataIssue:
+        return DataIssue(kind, self.name, detail)
 
 
 def _values(levels: Levels) -> str:
@@ -97,7 +97,7 @@ def _differ(mask_hw: tuple[int, ...], image_hw: tuple[int, ...]) -> str:
     return f"the mask is {mask_hw[1]} x {mask_hw[0]} pixels, and its image {image_hw[1]} x {image_hw[0]}"
 
 
-def _on_its_side(photo: Looked, labels: np.ndarray) -> str:
+def _on_its_side(photo: ImageInfo, labels: np.ndarray) -> str:
     if photo.orientation >= 5 and labels.shape == photo.size_hw[::-1]:
         return f"; the photo is turned by its EXIF tag ({photo.orientation}), and the mask is not: turn the mask, too"
     return ""

@@ -7,25 +7,25 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-from hqsam.evaluation.asking import Interview, Reply, ask
-from hqsam.evaluation.cases import Case
 from hqsam.evaluation.pipelines import Pipeline, encode
-from hqsam.evaluation.record import CaseRecord
-from hqsam.evaluation.scenes import Scene, measure_scene, read_scene
+from hqsam.evaluation.record import SampleRecord
+from hqsam.evaluation.run_protocol import Prediction, PromptProtocol, ask
+from hqsam.evaluation.samples import EvaluationSample
+from hqsam.evaluation.stages import LoadedSample, load_sample, score_sample
 from hqsam.predict.segmenter import Segmenter
 
 Item = TypeVar("Item")
 Product = TypeVar("Product")
 
 
-def records_of(
+def evaluate_samples(
     segmenter: Segmenter,
-    cases: Sequence[Case],
-    interview: Interview,
+    samples: Sequence[EvaluationSample],
+    protocol: PromptProtocol,
     pipeline: Pipeline,
     workers: int = 2,
     batch_size: int = 1,
-) -> Iterator[CaseRecord]:
+) -> Iterator[SampleRecord]:
     """What the model answers about each case, in their order.
 
     The model works in the calling thread, on `batch_size` images at a time; `workers` threads read ahead of it, and
@@ -34,19 +34,19 @@ def records_of(
     Raises:
         DataError: an image or its masks cannot be read, or do not fit each other.
     """
-    needs_truth = any(question.needs_truth for question in interview.questions)
+    needs_truth = any(prompt_kind.needs_truth for prompt_kind in protocol.prompt_kinds)
     with ThreadPoolExecutor(workers) as readers, ThreadPoolExecutor(workers) as scorers:
-        scenes = ahead(
+        loaded_samples = prefetch(
             readers,
-            lambda case: read_scene(case, pipeline, segmenter.config, needs_truth),
-            cases,
+            lambda sample: load_sample(sample, pipeline, segmenter.config, needs_truth),
+            samples,
             depth=workers + batch_size,
         )
-        answered = _answers(segmenter, scenes, interview, batch_size)
-        yield from ahead(scorers, lambda work: measure_scene(*work), answered, depth=workers)
+        answered = _answers(segmenter, loaded_samples, protocol, batch_size)
+        yield from prefetch(scorers, lambda work: score_sample(*work), answered, depth=workers)
 
 
-def ahead(
+def prefetch(
     pool: ThreadPoolExecutor, function: Callable[[Item], Product], items: Iterable[Item], depth: int
 ) -> Iterator[Product]:
     """The function of each item, in order; up to `depth` of them are being worked on while the caller is busy.
@@ -67,14 +67,14 @@ def ahead(
 
 
 def _answers(
-    segmenter: Segmenter, scenes: Iterator[Scene], interview: Interview, batch_size: int
-) -> Iterator[tuple[Scene, list[Reply], dict[str, float]]]:
+    segmenter: Segmenter, loaded_samples: Iterator[LoadedSample], protocol: PromptProtocol, batch_size: int
+) -> Iterator[tuple[LoadedSample, list[Prediction], dict[str, float]]]:
     """The model's part: every image is encoded once for all sources and prompts."""
-    while batch := list(islice(scenes, batch_size)):
+    while batch := list(islice(loaded_samples, batch_size)):
         began = time.perf_counter()
-        sessions = list(encode(segmenter, [scene.view for scene in batch]))
+        sessions = list(encode(segmenter, [loaded.view for loaded in batch]))
         encoding = (time.perf_counter() - began) / len(batch)
-        for scene, session in zip(batch, sessions, strict=True):
+        for loaded, session in zip(batch, sessions, strict=True):
             began = time.perf_counter()
-            replies = list(ask(session, scene.case.name, scene.objects, interview))
-            yield scene, replies, {"encode": encoding, "ask": time.perf_counter() - began}
+            predictions = list(ask(session, loaded.sample.name, loaded.objects, protocol))
+            yield loaded, predictions, {"encode": encoding, "ask": time.perf_counter() - began}

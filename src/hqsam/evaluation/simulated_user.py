@@ -19,7 +19,7 @@ GoOn = Literal["points", "refine"]
 
 
 @runtime_checkable
-class Answer(Protocol):
+class HasMasks(Protocol):
     """What is asked of an answer: `predict.Segmentation` has it."""
 
     @property
@@ -43,7 +43,7 @@ class Click(NamedTuple):
     """1: this is the object. 0: this is not."""
 
 
-def from_box(session: Promptable, truth: Bool[np.ndarray, "height width"], source: str | None = None) -> Answer:
+def from_box(session: Promptable, truth: Bool[np.ndarray, "height width"], source: str | None = None) -> HasMasks:
     """The answer to the box of the true mask.
 
     Raises:
@@ -60,7 +60,7 @@ def by_clicks(
     corrections: int = 2,
     go_on: GoOn = "points",
     source: str | None = None,
-) -> list[Answer]:
+) -> list[HasMasks]:
     """The answers to a click at the innermost point of the true mask, and to each correction after it.
 
     Args:
@@ -74,7 +74,7 @@ def by_clicks(
         InputError: the true mask is empty.
     """
     clicks = [Click(*innermost_point(truth), 1)]
-    answers: list[Answer] = [_ask(session, clicks, source)]
+    answers: list[HasMasks] = [_ask(session, clicks, source)]
     for _ in range(corrections):
         click = correction(answers[-1].masks[0], truth)
         if click is None:
@@ -95,7 +95,7 @@ def correction(predicted: Bool[np.ndarray, "height width"], truth: Bool[np.ndarr
     return None if error is None else Click(*innermost_point(error[0]), error[1])
 
 
-def _ask(session: Promptable, clicks: list[Click], source: str | None, refine: Answer | None = None) -> Answer:
+def _ask(session: Promptable, clicks: list[Click], source: str | None, refine: HasMasks | None = None) -> HasMasks:
     points, labels = [(click.x, click.y) for click in clicks], [click.label for click in clicks]
     earlier = {} if refine is None else {"refine": refine}
     return session.segment(points=points, labels=labels, source=source, **earlier)

@@ -31,7 +31,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Case:
+class EvaluationSample:
     """One image, or one frame of a video."""
 
     name: str
@@ -60,7 +60,7 @@ class OpenSplit:
     """A set of images whose files have been found."""
 
     name: str
-    cases: tuple[Case, ...]
+    samples: tuple[EvaluationSample, ...]
     annotations: dict[str, Any] | None = None
     """The annotation file as it is, where a measure works from it."""
     warnings: tuple[str, ...] = ()

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from hqsam.data import hqseg44k
 from hqsam.data.coco import is_coco, open_coco
-from hqsam.data.folders import files_in_two_folders, files_side_by_side, mask_set, pictures_below, two_folders
-from hqsam.data.hqseg44k import Part
-from hqsam.data.mask_files import Reading
-from hqsam.data.sets import SampleSet, joined
+from hqsam.data.dataset import MaskDataset, concatenated
+from hqsam.data.folders import files_in_two_folders, files_side_by_side, images_below, pair_dataset, two_folders
+from hqsam.data.hqseg44k import Split
+from hqsam.data.mask_images import MaskEncoding
 from hqsam.errors import DataError
 
 _TOLD = 4
@@ -22,16 +22,22 @@ _EXPECTED = (
 )
 
 
-def open_set(
-    path: str | PathLike[str], longest_side: int | None = None, reading: Reading | None = None, part: Part = "training"
-) -> SampleSet:
+def open_dataset(
+    path: str | PathLike[str],
+    longest_side: int | None = None,
+    encoding: MaskEncoding | None = None,
+    split: Split = "training",
+) -> MaskDataset:
     """All samples of `open_sets` as one set."""
-    return joined(open_sets(path, longest_side, reading, part).values())
+    return concatenated(open_datasets(path, longest_side, encoding, split).values())
 
 
-def open_sets(
-    path: str | PathLike[str], longest_side: int | None = None, reading: Reading | None = None, part: Part = "training"
-) -> dict[str, SampleSet]:
+def open_datasets(
+    path: str | PathLike[str],
+    longest_side: int | None = None,
+    encoding: MaskEncoding | None = None,
+    split: Split = "training",
+) -> dict[str, MaskDataset]:
     """The sets that a path holds, by their names; nothing but lists of files is read yet.
 
     Args:
@@ -46,43 +52,45 @@ def open_sets(
     path = Path(path)
     if not path.exists():
         raise DataError(f"there is no {path}")
-    found = _by_file(path) if path.is_file() else _by_folder(path, reading, hqseg44k.PARTS[part])
+    found = _by_file(path) if path.is_file() else _by_folder(path, encoding, hqseg44k.SPLITS[split])
     if not found:
         raise DataError(f"found no images with masks in {path}, which has {_contents(path)}; {_EXPECTED}")
     return {name: replace(one, longest_side=longest_side) for name, one in found.items()}
 
 
-def _by_file(path: Path) -> dict[str, SampleSet]:
+def _by_file(path: Path) -> dict[str, MaskDataset]:
     if path.suffix.lower() != ".json":
         raise DataError(f"{path} is a {path.suffix or 'nameless'} file; {_EXPECTED}")
     return _by_name([open_coco(path)])
 
 
-def _by_folder(folder: Path, reading: Reading | None, sources: tuple[hqseg44k.Source, ...]) -> dict[str, SampleSet]:
-    if hqseg44k.is_root(folder, sources):
-        return hqseg44k.open_sources(folder, sources)
-    here = _one_set(folder, reading, side_by_side=False)
+def _by_folder(
+    folder: Path, encoding: MaskEncoding | None, subsets: tuple[hqseg44k.Subset, ...]
+) -> dict[str, MaskDataset]:
+    if hqseg44k.is_root(folder, subsets):
+        return hqseg44k.open_subsets(folder, subsets)
+    here = _one_set(folder, encoding, side_by_side=False)
     if here is not None:
         return _by_name([here])
     below = [child for child in sorted(folder.iterdir()) if child.is_dir() and not child.name.startswith(".")]
-    sets = [found for child in below if (found := _one_set(child, reading)) is not None]
+    sets = [found for child in below if (found := _one_set(child, encoding)) is not None]
     if not sets:
-        sets = [found for found in [_one_set(folder, reading)] if found is not None]
+        sets = [found for found in [_one_set(folder, encoding)] if found is not None]
     return _by_name(sets)
 
 
-def _one_set(folder: Path, reading: Reading | None, side_by_side: bool = True) -> SampleSet | None:
+def _one_set(folder: Path, encoding: MaskEncoding | None, side_by_side: bool = True) -> MaskDataset | None:
     """The set in this folder itself, in any layout but side by side if that is not wanted."""
     name = folder.resolve().name
     pair = two_folders(folder)
-    if pair is not None and any(pictures_below(pair[1])):
+    if pair is not None and any(images_below(pair[1])):
         where = f"{pair[0].name}/ and {pair[1].name}/"
-        return mask_set(name, files_in_two_folders(*pair), where, reading)
+        return pair_dataset(name, files_in_two_folders(*pair), where, encoding)
     annotations = _annotations_of(folder)
     if annotations is not None:
         return open_coco(annotations, name=name)
     files = files_side_by_side(folder) if side_by_side else None
-    return mask_set(name, files, "side by side", reading) if files and files.masks else None
+    return pair_dataset(name, files, "side by side", encoding) if files and files.masks else None
 
 
 def _annotations_of(folder: Path) -> Path | None:
@@ -95,7 +103,7 @@ def _annotations_of(folder: Path) -> Path | None:
     return found[0] if found else None
 
 
-def _by_name(sets: Iterable[SampleSet]) -> dict[str, SampleSet]:
+def _by_name(sets: Iterable[MaskDataset]) -> dict[str, MaskDataset]:
     return {one.name: one for one in sets}
 
 

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from hqsam.errors import InputError
-from hqsam.evaluation.metrics import Agreement, Clicks, clicks_to_target, compare, mean, mean_clicks, overlap
+from hqsam.evaluation.mask_metrics import (
+    Clicks,
+    MaskScores,
+    clicks_to_target,
+    mask_scores,
+    mean_clicks,
+    mean_scores,
+    overlap,
+)
 from hqsam.evaluation.record import Row
 from hqsam.masks.boundary import boundary
 
@@ -14,30 +22,33 @@ def square(start, stop):
 
 
 def test_a_mask_agrees_with_itself():
-    assert compare(square(10, 60), square(10, 60)) == Agreement(1.0, 1.0)
+    assert mask_scores(square(10, 60), square(10, 60)) == MaskScores(1.0, 1.0)
 
 
 def test_boundaries_show_what_areas_hide():
-    agreement = compare(square(10, 90), square(12, 88))
-    assert agreement.iou == 76**2 / 80**2
+    scores = mask_scores(square(10, 90), square(12, 88))
+    assert scores.iou == 76**2 / 80**2
     ring, inner = boundary(square(10, 90)), boundary(square(12, 88))
-    assert agreement.boundary_iou == (ring & inner).sum() / (ring | inner).sum()
-    assert agreement.boundary_iou < 0.3 < 0.9 < agreement.iou
+    assert scores.boundary_iou == (ring & inner).sum() / (ring | inner).sum()
+    assert scores.boundary_iou < 0.3 < 0.9 < scores.iou
 
 
 def test_the_strict_measure_is_harder():
     masks = square(10, 90), square(11, 90)
-    assert compare(*masks, ratio=0.01).boundary_iou < compare(*masks).boundary_iou
+    assert mask_scores(*masks, ratio=0.01).boundary_iou < mask_scores(*masks).boundary_iou
 
 
 def test_every_mask_counts_the_same():
-    small_and_wrong, large_and_right = compare(square(0, 2), square(4, 6)), compare(square(0, 90), square(0, 90))
-    assert mean([small_and_wrong, large_and_right]) == Agreement(0.5, 0.5)
+    small_and_wrong, large_and_right = (
+        mask_scores(square(0, 2), square(4, 6)),
+        mask_scores(square(0, 90), square(0, 90)),
+    )
+    assert mean_scores([small_and_wrong, large_and_right]) == MaskScores(0.5, 0.5)
 
 
 def test_the_mean_of_nothing_is_an_error():
     with pytest.raises(InputError, match="nothing to take the mean of"):
-        mean([])
+        mean_scores([])
 
 
 def test_clicks_are_counted_up_to_the_target():
@@ -70,4 +81,4 @@ def test_overlap_is_the_mean_over_answers_if_each_has_a_true_mask():
 
 
 def test_two_masks_without_anything_agree():
-    assert compare(np.zeros((9, 9), bool), np.zeros((9, 9), bool)) == Agreement(1, 1)
+    assert mask_scores(np.zeros((9, 9), bool), np.zeros((9, 9), bool)) == MaskScores(1, 1)

@@ -24,7 +24,7 @@ def how_it_was_made(summary: Summary, suite: OpenSuite) -> list[str]:
         f"Masks: {_READINGS[settings['reading']]}{boxes}. Random prompts by seed {settings['seed']}.",
         f"{summary.images} of {settings['images']} images, {len(summary.objects.names)} objects, "
         f"{len(summary.skipped)} left out.",
-        f"Figures: {suite.suite.measure.about}, in per cent. Two empty masks agree.",
+        f"Figures: {suite.suite.metric.about}, in per cent. Two empty masks agree.",
         f"{made['hqsam']}, {made['torch']}, {made['device']}, {made['date']}.",
         f"Seconds an image, partly at the same time: {seconds}.",
     ]

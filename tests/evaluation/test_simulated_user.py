@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 
 from hqsam.errors import InputError
-from hqsam.evaluation.protocols import Click, by_clicks, correction, from_box
+from hqsam.evaluation.simulated_user import Click, by_clicks, correction, from_box
 from tests.masks.strategies import pairs
 
 TRUTH = np.zeros((40, 50), bool)
@@ -21,12 +21,12 @@ class FakeAnswer:
 class FakeSession:
     """Answers with the given masks, one after another, and remembers what it was asked."""
 
-    replies: list
+    predictions: list
     asked: list = field(default_factory=list)
 
     def segment(self, **prompt):
         self.asked.append(prompt)
-        return FakeAnswer(self.replies[len(self.asked) - 1][None])
+        return FakeAnswer(self.predictions[len(self.asked) - 1][None])
 
 
 def without(mask, *window):

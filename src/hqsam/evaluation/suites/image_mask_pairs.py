@@ -4,9 +4,9 @@ from functools import partial
 from pathlib import Path
 
 from hqsam.errors import DataError
-from hqsam.evaluation.cases import Case, OpenSplit, Target
-from hqsam.evaluation.suites import disk
-from hqsam.evaluation.suites.pictures import read_gray
+from hqsam.evaluation.samples import EvaluationSample, OpenSplit, Target
+from hqsam.evaluation.suites import locate
+from hqsam.evaluation.suites.mask_images import read_gray
 from hqsam.evaluation.suites.suite import Split
 
 
@@ -16,15 +16,15 @@ def open_folders(data: Path, split: Split) -> OpenSplit:
     Raises:
         DataError: a folder or a mask is missing.
     """
-    images = disk.files_in(disk.find_folder(data, split.images), {".jpg"})
-    folder = disk.find_folder(data, split.truth)
+    images = locate.list_files(locate.find_folder(data, split.images), {".jpg"})
+    folder = locate.find_folder(data, split.truth)
     masks = [folder / f"{image.stem}.png" for image in images]
-    disk.first_missing(masks, f"masks of {split.name}")
-    cases = (
-        Case(f"{split.name}/{image.stem}", image, partial(_one_object, image, mask))
+    locate.require_files(masks, f"masks of {split.name}")
+    samples = (
+        EvaluationSample(f"{split.name}/{image.stem}", image, partial(_one_object, image, mask))
         for image, mask in zip(images, masks, strict=True)
     )
-    return OpenSplit(split.name, tuple(cases))
+    return OpenSplit(split.name, tuple(samples))
 
 
 def open_big(data: Path, split: Split) -> OpenSplit:
@@ -33,18 +33,18 @@ def open_big(data: Path, split: Split) -> OpenSplit:
     Raises:
         DataError: the folder or a mask is missing.
     """
-    folder = disk.find_folder(data, split.images)
-    images = [path for path in disk.files_in(folder, {".jpg"}) if path.stem.endswith("_im")]
+    folder = locate.find_folder(data, split.images)
+    images = [path for path in locate.list_files(folder, {".jpg"}) if path.stem.endswith("_im")]
     if not images:
-        raise DataError(f"no NAME_im.jpg in {folder}; {disk.found_in(folder)}")
+        raise DataError(f"no NAME_im.jpg in {folder}; {locate.describe_folder(folder)}")
     stems = [image.stem.removesuffix("_im") for image in images]
     masks = [folder / f"{stem}_gt.png" for stem in stems]
-    disk.first_missing(masks, f"masks of {split.name}")
-    cases = (
-        Case(f"{split.name}/{stem}", image, partial(_one_object, image, mask, folder / f"{stem}_seg.png"))
+    locate.require_files(masks, f"masks of {split.name}")
+    samples = (
+        EvaluationSample(f"{split.name}/{stem}", image, partial(_one_object, image, mask, folder / f"{stem}_seg.png"))
         for stem, image, mask in zip(stems, images, masks, strict=True)
     )
-    return OpenSplit(split.name, tuple(cases))
+    return OpenSplit(split.name, tuple(samples))
 
 
 def _one_object(image: Path, mask: Path, coarse: Path | None = None) -> list[Target]:
