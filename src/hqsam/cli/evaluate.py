@@ -126,7 +126,7 @@ def _check(suite: str, data: Path, only: str, shard: str, prompts: Sequence[str]
 def _model(model: str, segmenter: "Segmenter", device: str, precision: str) -> dict[str, str]:
     """Its name, a fingerprint of its weights, and the precision it computes in."""
     from hqsam.hardware import pick_device, pick_precision
-    from hqsam.weights.digest import sha256_of
+    from hqsam.weights.digest import sha256_of_file
     from hqsam.weights.load import locate
 
     name = segmenter.name if model == "auto" else model
@@ -134,7 +134,7 @@ def _model(model: str, segmenter: "Segmenter", device: str, precision: str) -> d
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     return {
         "model": Path(name).name,
-        "weights": " ".join(sha256_of(file) for file in files),
+        "weights": " ".join(sha256_of_file(file) for file in files),
         "precision": str(pick_precision(precision, pick_device(device))).removeprefix("torch."),
     }
 

@@ -22,7 +22,7 @@ from hqsam.evaluation.samples import EvaluationSample
 from hqsam.evaluation.suites.suite import OpenSuite
 from hqsam.predict.segmenter import Segmenter
 from hqsam.version import __version__
-from hqsam.weights.digest import sha256_of
+from hqsam.weights.digest import sha256_of_file
 
 OnProgress = Callable[[int, int], None]
 """Told how many images are done, of how many."""
@@ -136,7 +136,7 @@ def _check_together(protocol: PromptProtocol, pipeline: Pipeline) -> None:
 
 
 def _fingerprint(path: Path) -> str:
-    digests = "".join(sha256_of(file) for file in files_of_detections(path))
+    digests = "".join(sha256_of_file(file) for file in files_of_detections(path))
     return f"{zlib.crc32(digests.encode()):08x}"
 
 

@@ -28,7 +28,8 @@ from hqsam.training import run_folder
 from hqsam.training.batch_source import StepInput
 from hqsam.training.distributed import ProcessGroup
 from hqsam.training.encoding import Encode
-from hqsam.weights.save import sha256_of_tensors, write_safetensors
+from hqsam.weights.digest import sha256_of_tensors
+from hqsam.weights.save import write_safetensors
 
 OnView = Callable[[int, int], None]
 """Called with the views that are there and those there will be."""

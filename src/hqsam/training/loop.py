@@ -17,7 +17,7 @@ from hqsam.training.distributed import ProcessGroup, SingleProcess
 from hqsam.training.initial_model import initial_model
 from hqsam.training.running import Report, Running, Validate, no_report
 from hqsam.training.stage import run_stage
-from hqsam.weights.save import sha256_of_tensors
+from hqsam.weights.digest import sha256_of_tensors
 
 
 def train(

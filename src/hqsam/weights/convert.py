@@ -12,7 +12,7 @@ from torch import Tensor
 from hqsam import storage
 from hqsam.errors import CheckpointError, OptionError, OutputError
 from hqsam.model.config import MODELS, ModelConfig
-from hqsam.weights.digest import sha256_of
+from hqsam.weights.digest import sha256_of_file
 from hqsam.weights.download import Progress
 from hqsam.weights.identify import Identified, identify
 from hqsam.weights.keys import NAMINGS, Naming, from_ours
@@ -57,7 +57,7 @@ def registered_checkpoint(path: Path) -> Checkpoint | None:
     """The row of the table that the file is a copy of, whatever its name."""
     size = path.stat().st_size
     rows = [row for row in CHECKPOINTS.values() if row.bytes == size]
-    digest = sha256_of(path) if rows else None
+    digest = sha256_of_file(path) if rows else None
     return next((row for row in rows if row.sha256 == digest), None)
 
 
@@ -89,7 +89,12 @@ def _write_ours(target: Path, stored: StoredCheckpoint, identified: Identified) 
 def _provenance(stored: StoredCheckpoint, row: Checkpoint | None) -> dict[str, Any]:
     """Where a file of others came from, as far as we can tell."""
     origin = {"origin": row.origin, "url": row.urls[0]} if row else {}
-    return {"converted_from": stored.path.name, "sha256": sha256_of(stored.path), "naming": stored.naming, **origin}
+    return {
+        "converted_from": stored.path.name,
+        "sha256": sha256_of_file(stored.path),
+        "naming": stored.naming,
+        **origin,
+    }
 
 
 def _write_official(target: Path, identified: Identified) -> None:

@@ -24,7 +24,7 @@ from hqsam.errors import CheckpointError, DownloadError, OutputError
 from hqsam.paths import user_cache_folder
 from hqsam.version import __version__
 from hqsam.weights import cache, connectivity, registry
-from hqsam.weights.digest import sha256_of
+from hqsam.weights.digest import sha256_of_file
 from hqsam.weights.registry import Checkpoint
 
 Progress = Callable[[int, int], None]
@@ -146,7 +146,7 @@ def _fetch_from(url: str, checkpoint: Checkpoint, part: Path, on_progress: Progr
 
 def _is_right(part: Path, checkpoint: Checkpoint) -> bool:
     """Whether its digest is right; if not, the part is removed."""
-    if part.exists() and sha256_of(part) != checkpoint.sha256:
+    if part.exists() and sha256_of_file(part) != checkpoint.sha256:
         part.unlink()
     return part.exists()
 

@@ -8,13 +8,12 @@ from typing import Any
 from hqsam.errors import CheckpointError
 from hqsam.model.config import ModelConfig
 from hqsam.weights.convert import registered_checkpoint
-from hqsam.weights.digest import sha256_of
+from hqsam.weights.digest import sha256_of_file, sha256_of_tensors
 from hqsam.weights.download import Progress
 from hqsam.weights.identify import Identified, identify
 from hqsam.weights.keys import Naming
 from hqsam.weights.load import locate
 from hqsam.weights.read import StoredCheckpoint, read_checkpoint
-from hqsam.weights.save import sha256_of_tensors
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def verify_checkpoint(name_or_path: str | Path, on_progress: Progress | None = N
     if row:
         checked.append(f"it is {row.file} as published, to the byte")
     return Verification(
-        stored.path, identified.config.name, sha256_of(stored.path), row.name if row else None, tuple(checked)
+        stored.path, identified.config.name, sha256_of_file(stored.path), row.name if row else None, tuple(checked)
     )
 
 

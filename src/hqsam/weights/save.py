@@ -1,6 +1,5 @@
 """Write a model as a file of ours: safetensors, with what it is and where it is from in the header."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from hqsam import storage
 from hqsam.errors import OutputError
 from hqsam.model.config import ModelConfig
 from hqsam.model.hq_sam import HQSam
+from hqsam.weights.digest import sha256_of_tensors
 from hqsam.weights.read import FORMAT
 
 
@@ -80,14 +80,3 @@ def write_safetensors(path: str | Path, tensors: Mapping[str, Tensor], header: M
             save_file(whole, temporary_path, metadata=dict(header))
         except SafetensorError as error:  # which is how it reports a full disk
             raise OutputError(f"cannot write {path}: {error}") from error
-
-
-def sha256_of_tensors(tensors: Mapping[str, Tensor]) -> str:
-    """The digest of names, types, shapes and values, whatever their order and the file they lie in."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
-        # As bytes, because numpy knows no bfloat16; through one dimension, because a scalar cannot be viewed so.
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
