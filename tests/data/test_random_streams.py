@@ -24,8 +24,12 @@ def test_another_seed_purpose_or_number_is_another_stream():
     assert len({first(*stream) for stream in streams}) == len(streams)
 
 
-def test_numpy_alone_takes_a_stream_with_a_zero_more_for_the_same():
-    assert np.random.default_rng((1, 2)).random() == np.random.default_rng((1, 2, 0)).random(), "why spawn_key is used"
+def test_numpy_s_own_seeds_are_not_told_apart_which_is_why_streams_are_hashed():
+    assert np.random.default_rng((1, 2)).random() == np.random.default_rng((1, 2, 0)).random()
+
+
+def test_a_stream_s_numbers_never_change():
+    assert round(first(42, "loader.row", 3), 12) == 0.340765118305
 
 
 def test_a_derived_seed_is_one_that_torch_takes():
