@@ -14,7 +14,7 @@ def main() -> None:
     segmenter = hqsam.load("nano", device="cpu", precision="float32")
     overlays, cutouts = [], []
     for example in EXAMPLES:
-        photo = examples_folder() / example.photo
+        photo = examples_folder() / example.image
         _, answer = segment_example(segmenter, example, photo)
         overlays.append(Panel(answer.overlay(photo), f"{example.what}, by {example.how}"))
         cutouts.append(Panel(answer.cutout(photo)))

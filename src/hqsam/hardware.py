@@ -4,18 +4,22 @@ torch is imported inside the functions, so that a command that needs none of thi
 """
 
 import ctypes
+import errno
 import os
 import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hqsam.errors import OptionError
+from hqsam.errors import HqsamError, OptionError
 
 if TYPE_CHECKING:
     import torch
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
+
+_OUT_OF_MEMORY = ("out of memory", "allocate memory", "not enough memory", "insufficient memory", "bad_alloc")
+"""How torch, for each kind of device, and OpenCV say it; neither has a type of its own for all of it."""
 
 
 def pick_device(name: "str | torch.device" = "auto") -> "torch.device":
@@ -119,6 +123,11 @@ def available_memory(device: "torch.device | None" = None) -> int | None:
     return min(known, default=None)
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return True for lack of memory, or what was raised from it: in Python, NumPy, torch, OpenCV or the system."""
+    return _is_lack_of_memory(error) or (error.__cause__ is not None and is_out_of_memory(error.__cause__))
+
+
 def report() -> dict[str, str]:
     """What `hqsam doctor` says of this machine: a label and a value a line."""
     import torch
@@ -134,6 +143,14 @@ def report() -> dict[str, str]:
         "threads": f"{available_threads()} available, torch uses {torch.get_num_threads()}",
         "memory": "unknown" if memory is None else f"{memory / 2**30:.1f} GiB free",
     }
+
+
+def _is_lack_of_memory(error: BaseException) -> bool:
+    if isinstance(error, HqsamError):
+        return False  # its words may be a file's name
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in _OUT_OF_MEMORY)
 
 
 def _device_count(kind: str) -> int:

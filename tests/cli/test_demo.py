@@ -9,7 +9,7 @@ from hqsam.prompts import check_prompts
 
 def test_every_example_has_its_photo_small_and_every_photo_an_example():
     photos = {path.name: path for path in examples_folder().glob("*.jpg")}
-    assert {example.photo for example in EXAMPLES} == photos.keys()
+    assert {example.image for example in EXAMPLES} == photos.keys()
     assert all(path.stat().st_size <= 150_000 for path in photos.values())
 
 
@@ -21,7 +21,7 @@ def test_the_examples_ask_by_box_by_clicks_and_with_a_correction():
 
 def test_every_prompt_fits_its_photo():
     for example in EXAMPLES:
-        with Image.open(examples_folder() / example.photo) as photo:
+        with Image.open(examples_folder() / example.image) as photo:
             frame = Frame((photo.height, photo.width), 512)
         for prompt in (example.prompt, example.correction):
             if prompt:
@@ -33,7 +33,7 @@ def test_the_demo_writes_masks_overlays_cutouts_and_a_sheet_and_says_what_to_ope
     assert finished.code == 0
     names = {file.name for file in (tmp_path / "out").iterdir()}
     assert {"cat_mask.png", "cat_overlay.png", "cat_cutout.png", "astronaut_mask_03.png"} <= names
-    overlays = {example.photo.replace(".jpg", "_overlay.png") for example in EXAMPLES}
+    overlays = {example.image.replace(".jpg", "_overlay.png") for example in EXAMPLES}
     assert {name for name in names if name.endswith("_overlay.png")} == overlays
     assert str(tmp_path / "out" / "contact_sheet.png") in finished.out
 
@@ -41,7 +41,7 @@ def test_the_demo_writes_masks_overlays_cutouts_and_a_sheet_and_says_what_to_ope
 def test_the_bundled_model_sees_the_rocket_better_after_the_corrections(tmp_path):
     rocket = next(example for example in EXAMPLES if example.correction)
     segmenter = hqsam.load("nano", device="cpu", precision="float32")
-    first, last = segment_example(segmenter, rocket, examples_folder() / rocket.photo)
+    first, last = segment_example(segmenter, rocket, examples_folder() / rocket.image)
     around = mask_of_box((300, 120, 345, 415), first.image_size_hw)
     assert (last.masks[0] & around).sum() / last.masks[0].sum() > 0.9
     assert last.masks[0][300, 322] and not last.masks[0][250, 370]

@@ -49,7 +49,7 @@ def test_covered_no_pixel_is_left_over(everything, photos):
 def test_json_is_a_line_a_photo(everything, photos):
     finished = everything("cat.jpg", "coffee.jpg", *ANY_MASK, "--json")
     records = [json.loads(line) for line in finished.out.splitlines()]
-    assert [record["photo"] for record in records] == ["cat.jpg", "coffee.jpg"]
+    assert [record["image"] for record in records] == ["cat.jpg", "coffee.jpg"]
     assert not (photos / "out").exists()
     for one in records[0]["objects"]:
         assert rle.area(one["rle"]) == one["area"] and {"score", "stability", "point", "box"} <= set(one)
@@ -79,5 +79,5 @@ def test_a_command_that_cannot_be_meant_leaves_with_2_before_any_work(everything
 
 def test_photos_that_fail_do_not_stop_the_others(everything, photos):
     finished = everything("gone.jpg", "cat.jpg", *ANY_MASK)
-    assert finished.code == 1 and "1 of 2 photos failed" in finished.err
+    assert finished.code == 1 and "1 of 2 images failed" in finished.err
     assert written(photos / "out") == ["cat_coco.json", "cat_overlay.png"]

@@ -46,7 +46,7 @@ def test_ctrl_c_leaves_with_130(hqsam, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hqsam.cli.segment.find_images", interrupt)
+    monkeypatch.setattr("hqsam.batch.inputs.find_images", interrupt)
     assert hqsam("segment", "a.jpg", "--point", "1,1").code == 130
 
 

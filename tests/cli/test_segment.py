@@ -75,7 +75,7 @@ def test_a_mask_written_by_one_run_is_the_prompt_of_the_next(segment, photos):
 def test_json_is_a_line_a_photo_and_writes_no_files_unless_asked(segment, photos):
     finished = segment("cat.jpg", "coffee.jpg", "--box", "20,30,300,200", "--json")
     records = [json.loads(line) for line in finished.out.splitlines()]
-    assert [record["photo"] for record in records] == ["cat.jpg", "coffee.jpg"]
+    assert [record["image"] for record in records] == ["cat.jpg", "coffee.jpg"]
     (one,) = records[0]["objects"]
     assert records[0]["size"] == {"width": 451, "height": 300}
     assert rle.decode(one["rle"]).sum() == one["area"] and len(one["box"]) == 4
@@ -89,7 +89,7 @@ def test_photos_that_fail_do_not_stop_the_others_and_are_reported_at_the_end(seg
     finished = segment("broken.jpg", "gone.jpg", "cat.jpg", "--box", "20,30,300,200")
     assert finished.code == 1
     assert written(photos / "out") == ["cat_mask.png", "cat_overlay.png"]
-    assert "broken.jpg" in finished.err and "gone.jpg" in finished.err and "2 of 3 photos failed" in finished.err
+    assert "broken.jpg" in finished.err and "gone.jpg" in finished.err and "2 of 3 images failed" in finished.err
 
 
 def test_json_reports_failures_in_line(segment, photos):
@@ -227,13 +227,13 @@ def test_a_photo_too_large_for_memory_fails_alone_and_is_told_what_helps(segment
     finished = segment_with("cat", raising(error), "cat.jpg", "coffee.jpg", "--box", "20,30,300,200")
     assert finished.code == 1
     assert written(photos / "out") == ["coffee_mask.png", "coffee_overlay.png"]
-    assert "cat.jpg: there is not enough memory" in finished.err and "shrink the photo" in finished.err
+    assert "cat.jpg: there is not enough memory" in finished.err and "shrink the image" in finished.err
 
 
 def test_a_mistake_of_ours_fails_one_photo_and_can_be_found(segment_with, photos, caplog):
     caplog.set_level("DEBUG", logger="hqsam")
     finished = segment_with("cat", {}.popitem, "cat.jpg", "coffee.jpg", "--box", "20,30,300,200")
-    assert finished.code == 1 and "1 of 2 photos failed" in finished.err
+    assert finished.code == 1 and "1 of 2 images failed" in finished.err
     assert written(photos / "out") == ["coffee_mask.png", "coffee_overlay.png"]
     assert "cat.jpg: KeyError: 'popitem(): dictionary is empty'" in finished.err and "HQSAM_LOG=debug" in finished.err
     assert "Traceback" in caplog.text and "open_or_fail" in caplog.text
@@ -250,7 +250,7 @@ def test_a_photo_whose_name_is_not_utf_8_is_written_under_a_readable_one(segment
         (document,) = module.read(folder / os.fsdecode(b"caf\xe9" + ending.encode()))
         assert document.image_name == "caf%E9.jpg"
     record = json.loads(segment(name, "--box", "20,30,300,200", "--json").out)
-    assert record["photo"] == "caf%E9.jpg"
+    assert record["image"] == "caf%E9.jpg"
     failed = segment(os.fsdecode(b"\xe9.jpg"), "--box", "20,30,300,200")
     assert failed.code == 1 and "%E9.jpg" in failed.err
 

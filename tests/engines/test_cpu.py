@@ -193,7 +193,7 @@ def test_a_quantised_layer_is_near_its_plain_twin(precision, kernels):
 
 def agreement(exact: Segmenter, quick: Segmenter, example: Example) -> list[float]:
     """IoU of the two's masks for the prompts of an example, each also moved by some pixels."""
-    sessions = [segmenter.open(examples_folder() / example.photo) for segmenter in (exact, quick)]
+    sessions = [segmenter.open(examples_folder() / example.image) for segmenter in (exact, quick)]
     random = np.random.default_rng(5)
     ious = []
     for _ in range(12):

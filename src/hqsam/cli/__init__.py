@@ -3,14 +3,15 @@
 Nothing here imports torch before a verb needs it, so that `hqsam --help` answers at once.
 """
 
+import logging
+import os
 import sys
 from typing import Annotated
 
 import typer
 
 from hqsam.cli import compare, data, demo, doctor, evaluate, everything, segment, serve, tiles, train, weights
-from hqsam.cli.exit_codes import exit_code, one_line
-from hqsam.cli.failures import show_log_if_asked
+from hqsam.cli.exit_codes import BAD_USE, FAILED_WORK
 from hqsam.errors import HqsamError
 from hqsam.version import __version__
 
@@ -36,12 +37,22 @@ app.add_typer(weights.app, name="weights")
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and leave with its exit code: 0 done, 1 failed, 2 asked wrongly, 130 stopped by Ctrl-C."""
-    show_log_if_asked()
+    _log_if_asked()
     try:
         app(arguments)
     except HqsamError as error:
+        from hqsam.batch.failures import is_misuse, one_line
+
         typer.echo(f"hqsam: {one_line(error)}", err=True)
-        sys.exit(exit_code(error))
+        sys.exit(BAD_USE if is_misuse(error) else FAILED_WORK)
+
+
+def _log_if_asked() -> None:
+    """With HQSAM_LOG=debug, print on stderr what the library logs, and the tracebacks of images that failed."""
+    level = os.environ.get("HQSAM_LOG", "").upper()
+    if level in ("DEBUG", "INFO", "WARNING"):
+        logging.basicConfig()
+        logging.getLogger("hqsam").setLevel(level)
 
 
 def _print_version(wanted: bool) -> bool:

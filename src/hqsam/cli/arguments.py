@@ -20,13 +20,21 @@ class Source(str, Enum):
     sam = "sam"
 
 
+class Existing(Enum):
+    """What to do about results that are there already."""
+
+    replace = "replace"
+    keep = "keep"
+    refuse = "refuse"
+
+
 # Options that several verbs have, said once.
 ModelOption = Annotated[str, typer.Option(help="A name of `hqsam weights list`, a file, or owner/repo.")]
 SourceOption = Annotated[Source | None, typer.Option(help="SAM's mask plus the HQ one, HQ alone, or SAM alone.")]
 DeviceOption = Annotated[str, typer.Option(help="cuda, mps or cpu.")]
 PrecisionOption = Annotated[str, typer.Option(help="float32, bfloat16, float16, or int8 on a CPU.")]
-JsonLinesOption = Annotated[
-    bool, typer.Option("--json", help="Print a line of JSON a photo; files are written only if --out is given.")
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print a line of JSON for each image; files are written only if --out is given.")
 ]
 
 
@@ -99,7 +107,7 @@ def prompt_from_options(
     """
     if not (boxes or points or not_points or mask):
         raise InputError(
-            "say what to segment, with --box x0,y0,x1,y1, --point x,y or --mask FILE, in the photo's pixels"
+            "say what to segment, with --box x0,y0,x1,y1, --point x,y or --mask FILE, in the image's pixels"
         )
     if len(boxes) > 1 and (points or not_points or mask):
         raise InputError(

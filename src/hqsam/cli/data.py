@@ -1,4 +1,4 @@
-"""`hqsam data`: what is wrong with a folder of photos and masks, before a training finds out."""
+"""`hqsam data`: what is wrong with a folder of images and masks, before a training finds out."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,7 +10,7 @@ from hqsam.cli.exit_codes import FAILED_WORK
 if TYPE_CHECKING:
     from hqsam.data.issues import DataCheck, DataIssue
 
-app = typer.Typer(help="Look at photos and masks before training on them.", no_args_is_help=True)
+app = typer.Typer(help="Look at images and masks before training on them.", no_args_is_help=True)
 
 _SHOWN = 3
 
@@ -22,7 +22,7 @@ def _group() -> None:
 
 @app.command()
 def check(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A folder of photos and masks, or COCO or LVIS JSON.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A folder of images and masks, or COCO or LVIS JSON.")],
     masks: Annotated[
         Literal["auto", "binary", "labels", "colours"],
         typer.Option(help="How pictures of masks are meant; auto looks at some of each set."),
@@ -32,16 +32,16 @@ def check(
         int | None, typer.Option(min=1, help="Threads.  [default: the cores]", show_default=False)
     ] = None,
 ) -> None:
-    """Read every photo and mask, and say which are left out of training, and what else is odd.
+    """Read every image and mask, and say which are left out of training, and what else is odd.
 
-    Leaves with 0 if every photo can be used, with 1 if some are left out or there is nothing to use.
+    Leaves with 0 if every image can be used, with 1 if some are left out or there is nothing to use.
     """
-    from hqsam.cli.progress import counting
+    from hqsam.cli.progress import progress_bar
     from hqsam.data.check import check_datasets
     from hqsam.data.open_dataset import open_datasets
 
     sets = open_datasets(data, encoding=None if masks == "auto" else masks)
-    with counting("checking") as on_progress:
+    with progress_bar("checking") as on_progress:
         report = check_datasets(sets, on_progress, workers)
     if json_file is not None:
         report.save(json_file)

@@ -1,4 +1,4 @@
-"""`hqsam demo`: the photos of examples/, segmented by box, by clicks, and with a correction."""
+"""`hqsam demo`: the images of examples/, segmented by box, by clicks, and with a correction."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A photo, an object on it, and how to ask for it."""
+    """An image, an object on it, and how to ask for it."""
 
-    photo: str
+    image: str
     what: str
     how: str
     prompt: dict[str, Any]
@@ -28,24 +28,24 @@ class Example:
 
 
 EXAMPLES = (
-    Example(photo="coffee.jpg", what="the top of the cup", how="a box", prompt={"box": (170, 15, 412, 210)}),
+    Example(image="coffee.jpg", what="the top of the cup", how="a box", prompt={"box": (170, 15, 412, 210)}),
     Example(
-        photo="astronaut.jpg",
+        image="astronaut.jpg",
         what="head, patch and helmet",
         how="three boxes",
         prompt={"boxes": [(150, 12, 305, 195), (132, 348, 208, 424), (278, 342, 500, 512)]},
     ),
     Example(
-        photo="cat.jpg", what="an eye", how="two clicks", prompt={"points": [(172, 115), (200, 170)], "labels": [1, 0]}
+        image="cat.jpg", what="an eye", how="two clicks", prompt={"points": [(172, 115), (200, 170)], "labels": [1, 0]}
     ),
     Example(
-        photo="photographer.jpg",
+        image="photographer.jpg",
         what="the photographer",
         how="four clicks",
         prompt={"points": [(95, 270), (220, 140), (60, 440), (270, 450)], "labels": [1, 1, 1, 0]},
     ),
     Example(
-        photo="rocket.jpg",
+        image="rocket.jpg",
         what="the rocket",
         how="two clicks and two corrections",
         prompt={"points": [(322, 152), (322, 300)], "labels": [1, 1]},
@@ -58,52 +58,52 @@ def demo(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the pictures go.")] = Path("out"),
     model: Annotated[str, typer.Option(help="A name of `hqsam weights list`, a file, or auto.")] = "nano",
 ) -> None:
-    """Segment the example photos and write masks, overlays, cutouts and a contact sheet."""
+    """Segment the example images and write masks, overlays, cutouts and a contact sheet."""
     from hqsam.cli.models import load_segmenter
     from hqsam.formats.files import write_png
     from hqsam.images.contact_sheet import contact_sheet
 
-    photos = examples_folder()
+    images = examples_folder()
     segmenter = load_segmenter(model)
-    tiles = [tile for example in EXAMPLES for tile in _show(segmenter, example, photos, out)]
+    tiles = [tile for example in EXAMPLES for tile in _show(segmenter, example, images, out)]
     sheet = write_png(out / "contact_sheet.png", contact_sheet(tiles, columns=3))
-    typer.echo(f"Masks, overlays and cutouts of {len(EXAMPLES)} photos are in {out}/; open {sheet} to see them all.")
+    typer.echo(f"Masks, overlays and cutouts of {len(EXAMPLES)} images are in {out}/; open {sheet} to see them all.")
 
 
 def examples_folder() -> Path:
-    """The example photos: in the package, or beside it in a clone of the repository.
+    """The example images: in the package, or beside it in a clone of the repository.
 
     Raises:
         InputError: they are in neither place.
     """
     package = Path(__file__).parents[1]
     places = [package / "examples", package.parents[1] / "examples"]
-    found = next((place for place in places if (place / EXAMPLES[0].photo).is_file()), None)
+    found = next((place for place in places if (place / EXAMPLES[0].image).is_file()), None)
     if found is None:
-        raise InputError(f"the example photos are missing; they should be in {places[0]}: install hqsam again")
+        raise InputError(f"the example images are missing; they should be in {places[0]}: install hqsam again")
     return found
 
 
-def segment_example(segmenter: "Segmenter", example: Example, photo: Path) -> tuple["Segmentation", "Segmentation"]:
+def segment_example(segmenter: "Segmenter", example: Example, image: Path) -> tuple["Segmentation", "Segmentation"]:
     """The first answer, and the last: the same where there is nothing to correct."""
-    session = segmenter.open(photo)
+    session = segmenter.open(image)
     first = session.segment(**example.prompt)
     return first, session.segment(refine=first, **example.correction) if example.correction else first
 
 
-def _show(segmenter: "Segmenter", example: Example, photos: Path, out: Path) -> list["Panel"]:
+def _show(segmenter: "Segmenter", example: Example, images: Path, out: Path) -> list["Panel"]:
     """Segment one example, write its files, say so, and return its row of the contact sheet."""
     from hqsam.images.contact_sheet import Panel
     from hqsam.images.reading import read_image
 
-    path = photos / example.photo
+    path = images / example.image
     first, last = segment_example(segmenter, example, path)
     files = last.save(out, "png", "overlay", "cutout", image=path)
     asked = f"{example.what}, by {example.how}"
-    typer.echo(f"{example.photo}: {asked} -> {', '.join(file.name for file in files)}")
-    before = Panel(first.overlay(path), f"{example.photo}, before the corrections")
+    typer.echo(f"{example.image}: {asked} -> {', '.join(file.name for file in files)}")
+    before = Panel(first.overlay(path), f"{example.image}, before the corrections")
     return [
-        before if example.correction else Panel(read_image(path), example.photo),
+        before if example.correction else Panel(read_image(path), example.image),
         Panel(last.overlay(path), asked),
         Panel(last.cutout(path), "cut out"),
     ]

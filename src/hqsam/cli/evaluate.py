@@ -1,4 +1,4 @@
-"""`hqsam evaluate`: a suite of photos with true masks, and how good a model's masks are on it."""
+"""`hqsam evaluate`: a suite of images with true masks, and how good a model's masks are on it."""
 
 from collections.abc import Sequence
 from enum import Enum
@@ -19,7 +19,7 @@ _PROMPTS = "box, noisy-box:0.2,0.4, click:1,3,5,10,5+5, innermost, coarse-mask, 
 
 
 class Pipeline(str, Enum):
-    """How photos are shown to the model."""
+    """How images are shown to the model."""
 
     official = "official"
     user = "user"
@@ -33,7 +33,7 @@ class CandidateChoice(str, Enum):
 
 
 def evaluate(
-    suite: Annotated[str, typer.Argument(help="A name of `hqsam evaluate --list`; folder: your own photos.")] = "",
+    suite: Annotated[str, typer.Argument(help="A name of `hqsam evaluate --list`; folder: your own images.")] = "",
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the suite's files are.")] = None,
     model: ModelOption = "auto",
     source: Annotated[str, typer.Option(metavar="NAMES", help="Any of sum,hq,sam.  (default: all)")] = "",
@@ -42,7 +42,7 @@ def evaluate(
     ] = None,
     pipeline: Annotated[
         Pipeline | None,
-        typer.Option(help="As the paper squashes photos, or as sessions see them.  (default: the suite's own)"),
+        typer.Option(help="As the paper squashes images, or as sessions see them.  (default: the suite's own)"),
     ] = None,
     candidates: Annotated[
         CandidateChoice,
@@ -64,7 +64,7 @@ def evaluate(
     show_list: Annotated[bool, typer.Option("--list", help="Show the suites and stop.")] = False,
 ) -> None:
     """Measure a model's masks as the paper does. Stopped or killed, the same command goes on."""
-    from hqsam.cli.suites import print_suites
+    from hqsam.cli.suite_list import print_suites
 
     if show_list:
         print_suites(suite)
@@ -75,7 +75,7 @@ def evaluate(
     opened, part = _check(suite, data, only, shard, prompts)
 
     from hqsam.cli.models import load_segmenter
-    from hqsam.cli.progress import counting
+    from hqsam.cli.progress import progress_bar
     from hqsam.evaluation.run import EvaluationConfig, evaluate
 
     segmenter = load_segmenter(model, device, precision)
@@ -88,7 +88,7 @@ def evaluate(
         seed=seed,
     )
     folder = out or Path("runs") / "evaluate" / f"{suite}-{Path(config.model).stem}"
-    with counting("images") as on_progress:
+    with progress_bar("images") as on_progress:
         outcome = evaluate(
             segmenter,
             opened,

@@ -1,4 +1,4 @@
-"""`hqsam everything`: photos in, a mask of every object out."""
+"""`hqsam everything`: images in, a mask of every object out."""
 
 from enum import Enum
 from pathlib import Path
@@ -8,7 +8,8 @@ import typer
 
 from hqsam.cli.arguments import (
     DeviceOption,
-    JsonLinesOption,
+    Existing,
+    JsonOption,
     MinScoreOption,
     MinStabilityOption,
     ModelOption,
@@ -16,11 +17,11 @@ from hqsam.cli.arguments import (
     SourceOption,
     formats_from_option,
 )
-from hqsam.cli.each_photo import Existing, Record, as_json, for_each_photo, in_words, need_pixels
-from hqsam.cli.image_files import find_images
-from hqsam.cli.progress import counting
+from hqsam.cli.each_image import for_each_image, need_image
+from hqsam.cli.progress import progress_bar
 
 if TYPE_CHECKING:
+    from hqsam.batch.run import Record
     from hqsam.predict.segmenter import Segmenter
 
 
@@ -33,7 +34,7 @@ class Order(str, Enum):
 
 
 def everything(
-    photos: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Files, folders, or patterns in quotes.")],
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Files, folders, or patterns in quotes.")],
     points_per_side: Annotated[
         int, typer.Option(min=1, metavar="N", help="Clicks along each side; more find more.")
     ] = 32,
@@ -54,22 +55,23 @@ def everything(
     cover: Annotated[bool, typer.Option("--cover", help="Fill what no mask has; without overlaps, too.")] = False,
     order: Annotated[Order, typer.Option(help="With --disjoint: who gets a shared pixel.")] = Order.small_on_top,
     detail: Annotated[
-        bool, typer.Option("--detail", help="Look at each mask again, closer, for edges as fine as the photo; slower.")
+        bool, typer.Option("--detail", help="Look at each mask again, closer, for edges as fine as the image; slower.")
     ] = False,
     memory_limit: Annotated[
         int | None,
-        typer.Option(min=1, metavar="MIB", help="Memory to work in, beside model and photo.  [default: 1024]"),
+        typer.Option(min=1, metavar="MIB", help="Memory to work in, beside model and image.  [default: 1024]"),
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where results go.  [default: out]")] = None,
     formats: Annotated[
         str, typer.Option("--format", metavar="NAMES", help="Any of overlay,coco,label_map,csv,sam,png,svg,geojson,...")
     ] = "overlay,coco",
     existing: Annotated[Existing, typer.Option(help="Results of an earlier run.")] = Existing.replace,
-    json_lines: JsonLinesOption = False,
+    json_output: JsonOption = False,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
 ) -> None:
-    """Segment every object in photos, without being told where: clicks on a grid, and of their masks the good ones."""
+    """Segment every object in images, without being told where: clicks on a grid, and of their masks the good ones."""
+    from hqsam.batch.inputs import find_images
     from hqsam.cli.models import load_segmenter
     from hqsam.predict.search import Search
 
@@ -84,28 +86,28 @@ def everything(
         detail=detail,
         memory_limit=None if memory_limit is None else memory_limit << 20,
     )
-    names = formats_from_option(formats, out is not None or not json_lines)
-    found = find_images(photos)
+    names = formats_from_option(formats, out is not None or not json_output)
+    found = find_images(images)
     segmenter = load_segmenter(model, device, precision)
     options = {"search": search, "disjoint": disjoint, "cover": cover, "order": order.value}
 
-    def work(path: Path, folder: Path) -> Record:
+    def work(path: Path, folder: Path) -> "Record":
         if len(found) > 1:
             return _find_in(segmenter, path, folder, names, options)
-        with counting("clicking") as tell:
+        with progress_bar("clicking") as tell:
             return _find_in(segmenter, path, folder, names, options | {"progress": tell})
 
-    for_each_photo(found, out, names, existing, work, as_json if json_lines else in_words(_as_words))
+    for_each_image(found, out, names, existing, work, None if json_output else _to_text)
 
 
-def _find_in(segmenter: "Segmenter", path: Path, folder: Path, formats: list[str], options: dict[str, Any]) -> Record:
+def _find_in(segmenter: "Segmenter", path: Path, folder: Path, formats: list[str], options: dict[str, Any]) -> "Record":
     from hqsam.formats import write
 
     result = segmenter.everything(path, **options)
-    files = write(result.to_document(image=path if need_pixels(formats) else None), folder, formats)
+    files = write(result.to_document(image=path if need_image(formats) else None), folder, formats)
     height, width = result.image_size_hw
     return {
-        "photo": str(path),
+        "image": str(path),
         "size": {"width": width, "height": height},
         "model": segmenter.name,
         "source": result.source,
@@ -124,6 +126,6 @@ def _find_in(segmenter: "Segmenter", path: Path, folder: Path, formats: list[str
     }
 
 
-def _as_words(record: Record) -> str:
+def _to_text(record: "Record") -> str:
     count = len(record["objects"])
     return f"{count} object{'' if count == 1 else 's'} -> {', '.join(record['files'])}"

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from hqsam.cli.weights import progress_bar
+from hqsam.cli.progress import download_bar
 
 if TYPE_CHECKING:
     from hqsam.predict.segmenter import Segmenter
@@ -24,7 +24,7 @@ def fetch_model(model: str) -> str:
     from hqsam.weights.load import locate
 
     model, reason = _choose() if model == "auto" else (model, "")
-    with progress_bar(model) as on_progress:
+    with download_bar(model) as on_progress:
         locate(model, on_progress)
     typer.echo(f"model: {model}" + (f" ({reason})" if reason else ""), err=True)
     return model
@@ -33,6 +33,6 @@ def fetch_model(model: str) -> str:
 def _choose() -> tuple[str, str]:
     from hqsam.weights.default_model import SMALLEST, choose_default_model
 
-    with progress_bar(SMALLEST) as on_progress:
+    with download_bar(SMALLEST) as on_progress:
         chosen = choose_default_model(on_progress)
     return chosen.name, chosen.reason

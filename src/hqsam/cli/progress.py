@@ -1,4 +1,4 @@
-"""A bar on stderr while many photos are worked on, and the lines about each on stdout."""
+"""Progress bars on stderr, and the lines about finished images on stdout."""
 
 import sys
 import time
@@ -9,10 +9,10 @@ import typer
 
 
 @contextmanager
-def progress_of(total: int) -> Iterator[Callable[[str], None]]:
-    """Lend a function that prints the line about a photo that is done, and moves the bar on.
+def image_progress(total: int) -> Iterator[Callable[[str], None]]:
+    """Lend a function that prints the line about an image that is done, and moves the bar on.
 
-    There is a bar only for more than one photo, and only where somebody sees it.
+    There is a bar only for more than one image, and only where somebody sees it.
     """
     if total < 2 or not sys.stderr.isatty():
         yield typer.echo
@@ -25,44 +25,57 @@ def progress_of(total: int) -> Iterator[Callable[[str], None]]:
     with Progress(*columns, console=Console(stderr=True), redirect_stdout=False, transient=True) as progress:
         task = progress.add_task("segmenting", total=total)
 
-        def tell(line: str) -> None:
+        def show(line: str) -> None:
             if sys.stdout.isatty():
                 progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
             else:
                 typer.echo(line)
             progress.advance(task)
 
-        yield tell
+        yield show
 
 
 @contextmanager
-def counting(what: str, every_s: float = 30) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(unit: str, every_s: float = 30) -> Iterator[Callable[[int, int], None]]:
     """Lend a function that is told how many are done, of how many: a bar with the time left, or a line now and then."""
     if not sys.stderr.isatty():
-        yield _Lines(what, every_s)
+        yield _ProgressLines(unit, every_s)
         return
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), redirect_stdout=False, transient=True) as progress:
-        task = progress.add_task(what, total=None)
+        task = progress.add_task(unit, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-class _Lines:
+@contextmanager
+def download_bar(name: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr that appears with the first bytes of a download; lend its callback to whatever may download."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(f"fetching {name}", visible=False)
+        yield lambda done, total: progress.update(task, completed=done, total=total or None, visible=True)
+
+
+class _ProgressLines:
     """Progress for a log: a line every so many seconds, with the time left."""
 
-    def __init__(self, what: str, every_s: float) -> None:
-        self.what, self.every_s = what, every_s
-        self.began = self.told = time.monotonic()
-        self.before: int | None = None
+    def __init__(self, unit: str, every_s: float) -> None:
+        self.unit, self.every_s = unit, every_s
+        self.began = self.last_shown = time.monotonic()
+        self.done_before: int | None = None
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
-        self.before = done if self.before is None else self.before
-        if now - self.told < self.every_s or done == self.before:
+        self.done_before = done if self.done_before is None else self.done_before
+        if now - self.last_shown < self.every_s or done == self.done_before:
             return
-        self.told = now
-        left = (now - self.began) / (done - self.before) * (total - done)
-        typer.echo(f"{done} of {total} {self.what}, {left / 60:.1f} minutes left", err=True)
+        self.last_shown = now
+        left = (now - self.began) / (done - self.done_before) * (total - done)
+        typer.echo(f"{done} of {total} {self.unit}, {left / 60:.1f} minutes left", err=True)

@@ -1,4 +1,4 @@
-"""`hqsam segment`: photos and a prompt in, masks out."""
+"""`hqsam segment`: images and a prompt in, masks out."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,7 +7,8 @@ import typer
 
 from hqsam.cli.arguments import (
     DeviceOption,
-    JsonLinesOption,
+    Existing,
+    JsonOption,
     ModelOption,
     PrecisionOption,
     SourceOption,
@@ -16,16 +17,16 @@ from hqsam.cli.arguments import (
     parse_point,
     prompt_from_options,
 )
-from hqsam.cli.each_photo import Existing, Record, as_json, for_each_photo, in_words, need_pixels
-from hqsam.cli.image_files import find_images
+from hqsam.cli.each_image import for_each_image, need_image
 from hqsam.errors import OptionError
 
 if TYPE_CHECKING:
+    from hqsam.batch.run import Record
     from hqsam.predict.segmenter import Segmenter
 
 
 def segment(
-    photos: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Files, folders, or patterns in quotes.")],
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Files, folders, or patterns in quotes.")],
     box: Annotated[
         list[Any] | None,
         typer.Option(
@@ -46,7 +47,7 @@ def segment(
     source: SourceOption = None,
     candidates: Annotated[int, typer.Option(help="1, or 3: SAM's three readings of an ambiguous prompt.")] = 1,
     detail: Annotated[
-        bool, typer.Option("--detail", help="Look at each mask again, closer, for edges as fine as the photo; slower.")
+        bool, typer.Option("--detail", help="Look at each mask again, closer, for edges as fine as the image; slower.")
     ] = False,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where results go.  [default: out]")] = None,
     formats: Annotated[
@@ -56,39 +57,40 @@ def segment(
         ),
     ] = "png,overlay",
     existing: Annotated[Existing, typer.Option(help="Results of an earlier run.")] = Existing.replace,
-    json_lines: JsonLinesOption = False,
+    json_output: JsonOption = False,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
 ) -> None:
-    """Segment objects in photos by box, clicks or a rough mask, all in pixels of the upright photo."""
+    """Segment objects in images by box, clicks or a rough mask, all in pixels of the upright image."""
+    from hqsam.batch.inputs import find_images
     from hqsam.cli.models import load_segmenter
 
     if candidates not in (1, 3):
         raise OptionError(f"--candidates is {candidates}; choose 1 mask a prompt, or 3")
     prompt = prompt_from_options(box or [], point or [], not_point or [], mask)
     prompt |= {"source": source.value if source else None, "candidates": candidates, "detail": detail}
-    writes = out is not None or not json_lines
+    writes = out is not None or not json_output
     names = formats_from_option(formats, writes)
-    found = find_images(photos)
+    found = find_images(images)
     segmenter = load_segmenter(model, device, precision)
 
-    def work(path: Path, folder: Path) -> Record:
+    def work(path: Path, folder: Path) -> "Record":
         return _segment_one(segmenter, prompt, names, path, folder)
 
-    for_each_photo(found, out, names, existing, work, as_json if json_lines else in_words(_as_words))
+    for_each_image(found, out, names, existing, work, None if json_output else _to_text)
 
 
 def _segment_one(
     segmenter: "Segmenter", prompt: dict[str, Any], formats: list[str], path: Path, folder: Path
-) -> Record:
+) -> "Record":
     from hqsam.formats import write
 
     result = segmenter.open(path).segment(**prompt)
-    document = result.to_document(image=path if need_pixels(formats) else None)
+    document = result.to_document(image=path if need_image(formats) else None)
     files = write(document, folder, formats)
     height, width = document.size_hw
     return {
-        "photo": str(path),
+        "image": str(path),
         "size": {"width": width, "height": height},
         "model": segmenter.name,
         "source": result.source,
@@ -106,6 +108,6 @@ def _segment_one(
     }
 
 
-def _as_words(record: Record) -> str:
+def _to_text(record: "Record") -> str:
     scores = ", ".join(f"{one['score']:.2f}" for one in record["objects"])
     return f"score {scores} -> {', '.join(record['files'])}"

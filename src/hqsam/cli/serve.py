@@ -23,7 +23,7 @@ def serve(
     folder: Annotated[
         Path | None,
         typer.Argument(
-            exists=True, file_okay=False, help="Photos to work through. They are only read. Without: upload."
+            exists=True, file_okay=False, help="Images to work through. They are only read. Without: upload."
         ),
     ] = None,
     model: Annotated[
@@ -52,16 +52,16 @@ def serve(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="The largest upload.")] = 100,
-    max_pixels: Annotated[int, typer.Option(min=1, metavar="MP", help="The largest photo, in megapixels.")] = 100,
-    memory: Annotated[int, typer.Option(min=0, metavar="MB", help="For encoded photos, in memory.")] = 1024,
-    disk: Annotated[int, typer.Option(min=0, metavar="MB", help="For encoded photos, on disk.")] = 4096,
+    max_pixels: Annotated[int, typer.Option(min=1, metavar="MP", help="The largest image, in megapixels.")] = 100,
+    memory: Annotated[int, typer.Option(min=0, metavar="MB", help="For encoded images, in memory.")] = 1024,
+    disk: Annotated[int, typer.Option(min=0, metavar="MB", help="For encoded images, on disk.")] = 4096,
     rate: Annotated[
         float | None, typer.Option(min=0.1, metavar="N", help="At most so many requests a second from one client.")
     ] = None,
     moved: Annotated[bool, typer.Option("--moved", help="FOLDER is the same as before, in another place.")] = False,
     logs: Annotated[Logs, typer.Option("--log", help="A line a request.")] = Logs.quiet,
 ) -> None:
-    """Annotate photos in the browser, and serve masks over HTTP, on this machine."""
+    """Annotate images in the browser, and serve masks over HTTP, on this machine."""
     from hqsam import hardware, optional
     from hqsam.cli.models import fetch_model
 

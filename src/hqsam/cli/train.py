@@ -26,12 +26,12 @@ _TRAINS = (
 
 def train(
     recipe: Annotated[str, typer.Argument(help=_RECIPES)],
-    data: Annotated[Path | None, typer.Option(help="Photos and true masks: a folder, or COCO JSON.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Images and true masks: a folder, or COCO JSON.")] = None,
     model: Annotated[
         str | None, typer.Option(help="Start from this: a name, a checkpoint file or a Hugging Face repo.")
     ] = None,
     trains: Annotated[Literal["hq", "decoder", "lora"], typer.Option("--train", help=_TRAINS)] = "hq",
-    validation: Annotated[Path | None, typer.Option(help="Photos and masks to be tried on after every epoch.")] = None,
+    validation: Annotated[Path | None, typer.Option(help="Images and masks to be tried on after every epoch.")] = None,
     hold_out: Annotated[
         float | None,
         typer.Option(min=0, max=0.9, help="Or a share of the data for that. Default: 0.2 for finetune, else none."),
@@ -87,7 +87,7 @@ def train(
         options = Options(workers=workers, cache=cache, compiled=compiled, tensorboard=board)
         path = run(config, data_split, folder, processes, report, options)
     if processes.rank == 0:
-        typer.echo(f"wrote {path}; try it: hqsam segment PHOTO --model {path} --box x0,y0,x1,y1")
+        typer.echo(f"wrote {path}; try it: hqsam segment IMAGE --model {path} --box x0,y0,x1,y1")
 
 
 def _config(

@@ -2,13 +2,13 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from hqsam.cli.progress import download_bar
 
 app = typer.Typer(help="List, fetch, verify, convert and describe checkpoints.", no_args_is_help=True)
 
@@ -60,7 +60,7 @@ def fetch(name: Annotated[str, typer.Argument(metavar="NAME", help="A name of `h
     """Download a checkpoint, going on where an earlier try stopped, and check its hash."""
     from hqsam.weights import download
 
-    with progress_bar(name) as on_progress:
+    with download_bar(name) as on_progress:
         path = download.fetch(name, on_progress)
     typer.echo(path)
 
@@ -70,7 +70,7 @@ def verify(file: Source) -> None:
     """Read a checkpoint to the end: hash, names, shapes, values."""
     from hqsam.weights.inspection import verify_checkpoint
 
-    with progress_bar(file) as on_progress:
+    with download_bar(file) as on_progress:
         verified = verify_checkpoint(file, on_progress)
     typer.echo(f"{verified.path} holds {verified.model} and is whole:")
     for checked in verified.checked:
@@ -90,7 +90,7 @@ def convert(
     """Write a checkpoint under other names, without loss."""
     from hqsam.weights.convert import convert as convert_file
 
-    with progress_bar(file) as on_progress:
+    with download_bar(file) as on_progress:
         path = convert_file(file, to, naming.value if naming else None, on_progress)
     typer.echo(path)
 
@@ -100,7 +100,7 @@ def info(file: Source, as_json: Json = False) -> None:
     """Say which model a file holds, in which naming, from where, and under which terms."""
     from hqsam.weights.inspection import inspect_checkpoint
 
-    with progress_bar(file) as on_progress:
+    with download_bar(file) as on_progress:
         described = inspect_checkpoint(file, on_progress)
     values = {
         "file": str(described.path),
@@ -122,19 +122,6 @@ def info(file: Source, as_json: Json = False) -> None:
     for label, value in values.items():
         if value:
             typer.echo(f"{label.replace('_', ' '):<15}{_readable(value)}")
-
-
-@contextmanager
-def progress_bar(name: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr that appears with the first bytes of a download; lend its callback to whatever may download."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(f"fetching {name}", visible=False)
-        yield lambda done, total: progress.update(task, completed=done, total=total or None, visible=True)
 
 
 def _print_json(values: Any) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from hqsam.cli.image_files import find_images, result_folders
+from hqsam.batch.inputs import find_images, result_folders
 from hqsam.errors import InputError
 
 
