@@ -1,10 +1,13 @@
+import errno
 import platform
+from types import SimpleNamespace
 
+import psutil
 import pytest
 import torch
 
 from hqsam import hardware
-from hqsam.errors import OptionError
+from hqsam.errors import ImageError, OptionError
 
 CPU = torch.device("cpu")
 
@@ -85,12 +88,43 @@ def test_threads_respect_the_quota_of_a_container(monkeypatch, files, expected):
 
 def test_memory_is_the_smaller_of_the_machine_s_and_the_container_s(monkeypatch):
     files = {
-        "/proc/meminfo": "MemTotal: 9 kB\nMemAvailable: 8 kB",
         "/sys/fs/cgroup/memory.max": "4096",
         "/sys/fs/cgroup/memory.current": "1024",
     }
     monkeypatch.setattr(hardware, "_read", lambda path: files.get(path, ""))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=8192))
     assert hardware.available_memory() == 3072
+    files.clear()
+    assert hardware.available_memory() == 8192
+
+
+class OpenCvError(Exception):
+    """The words of cv2.error."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        RuntimeError("std::bad_alloc"),
+        OpenCvError("(-4:Insufficient memory) Failed to allocate 9 bytes in function 'OutOfMemoryError'"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+    ],
+    ids=lambda error: str(error)[:20],
+)
+def test_every_library_s_way_of_saying_that_memory_ran_out_is_understood(error):
+    assert hardware.is_out_of_memory(error)
+    outer = ValueError("while reading")
+    outer.__cause__ = error
+    assert hardware.is_out_of_memory(outer)
+
+
+def test_other_errors_are_not_about_memory():
+    assert not hardware.is_out_of_memory(OSError(errno.ENOSPC, "No space left on device"))
+    assert not hardware.is_out_of_memory(ImageError("out of memory.jpg cannot be read"))
+    assert not hardware.is_out_of_memory(RuntimeError("shape mismatch"))
 
 
 def test_the_report_is_text_throughout():

@@ -113,14 +113,17 @@ def limit_torch_threads() -> int:
     return torch.get_num_threads()
 
 
-def available_memory(device: "torch.device | None" = None) -> int | None:
-    """Bytes that can still be allocated, in main memory or on a CUDA device; None where that is unknown."""
+def available_memory(device: "torch.device | None" = None) -> int:
+    """Return how many bytes can still be allocated, in main memory or on a CUDA device."""
     if device is not None and device.type == "cuda":
         import torch
 
         return torch.cuda.mem_get_info(device)[0]
-    known = [amount for amount in (_free_main_memory(), _cgroup_free_memory()) if amount is not None]
-    return min(known, default=None)
+    import psutil
+
+    in_container = _cgroup_free_memory()
+    in_machine = psutil.virtual_memory().available
+    return in_machine if in_container is None else min(in_machine, in_container)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -133,7 +136,6 @@ def report() -> dict[str, str]:
     import torch
 
     device = pick_device("auto")
-    memory = available_memory(device)
     return {
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "devices": _devices_here(),
@@ -141,7 +143,7 @@ def report() -> dict[str, str]:
         "precision": str(pick_precision("auto", device)).removeprefix("torch."),
         "CPU instructions": ", ".join(cpu_features()) or "none that matter",
         "threads": f"{available_threads()} available, torch uses {torch.get_num_threads()}",
-        "memory": "unknown" if memory is None else f"{memory / 2**30:.1f} GiB free",
+        "memory": f"{available_memory(device) / 2**30:.1f} GiB free",
     }
 
 
@@ -180,15 +182,6 @@ def _cpu_name() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def _free_main_memory() -> int | None:
-    for line in _read("/proc/meminfo").splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    if "SC_AVPHYS_PAGES" in getattr(os, "sysconf_names", {}):
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return None
 
 
 def _cgroup_cpus() -> float | None:

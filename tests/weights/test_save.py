@@ -7,8 +7,9 @@ from safetensors import safe_open
 
 from hqsam.errors import OutputError
 from hqsam.model.config import ModelConfig
+from hqsam.weights.digest import sha256_of_tensors
 from hqsam.weights.load import load_model
-from hqsam.weights.save import save_model, sha256_of_tensors
+from hqsam.weights.save import save_model
 from tests.tiny import tiny_config, tiny_model
 from tests.weights.checkpoints import assert_same_tensors
 

@@ -7,7 +7,6 @@ import torch
 from jaxtyping import UInt8
 
 from hqsam.engines import EncodedImage, MaskSelection, SelectedMasks, in_batches
-from hqsam.engines.digest import digest_of
 from hqsam.engines.fused.decoder import FusedDecoder
 from hqsam.engines.fused.layers import fuse_layers
 from hqsam.engines.kernels import Kernels
@@ -15,6 +14,7 @@ from hqsam.engines.selection import select_masks
 from hqsam.hardware import keep_freed_memory
 from hqsam.model.hq_sam import HQSam, MaskPrediction, Source
 from hqsam.model.prompt_encoder import PromptBatch
+from hqsam.weights.digest import digest_of_model
 
 
 class CpuEngine:
@@ -38,7 +38,7 @@ class CpuEngine:
 
     def digest(self) -> str:
         """A short name for its weights and how it computes with them."""
-        return f"cpu {digest_of(self.model)}"
+        return f"cpu {digest_of_model(self.model)}"
 
     @torch.inference_mode()
     def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:

@@ -7,12 +7,12 @@ import torch
 from jaxtyping import UInt8
 
 from hqsam.engines import EncodedImage, MaskSelection, SelectedMasks, in_batches
-from hqsam.engines.digest import digest_of
 from hqsam.engines.selection import select_masks
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import HQSam, MaskPrediction, Source, fill_square
 from hqsam.model.preprocess import normalise_and_pad
 from hqsam.model.prompt_encoder import PromptBatch
+from hqsam.weights.digest import digest_of_model
 
 
 class TorchEngine:
@@ -24,7 +24,7 @@ class TorchEngine:
 
     def digest(self) -> str:
         """A short name for its weights and how it computes with them."""
-        return f"torch {digest_of(self.model)}"
+        return f"torch {digest_of_model(self.model)}"
 
     @torch.inference_mode()
     def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:

@@ -16,7 +16,7 @@ def explain_out_of_memory(doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, RuntimeError) as error:  # torch's out-of-memory error is a RuntimeError
+    except Exception as error:
         if is_out_of_memory(error):
             raise TrainingError(
                 f"out of memory at {doing}. Compute fewer images at a time, with the same batch: "
