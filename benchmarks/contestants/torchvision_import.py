@@ -4,7 +4,7 @@ import sys
 
 import torch
 
-from hqsam.masks.overlap import suppress_boxes
+from hqsam.masks.overlap import box_nms
 
 
 def let_torchvision_import() -> None:
@@ -26,7 +26,7 @@ def let_torchvision_import() -> None:
 
 def _suppress(boxes: torch.Tensor, scores: torch.Tensor, max_iou: float) -> torch.Tensor:
     """Greedily, by our own function; a few milliseconds for a thousand boxes, as torchvision's."""
-    return torch.as_tensor(suppress_boxes(boxes.double().numpy(), scores.numpy(), max_iou), dtype=torch.int64)
+    return torch.as_tensor(box_nms(boxes.double().numpy(), scores.numpy(), max_iou), dtype=torch.int64)
 
 
 _OPERATORS = torch.library.Library("torchvision", "FRAGMENT")

@@ -30,7 +30,7 @@ def scenes_of(annotations, results, category):
 
 def scene_of(found, wanted, image):
     size = image["height"], image["width"]
-    runs = [runs_of(one["segmentation"], size) for one in (*found, *wanted)]
+    runs = [runs_from_rle(one["segmentation"], size) for one in (*found, *wanted)]
     crowd = [one["iscrowd"] for one in wanted]
     overlap = coco_mask.iou(runs[: len(found)], runs[len(found) :], crowd) if found and wanted else []
     return ImageOverlaps(
@@ -42,7 +42,7 @@ def scene_of(found, wanted, image):
     )
 
 
-def runs_of(segmentation, size):
+def runs_from_rle(segmentation, size):
     if isinstance(segmentation, list):
         return coco_mask.merge(coco_mask.frPyObjects(segmentation, *size))
     return {"size": segmentation["size"], "counts": segmentation["counts"].encode()}

@@ -4,7 +4,7 @@ import numpy as np
 
 from hqsam.images.label_map_overlay import label_map_overlay
 from hqsam.images.palette import colour_of
-from hqsam.masks.runs import runs_of_parts
+from hqsam.masks.runs import runs_from_parts
 
 PHOTO = np.full((120, 160, 3), 100, np.uint8)
 
@@ -12,7 +12,7 @@ PHOTO = np.full((120, 160, 3), 100, np.uint8)
 def rectangle(x0, y0, x1, y1):
     mask = np.zeros(PHOTO.shape[:2], bool)
     mask[y0:y1, x0:x1] = True
-    return runs_of_parts([(mask, 0, 0)], 120)
+    return runs_from_parts([(mask, 0, 0)], 120)
 
 
 def test_each_mask_has_a_veil_of_its_colour_small_ones_on_top():

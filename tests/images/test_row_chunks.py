@@ -12,7 +12,7 @@ from hqsam.images.draw_prompts import DrawnPrompts
 from hqsam.images.label_map_overlay import label_map_overlay
 from hqsam.images.overlay import overlay
 from hqsam.masks.rle import encode
-from hqsam.masks.runs import runs_of
+from hqsam.masks.runs import runs_from_rle
 from tests.masks.strategies import stacks
 
 
@@ -72,7 +72,7 @@ def test_pictures_of_ragged_shapes(seed, scale, size_hw):
     assert_same_in_bands(lambda: soft_alpha(logits[0]), *sizes)
     assert_same_in_bands(lambda: smooth_alpha(masks[0]), *sizes)
     assert_same_in_bands(lambda: cutout(photo, soft_alpha(logits[0])), *sizes)
-    assert_same_in_bands(lambda: label_map_overlay(photo, [runs_of(encode(mask)) for mask in masks]), *sizes)
+    assert_same_in_bands(lambda: label_map_overlay(photo, [runs_from_rle(encode(mask)) for mask in masks]), *sizes)
 
 
 def test_wide_lines_of_a_large_photo():

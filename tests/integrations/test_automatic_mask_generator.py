@@ -15,7 +15,7 @@ from hqsam.integrations.segment_anything.utils.amg import (
     rle_to_mask,
 )
 from hqsam.masks import rle
-from hqsam.predict.tidying import without_small
+from hqsam.predict.small_regions import remove_small_regions
 from hqsam.weights.load import load_model
 from tests.nano import nano_file
 from tests.tiny import tiny_model
@@ -132,7 +132,7 @@ def test_small_regions_are_removed_from_data_too():
 
 def test_small_regions_are_removed(photo):
     for record in generate(photo, min_mask_region_area=20):
-        assert np.array_equal(without_small(record["segmentation"], 20), record["segmentation"])
+        assert np.array_equal(remove_small_regions(record["segmentation"], 20), record["segmentation"])
 
 
 def test_the_model_stays_as_it_was(photo):

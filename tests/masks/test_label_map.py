@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 from hqsam.masks import label_map
 from hqsam.masks.label_map import fill_gaps, paint, runs_of_labels
 from hqsam.masks.overlap import disjoint_labels
-from hqsam.masks.runs import runs_of_parts
+from hqsam.masks.runs import runs_from_parts
 from tests.masks.strategies import draw, stacks
 
 ORDERS = ["small_on_top", "large_on_top", "first_on_top", "last_on_top"]
 
 
 def runs_of_masks(masks):
-    return [runs_of_parts([(mask, 0, 0)], mask.shape[0]) for mask in masks]
+    return [runs_from_parts([(mask, 0, 0)], mask.shape[0]) for mask in masks]
 
 
 @given(stacks, st.sampled_from(ORDERS))
@@ -25,7 +25,7 @@ def test_painting_runs_is_painting_masks(masks, order):
 def test_a_map_comes_apart_into_the_pixels_of_each_number(masks, order):
     labels = paint(runs_of_masks(masks), masks.shape[1:], order)
     for number, runs in enumerate(runs_of_labels(labels, len(masks)), start=1):
-        expected = runs_of_parts([(labels == number, 0, 0)], labels.shape[0])
+        expected = runs_from_parts([(labels == number, 0, 0)], labels.shape[0])
         assert runs.to_rle(labels.shape) == expected.to_rle(labels.shape)
 
 

@@ -7,7 +7,7 @@ from pycocotools import mask as coco_mask
 
 from hqsam.masks import rle
 from hqsam.masks.boundary import iou
-from hqsam.masks.overlap import box_iou, disjoint_labels, mask_iou, suppress_boxes, suppress_masks
+from hqsam.masks.overlap import box_iou, box_nms, disjoint_labels, mask_iou, suppress_masks
 from tests.masks.strategies import stacks
 
 corners = arrays(np.float64, st.tuples(st.integers(0, 6), st.just(4)), elements=st.integers(0, 20))
@@ -48,11 +48,11 @@ def test_what_is_kept_does_not_overlap_and_what_goes_overlaps_something_better(s
 
 def test_the_best_of_two_equal_boxes_is_kept():
     box = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [50, 50, 60, 60]])
-    assert suppress_boxes(box, np.array([0.2, 0.9, 0.5]), 0.5).tolist() == [1, 2]
+    assert box_nms(box, np.array([0.2, 0.9, 0.5]), 0.5).tolist() == [1, 2]
 
 
 def test_suppressing_nothing_keeps_nothing():
-    assert suppress_boxes(np.zeros((0, 4)), np.zeros(0), 0.5).shape == (0,)
+    assert box_nms(np.zeros((0, 4)), np.zeros(0), 0.5).shape == (0,)
     assert suppress_masks(np.zeros((0, 3, 3), bool), np.zeros(0), 0.5).shape == (0,)
 
 

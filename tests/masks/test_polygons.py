@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hqsam.errors import OptionError
-from hqsam.masks.filling import fill_even_odd
 from hqsam.masks.polygons import Polygon, as_one_ring, from_polygons, simplify, to_polygons
+from hqsam.masks.rasterize import fill_even_odd
 from tests.masks.strategies import AWKWARD, draw, masks
 
 

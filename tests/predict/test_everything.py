@@ -12,7 +12,7 @@ from hqsam.masks import rle
 from hqsam.masks.boxes import box_of_mask
 from hqsam.masks.overlap import mask_iou
 from hqsam.masks.regions import components
-from hqsam.predict.search import Search
+from hqsam.predict.mask_generator_config import MaskGeneratorConfig
 from tests.nano import nano_file
 from tests.predict.plain_everything import plain_everything
 from tests.predict.seeing import discs, seeing_segmenter
@@ -68,10 +68,10 @@ AGREEING = [
 @pytest.mark.parametrize(("photo", "settings"), AGREEING, ids=[photo for photo, _ in AGREEING])
 def test_what_is_kept_is_what_the_plain_way_keeps(nano, photo, settings):
     thresholds = {"pred_iou_thresh": 0.3, "stability_score_thresh": 0.7}
-    search = Search(**{"points_per_side": 12} | thresholds | settings)
+    config = MaskGeneratorConfig(**{"points_per_side": 12} | thresholds | settings)
     pixels = read_image(examples_folder() / f"{photo}.jpg")
-    plain = plain_everything(nano._engine, pixels, search)
-    fast = nano.everything(pixels, search)
+    plain = plain_everything(nano._engine, pixels, config)
+    fast = nano.everything(pixels, config)
     assert len(plain.masks) >= 5
     iou = mask_iou(plain.masks, np.asarray(fast.masks))
     assert (iou.max(axis=1) >= 0.95).mean() >= 0.97
@@ -195,9 +195,9 @@ def test_without_overlaps_no_pixel_has_two_masks_and_covered_none_has_no_mask(na
 
 def test_small_regions_are_removed(nano):
     settings = {"points_per_side": 8, "pred_iou_thresh": 0.3, "min_mask_region_area": 200}
-    tidy = nano.everything(examples_folder() / "coffee.jpg", **settings)
-    assert len(tidy)
-    for one in tidy:
+    postprocess_small_regions = nano.everything(examples_folder() / "coffee.jpg", **settings)
+    assert len(postprocess_small_regions)
+    for one in postprocess_small_regions:
         areas = np.bincount(components(one.mask).ravel())[1:]
         assert len(areas) == 1 or areas.min() >= 200
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from hqsam.errors import ImageError, OptionError
 from hqsam.formats import coco, label_map, sam
-from hqsam.masks.runs import runs_of_parts
+from hqsam.masks.runs import runs_from_parts
 from hqsam.predict.found import Found
 from hqsam.predict.scene import Everything
 
@@ -26,7 +26,7 @@ MASKS = [rectangle(0, 0, 40, 60), rectangle(5, 5, 20, 20), rectangle(41, 0, 60, 
 
 
 def found(mask, score=0.9):
-    runs = runs_of_parts([(mask, 0, 0)], SIZE[0])
+    runs = runs_from_parts([(mask, 0, 0)], SIZE[0])
     return Found.of(runs, SIZE, score=score, stability=0.96, point_xy=(10.5, 7.5), crop_box=(0, 0, 80, 60))
 
 

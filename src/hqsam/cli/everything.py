@@ -73,9 +73,9 @@ def everything(
     """Segment every object in images, without being told where: clicks on a grid, and of their masks the good ones."""
     from hqsam.batch.inputs import find_images
     from hqsam.cli.models import load_segmenter
-    from hqsam.predict.search import Search
+    from hqsam.predict.mask_generator_config import MaskGeneratorConfig
 
-    search = Search(
+    config = MaskGeneratorConfig(
         points_per_side=points_per_side,
         crop_n_layers=crops,
         source=source.value if source else None,
@@ -89,7 +89,7 @@ def everything(
     names = formats_from_option(formats, out is not None or not json_output)
     found = find_images(images)
     segmenter = load_segmenter(model, device, precision)
-    options = {"search": search, "disjoint": disjoint, "cover": cover, "order": order.value}
+    options = {"config": config, "disjoint": disjoint, "cover": cover, "order": order.value}
 
     def work(path: Path, folder: Path) -> "Record":
         if len(found) > 1:

@@ -43,9 +43,9 @@ def tiles(
     """Segment every object in images beyond memory, tile by tile, joined across seams; run it again after a kill."""
     from hqsam.batch.inputs import find_images
     from hqsam.cli.models import load_segmenter
-    from hqsam.predict.search import Search
+    from hqsam.predict.mask_generator_config import MaskGeneratorConfig
 
-    search = Search(
+    config = MaskGeneratorConfig(
         points_per_side=points_per_side,
         source=source.value if source else None,
         pred_iou_thresh=min_score,
@@ -58,7 +58,7 @@ def tiles(
 
     def work(path: Path, folder: Path) -> "Record":
         with progress_bar("tiles") as tell:
-            result = segmenter.everything_in_tiles(path, folder, search, tile=tile, overlap=overlap, progress=tell)
+            result = segmenter.everything_in_tiles(path, folder, config, tile=tile, overlap=overlap, progress=tell)
         files = [str(result.label_map), str(result.coco)]
         return {"image": str(path), "model": segmenter.name, "count": result.count, "files": files}
 

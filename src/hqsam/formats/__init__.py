@@ -12,7 +12,7 @@ from pathlib import Path
 from hqsam.errors import OptionError
 from hqsam.formats import coco, csv, cutout, geojson, label_map, labelme, overlay, png, sam, svg, yolo
 from hqsam.formats.document import Document
-from hqsam.formats.names import is_there, numbered_there
+from hqsam.formats.file_names import is_there, numbered_there
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from hqsam.errors import InputError, OptionError
-from hqsam.formats.names import numbered
+from hqsam.formats.file_names import numbered
 from hqsam.images.draw_prompts import DrawnPrompts
 from hqsam.masks import rle
-from hqsam.masks.lazy import LazyMasks
-from hqsam.masks.runs import runs_of
+from hqsam.masks.lazy_masks import LazyMasks
+from hqsam.masks.runs import runs_from_rle
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class MaskedObject:
     @property
     def box_xyxy(self) -> Int[np.ndarray, "4"]:
         """The smallest box around the mask; zeros if it is empty."""
-        return runs_of(self.runs).box_xyxy(self.runs["size"][0])
+        return runs_from_rle(self.runs).box_xyxy(self.runs["size"][0])
 
     @property
     def area(self) -> int:

@@ -10,7 +10,7 @@ from hqsam.formats.document import Document, MaskedObject
 from hqsam.formats.files import read_picture, write_png
 from hqsam.masks.label_map import paint
 from hqsam.masks.overlap import Order
-from hqsam.masks.runs import runs_of
+from hqsam.masks.runs import runs_from_rle
 
 _MOST = 65535
 
@@ -25,7 +25,7 @@ def write(document: Document, folder: Path, order: Order = "small_on_top") -> li
     """
     if len(document.objects) > _MOST:
         raise OutputError(f"a label map counts to {_MOST}, and there are {len(document.objects)} objects; use coco")
-    labels = paint([runs_of(one.runs) for one in document.objects], document.size_hw, order)
+    labels = paint([runs_from_rle(one.runs) for one in document.objects], document.size_hw, order)
     notes = json.dumps([[one.label, one.score] for one in document.objects], ensure_ascii=False)
     return [write_png(document.path(folder, "_labels.png"), labels, {"objects": notes})]
 

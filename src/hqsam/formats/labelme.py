@@ -16,8 +16,8 @@ from PIL import Image
 from hqsam.errors import DataError
 from hqsam.formats.document import Document, MaskedObject
 from hqsam.formats.files import read_json, write_json
-from hqsam.masks.filling import fill_even_odd
 from hqsam.masks.polygons import as_one_ring, to_polygons
+from hqsam.masks.rasterize import fill_even_odd
 
 _VERSION = "5.5.0"
 """The labelme that this was checked against."""

@@ -9,7 +9,7 @@ from hqsam.formats.document import Document
 from hqsam.formats.files import write_png
 from hqsam.images.label_map_overlay import label_map_overlay
 from hqsam.images.overlay import overlay
-from hqsam.masks.runs import runs_of
+from hqsam.masks.runs import runs_from_rle
 
 _FEW = 6
 """Up to so many masks are each drawn whole; of more, one would no longer tell whose colour shines through whose."""
@@ -33,4 +33,4 @@ def picture_of(document: Document) -> UInt8[np.ndarray, "height width 3"]:
     photo = document.required_pixels("overlay")
     if len(document.objects) <= _FEW or document.marks is not None:
         return overlay(photo, document.masks, document.marks)
-    return label_map_overlay(photo, [runs_of(one.runs) for one in document.objects])
+    return label_map_overlay(photo, [runs_from_rle(one.runs) for one in document.objects])

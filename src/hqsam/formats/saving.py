@@ -8,7 +8,7 @@ from pathlib import Path
 from hqsam.errors import OptionError
 from hqsam.formats import FORMATS, format_named, write
 from hqsam.formats.document import Document
-from hqsam.formats.names import numbered
+from hqsam.formats.file_names import numbered
 from hqsam.images.image_info import is_image_name
 
 _FORMAT_OF = {

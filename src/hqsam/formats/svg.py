@@ -11,8 +11,8 @@ from hqsam.errors import DataError
 from hqsam.formats.document import Document, MaskedObject
 from hqsam.formats.files import read_text
 from hqsam.images.palette import colour_of
-from hqsam.masks.filling import fill_even_odd
 from hqsam.masks.polygons import to_polygons
+from hqsam.masks.rasterize import fill_even_odd
 
 _SVG = "http://www.w3.org/2000/svg"
 _TOKEN = re.compile(r"[A-Za-z]|[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")

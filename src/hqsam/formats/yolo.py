@@ -15,8 +15,8 @@ from hqsam.errors import DataError, OptionError
 from hqsam.formats.document import Document, MaskedObject, labels_of
 from hqsam.formats.files import read_text, size_of_picture
 from hqsam.images.image_info import IMAGE_SUFFIXES
-from hqsam.masks.filling import fill_even_odd
 from hqsam.masks.polygons import as_one_ring, to_polygons
+from hqsam.masks.rasterize import fill_even_odd
 
 _CLASSES = "classes.txt"
 

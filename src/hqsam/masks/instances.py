@@ -17,12 +17,12 @@ from jaxtyping import Bool, Float, Int, UInt8
 from hqsam.errors import InputError, OptionError
 from hqsam.masks import regions
 from hqsam.masks.label_map import LabelMap, fill_gaps, paint, runs_of_labels
-from hqsam.masks.lazy import LazyMasks
+from hqsam.masks.lazy_masks import LazyMasks
 from hqsam.masks.outputs import provided
 from hqsam.masks.overlap import Order
 from hqsam.masks.polygons import Polygon, to_polygons
 from hqsam.masks.rle import Rle, area, encode
-from hqsam.masks.runs import Runs, runs_of
+from hqsam.masks.runs import Runs, runs_from_rle
 
 DEFAULT_LABEL = "object"
 """The class of a mask that nobody named."""
@@ -175,7 +175,7 @@ class Instances:
     @cached_property
     def boxes(self) -> Int[np.ndarray, "mask 4"]:
         """The smallest box x0, y0, x1, y1 around each mask, x1 and y1 one past its last pixel; zeros where empty."""
-        boxes = [runs_of(rle).box_xyxy(self.image_size_hw[0]) for rle in self.rle]
+        boxes = [runs_from_rle(rle).box_xyxy(self.image_size_hw[0]) for rle in self.rle]
         return np.array(boxes, np.int64).reshape(-1, 4)
 
     @cached_property
@@ -248,7 +248,7 @@ class Instances:
         Raises:
             OptionError: there is no such order.
         """
-        labels = paint([runs_of(rle) for rle in self.rle], self.image_size_hw, order)
+        labels = paint([runs_from_rle(rle) for rle in self.rle], self.image_size_hw, order)
         return fill_gaps(labels, max(6, _SLIVER * max(labels.shape))) if cover else labels
 
     def disjoint(self, order: Order = "small_on_top", cover: bool = False) -> "Instances":
@@ -423,7 +423,7 @@ def _compressed(rle: Any, size_hw: tuple[int, int], number: int) -> Rle:
             "masks have to be of the upright image's size"
         )
     counts = rle["counts"]
-    return rle if isinstance(counts, str) else runs_of(rle).to_rle(size_hw)
+    return rle if isinstance(counts, str) else runs_from_rle(rle).to_rle(size_hw)
 
 
 def _taken(column: Any, rows: slice | np.ndarray) -> Any:

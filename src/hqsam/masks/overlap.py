@@ -36,7 +36,7 @@ def mask_iou(
     return np.divide(intersection, union, out=np.ones_like(intersection), where=union > 0)
 
 
-def suppress_boxes(
+def box_nms(
     boxes: Num[np.ndarray, "box 4"], scores: Float[np.ndarray, "box"], max_iou: float
 ) -> Int[np.ndarray, "kept"]:
     """Which boxes to keep so that no two overlap by more than `max_iou`, best scores first."""

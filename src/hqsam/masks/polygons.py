@@ -10,8 +10,8 @@ from jaxtyping import Bool, Num
 
 from hqsam.errors import OptionError
 from hqsam.masks.boxes import Window
-from hqsam.masks.filling import fill_even_odd
 from hqsam.masks.outlines import trace
+from hqsam.masks.rasterize import fill_even_odd
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,13 +4,14 @@ COCO's run lengths are the same numbers, packed. Runs can be counted, boxed, pai
 all without the whole mask.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int
 from pycocotools import mask as coco_mask
 
+from hqsam.masks.boxes import Window
 from hqsam.masks.rle import Rle, run_lengths
 
 
@@ -47,14 +48,14 @@ class Runs(NamedTuple):
         return {"size": [height, width], "counts": packed["counts"].decode("ascii")}
 
 
-def runs_of(rle: Any) -> Runs:
+def runs_from_rle(rle: Any) -> Runs:
     """The runs of COCO's encoding, packed or not."""
     edges = np.cumsum(run_lengths(rle["counts"]))
     ends = edges[1::2]
     return _joined(edges[0::2][: len(ends)], ends)
 
 
-def runs_of_parts(parts: Iterable[tuple[Bool[np.ndarray, "_ _"], int, int]], height: int) -> Runs:
+def runs_from_parts(parts: Iterable[tuple[Bool[np.ndarray, "_ _"], int, int]], height: int) -> Runs:
     """The runs of a mask that is given in parts.
 
     Args:
@@ -66,6 +67,48 @@ def runs_of_parts(parts: Iterable[tuple[Bool[np.ndarray, "_ _"], int, int]], hei
     if not found:
         return Runs(np.zeros(0, np.int64), np.zeros(0, np.int64))
     return _joined(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+
+def crop_runs(runs: Runs, height: int, window: Window) -> Bool[np.ndarray, "rows columns"]:
+    """The part of a mask that is in a window of its image.
+
+    Args:
+        runs: the mask's.
+        height: the image's.
+        window: rows and columns, within the image.
+    """
+    rows, columns = window
+    high, wide = rows.stop - rows.start, columns.stop - columns.start
+    column, first, last = _by_column(runs, height, columns)
+    first, last = np.maximum(first, rows.start) - rows.start, np.minimum(last, rows.stop) - rows.start
+    here = last > first
+    lines = np.zeros((wide, high + 1), np.int8)
+    lines[column[here], first[here]] += 1
+    lines[column[here], last[here]] -= 1  # no two runs touch, so no place begins one and ends another
+    return np.cumsum(lines[:, :-1], axis=1, dtype=np.int8).astype(bool).T
+
+
+def _by_column(runs: Runs, height: int, columns: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Runs that end with their column: the column, counted from the first, and the rows at which they begin and end."""
+    some = slice(
+        np.searchsorted(runs.ends, columns.start * height, side="right"),
+        np.searchsorted(runs.starts, columns.stop * height),
+    )
+    starts, ends = runs.starts[some], runs.ends[some]
+    begun = np.maximum(starts // height, columns.start)
+    touched = np.minimum((ends - 1) // height, columns.stop - 1) - begun + 1
+    run = np.repeat(np.arange(len(starts)), touched)
+    column = np.repeat(begun, touched) + np.arange(len(run)) - np.repeat(np.cumsum(touched) - touched, touched)
+    first, last = starts[run] - column * height, ends[run] - column * height
+    return column - columns.start, first.clip(0, height), last.clip(0, height)
+
+
+def union(masks: Sequence[Runs]) -> Runs:
+    """The pixels that are in any of several masks of one image."""
+    starts = np.concatenate([np.zeros(0, np.int64), *(one.starts for one in masks)])
+    ends = np.concatenate([np.zeros(0, np.int64), *(one.ends for one in masks)])
+    order = np.argsort(starts, kind="stable")
+    return _joined(starts[order], np.maximum.accumulate(ends[order]))
 
 
 def _runs_of_part(part: np.ndarray, top: int, left: int, height: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,21 +7,21 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from hqsam.masks.boxes import Window
-from hqsam.masks.overlap import suppress_boxes
+from hqsam.masks.overlap import box_nms
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
     """A mask that answers one click well enough."""
 
-    point: int
-    """Which click of the view."""
-    reading: int
+    point_index: int
+    """The number of the click among those of the crop."""
+    mask_index: int
     """Which of SAM's masks for it, 1 to 3."""
     score: float
     stability: float
     box_xyxy: Float[np.ndarray, "4"]
-    """In the view's pixels."""
+    """In the crop's pixels."""
     window: Window
     """Where its logits are in the model's square; all others are outside."""
     logits: Float32[np.ndarray, "rows columns"] | None
@@ -40,7 +40,7 @@ class Candidate:
 
 
 class Candidates:
-    """All candidates of a view. Their logits never take more than `most_bytes`."""
+    """All candidates of a crop. Their logits never take more than `most_bytes`."""
 
     def __init__(self, most_bytes: int, max_iou: float) -> None:
         self._most_bytes, self._max_iou = most_bytes, max_iou
@@ -63,7 +63,7 @@ class Candidates:
         if not self._all:
             return []
         boxes = np.stack([one.box_xyxy for one in self._all])
-        return suppress_boxes(boxes, np.array([one.score for one in self._all]), self._max_iou).tolist()
+        return box_nms(boxes, np.array([one.score for one in self._all]), self._max_iou).tolist()
 
     def _forget(self) -> None:
         """First the logits of those that would be dropped if the search ended here; if that is not enough, all."""

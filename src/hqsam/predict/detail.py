@@ -15,9 +15,9 @@ from jaxtyping import Bool, Float, UInt8
 from hqsam.engines import Engine
 from hqsam.geometry import clip_boxes
 from hqsam.masks.boxes import box_of_mask
-from hqsam.predict.closer import Closer
-from hqsam.predict.crops import Crop, crops_of_objects, tiles_of_edges
-from hqsam.predict.mosaic import Mosaic, cells_in_image
+from hqsam.predict.crop_refiner import CropRefiner
+from hqsam.predict.detail_crops import DetailCrop, crops_around_objects, tiles_along_edges
+from hqsam.predict.multiscale_logits import MultiscaleLogits, cell_centres_in_image
 from hqsam.predict.result import Segmentation
 
 RgbImage = UInt8[np.ndarray, "height width 3"]
@@ -48,14 +48,14 @@ def add_detail(
     """
     if not len(coarse):
         return coarse
-    finer = dict(sharpen_each(coarse, pixels, engine, progress))
+    finer = dict(refine_each(coarse, pixels, engine, progress))
     rows = [finer[row] for row in range(len(coarse))]
     patches = tuple(row.patches[0] if row.patches else () for row in rows)
     logits = np.concatenate([row.logits for row in rows])
     return replace(coarse, logits=logits, patches=patches if any(patches) else ())
 
 
-def sharpen_each(
+def refine_each(
     coarse: Segmentation,
     pixels: RgbImage,
     engine: Engine,
@@ -65,34 +65,34 @@ def sharpen_each(
 
     Every row comes once, not in their order. Nothing of the photo's size is held for those that are not asked for.
     """
-    mosaics = {row: coarse.mosaic(row) for row in range(len(coarse))}
-    prompts = {row: coarse.prompts.select(coarse.prompt_index[row : row + 1]) for row in mosaics}
+    multiscale = {row: coarse.multiscale_logits(row) for row in range(len(coarse))}
+    prompts = {row: coarse.prompts.select(coarse.prompt_index[row : row + 1]) for row in multiscale}
     crops = _plan(coarse, engine.config.image_size)
     last_crop = {row: number for number, crop in enumerate(crops) for row in crop.rows}
-    for row in mosaics.keys() - last_crop.keys():
+    for row in multiscale.keys() - last_crop.keys():
         yield row, coarse[row]
     for number, crop in enumerate(crops):
-        known = {row: mosaics[row] for row in crop.rows}
-        for row, patch in Closer.look(pixels, crop, engine).patches(known, prompts, coarse.source).items():
-            mosaics[row] = mosaics[row].with_patch(patch)
+        known = {row: multiscale[row] for row in crop.rows}
+        for row, patch in CropRefiner.encode(pixels, crop, engine).patches(known, prompts, coarse.source).items():
+            multiscale[row] = multiscale[row].with_patch(patch)
         if progress is not None:
             progress(number + 1, len(crops))
         for row in crop.rows:
             if last_crop[row] == number:
-                yield row, _with_mosaic(coarse[row], mosaics.pop(row))
+                yield row, _with_multiscale(coarse[row], multiscale.pop(row))
 
 
-def _plan(coarse: Segmentation, model_size: int) -> list[Crop]:
+def _plan(coarse: Segmentation, model_size: int) -> list[DetailCrop]:
     """Whole objects first, then along the edges of those that are still far from the photo's own resolution."""
     boxes = np.concatenate([_box_of(coarse, row) for row in range(len(coarse))])
-    crops = crops_of_objects(boxes, coarse.image_size_hw, model_size)
+    crops = crops_around_objects(boxes, coarse.image_size_hw, model_size)
     seen_at = np.full(len(coarse), float(max(coarse.image_size_hw)))
     for crop in crops:
         seen_at[list(crop.rows)] = max(crop.size_hw)
     return crops + _tiles(coarse, boxes, seen_at, model_size)
 
 
-def _tiles(coarse: Segmentation, boxes: np.ndarray, seen_at: np.ndarray, model_size: int) -> list[Crop]:
+def _tiles(coarse: Segmentation, boxes: np.ndarray, seen_at: np.ndarray, model_size: int) -> list[DetailCrop]:
     """Tiles of the photo's own resolution, or of the largest objects a half of it, a quarter, ..."""
     longer = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
     halvings = np.ceil(np.log2(np.maximum(1, longer / (_TILES_ACROSS * model_size)))).astype(int)
@@ -101,7 +101,7 @@ def _tiles(coarse: Segmentation, boxes: np.ndarray, seen_at: np.ndarray, model_s
     tiles = []
     for side in np.unique(sides[worthwhile]):
         edges = {int(row): _edge(coarse, int(row)) for row in np.flatnonzero(worthwhile & (sides == side))}
-        tiles += tiles_of_edges(edges, coarse.image_size_hw, int(side))
+        tiles += tiles_along_edges(edges, coarse.image_size_hw, int(side))
     return tiles
 
 
@@ -122,13 +122,13 @@ def _box_of_cells(coarse: Segmentation, row: int) -> Float[np.ndarray, "1 4"]:
 
 def _inside_of(coarse: Segmentation, row: int) -> Bool[np.ndarray, "mask_size mask_size"]:
     """The cells of the photo, without the square's padding, that are inside a mask."""
-    (x, y), (height, width) = cells_in_image(coarse.prompts.frame, coarse.logits.shape[-1]), coarse.image_size_hw
+    (x, y), (height, width) = cell_centres_in_image(coarse.prompts.frame, coarse.logits.shape[-1]), coarse.image_size_hw
     return (coarse.logits[row] > 0) & (x < width) & (y < height)
 
 
 def _edge(coarse: Segmentation, row: int) -> Float[np.ndarray, "place 2"]:
     """Places x, y in the photo along a mask's outline: the cells on either side of it."""
-    x, y = cells_in_image(coarse.prompts.frame, coarse.logits.shape[-1])
+    x, y = cell_centres_in_image(coarse.prompts.frame, coarse.logits.shape[-1])
     inside = _inside_of(coarse, row).astype(np.uint8)
     outline = cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
     height, width = coarse.image_size_hw
@@ -136,9 +136,9 @@ def _edge(coarse: Segmentation, row: int) -> Float[np.ndarray, "place 2"]:
     return np.stack([x[outline], y[outline]], axis=1).astype(np.float64)
 
 
-def _with_mosaic(one: Segmentation, mosaic: Mosaic) -> Segmentation:
+def _with_multiscale(one: Segmentation, multiscale: MultiscaleLogits) -> Segmentation:
     """A mask with all that is known of it; its `logits` are the same, seen from further away."""
-    if not mosaic.patches:
+    if not multiscale.patches:
         return one
-    logits = mosaic.at(*cells_in_image(mosaic.frame, len(mosaic.logits)))
-    return replace(one, logits=logits[None], patches=(mosaic.patches,))
+    logits = multiscale.sample(*cell_centres_in_image(multiscale.frame, len(multiscale.logits)))
+    return replace(one, logits=logits[None], patches=(multiscale.patches,))

@@ -12,49 +12,54 @@ from jaxtyping import UInt8
 
 from hqsam.engines import Engine
 from hqsam.masks.overlap import box_iou
+from hqsam.predict.crop_mask_generator import CropMaskGenerator
 from hqsam.predict.found import Found
-from hqsam.predict.grid import points_of, views_of
-from hqsam.predict.search import Search, Settled
-from hqsam.predict.tidying import tidy
-from hqsam.predict.view_search import ViewSearch
+from hqsam.predict.mask_generator_config import MaskGeneratorConfig, ResolvedConfig
+from hqsam.predict.point_grid import generate_crops, points_in_crop
+from hqsam.predict.small_regions import postprocess_small_regions
 
 Progress = Callable[[int, int], None]
 """Told how many clicks are done, and how many there are. May raise, to stop."""
 
 
 def find_everything(
-    engine: Engine, pixels: UInt8[np.ndarray, "height width 3"], search: Search, progress: Progress | None = None
+    engine: Engine,
+    pixels: UInt8[np.ndarray, "height width 3"],
+    config: MaskGeneratorConfig,
+    progress: Progress | None = None,
 ) -> Iterator[Found]:
     """Masks one by one, each as soon as it is certain to be kept; close the iterator to stop.
 
     Args:
         engine: the model.
         pixels: the photo.
-        search: what to look for.
+        config: what to look for.
         progress: called after each batch of clicks.
 
     Raises:
         OptionError: the model has no such source.
     """
-    settled = search.for_engine(engine)
-    found = _find(engine, pixels, search, settled, progress or (lambda done, total: None))
-    if search.min_mask_region_area == 0:
+    resolved = config.resolve(engine)
+    found = _find(engine, pixels, config, resolved, progress or (lambda done, total: None))
+    if config.min_mask_region_area == 0:
         return found
-    max_iou = max(search.box_nms_thresh, search.crop_nms_thresh)
-    return tidy(found, search.min_mask_region_area, max_iou)
+    max_iou = max(config.box_nms_thresh, config.crop_nms_thresh)
+    return postprocess_small_regions(found, config.min_mask_region_area, max_iou)
 
 
-def _find(engine: Engine, pixels: np.ndarray, search: Search, settled: Settled, progress: Progress) -> Iterator[Found]:
-    views = views_of((pixels.shape[0], pixels.shape[1]), search)
-    done, total = 0, sum(len(points_of(view, search)) for view in views)
+def _find(
+    engine: Engine, pixels: np.ndarray, config: MaskGeneratorConfig, resolved: ResolvedConfig, progress: Progress
+) -> Iterator[Found]:
+    crops = generate_crops((pixels.shape[0], pixels.shape[1]), config)
+    done, total = 0, sum(len(points_in_crop(crop, config)) for crop in crops)
     taken = np.zeros((0, 4))
-    for view in views:
-        in_view = ViewSearch(engine, pixels, view, search, settled)
-        for clicks in in_view.click():
+    for crop in crops:
+        in_crop = CropMaskGenerator(engine, pixels, crop, config, resolved)
+        for clicks in in_crop.decode_points():
             done += clicks
             progress(done, total)
-        for one in in_view.results():
+        for one in in_crop.masks():
             box = one.box_xyxy[None]
-            if len(views) == 1 or not (box_iou(box, taken) > search.crop_nms_thresh).any():
+            if len(crops) == 1 or not (box_iou(box, taken) > config.crop_nms_thresh).any():
                 taken = np.concatenate([taken, box])
                 yield one

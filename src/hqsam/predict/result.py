@@ -24,7 +24,7 @@ from hqsam.masks.boxes import box_of_mask
 from hqsam.masks.polygons import Polygon, to_polygons
 from hqsam.masks.rle import Rle, encode
 from hqsam.model.hq_sam import Source
-from hqsam.predict.mosaic import Mosaic, Patch
+from hqsam.predict.multiscale_logits import MultiscaleLogits, Patch
 from hqsam.predict.soft_edge import add_soft_edge
 from hqsam.prompts import Prompts
 
@@ -188,12 +188,12 @@ class Segmentation:
         """How much of each pixel belongs to a mask, 0 to 1, or to any of them."""
         alpha = np.zeros(self.image_size_hw, np.float32)
         for one in self if row is None else [self[row]]:
-            add_soft_edge(alpha, one.masks[0], one.mosaic(0))
+            add_soft_edge(alpha, one.masks[0], one.multiscale_logits(0))
         return alpha
 
-    def mosaic(self, row: int) -> Mosaic:
+    def multiscale_logits(self, row: int) -> MultiscaleLogits:
         """All that is known of one mask's logits: the whole, and the finer parts over it."""
-        return Mosaic(self.prompts.frame, self.logits[row], self.patches[row] if self.patches else ())
+        return MultiscaleLogits(self.prompts.frame, self.logits[row], self.patches[row] if self.patches else ())
 
     def _rows(self, index: Any) -> Any:
         """The same rows as an index that keeps the rank, and that shares memory where it can."""
@@ -215,7 +215,7 @@ class Segmentation:
     def _masks_by_patches(self, rows: range) -> Bool[np.ndarray, "mask height width"]:
         masks = np.empty((len(rows), *self.image_size_hw), bool)
         for mask, row in zip(masks, rows, strict=True):
-            mask[:] = self.mosaic(row).mask()
+            mask[:] = self.multiscale_logits(row).mask()
         return masks
 
     def _each_mask(self) -> Iterator[Bool[np.ndarray, "height width"]]:

@@ -15,11 +15,11 @@ from hqsam.formats.overlay import picture_of
 from hqsam.formats.saving import names_of, save
 from hqsam.images.reading import ImageLike, read_image_of_size
 from hqsam.masks.label_map import LabelMap, fill_gaps, paint, runs_of_labels
-from hqsam.masks.lazy import LazyMasks
+from hqsam.masks.lazy_masks import LazyMasks
 from hqsam.masks.overlap import Order
 from hqsam.masks.regions import innermost_point
 from hqsam.masks.rle import Rle
-from hqsam.masks.runs import Runs, runs_of
+from hqsam.masks.runs import Runs, runs_from_rle
 from hqsam.model.hq_sam import Source
 from hqsam.predict.found import Found
 
@@ -151,7 +151,7 @@ class Everything:
         return picture_of(self.to_document(image))
 
     def _runs(self) -> list[Runs]:
-        return [runs_of(one.rle) for one in self.found]
+        return [runs_from_rle(one.rle) for one in self.found]
 
     def _filled_in(self, runs: Runs) -> Found:
         """An object that nobody found: what was left between the others."""

@@ -18,12 +18,12 @@ from hqsam.model.config import ModelConfig
 from hqsam.model.preprocess import resize_longest_side
 from hqsam.predict.everything import Progress, find_everything
 from hqsam.predict.found import Found
-from hqsam.predict.pixels import Pixels
+from hqsam.predict.image_reference import ImageReference
+from hqsam.predict.mask_generator_config import MaskGeneratorConfig
 from hqsam.predict.scene import Everything
-from hqsam.predict.search import Search
 from hqsam.predict.session import Session
 from hqsam.predict.sources import check_source
-from hqsam.predict.tiles.work import TiledResult, everything_in_tiles
+from hqsam.predict.tiles.everything_in_tiles import TiledResult, everything_in_tiles
 from hqsam.weights.load import load_model
 
 
@@ -96,7 +96,7 @@ class Segmenter:
     def everything(
         self,
         image: ImageLike,
-        search: Search | None = None,
+        config: MaskGeneratorConfig | None = None,
         *,
         disjoint: bool = False,
         cover: bool = False,
@@ -109,8 +109,8 @@ class Segmenter:
 
         Args:
             image: as for `open`.
-            search: how to look; `settings` changes some of it by name, as in `points_per_side=64`. They are SAM's own
-                names; `predict.search.Search` says what each is, and what of it the model chooses.
+            config: how to look; `settings` changes some of it by name, as in `points_per_side=64`. They are SAM's own
+                names; `predict.config.MaskGeneratorConfig` says what each is, and what of it the model chooses.
             disjoint: give each pixel that several masks claim to one of them.
             cover: so that no pixel is left over, fill what no mask claims; without overlaps, too.
             order: which mask gets a shared pixel: "small_on_top", "large_on_top", or "first_on_top", the best one.
@@ -121,18 +121,18 @@ class Segmenter:
             ImageError: the image cannot be read, is too large, or is no image.
             OptionError: a setting that there is not, or that cannot have this value.
         """
-        search = Search.of(search, settings)
+        config = MaskGeneratorConfig.of(config, settings)
         check_order(order)
         pixels = read_image(image, max_pixels)
-        found = sorted(find_everything(self._engine, pixels, search, progress), key=lambda one: -one.score)
-        source = check_source(search.source, self.config)
+        found = sorted(find_everything(self._engine, pixels, config, progress), key=lambda one: -one.score)
+        source = check_source(config.source, self.config)
         everything = Everything(tuple(found), (pixels.shape[0], pixels.shape[1]), source, name_of(image))
         return everything.disjoint(order, cover) if disjoint or cover else everything
 
     def stream_everything(
         self,
         image: ImageLike,
-        search: Search | None = None,
+        config: MaskGeneratorConfig | None = None,
         *,
         progress: Progress | None = None,
         max_pixels: int | None = None,
@@ -140,17 +140,17 @@ class Segmenter:
     ) -> Iterator[Found]:
         """As `everything`, one by one: each object as soon as it is certain. Close the iterator to stop.
 
-        With crops, those of the first crop come while the others are yet to be looked at; with one view, after the
+        With crops, those of the first crop come while the others are yet to be looked at; with one crop, after the
         last click. The image is read, and the settings are checked, when this is called.
         """
-        search = Search.of(search, settings)
-        return find_everything(self._engine, read_image(image, max_pixels), search, progress)
+        config = MaskGeneratorConfig.of(config, settings)
+        return find_everything(self._engine, read_image(image, max_pixels), config, progress)
 
     def everything_in_tiles(
         self,
         photo: str | Path,
         folder: str | Path,
-        search: Search | None = None,
+        config: MaskGeneratorConfig | None = None,
         *,
         tile: int = 1024,
         overlap: float = 0.25,
@@ -165,7 +165,7 @@ class Segmenter:
         Args:
             photo: its file. A TIFF is read in windows, if hqsam[tiles] is installed; other files as a whole.
             folder: where the results go.
-            search: what to look for in each tile, and `settings`: as for `everything`.
+            config: what to look for in each tile, and `settings`: as for `everything`.
             tile: how wide and high tiles are, in the photo's pixels.
             overlap: the share of that by which they overlap, at least; objects are joined by what they have there.
             progress: called after each tile with how many are done and how many there are; may raise.
@@ -175,18 +175,20 @@ class Segmenter:
             OptionError: a setting that there is not, or that cannot have this value.
             OutputError: a result cannot be written, or the folder has the journal of an unfinished, other run.
         """
-        search = Search.of(search, settings)
-        options = {"search": search, "side": tile, "overlap": overlap, "progress": progress}
+        config = MaskGeneratorConfig.of(config, settings)
+        options = {"config": config, "side": tile, "overlap": overlap, "progress": progress}
         return everything_in_tiles(self._engine, Path(photo), Path(folder), **options)
 
     def _open_batches(self, images: Iterator[ImageLike], batch_size: int, max_pixels: int | None) -> Iterator[Session]:
         size = self.config.image_size
         while batch := list(islice(images, batch_size)):
-            frames, resized, ways_back, names = [], [], [], [name_of(image) for image in batch]
+            frames, resized, references, names = [], [], [], [name_of(image) for image in batch]
             for image in batch:
                 pixels = read_image(image, max_pixels)
                 frames.append(Frame((pixels.shape[0], pixels.shape[1]), size))
                 resized.append(resize_longest_side(pixels, size))  # the full-size pixels are not kept
-                ways_back.append(Pixels(image, pixels, max_pixels))
-            for frame, encoded, name, way in zip(frames, self._engine.encode(resized), names, ways_back, strict=True):
-                yield Session(frame, encoded, self._engine, name, way)
+                references.append(ImageReference(image, pixels, max_pixels))
+            for frame, encoded, name, reference in zip(
+                frames, self._engine.encode(resized), names, references, strict=True
+            ):
+                yield Session(frame, encoded, self._engine, name, reference)

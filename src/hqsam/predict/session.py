@@ -10,9 +10,9 @@ from hqsam.engines import EncodedImage, Engine
 from hqsam.errors import OptionError, PromptError
 from hqsam.geometry import Frame
 from hqsam.model.config import ModelConfig
-from hqsam.predict.asking import ask
+from hqsam.predict.decode_prompts import decode_prompts
 from hqsam.predict.detail import Progress, add_detail
-from hqsam.predict.pixels import Pixels
+from hqsam.predict.image_reference import ImageReference
 from hqsam.predict.result import Segmentation
 from hqsam.predict.sources import check_source, is_number_of_candidates
 from hqsam.prompts import Prompts, check_prompts
@@ -35,7 +35,7 @@ class Session:
     engine: Engine = field(repr=False)
     image_name: str = "image"
     """What the image's file is called, if it came from one."""
-    pixels: Pixels | None = field(default=None, repr=False)
+    image: ImageReference | None = field(default=None, repr=False)
     """The way back to the image itself, for `detail`."""
 
     @property
@@ -83,7 +83,7 @@ class Session:
             raise OptionError(f"candidates is {candidates!r}; choose 1 mask a prompt, or 3")
         given = {"points": points, "labels": labels, "box": box, "boxes": boxes, "mask": mask}
         prompts = self._check(given) if refine is None else self._refined(refine, given)
-        logits, scores = ask(self.engine, self.encoded, prompts, chosen, candidates)
+        logits, scores = decode_prompts(self.engine, self.encoded, prompts, chosen, candidates)
         answer = Segmentation(
             logits=logits.flatten(0, 1).numpy(),
             scores=scores.flatten().numpy(),
@@ -95,9 +95,9 @@ class Session:
         return add_detail(answer, self._read_pixels(), self.engine, progress) if detail else answer
 
     def _read_pixels(self) -> UInt8[np.ndarray, "height width 3"]:
-        if self.pixels is None:
+        if self.image is None:
             raise OptionError("detail needs the image again, and this session was made without it; use segmenter.open")
-        return self.pixels.read()
+        return self.image.read()
 
     def _check(self, given: dict[str, Any]) -> Prompts:
         return check_prompts(self.frame, self.engine.config.mask_size, **given)

@@ -7,16 +7,16 @@ from jaxtyping import Bool, Float32
 from hqsam.images.cutout import smooth_alpha, soft_alpha
 from hqsam.images.row_chunks import row_chunks
 from hqsam.masks.boxes import Window, box_of_mask, window_of_box
-from hqsam.predict.mosaic import Mosaic
+from hqsam.predict.multiscale_logits import MultiscaleLogits
 
 _MARGIN = 4
-"""Pixels around a mask within which its soft edge ends; `pictures.cutout` makes it at most 3 pixels wide."""
+"""ImageReference around a mask within which its soft edge ends; `pictures.cutout` makes it at most 3 pixels wide."""
 
 
 def add_soft_edge(
     alpha: Float32[np.ndarray, "height width"],
     mask: Bool[np.ndarray, "height width"],
-    logits: Mosaic,
+    logits: MultiscaleLogits,
 ) -> None:
     """Raise `alpha`, 0 to 1, to what a mask covers of each pixel; only the mask's surroundings are computed.
 

@@ -15,7 +15,7 @@ from hqsam.errors import PromptError
 from hqsam.masks import rle
 from hqsam.masks.polygons import to_polygons
 from hqsam.masks.runs import Runs
-from hqsam.predict.mosaic import Mosaic
+from hqsam.predict.multiscale_logits import MultiscaleLogits
 from hqsam.predict.result import Segmentation
 from hqsam.predict.session import Session
 from hqsam.serving import schemas
@@ -126,7 +126,7 @@ def _many(prompts: list[schemas.Prompt]) -> dict[str, Any]:
 
 def _mask(number: int, one: Segmentation, asked: schemas.AskMasks, earlier: EarlierAnswers) -> schemas.Mask:
     height, width = one.image_size_hw
-    whole = one.mosaic(0)
+    whole = one.multiscale_logits(0)
     shown = whole if asked.max_side is None else seen_from_afar(whole, asked.max_side)
     runs = runs_of_mosaic(shown)
     scale = np.array([width, height]) / shown.frame.image_size_hw[::-1]
@@ -146,8 +146,8 @@ def _scaled(box: np.ndarray, scale: np.ndarray) -> tuple[int, int, int, int]:
     return x0, y0, x1, y1
 
 
-def _in_format(mosaic: Mosaic, runs: Runs, asked: schemas.AskMasks) -> dict[str, Any]:
-    size_hw = mosaic.frame.image_size_hw
+def _in_format(multiscale: MultiscaleLogits, runs: Runs, asked: schemas.AskMasks) -> dict[str, Any]:
+    size_hw = multiscale.frame.image_size_hw
     match asked.format:
         case "rle":
             return {"rle": schemas.Rle.of(runs.to_rle(size_hw))}
@@ -156,8 +156,8 @@ def _in_format(mosaic: Mosaic, runs: Runs, asked: schemas.AskMasks) -> dict[str,
         case "polygons":
             return {"polygons": _polygons(rle.decode(runs.to_rle(size_hw)), asked.tolerance)}
         case "logits":
-            shape = mosaic.logits.shape[0], mosaic.logits.shape[1]
-            data = base64.b64encode(mosaic.logits.astype("<f4").tobytes()).decode("ascii")
+            shape = multiscale.logits.shape[0], multiscale.logits.shape[1]
+            data = base64.b64encode(multiscale.logits.astype("<f4").tobytes()).decode("ascii")
             return {"logits": schemas.Logits(shape=shape, data=data)}
 
 

@@ -1,6 +1,6 @@
 """Every object of a photo, as a job that tells how far it is."""
 
-from hqsam.masks.runs import runs_of
+from hqsam.masks.runs import runs_from_rle
 from hqsam.predict.segmenter import Segmenter
 from hqsam.serving import schemas
 from hqsam.serving.gallery import Photo
@@ -15,7 +15,7 @@ def find_everything(segmenter: Segmenter, photo: Photo, asked: schemas.AskEveryt
     height, _ = photo.size_hw
     masks = []
     for rle, score in zip(found.to_rle(), found.scores, strict=True):
-        runs = runs_of(rle)
+        runs = runs_from_rle(rle)
         x0, y0, x1, y1 = runs.box_xyxy(height).tolist()
         box = x0, y0, x1, y1
         masks.append(schemas.Mask(prompt=0, score=float(score), box=box, area=runs.area, rle=schemas.Rle.of(rle)))

@@ -13,7 +13,7 @@ from hqsam.errors import DataError
 from hqsam.formats import coco, label_map, png
 from hqsam.formats.document import Document, MaskedObject
 from hqsam.formats.files import read_json, read_picture, write_json
-from hqsam.masks.runs import runs_of
+from hqsam.masks.runs import runs_from_rle
 from hqsam.serving import photo_files, schemas
 from hqsam.serving.store.annotations import Annotations, Content
 from hqsam.serving.store.classes import Classes
@@ -128,7 +128,7 @@ def _add(image_id: int, document: Document, annotations: Annotations, classes: C
 
 def _content(one: MaskedObject) -> Content:
     height = int(one.runs["size"][0])
-    x0, y0, x1, y1 = runs_of(one.runs).box_xyxy(height).tolist()
+    x0, y0, x1, y1 = runs_from_rle(one.runs).box_xyxy(height).tolist()
     label = "".join(letter for letter in one.label if letter >= " " and letter != "\x7f")[:200] or "object"
     score = one.score if one.score is not None and math.isfinite(one.score) else None
     return Content(

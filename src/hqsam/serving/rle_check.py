@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from hqsam.errors import PromptError
 from hqsam.masks.rle import Rle, run_lengths
-from hqsam.masks.runs import runs_of
+from hqsam.masks.runs import runs_from_rle
 from hqsam.serving import schemas
 
 
@@ -29,7 +29,7 @@ def checked_mask(given: schemas.Rle, size_hw: tuple[int, int]) -> CheckedMask:
             "the upright photo's size"
         )
     _check_runs(given, size_hw[0] * size_hw[1])
-    runs = runs_of(given.runs())
+    runs = runs_from_rle(given.runs())
     x0, y0, x1, y1 = runs.box_xyxy(size_hw[0]).tolist()
     return CheckedMask(runs.to_rle(size_hw), (x0, y0, x1, y1), runs.area)
 

@@ -10,30 +10,30 @@ from jaxtyping import Float32
 
 from hqsam.geometry import Frame
 from hqsam.masks.boxes import Window
-from hqsam.masks.runs import Runs, runs_of_parts
-from hqsam.predict.mosaic import Mosaic
+from hqsam.masks.runs import Runs, runs_from_parts
+from hqsam.predict.multiscale_logits import MultiscaleLogits
 
 _MARGIN = 2
 """Logits around those above zero that an interpolated pixel above zero can lie beside: one for each of two steps."""
 
 
-def runs_of_mosaic(mosaic: Mosaic) -> Runs:
+def runs_of_mosaic(multiscale: MultiscaleLogits) -> Runs:
     """The runs of the mask, the same as of the whole mask."""
-    height, width = mosaic.frame.image_size_hw
-    windows = [_support(mosaic.logits, mosaic.frame), *(patch.window for patch in mosaic.patches)]
+    height, width = multiscale.frame.image_size_hw
+    windows = [_support(multiscale.logits, multiscale.frame), *(patch.window for patch in multiscale.patches)]
     rows, columns = _around([window for window in windows if window is not None], (height, width))
     if rows.stop <= rows.start or columns.stop <= columns.start:
-        return runs_of_parts([], height)
-    inside = mosaic.in_window(rows, columns) > 0
-    return runs_of_parts([(inside, rows.start, columns.start)], height)
+        return runs_from_parts([], height)
+    inside = multiscale.in_window(rows, columns) > 0
+    return runs_from_parts([(inside, rows.start, columns.start)], height)
 
 
-def seen_from_afar(mosaic: Mosaic, longest_side: int) -> Mosaic:
+def seen_from_afar(multiscale: MultiscaleLogits, longest_side: int) -> MultiscaleLogits:
     """The mask of a smaller photo, without the patches that nobody would see there."""
-    height, width = mosaic.frame.image_size_hw
+    height, width = multiscale.frame.image_size_hw
     scale = min(1.0, longest_side / max(height, width))
     size_hw = max(1, round(height * scale)), max(1, round(width * scale))
-    return Mosaic(replace(mosaic.frame, image_size_hw=size_hw), mosaic.logits)
+    return MultiscaleLogits(replace(multiscale.frame, image_size_hw=size_hw), multiscale.logits)
 
 
 def _support(logits: Float32[np.ndarray, "h w"], frame: Frame) -> Window | None:

@@ -63,8 +63,10 @@ def fill(
     missing = [shard for shard in cached.shards if not cached.path(shard).exists()]
     processes.agree(lambda: _prepare(folder, dataset, views, model, len(missing)))
     for shard in missing[processes.rank :: processes.count]:
-        _write(cached.path(shard), [dataset.view(number) for number in cached.views_of(shard)], encode, processes)
-        on_view(sum(len(cached.views_of(each)) for each in cached.shards if cached.path(each).exists()), len(cached))
+        _write(cached.path(shard), [dataset.view(number) for number in cached.generate_crops(shard)], encode, processes)
+        on_view(
+            sum(len(cached.generate_crops(each)) for each in cached.shards if cached.path(each).exists()), len(cached)
+        )
     processes.wait()
     return cached
 
@@ -115,7 +117,7 @@ class CachedViews:
         """The numbers of its files."""
         return range(-(-self._count // _SHARD))
 
-    def views_of(self, shard: int) -> range:
+    def generate_crops(self, shard: int) -> range:
         """The numbers of the views that a file holds."""
         return range(shard * _SHARD, min(self._count, (shard + 1) * _SHARD))
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hqsam.errors import OptionError
 from hqsam.masks.regions import components
 from hqsam.masks.rle import decode, encode
-from hqsam.predict.tiles.grid import TileGrid
 from hqsam.predict.tiles.seams import Part, join, whole
+from hqsam.predict.tiles.tile_grid import TileGrid
 
 SIZE = (300, 420)
 GRID = TileGrid(SIZE, 128, 0.25)

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from hypothesis.extra.numpy import arrays
 
-from hqsam.masks.filling import fill_even_odd
+from hqsam.masks.rasterize import fill_even_odd
 from hqsam.masks.rle import decode, encode
 
 small = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

@@ -19,11 +19,11 @@ from hqsam.integrations.segment_anything.masks import (
 )
 from hqsam.integrations.segment_anything.modeling.sam import Sam
 from hqsam.integrations.segment_anything.predictor import SamPredictor
-from hqsam.masks.overlap import suppress_boxes
+from hqsam.masks.overlap import box_nms
 from hqsam.masks.rle import run_lengths
 from hqsam.predict.everything import find_everything
 from hqsam.predict.found import Found
-from hqsam.predict.search import Search
+from hqsam.predict.mask_generator_config import MaskGeneratorConfig
 
 _OUTPUT_MODES = ("binary_mask", "uncompressed_rle", "coco_rle")
 
@@ -51,7 +51,9 @@ class SamAutomaticMaskGenerator:
         min_mask_region_area: int = 0,
         output_mode: str = "binary_mask",
     ) -> None:
-        """See `hqsam.predict.search.Search` for what each is. `points_per_batch` is at most so many; memory decides.
+        """See `hqsam.predict.mask_generator_config` for what each is.
+
+        `points_per_batch` is at most so many; memory decides.
 
         Raises:
             OptionError: a value is out of range, or there is not exactly one of points_per_side and point_grids.
@@ -72,7 +74,7 @@ class SamAutomaticMaskGenerator:
         self.crop_n_points_downscale_factor = crop_n_points_downscale_factor
         self.min_mask_region_area = min_mask_region_area
         self.point_grids = point_grids or []
-        self._search()
+        self._config()
         if points_per_side is not None:
             self.point_grids = build_all_layer_point_grids(
                 points_per_side, crop_n_layers, crop_n_points_downscale_factor
@@ -89,7 +91,7 @@ class SamAutomaticMaskGenerator:
             stability_score, crop_box.
         """
         engine = engine_for(self.predictor.model, multimask_output)
-        return [self._record(one) for one in find_everything(engine, read_image(image), self._search())]
+        return [self._record(one) for one in find_everything(engine, read_image(image), self._config())]
 
     @staticmethod
     def postprocess_small_regions(mask_data: MaskData, min_area: int, nms_thresh: float) -> MaskData:
@@ -104,20 +106,20 @@ class SamAutomaticMaskGenerator:
         tidied = [remove_small_holes_and_islands(mask, min_area) for mask in before]
         masks = torch.from_numpy(np.stack([mask for mask, _ in tidied]))
         boxes, untouched = batched_mask_to_box(masks), np.array([float(not changed) for _, changed in tidied])
-        kept = suppress_boxes(boxes.numpy(), untouched, nms_thresh)
+        kept = box_nms(boxes.numpy(), untouched, nms_thresh)
         for index in kept[untouched[kept] == 0].tolist():
             mask_data["rles"][index] = mask_to_rle_pytorch(masks[index : index + 1])[0]
             mask_data["boxes"][index] = boxes[index]
         mask_data.filter(torch.from_numpy(kept))
         return mask_data
 
-    def _search(self) -> Search:
+    def _config(self) -> MaskGeneratorConfig:
         """The settings as they are now, for callers may set them between two images.
 
         Raises:
             OptionError: a value is out of range.
         """
-        return Search(
+        return MaskGeneratorConfig(
             points_per_side=self.points_per_side or 1,
             point_grids=self.point_grids or None,
             pred_iou_thresh=self.pred_iou_thresh if self.pred_iou_thresh > 0 else -np.inf,

@@ -10,20 +10,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hqsam.errors import OptionError
-from hqsam.predict.grid import View, is_cut_off, point_grid, views_of
-from hqsam.predict.search import Search
-
-
-def build_point_grid(n_per_side: int) -> Float[np.ndarray, "point 2"]:
-    """The centres of `n_per_side` x `n_per_side` equal cells, x and y from 0 to 1."""
-    return point_grid(n_per_side)
+from hqsam.predict.mask_generator_config import MaskGeneratorConfig
+from hqsam.predict.point_grid import GridCrop, build_point_grid, generate_crops, is_near_crop_edge
 
 
 def build_all_layer_point_grids(
     n_per_side: int, n_layers: int, scale_per_layer: int
 ) -> list[Float[np.ndarray, "point 2"]]:
     """A grid for the image and for each layer of crops, each so many times coarser than the one before."""
-    return [point_grid(max(1, int(n_per_side / scale_per_layer**layer))) for layer in range(n_layers + 1)]
+    return [build_point_grid(max(1, int(n_per_side / scale_per_layer**layer))) for layer in range(n_layers + 1)]
 
 
 def batch_iterator(batch_size: int, *args: Any) -> Iterator[list[Any]]:
@@ -43,7 +38,9 @@ def generate_crop_boxes(
 ) -> tuple[list[list[int]], list[int]]:
     """The image (height, width) and its crops, and the layer of each."""
     height, width = im_size
-    views = views_of((height, width), Search(crop_n_layers=n_layers, crop_overlap_ratio=overlap_ratio))
+    views = generate_crops(
+        (height, width), MaskGeneratorConfig(crop_n_layers=n_layers, crop_overlap_ratio=overlap_ratio)
+    )
     views.sort(key=lambda view: (view.layer, view.box_xyxy))
     return [list(view.box_xyxy) for view in views], [view.layer for view in views]
 
@@ -53,7 +50,7 @@ def is_box_near_crop_edge(
 ) -> Bool[Tensor, "box"]:
     """Which boxes, in the crop's pixels, end within 20 pixels of where the crop was cut and the image goes on."""
     x0, y0, x1, y1 = crop_box
-    found = is_cut_off(boxes.cpu().double().numpy(), View((x0, y0, x1, y1), 0), (orig_box[3], orig_box[2]))
+    found = is_near_crop_edge(boxes.cpu().double().numpy(), GridCrop((x0, y0, x1, y1), 0), (orig_box[3], orig_box[2]))
     return torch.from_numpy(found).to(boxes.device)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from hqsam.masks.boxes import boxes_of_masks
 from hqsam.masks.regions import components, remove_specks
 from hqsam.masks.rle import area, decode, encode, run_lengths
-from hqsam.masks.runs import runs_of
+from hqsam.masks.runs import runs_from_rle
 
 
 def mask_to_rle_pytorch(tensor: Bool[Tensor, "mask height width"]) -> list[dict[str, Any]]:
@@ -33,7 +33,7 @@ def area_from_rle(rle: dict[str, Any]) -> int:
 def coco_encode_rle(uncompressed_rle: dict[str, Any]) -> dict[str, Any]:
     """Uncompressed run lengths as COCO's string, ready for JSON."""
     height, width = uncompressed_rle["size"]
-    return dict(runs_of(uncompressed_rle).to_rle((height, width)))
+    return dict(runs_from_rle(uncompressed_rle).to_rle((height, width)))
 
 
 def batched_mask_to_box(masks: Bool[Tensor, "*batch height width"]) -> Int[Tensor, "*batch 4"]:

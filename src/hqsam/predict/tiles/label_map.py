@@ -8,9 +8,8 @@ from jaxtyping import UInt32
 
 from hqsam import optional, storage
 from hqsam.formats.document import MaskedObject
-from hqsam.masks.cutting import cut
 from hqsam.masks.overlap import painting_order
-from hqsam.masks.runs import runs_of
+from hqsam.masks.runs import crop_runs, runs_from_rle
 
 _SIDE = 512
 """Of the file's tiles, in pixels."""
@@ -49,7 +48,7 @@ def _tiles(objects: Sequence[MaskedObject], size_hw: tuple[int, int]) -> Iterato
         for number in order:
             x0, y0, x1, y1 = boxes[number].tolist()
             if y0 < rows.stop and y1 > rows.start:
-                mask = cut(runs_of(objects[number].runs), height, (rows, slice(x0, x1)))
+                mask = crop_runs(runs_from_rle(objects[number].runs), height, (rows, slice(x0, x1)))
                 band[: len(mask), x0:x1][mask] = number + 1
         for left in range(0, width, _SIDE):
             yield np.ascontiguousarray(band[:, left : left + _SIDE])

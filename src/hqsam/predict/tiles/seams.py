@@ -8,10 +8,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from hqsam.masks.boxes import Window
-from hqsam.masks.cutting import cut, union
 from hqsam.masks.rle import Rle, area
-from hqsam.masks.runs import Runs, runs_of, runs_of_parts
-from hqsam.predict.tiles.grid import Tile, TileGrid
+from hqsam.masks.runs import Runs, crop_runs, runs_from_parts, runs_from_rle, union
+from hqsam.predict.tiles.tile_grid import Tile, TileGrid
 
 _LEAST_AGREEMENT = 0.4
 """IoU where two tiles overlap, from which two objects are one."""
@@ -28,7 +27,7 @@ class Part:
     @property
     def runs(self) -> Runs:
         """Made anew each time."""
-        return runs_of(self.rle)
+        return runs_from_rle(self.rle)
 
     @cached_property
     def area(self) -> int:
@@ -89,8 +88,8 @@ def _holds(window: Window, box: tuple[int, int, int, int]) -> bool:
 
 def _in_photo(part: Part, tiles: set[Tile], grid: TileGrid) -> Runs:
     rows, columns = window = grid.share(part.tile, tiles)
-    mask = cut(part.runs, grid.tile_size_hw(part.tile)[0], grid.in_tile(window, part.tile))
-    return runs_of_parts([(mask, rows.start, columns.start)], grid.size_hw[0])
+    mask = crop_runs(part.runs, grid.tile_size_hw(part.tile)[0], grid.in_tile(window, part.tile))
+    return runs_from_parts([(mask, rows.start, columns.start)], grid.size_hw[0])
 
 
 def _pairs(ones: list[int], others: list[int], parts: Sequence[Part], grid: TileGrid) -> list[tuple[int, int]]:
@@ -108,7 +107,7 @@ def _pairs(ones: list[int], others: list[int], parts: Sequence[Part], grid: Tile
 
 
 def _seen(part: Part, shared: tuple[slice, slice], grid: TileGrid) -> Bool[np.ndarray, "pixel"]:
-    return cut(part.runs, grid.tile_size_hw(part.tile)[0], grid.in_tile(shared, part.tile)).ravel()
+    return crop_runs(part.runs, grid.tile_size_hw(part.tile)[0], grid.in_tile(shared, part.tile)).ravel()
 
 
 def _iou(

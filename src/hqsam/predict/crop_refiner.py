@@ -13,9 +13,9 @@ from hqsam.masks.boundary import iou
 from hqsam.masks.boxes import box_of_mask
 from hqsam.model.hq_sam import Source
 from hqsam.model.preprocess import resize_longest_side
-from hqsam.predict.asking import ask
-from hqsam.predict.crops import Crop
-from hqsam.predict.mosaic import Mosaic, Patch, cell_in_image, cells_in_image
+from hqsam.predict.decode_prompts import decode_prompts
+from hqsam.predict.detail_crops import DetailCrop
+from hqsam.predict.multiscale_logits import MultiscaleLogits, Patch, cell_centres_in_image, cell_size_in_image
 from hqsam.prompts import POSITIVE, Prompts
 
 _BAND = 2.0
@@ -38,32 +38,34 @@ Cells = Float32[np.ndarray, "mask_size mask_size"]
 
 
 @dataclass(frozen=True, eq=False)
-class Closer:
+class CropRefiner:
     """An encoded crop."""
 
-    crop: Crop
+    crop: DetailCrop
     photo_size_hw: tuple[int, int]
     engine: Engine
     encoded: EncodedImage
 
     @classmethod
-    def look(cls, pixels: UInt8[np.ndarray, "height width 3"], crop: Crop, engine: Engine) -> "Closer":
+    def encode(cls, pixels: UInt8[np.ndarray, "height width 3"], crop: DetailCrop, engine: Engine) -> "CropRefiner":
         """Encode a crop of the photo."""
         resized = resize_longest_side(np.ascontiguousarray(pixels[crop.window]), engine.config.image_size)
         return cls(crop, (pixels.shape[0], pixels.shape[1]), engine, engine.encode([resized])[0])
 
-    def patches(self, mosaics: dict[int, Mosaic], prompts: dict[int, Prompts], source: Source) -> dict[int, Patch]:
+    def patches(
+        self, multiscale: dict[int, MultiscaleLogits], prompts: dict[int, Prompts], source: Source
+    ) -> dict[int, Patch]:
         """New logits in this crop for masks whose edges pass through it; those that are not to be trusted are left out.
 
         Args:
-            mosaics: what is known of each mask, by any number.
+            multiscale: what is known of each mask, by any number.
             prompts: what each was asked with: one prompt each.
             source: whose masks.
         """
-        known = {row: self._known(mosaic) for row, mosaic in mosaics.items()}
+        known = {row: self._logits_in_crop(one) for row, one in multiscale.items()}
         known = {row: cells for row, cells in known.items() if self._has_edge(cells)}
-        found = self._answers({row: self._asked(prompts[row], cells) for row, cells in known.items()}, source)
-        merged = {row: self._merged(known[row], found[row], mosaics[row].cell) for row in known}
+        found = self._decode({row: self._prompts_in_crop(prompts[row], cells) for row, cells in known.items()}, source)
+        merged = {row: self._merged(known[row], found[row], multiscale[row].cell_size) for row in known}
         return {
             row: Patch(self.crop.x0, self.crop.y0, self.frame, cells)
             for row, cells in merged.items()
@@ -76,20 +78,20 @@ class Closer:
         return Frame(self.crop.size_hw, self.engine.config.image_size)
 
     @cached_property
-    def _places(self) -> tuple[Cells, Cells]:
+    def _cell_centres(self) -> tuple[Cells, Cells]:
         """x and y of the cells in the crop."""
-        return cells_in_image(self.frame, self.engine.config.mask_size)
+        return cell_centres_in_image(self.frame, self.engine.config.mask_size)
 
     @cached_property
     def _in_crop(self) -> Bool[np.ndarray, "mask_size mask_size"]:
         """The cells that are no padding."""
-        (x, y), (height, width) = self._places, self.crop.size_hw
+        (x, y), (height, width) = self._cell_centres, self.crop.size_hw
         return (x < width) & (y < height)
 
     @cached_property
     def _trust(self) -> Cells:
         """1 within the crop, fading to 0 along those sides of its rim beyond which the photo goes on."""
-        (x, y), (height, width), crop = self._places, self.crop.size_hw, self.crop
+        (x, y), (height, width), crop = self._cell_centres, self.crop.size_hw, self.crop
         far = np.float32(max(height, width))
         to_rim = [
             x if crop.x0 > 0 else far,
@@ -99,17 +101,17 @@ class Closer:
         ]
         return np.clip(np.minimum.reduce(np.broadcast_arrays(*to_rim)) / (_RIM * far), 0, 1).astype(np.float32)
 
-    def _known(self, mosaic: Mosaic) -> Cells:
+    def _logits_in_crop(self, multiscale: MultiscaleLogits) -> Cells:
         """A mask's logits so far, at this crop's cells."""
-        x, y = self._places
-        known = mosaic.at(x + self.crop.x0, y + self.crop.y0)
+        x, y = self._cell_centres
+        known = multiscale.sample(x + self.crop.x0, y + self.crop.y0)
         return np.where(self._in_crop, known, np.float32(_SURELY_OUTSIDE))
 
     def _has_edge(self, known: Cells) -> bool:
         inside = known[self._in_crop] > 0
         return bool(inside.any() and not inside.all())
 
-    def _asked(self, prompt: Prompts, known: Cells) -> Prompts:
+    def _prompts_in_crop(self, prompt: Prompts, known: Cells) -> Prompts:
         """The same question about the crop, and the mask so far with it.
 
         Where the crop does not hold the box, or none of the clicks, the box of what is known stands for them. It does
@@ -130,12 +132,12 @@ class Closer:
         cells = box_of_mask(known > 0)[None]
         return clip_boxes(self.frame.boxes_to_image(cells * (self.frame.model_size / len(known))), self.crop.size_hw)
 
-    def _answers(self, asked: dict[int, Prompts], source: Source) -> dict[int, Cells]:
+    def _decode(self, asked: dict[int, Prompts], source: Source) -> dict[int, Cells]:
         """The crop's own logits for each prompt."""
         answers: dict[int, Cells] = {}
         rows = list(asked)
         for numbers, prompts in Prompts.batches(list(asked.values())):
-            logits = ask(self.engine, self.encoded, prompts, source).logits[:, 0].numpy()
+            logits = decode_prompts(self.engine, self.encoded, prompts, source).logits[:, 0].numpy()
             answers |= {rows[number]: cells for number, cells in zip(numbers, logits, strict=True)}
         return answers
 
@@ -144,7 +146,7 @@ class Closer:
         inside = known > 0
         if iou(inside & self._in_crop, (found > 0) & self._in_crop) < _LEAST_AGREEMENT[self.crop.shows]:
             return None
-        closer_by = known_cell / cell_in_image(self.frame, len(known))
+        closer_by = known_cell / cell_size_in_image(self.frame, len(known))
         new = np.clip(2 - _distance_to_edge(inside) / (_BAND * closer_by), 0, 1) * self._trust
         return (known + new * (found - known)).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""The search for everything in one view: the whole image, or one crop of it."""
+"""Masks for a grid of clicks in one crop, of which the whole image may be one."""
 
 import math
 from collections.abc import Iterator
@@ -10,76 +10,76 @@ from jaxtyping import Int, UInt8
 from hqsam.engines import Engine, SelectedMasks
 from hqsam.geometry import Frame
 from hqsam.masks.boxes import Window
-from hqsam.masks.runs import Runs, runs_of_parts
+from hqsam.masks.runs import Runs, runs_from_parts
 from hqsam.model.preprocess import resize_longest_side
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.predict.candidates import Candidate, Candidates
-from hqsam.predict.detail import sharpen_each
+from hqsam.predict.detail import refine_each
 from hqsam.predict.found import Found
-from hqsam.predict.grid import View, is_cut_off, points_of
-from hqsam.predict.measuring import measure
+from hqsam.predict.mask_generator_config import MaskGeneratorConfig, ResolvedConfig
+from hqsam.predict.point_grid import GridCrop, is_near_crop_edge, points_in_crop
 from hqsam.predict.result import Segmentation
-from hqsam.predict.search import Search, Settled
+from hqsam.predict.stability import measure_stability
 from hqsam.prompts import POSITIVE, Prompts
 
 _ROUND = 2
 """Pixels around a measured box within which the mask of the image's size ends for certain."""
 
 
-class ViewSearch:
-    """Encodes a view when it is made; then click, then look at the results."""
+class CropMaskGenerator:
+    """Encodes a crop when it is made; then click, then look at the results."""
 
     def __init__(
         self,
         engine: Engine,
         pixels: UInt8[np.ndarray, "height width 3"],
-        view: View,
-        search: Search,
-        settled: Settled,
+        crop: GridCrop,
+        config: MaskGeneratorConfig,
+        resolved: ResolvedConfig,
     ) -> None:
-        x0, y0, x1, y1 = view.box_xyxy
-        self._engine, self._view, self._search, self._settled = engine, view, search, settled
+        x0, y0, x1, y1 = crop.box_xyxy
+        self._engine, self._crop, self._config, self._resolved = engine, crop, config, resolved
         self._image_size_hw = pixels.shape[0], pixels.shape[1]
         self._pixels = pixels[y0:y1, x0:x1]
-        self._points = points_of(view, search)
-        self._frame = Frame(view.size_hw, engine.config.image_size)
-        self._candidates = Candidates(settled.candidate_bytes, search.box_nms_thresh)
+        self._points = points_in_crop(crop, config)
+        self._frame = Frame(crop.size_hw, engine.config.image_size)
+        self._candidates = Candidates(resolved.candidate_bytes, config.box_nms_thresh)
         [self._encoded] = engine.encode([resize_longest_side(self._pixels, engine.config.image_size)])
 
-    def click(self) -> Iterator[int]:
+    def decode_points(self) -> Iterator[int]:
         """Click everywhere and collect what is good, stable and whole; tells after each batch of how many clicks."""
-        at_once = self._settled.prompts_at_once
+        at_once = self._resolved.prompts_at_once
         for start in range(0, len(self._points), at_once):
             some = np.arange(start, min(start + at_once, len(self._points)))
             self._candidates.add(self._answers(some))
             yield len(some)
 
-    def results(self) -> Iterator[Found]:
+    def masks(self) -> Iterator[Found]:
         """What is kept of all that was collected, best first, at the image's size."""
-        kept, at_once = self._candidates.kept(), self._settled.prompts_at_once
+        kept, at_once = self._candidates.kept(), self._resolved.prompts_at_once
         for start in range(0, len(kept), at_once):
             some = self._with_logits(kept[start : start + at_once])
             for one, runs in zip(some, self._runs_of(some), strict=True):
                 if not runs.area:
                     continue  # so small that no pixel of a photo smaller than the model's input is inside
-                x, y = (self._points[one.point] + self._view.origin_xy).tolist()
+                x, y = (self._points[one.point_index] + self._crop.origin_xy).tolist()
                 yield Found.of(
                     runs,
                     self._image_size_hw,
                     score=one.score,
                     stability=one.stability,
                     point_xy=(x, y),
-                    crop_box=self._view.box_xyxy,
+                    crop_box=self._crop.box_xyxy,
                 )
 
     def _answers(self, some: Int[np.ndarray, "point"]) -> Iterator[Candidate]:
-        kept = self._decode(some, self._settled.least_score)
-        offset, least = self._search.stability_score_offset, self._settled.least_stability
-        for one in measure(kept.logits, self._frame, offset, least):
-            if not is_cut_off(one.box_xyxy[None], self._view, self._image_size_hw)[0]:
+        kept = self._decode(some, self._resolved.least_score)
+        offset, least = self._config.stability_score_offset, self._resolved.least_stability
+        for one in measure_stability(kept.logits, self._frame, offset, least):
+            if not is_near_crop_edge(one.box_xyxy[None], self._crop, self._image_size_hw)[0]:
                 yield Candidate(
-                    point=int(some[kept.prompt[one.row]]),
-                    reading=int(kept.candidate[one.row]),
+                    point_index=int(some[kept.prompt[one.row]]),
+                    mask_index=int(kept.candidate[one.row]),
                     score=float(kept.scores[one.row]),
                     stability=one.stability,
                     box_xyxy=one.box_xyxy,
@@ -91,7 +91,7 @@ class ViewSearch:
         points, labels = self._prompts(some).in_model()
         batch = PromptBatch(torch.from_numpy(points), torch.from_numpy(labels))
         return self._engine.decode_selected(
-            self._encoded, batch, self._settled.source, self._settled.selection, least_score
+            self._encoded, batch, self._resolved.source, self._resolved.selection, least_score
         )
 
     def _prompts(self, some: Int[np.ndarray, "point"]) -> Prompts:
@@ -99,7 +99,7 @@ class ViewSearch:
 
     def _with_logits(self, some: list[Candidate]) -> list[Candidate]:
         """The same candidates; those whose logits were forgotten are decoded again."""
-        lost = sorted({one.point for one in some if one.logits is None})
+        lost = sorted({one.point_index for one in some if one.logits is None})
         if not lost:
             return some
         kept = self._decode(np.array(lost), -np.inf)
@@ -109,41 +109,43 @@ class ViewSearch:
         }
         logits = kept.logits.float().cpu().numpy()
         return [
-            one if one.logits is not None else one.with_logits(logits[rows[self._answer_key(one.point, one.reading)]])
+            one
+            if one.logits is not None
+            else one.with_logits(logits[rows[self._answer_key(one.point_index, one.mask_index)]])
             for one in some
         ]
 
-    def _answer_key(self, point: int, reading: int) -> tuple[int, int]:
+    def _answer_key(self, point: int, mask_index: int) -> tuple[int, int]:
         """Where one mask answers a click, which reading is the best may differ by rounding when it is asked again."""
-        return point, reading if self._settled.selection == "each" else 0
+        return point, mask_index if self._resolved.selection == "each" else 0
 
     def _runs_of(self, some: list[Candidate]) -> Iterator[Runs]:
         """Their masks at the image's size."""
         logits = [one.whole_logits(self._engine.config.mask_size) for one in some]
-        left, top = self._view.box_xyxy[:2]
+        left, top = self._crop.box_xyxy[:2]
         height = self._image_size_hw[0]
-        if self._search.detail:
-            yield from (runs_of_parts([(mask, top, left)], height) for mask in self._fine_masks(some, logits))
+        if self._config.detail:
+            yield from (runs_from_parts([(mask, top, left)], height) for mask in self._fine_masks(some, logits))
             return
         for one, each in zip(some, logits, strict=True):
-            rows, columns = self._window_in_view(one)
+            rows, columns = self._window_in_crop(one)
             parts = self._frame.mask_columns(each, rows, columns)
-            yield runs_of_parts(((part.T, top + rows.start, left + first) for first, part in parts), height)
+            yield runs_from_parts(((part.T, top + rows.start, left + first) for first, part in parts), height)
 
-    def _window_in_view(self, one: Candidate) -> Window:
-        height, width = self._view.size_hw
+    def _window_in_crop(self, one: Candidate) -> Window:
+        height, width = self._crop.size_hw
         x0, y0, x1, y1 = one.box_xyxy
         rows = slice(max(0, int(y0) - _ROUND), min(height, math.ceil(y1) + _ROUND))
         return rows, slice(max(0, int(x0) - _ROUND), min(width, math.ceil(x1) + _ROUND))
 
     def _fine_masks(self, some: list[Candidate], logits: list[np.ndarray]) -> list[np.ndarray]:
-        """Masks of the view's size with edges as fine as its pixels."""
+        """Masks of the crop's size with edges as fine as its pixels."""
         coarse = Segmentation(
             logits=np.stack(logits),
             scores=np.array([one.score for one in some], np.float32),
             prompt_index=np.arange(len(some)),
-            prompts=self._prompts(np.array([one.point for one in some])),
-            source=self._settled.source,
+            prompts=self._prompts(np.array([one.point_index for one in some])),
+            source=self._resolved.source,
         )
-        finer = {row: fine.masks[0] for row, fine in sharpen_each(coarse, self._pixels, self._engine)}
+        finer = {row: fine.masks[0] for row, fine in refine_each(coarse, self._pixels, self._engine)}
         return [finer[row] for row in range(len(some))]

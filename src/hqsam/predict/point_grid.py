@@ -7,14 +7,14 @@ from itertools import product
 import numpy as np
 from jaxtyping import Bool, Float
 
-from hqsam.predict.search import Search
+from hqsam.predict.mask_generator_config import MaskGeneratorConfig
 
 _NEAR = 20.0
 """A mask whose box ends within so many pixels of where a crop was cut is taken to be cut, too."""
 
 
 @dataclass(frozen=True)
-class View:
+class GridCrop:
     """The image, or a crop of it, that is encoded by itself."""
 
     box_xyxy: tuple[int, int, int, int]
@@ -33,36 +33,38 @@ class View:
         return np.array(self.box_xyxy[:2])
 
 
-def point_grid(per_side: int) -> Float[np.ndarray, "point 2"]:
+def build_point_grid(per_side: int) -> Float[np.ndarray, "point 2"]:
     """The centres of `per_side` x `per_side` equal cells, x and y from 0 to 1, row by row."""
     along = np.linspace(1 / (2 * per_side), 1 - 1 / (2 * per_side), per_side)
     y, x = np.meshgrid(along, along, indexing="ij")
     return np.stack([x, y], axis=-1).reshape(-1, 2)
 
 
-def points_of(view: View, search: Search) -> Float[np.ndarray, "point 2"]:
-    """The clicks for a view, in its own pixels."""
-    if search.point_grids is not None:
-        grid = np.asarray(search.point_grids[view.layer], np.float64)
+def points_in_crop(crop: GridCrop, config: MaskGeneratorConfig) -> Float[np.ndarray, "point 2"]:
+    """The clicks for a crop, in its own pixels."""
+    if config.point_grids is not None:
+        grid = np.asarray(config.point_grids[crop.layer], np.float64)
     else:
-        grid = point_grid(max(1, int(search.points_per_side / search.crop_n_points_downscale_factor**view.layer)))
-    return grid * view.size_hw[::-1]
+        grid = build_point_grid(max(1, int(config.points_per_side / config.crop_n_points_downscale_factor**crop.layer)))
+    return grid * crop.size_hw[::-1]
 
 
-def views_of(size_hw: tuple[int, int], search: Search) -> list[View]:
+def generate_crops(size_hw: tuple[int, int], config: MaskGeneratorConfig) -> list[GridCrop]:
     """The image and its crops, in the order in which masks of one make way for those of another: smallest first."""
     height, width = size_hw
-    views = [View((0, 0, width, height), 0)]
-    for layer in range(1, search.crop_n_layers + 1):
-        views += [View(box, layer) for box in _crop_boxes(size_hw, 2**layer, search.crop_overlap_ratio)]
-    return sorted(views, key=lambda view: math.prod(view.size_hw))
+    crops = [GridCrop((0, 0, width, height), 0)]
+    for layer in range(1, config.crop_n_layers + 1):
+        crops += [GridCrop(box, layer) for box in _crop_boxes(size_hw, 2**layer, config.crop_overlap_ratio)]
+    return sorted(crops, key=lambda crop: math.prod(crop.size_hw))
 
 
-def is_cut_off(boxes: Float[np.ndarray, "box 4"], view: View, size_hw: tuple[int, int]) -> Bool[np.ndarray, "box"]:
-    """Which boxes, in the view's pixels, end where the view was cut off and the image goes on."""
+def is_near_crop_edge(
+    boxes: Float[np.ndarray, "box 4"], crop: GridCrop, size_hw: tuple[int, int]
+) -> Bool[np.ndarray, "box"]:
+    """Which boxes, in the crop's pixels, end where the crop was cut off and the image goes on."""
     height, width = size_hw
-    in_image = boxes + np.tile(view.origin_xy, 2)
-    near_cut = np.abs(in_image - view.box_xyxy) <= _NEAR
+    in_image = boxes + np.tile(crop.origin_xy, 2)
+    near_cut = np.abs(in_image - crop.box_xyxy) <= _NEAR
     near_end = np.abs(in_image - [0, 0, width, height]) <= _NEAR
     return np.asarray((near_cut & ~near_end).any(axis=1))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hqsam.formats import FORMATS
-from hqsam.formats.names import numbered, numbered_there
+from hqsam.formats.file_names import numbered, numbered_there
 
 
 @pytest.mark.parametrize("count", [1, 2, 99, 100, 1234])

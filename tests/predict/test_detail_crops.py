@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hqsam.predict.crops import MARGIN, crops_of_objects, lattice, tiles_of_edges
+from hqsam.predict.detail_crops import MARGIN, crops_around_objects, lattice, tiles_along_edges
 
 SIZE = (2000, 3000)
 MODEL = 256
@@ -20,7 +20,7 @@ def boxes(draw):
 @given(st.lists(boxes(), max_size=30))
 def test_every_object_that_gains_is_whole_in_one_crop_and_seen_closer(objects):
     objects = np.array(objects, float).reshape(-1, 4)
-    crops = crops_of_objects(objects, SIZE, MODEL)
+    crops = crops_around_objects(objects, SIZE, MODEL)
     served = [row for crop in crops for row in crop.rows]
     assert len(served) == len(set(served))
     for crop in crops:
@@ -34,30 +34,30 @@ def test_every_object_that_gains_is_whole_in_one_crop_and_seen_closer(objects):
 
 
 def test_an_object_alone_is_in_the_middle_of_its_crop():
-    (crop,) = crops_of_objects(np.array([(1000.0, 800, 1200, 900)]), SIZE, MODEL)
+    (crop,) = crops_around_objects(np.array([(1000.0, 800, 1200, 900)]), SIZE, MODEL)
     assert (crop.x0 + crop.x1, crop.y0 + crop.y1) == (2200, 1700)
     assert crop.size_hw == (round(200 * (1 + 2 * MARGIN)),) * 2
 
 
 def test_a_crop_stays_in_the_photo():
-    (crop,) = crops_of_objects(np.array([(0.0, 0, 200, 100)]), SIZE, MODEL)
+    (crop,) = crops_around_objects(np.array([(0.0, 0, 200, 100)]), SIZE, MODEL)
     assert (crop.x0, crop.y0) == (0, 0)
 
 
 def test_neighbours_share_a_crop_and_strangers_do_not():
     objects = np.array([(1000.0, 800, 1100, 900), (1110, 800, 1210, 900), (2500, 100, 2600, 200)])
-    assert sorted(crop.rows for crop in crops_of_objects(objects, SIZE, MODEL)) == [(0, 1), (2,)]
+    assert sorted(crop.rows for crop in crops_around_objects(objects, SIZE, MODEL)) == [(0, 1), (2,)]
 
 
 def test_a_small_object_beside_a_large_one_gets_a_crop_of_its_own():
     objects = np.array([(1000.0, 800, 1800, 1600), (1810, 900, 1840, 930)])
-    large, small = crops_of_objects(objects, SIZE, MODEL)
+    large, small = crops_around_objects(objects, SIZE, MODEL)
     assert large.rows == (0,) and small.rows == (1,) and max(small.size_hw) < 100
 
 
 def test_empty_and_huge_objects_are_in_no_crop():
-    assert crops_of_objects(np.array([(0.0, 0, 0, 0), (10, 10, 2900, 1900)]), SIZE, MODEL) == []
-    assert crops_of_objects(np.zeros((0, 4)), SIZE, MODEL) == []
+    assert crops_around_objects(np.array([(0.0, 0, 0, 0), (10, 10, 2900, 1900)]), SIZE, MODEL) == []
+    assert crops_around_objects(np.zeros((0, 4)), SIZE, MODEL) == []
 
 
 @given(st.integers(1, 9000), st.integers(16, 1200), st.sampled_from([0.1, 0.25, 0.5]))
@@ -72,7 +72,7 @@ def test_a_lattice_covers_the_length_with_overlap(length, side, overlap):
 @given(st.lists(st.tuples(st.floats(0, 2999), st.floats(0, 1999)), min_size=1, max_size=40))
 def test_every_place_of_an_edge_is_well_inside_a_tile(places):
     places = np.array(places)
-    tiles = tiles_of_edges({7: places}, SIZE, 512)
+    tiles = tiles_along_edges({7: places}, SIZE, 512)
     for x, y in places:
         assert any(
             min(x - t.x0 if t.x0 else 99, t.x1 - x if t.x1 < 3000 else 99) >= 60
@@ -84,5 +84,5 @@ def test_every_place_of_an_edge_is_well_inside_a_tile(places):
 
 def test_a_tile_serves_all_objects_whose_edges_meet_there():
     edges = {0: np.array([(100.0, 100)]), 3: np.array([(120.0, 90), (2900, 1900)])}
-    tiles = tiles_of_edges(edges, SIZE, 512)
+    tiles = tiles_along_edges(edges, SIZE, 512)
     assert sorted(tile.rows for tile in tiles) == [(0, 3), (3,)]

@@ -7,7 +7,7 @@ from itertools import product
 
 from hqsam.errors import OptionError
 from hqsam.masks.boxes import Window
-from hqsam.predict.crops import lattice
+from hqsam.predict.detail_crops import lattice
 
 Tile = tuple[int, int]
 """Its number down and its number across, from 0."""

@@ -10,8 +10,8 @@ from PIL import Image
 
 from hqsam.errors import ImageError
 from hqsam.images.reading import read_image
-from hqsam.predict import pixels as room
-from hqsam.predict.pixels import Pixels
+from hqsam.predict import image_reference
+from hqsam.predict.image_reference import ImageReference
 
 
 @pytest.fixture
@@ -22,11 +22,11 @@ def photo():
 @pytest.fixture
 def little_memory(monkeypatch):
     """Room for two photos."""
-    monkeypatch.setattr(room, "_LATEST", room._Latest(2 * 30 * 40 * 3))
+    monkeypatch.setattr(image_reference, "_LATEST", image_reference._Latest(2 * 30 * 40 * 3))
 
 
 def remembered(image):
-    return Pixels(image, read_image(image))
+    return ImageReference(image, read_image(image))
 
 
 def test_a_path_is_read_again_and_holds_no_memory(photo, tmp_path, little_memory):

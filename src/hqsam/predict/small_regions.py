@@ -8,28 +8,28 @@ import numpy as np
 from jaxtyping import Bool
 
 from hqsam.masks.boxes import Window
-from hqsam.masks.overlap import suppress_boxes
-from hqsam.masks.runs import runs_of_parts
+from hqsam.masks.overlap import box_nms
+from hqsam.masks.runs import runs_from_parts
 from hqsam.predict.found import Found
 
 
-def tidy(found: Iterable[Found], min_area: int, max_iou: float) -> Iterator[Found]:
+def postprocess_small_regions(found: Iterable[Found], min_area: int, max_iou: float) -> Iterator[Found]:
     """All masks without pieces and holes of fewer than `min_area` pixels, and of those that became alike one.
 
     Nothing can be given out before everything was found. Of two whose boxes overlap by more than `max_iou`, one that
     needed no tidying is preferred.
     """
     before = list(found)
-    after = [_tidied(one, min_area) for one in before]
+    after = [_cleaned(one, min_area) for one in before]
     if not after:
         return
     untouched = np.array([float(new is old) for new, old in zip(after, before, strict=True)])
     boxes = np.stack([one.box_xyxy for one in after])
-    for index in suppress_boxes(boxes, untouched, max_iou):
+    for index in box_nms(boxes, untouched, max_iou):
         yield after[index]
 
 
-def without_small(mask: Bool[np.ndarray, "height width"], min_area: int) -> Bool[np.ndarray, "height width"]:
+def remove_small_regions(mask: Bool[np.ndarray, "height width"], min_area: int) -> Bool[np.ndarray, "height width"]:
     """A mask whose small holes are filled, and then its small pieces removed, but for the largest.
 
     Pieces that touch at a corner belong together, and so do holes, as in the official code.
@@ -46,14 +46,14 @@ def without_small(mask: Bool[np.ndarray, "height width"], min_area: int) -> Bool
     return large[labels]
 
 
-def _tidied(one: Found, min_area: int) -> Found:
-    """The same object if there is nothing to tidy."""
+def _cleaned(one: Found, min_area: int) -> Found:
+    """The same object if there is nothing to postprocess_small_regions."""
     rows, columns = _surroundings(one, min_area)
     mask = one.mask[rows, columns]
-    tidied = without_small(mask, min_area)
+    tidied = remove_small_regions(mask, min_area)
     if np.array_equal(mask, tidied):
         return one
-    return one.with_runs(runs_of_parts([(tidied, rows.start, columns.start)], one.size_hw[0]))
+    return one.with_runs(runs_from_parts([(tidied, rows.start, columns.start)], one.size_hw[0]))
 
 
 def _surroundings(one: Found, min_area: int) -> Window:

@@ -22,7 +22,7 @@ KEPT_BYTES = 192 << 20
 """Of photos seen last, in the whole process: 64 megapixels, however many sessions are held."""
 
 
-class Pixels:
+class ImageReference:
     """One photo that was opened and can be looked at again. Safe to use from threads."""
 
     def __init__(self, image: ImageLike, pixels: RgbImage, max_pixels: int | None = None) -> None:
@@ -72,10 +72,10 @@ class _Latest:
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
-        self._owners: list[weakref.ref[Pixels]] = []
+        self._owners: list[weakref.ref[ImageReference]] = []
         self._lock = threading.Lock()
 
-    def keep(self, owner: Pixels, pixels: RgbImage) -> None:
+    def keep(self, owner: ImageReference, pixels: RgbImage) -> None:
         """Let this photo keep its pixels, and others no longer if it has to be."""
         with self._lock:
             alive = [one for one in (ref() for ref in self._owners) if one is not None and one is not owner]

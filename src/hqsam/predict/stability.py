@@ -24,7 +24,7 @@ _MOST_PIXELS = 1 << 24
 """Larger masks are not counted in the photo's pixels: there are so many that it makes no difference."""
 
 
-class Measured(NamedTuple):
+class StableMask(NamedTuple):
     """One mask that is stable enough."""
 
     row: int
@@ -38,9 +38,9 @@ class Measured(NamedTuple):
     """Those in the window."""
 
 
-def measure(
+def measure_stability(
     logits: Float[Tensor, "mask h w"], frame: Frame, offset: float, least_stability: float
-) -> Iterator[Measured]:
+) -> Iterator[StableMask]:
     """Those masks that are stable enough and not empty, in their order.
 
     Args:
@@ -65,7 +65,7 @@ def measure(
         if least_stability > 0 and abs(stability - least_stability) < _UNSURE:
             stability = _stability_in_image(logits[row], window, frame, offset) or stability
         if stability >= least_stability:
-            yield Measured(row, stability, box, window, part)
+            yield StableMask(row, stability, box, window, part)
 
 
 def _doubt(cells: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ _MEMORY = {"cpu": 1 << 30, "cuda": 8 << 30}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Search:
+class MaskGeneratorConfig:
     """What to ask, what to keep, and how much memory it may take. Of `None` the model says what is meant.
 
     Raises:
@@ -80,19 +80,20 @@ class Search:
             _check_grids(self.point_grids, self.crop_n_layers)
 
     @classmethod
-    def of(cls, search: "Search | None", changes: Mapping[str, Any]) -> "Search":
-        """The search that a caller asks for, by a whole one, by some settings by name, or by both.
+    def of(cls, config: "MaskGeneratorConfig | None", changes: Mapping[str, Any]) -> "MaskGeneratorConfig":
+        """Return the config that a caller asks for, by a whole one, by some settings by name, or by both.
 
         Raises:
-            OptionError: it is no search, there is no such setting, or it cannot have that value.
+            OptionError: it is no config, there is no such setting, or it cannot have that value.
         """
-        if search is not None and not isinstance(search, Search):
+        if config is not None and not isinstance(config, MaskGeneratorConfig):
             raise OptionError(
-                f"search is {search!r}; give a Search, or settings by their names, as in points_per_side=16"
+                f"config is {config!r}; give a MaskGeneratorConfig, or settings by their names, "
+                "as in points_per_side=16"
             )
-        return (search or cls()).but(**changes)
+        return (config or cls()).but(**changes)
 
-    def but(self, **changes: Any) -> "Search":
+    def but(self, **changes: Any) -> "MaskGeneratorConfig":
         """The same with some settings changed.
 
         Raises:
@@ -103,7 +104,7 @@ class Search:
             raise OptionError(f"there is no setting {unknown[0]!r}; choose from {', '.join(self.__dataclass_fields__)}")
         return replace(self, **changes)
 
-    def for_engine(self, engine: Engine) -> "Settled":
+    def resolve(self, engine: Engine) -> "ResolvedConfig":
         """What is meant with this model on this machine.
 
         Raises:
@@ -113,7 +114,7 @@ class Search:
         candidates = self.candidates or (3 if source == "sam" else 1)
         least_score, least_stability = _THRESHOLDS.get(engine.config.name, _SAM_THRESHOLDS)
         memory = self.memory_limit or _MEMORY.get(engine.device.type, _MEMORY["cpu"])
-        return Settled(
+        return ResolvedConfig(
             source=source,
             selection="each" if candidates == 3 else "best",
             least_score=least_score if self.pred_iou_thresh is None else self.pred_iou_thresh,
@@ -124,7 +125,7 @@ class Search:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settled:
+class ResolvedConfig:
     """What depends on the model and the machine."""
 
     source: Source
@@ -141,17 +142,17 @@ def _bytes_a_prompt(config: ModelConfig) -> int:
     return 8 * 4 * config.mask_size**2 * (config.width // 8)
 
 
-def _check_whole(search: Search, least: Literal[0, 1], *names: str) -> None:
+def _check_whole(config: MaskGeneratorConfig, least: Literal[0, 1], *names: str) -> None:
     for name in names:
-        value = getattr(search, name)
+        value = getattr(config, name)
         if not isinstance(value, Integral) or int(value) < least:
             raise OptionError(f"{name} is {value!r}; give a whole number, {least} or more")
 
 
-def _check_between(search: Search, least: float, most: float, *names: str) -> None:
+def _check_between(config: MaskGeneratorConfig, least: float, most: float, *names: str) -> None:
     """Not a number is not between anything."""
     for name in names:
-        value = getattr(search, name)
+        value = getattr(config, name)
         if not isinstance(value, Real) or not least <= float(value) <= most:
             raise OptionError(f"{name} is {value!r}; give a number{_range_in_words(least, most)}")
 

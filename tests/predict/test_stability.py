@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from hqsam.geometry import Frame
 from hqsam.masks.boxes import box_of_mask
-from hqsam.predict.measuring import measure
+from hqsam.predict.stability import measure_stability
 
 
 def some_logits(seed, coarse, size=64, masks=6):
@@ -22,7 +22,7 @@ def some_logits(seed, coarse, size=64, masks=6):
 def test_stability_and_boxes_are_those_of_the_photo_s_size(seed, coarse, size_hw):
     frame, logits = Frame(size_hw, 256), some_logits(seed, coarse)
     full = frame.masks_to_image(logits)
-    measured = {one.row: one for one in measure(logits, frame, 1.0, 0.0)}
+    measured = {one.row: one for one in measure_stability(logits, frame, 1.0, 0.0)}
     for row, whole in enumerate(full.numpy()):
         if not (whole > 0).any():
             continue
@@ -36,8 +36,8 @@ def test_stability_and_boxes_are_those_of_the_photo_s_size(seed, coarse, size_hw
 @given(st.integers(0, 10**6), st.sampled_from([3, 5, 9, 16]), st.floats(0.05, 0.9))
 def test_what_is_refused_early_would_be_refused_late(seed, coarse, least):
     frame, logits = Frame((300, 420), 256), some_logits(seed, coarse)
-    everything = {one.row: one.stability for one in measure(logits, frame, 1.0, 0.0)}
-    kept = {one.row for one in measure(logits, frame, 1.0, least)}
+    everything = {one.row: one.stability for one in measure_stability(logits, frame, 1.0, 0.0)}
+    kept = {one.row for one in measure_stability(logits, frame, 1.0, least)}
     assert {row for row, stability in everything.items() if stability >= least + 0.0025} <= kept
     assert all(everything[row] >= least - 0.0025 for row in kept)
 
@@ -46,14 +46,14 @@ def test_a_decision_that_is_close_is_made_in_the_photo_s_pixels():
     frame, logits = Frame((300, 420), 256), some_logits(1, 5, masks=1)
     full = frame.masks_to_image(logits)[0].numpy()
     exact = np.count_nonzero(full > 1) / np.count_nonzero(full > -1)
-    (close,) = measure(logits, frame, 1.0, exact - 1e-6)
+    (close,) = measure_stability(logits, frame, 1.0, exact - 1e-6)
     assert close.stability == pytest.approx(exact, abs=1e-6)
-    assert not list(measure(logits, frame, 1.0, exact + 1e-4))
+    assert not list(measure_stability(logits, frame, 1.0, exact + 1e-4))
 
 
 def test_the_window_has_all_that_the_mask_is_made_of():
     frame, logits = Frame((300, 420), 256), some_logits(2, 9)
-    for one in measure(logits, frame, 1.0, 0.0):
+    for one in measure_stability(logits, frame, 1.0, 0.0):
         whole = np.full((64, 64), -1, np.float32)
         whole[one.window] = one.logits
         masks = frame.masks_in_image(torch.stack([torch.from_numpy(whole), logits[one.row]]))
@@ -64,4 +64,4 @@ def test_empty_masks_and_those_in_the_padding_are_nothing():
     frame = Frame((128, 256), 256)
     logits = torch.full((2, 64, 64), -5.0)
     logits[1, 40:, :] = 5
-    assert not list(measure(logits, frame, 1.0, 0.0))
+    assert not list(measure_stability(logits, frame, 1.0, 0.0))

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hqsam.masks.filling import fill_even_odd
+from hqsam.masks.rasterize import fill_even_odd
 
 coordinates = st.integers(-6, 30).map(lambda half: half / 2)
 corners = st.tuples(coordinates, coordinates)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hqsam.masks.runs import runs_of_parts
+from hqsam.masks.runs import runs_from_parts
 from hqsam.predict.found import Found
-from hqsam.predict.tidying import tidy, without_small
+from hqsam.predict.small_regions import postprocess_small_regions, remove_small_regions
 from tests.masks.strategies import dense_noise, sizes
 
 
@@ -29,18 +29,18 @@ def official(mask, min_area):
 
 @given(sizes.flatmap(dense_noise), st.integers(1, 30))
 def test_a_mask_is_tidied_as_theirs(mask, min_area):
-    assert np.array_equal(without_small(mask, min_area), official(mask, min_area))
+    assert np.array_equal(remove_small_regions(mask, min_area), official(mask, min_area))
 
 
 @given(sizes.flatmap(dense_noise).filter(np.any), st.integers(1, 30), st.integers(0, 6), st.integers(0, 6))
 def test_only_the_surroundings_of_a_mask_are_looked_at(mask, min_area, above, left):
     whole = np.pad(mask, ((above, 3), (left, 2)))
-    (tidied,) = tidy([found(whole)], min_area, 0.7)
+    (tidied,) = postprocess_small_regions([found(whole)], min_area, 0.7)
     assert np.array_equal(tidied.mask, official(whole, min_area))
 
 
 def found(mask):
-    runs = runs_of_parts([(mask, 0, 0)], mask.shape[0])
+    runs = runs_from_parts([(mask, 0, 0)], mask.shape[0])
     return Found.of(runs, mask.shape, score=0.9, stability=0.9, point_xy=(0.5, 0.5), crop_box=(0, 0, *mask.shape[::-1]))
 
 
@@ -49,11 +49,11 @@ def test_of_two_that_became_alike_the_one_that_needed_no_tidying_stays():
     clean[:7, :7] = True
     speckled = clean.copy()
     speckled[8, 8] = True
-    kept = list(tidy([found(speckled), found(clean)], 2, 0.7))
+    kept = list(postprocess_small_regions([found(speckled), found(clean)], 2, 0.7))
     assert len(kept) == 1 and np.array_equal(kept[0].mask, clean)
 
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_what_is_tidy_already_is_the_same_object(count):
     objects = [found(np.pad(np.ones((9, 9), bool), ((3, 3), (3 + 20 * n, 40 - 20 * n)))) for n in range(count)]
-    assert list(tidy(objects, 5, 0.7)) == objects
+    assert list(postprocess_small_regions(objects, 5, 0.7)) == objects

@@ -15,10 +15,10 @@ from hqsam.formats import coco
 from hqsam.formats.document import Document, MaskedObject
 from hqsam.images.windows import Windows, open_windows
 from hqsam.predict.everything import Progress, find_everything
-from hqsam.predict.search import Search
-from hqsam.predict.tiles.grid import Tile, TileGrid
+from hqsam.predict.mask_generator_config import MaskGeneratorConfig
 from hqsam.predict.tiles.label_map import write_label_map
 from hqsam.predict.tiles.seams import Part, join, whole
+from hqsam.predict.tiles.tile_grid import Tile, TileGrid
 from hqsam.storage import Journal
 
 _MOST_PIXELS = 1 << 32
@@ -42,7 +42,7 @@ def everything_in_tiles(
     photo: Path,
     folder: Path,
     *,
-    search: Search,
+    config: MaskGeneratorConfig,
     side: int = 1024,
     overlap: float = 0.25,
     progress: Progress | None = None,
@@ -53,7 +53,7 @@ def everything_in_tiles(
         engine: the model.
         photo: the file; a TIFF is read in windows.
         folder: where results go, and until they are written the journal of what is done.
-        search: what to look for in each tile.
+        config: what to look for in each tile.
         side: of a tile, in the photo's pixels.
         overlap: the share of its side that a tile shares with the next.
         progress: called after each tile with how many are done and how many there are; may raise, to stop.
@@ -67,8 +67,8 @@ def everything_in_tiles(
     with open_windows(photo) as windows, Journal(journal_path) as journal:
         grid = TileGrid(windows.size_hw, side, overlap)
         _check_size(photo, windows)
-        done = _resume(journal, _heading(photo, grid, engine, search))
-        _look_at_the_rest(engine, windows, grid, search, journal, done, progress or (lambda done, total: None))
+        done = _resume(journal, _heading(photo, grid, engine, config))
+        _look_at_the_rest(engine, windows, grid, config, journal, done, progress or (lambda done, total: None))
         result = _write(photo, folder, list(_parts(journal)), grid)
     journal_path.unlink()
     return result
@@ -78,7 +78,7 @@ def _look_at_the_rest(
     engine: Engine,
     windows: Windows,
     grid: TileGrid,
-    search: Search,
+    config: MaskGeneratorConfig,
     journal: Journal,
     done: set[Tile],
     progress: Progress,
@@ -87,7 +87,7 @@ def _look_at_the_rest(
     progress(len(grid.tiles) - len(rest), len(grid.tiles))
     for left, tile in zip(reversed(range(len(rest))), rest, strict=True):
         pixels = np.ascontiguousarray(windows.read(*grid.window(tile)))
-        objects = [[one.rle["counts"], round(one.score, 4)] for one in find_everything(engine, pixels, search)]
+        objects = [[one.rle["counts"], round(one.score, 4)] for one in find_everything(engine, pixels, config)]
         journal.append({"tile": tile, "objects": objects})
         progress(len(grid.tiles) - left, len(grid.tiles))
 
@@ -117,13 +117,13 @@ def _object(parts: list[Part], grid: TileGrid) -> MaskedObject:
     return MaskedObject(whole(parts, grid).to_rle(grid.size_hw), score=round(float(score), 4), more=more)
 
 
-def _heading(photo: Path, grid: TileGrid, engine: Engine, search: Search) -> dict[str, Any]:
+def _heading(photo: Path, grid: TileGrid, engine: Engine, config: MaskGeneratorConfig) -> dict[str, Any]:
     """What a run has to have in common with an earlier one to go on with its work."""
     about = photo.stat()
-    points = [
-        np.asarray(grid).tobytes().hex() for grid in search.point_grids or ()
-    ]  # of large arrays repr leaves out the middle
-    settings = json.dumps([repr(search), points])
+    # repr leaves out the middle of large arrays
+    points = [np.asarray(grid).tobytes().hex() for grid in config.point_grids or ()]
+    named = repr(config).replace(type(config).__name__, "Search")  # as the first journals have it
+    settings = json.dumps([named, points])
     return {
         "photo": photo.name,
         "bytes": about.st_size,

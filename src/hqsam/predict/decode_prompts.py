@@ -12,7 +12,9 @@ _PROMPTS_AT_ONCE = 16
 """Prompts decoded in one pass. At 1024 pixels each takes some 60 MB on the way, and more gain no speed on a CPU."""
 
 
-def ask(engine: Engine, image: EncodedImage, prompts: Prompts, source: Source, candidates: int = 1) -> MaskPrediction:
+def decode_prompts(
+    engine: Engine, image: EncodedImage, prompts: Prompts, source: Source, candidates: int = 1
+) -> MaskPrediction:
     """Logits and scores for every prompt, [prompt, candidate, ...]."""
     rows = np.arange(len(prompts))
     parts = [

@@ -36,7 +36,7 @@ _SHIFTS = np.array([(0, 0), (-1, -1), (1, -1), (-1, 1), (1, 1)])
 
 
 @dataclass(frozen=True)
-class Crop:
+class DetailCrop:
     """A part of the photo, and the masks that it is encoded for."""
 
     x0: int
@@ -58,7 +58,9 @@ class Crop:
         return self.y1 - self.y0, self.x1 - self.x0
 
 
-def crops_of_objects(boxes: Float[np.ndarray, "object 4"], size_hw: tuple[int, int], model_size: int) -> list[Crop]:
+def crops_around_objects(
+    boxes: Float[np.ndarray, "object 4"], size_hw: tuple[int, int], model_size: int
+) -> list[DetailCrop]:
     """Crops in which each object is seen whole and closer than in the photo; those that gain nothing are in none.
 
     The largest objects first: each gets a square of its own, into which neighbours come that it shows well enough.
@@ -76,7 +78,9 @@ def crops_of_objects(boxes: Float[np.ndarray, "object 4"], size_hw: tuple[int, i
     return crops
 
 
-def tiles_of_edges(edges: dict[int, Float[np.ndarray, "place 2"]], size_hw: tuple[int, int], side: int) -> list[Crop]:
+def tiles_along_edges(
+    edges: dict[int, Float[np.ndarray, "place 2"]], size_hw: tuple[int, int], side: int
+) -> list[DetailCrop]:
     """Overlapping squares that cover the photo, but only those that an edge passes through; each knows whose.
 
     `edges` has, by object, places x, y on its outline, closer together than the squares are wide.
@@ -110,7 +114,9 @@ def _tile_of(places: np.ndarray, starts: np.ndarray, side: int) -> np.ndarray:
     return np.searchsorted(halfway, places)
 
 
-def _crop_around(candidates: np.ndarray, boxes: np.ndarray, own_sides: np.ndarray, size_hw: tuple[int, int]) -> Crop:
+def _crop_around(
+    candidates: np.ndarray, boxes: np.ndarray, own_sides: np.ndarray, size_hw: tuple[int, int]
+) -> DetailCrop:
     """A square for the first candidate; if neighbours fit, the place at which most do."""
     first, side = candidates[0], float(own_sides[candidates[0]])
     room, margin = min(side * _ROOMIER, max(size_hw) / _WORTHWHILE), _longer_sides(boxes) * _NEIGHBOURS_MARGIN
@@ -127,15 +133,15 @@ def _crop_around(candidates: np.ndarray, boxes: np.ndarray, own_sides: np.ndarra
     return best
 
 
-def _square(corner_xy: np.ndarray, side: float, size_hw: tuple[int, int], rows: tuple[int, ...] = ()) -> Crop:
+def _square(corner_xy: np.ndarray, side: float, size_hw: tuple[int, int], rows: tuple[int, ...] = ()) -> DetailCrop:
     """A square moved into the photo; where the photo is narrower than that, as wide as the photo."""
     (height, width), (x0, y0) = size_hw, corner_xy.tolist()
     across, down = min(width, round(side)), min(height, round(side))
     left, top = min(max(0, round(x0)), width - across), min(max(0, round(y0)), height - down)
-    return Crop(left, top, left + across, top + down, rows)
+    return DetailCrop(left, top, left + across, top + down, rows)
 
 
-def _inside(boxes: np.ndarray, crop: Crop) -> Bool[np.ndarray, "box"]:
+def _inside(boxes: np.ndarray, crop: DetailCrop) -> Bool[np.ndarray, "box"]:
     begins, ends = boxes[:, :2] >= (crop.x0, crop.y0), boxes[:, 2:] <= (crop.x1, crop.y1)
     return np.all(np.concatenate([begins, ends], axis=1), axis=1)
 

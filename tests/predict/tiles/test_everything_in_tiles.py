@@ -12,12 +12,12 @@ from PIL import Image
 from hqsam.errors import OutputError
 from hqsam.formats import coco
 from hqsam.masks.boundary import iou
-from hqsam.predict.search import Search
-from hqsam.predict.tiles.work import everything_in_tiles
+from hqsam.predict.mask_generator_config import MaskGeneratorConfig
+from hqsam.predict.tiles.everything_in_tiles import everything_in_tiles
 from tests.predict.seeing import SeeingEngine, discs
 
 CIRCLES = [(100, 90, 40), (230, 120, 60), (420, 300, 90), (60, 330, 30), (560, 60, 44)]
-SEARCH = Search(points_per_side=8, stability_score_thresh=0.8)
+CONFIG = MaskGeneratorConfig(points_per_side=8, stability_score_thresh=0.8)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def photo(tmp_path):
 
 
 def run(photo, folder, engine=None, **options):
-    options = {"search": SEARCH, "side": 256, "overlap": 0.25} | options
+    options = {"config": CONFIG, "side": 256, "overlap": 0.25} | options
     return everything_in_tiles(engine or SeeingEngine(), photo, folder, **options)
 
 
@@ -134,7 +134,7 @@ def test_the_journal_of_other_work_is_not_gone_on_with(photo, tmp_path):
     with pytest.raises(OutputError, match="unfinished run with other side; finish that one, delete the file"):
         run(photo[0], tmp_path / "out", side=200)
     with pytest.raises(OutputError, match="other settings"):
-        run(photo[0], tmp_path / "out", search=Search(points_per_side=9, stability_score_thresh=0.8))
+        run(photo[0], tmp_path / "out", config=MaskGeneratorConfig(points_per_side=9, stability_score_thresh=0.8))
 
 
 def test_a_photo_without_objects_gives_empty_results(tmp_path):
@@ -149,8 +149,8 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 sys.path.insert(0, {root!r})
-from hqsam.predict.search import Search
-from hqsam.predict.tiles.work import everything_in_tiles
+from hqsam.predict.mask_generator_config import MaskGeneratorConfig
+from hqsam.predict.tiles.everything_in_tiles import everything_in_tiles
 from tests.predict.seeing import SeeingEngine
 
 def peak():
@@ -158,8 +158,8 @@ def peak():
 
 folder, before = Path({folder!r}), 0
 for name in ("small", "large"):
-    search = Search(points_per_side=8, stability_score_thresh=0.8)
-    result = everything_in_tiles(SeeingEngine(), folder / (name + ".tif"), folder, search=search)
+    config = MaskGeneratorConfig(points_per_side=8, stability_score_thresh=0.8)
+    result = everything_in_tiles(SeeingEngine(), folder / (name + ".tif"), folder, config=config)
     print(name, result.count, peak())
 """
 

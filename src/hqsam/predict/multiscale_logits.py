@@ -30,7 +30,7 @@ class Patch:
 
 
 @dataclass(frozen=True, eq=False)
-class Mosaic:
+class MultiscaleLogits:
     """The whole mask's logits, and patches over them, the last on top."""
 
     frame: Frame
@@ -38,12 +38,12 @@ class Mosaic:
     patches: tuple[Patch, ...] = ()
 
     @property
-    def cell(self) -> float:
+    def cell_size(self) -> float:
         """How far apart its logits are at the finest, in pixels of the image."""
         frames = [self.frame, *(patch.frame for patch in self.patches)]
-        return min(cell_in_image(frame, len(self.logits)) for frame in frames)
+        return min(cell_size_in_image(frame, len(self.logits)) for frame in frames)
 
-    def with_patch(self, patch: Patch) -> "Mosaic":
+    def with_patch(self, patch: Patch) -> "MultiscaleLogits":
         """One more on top."""
         return replace(self, patches=(*self.patches, patch))
 
@@ -63,7 +63,7 @@ class Mosaic:
             _paste(patch, values, top, left)
         return values
 
-    def at(self, x: Float32[np.ndarray, "h w"], y: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+    def sample(self, x: Float32[np.ndarray, "h w"], y: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
         """Logits at places of the image, between those that there are."""
         values = _sample(self.logits, self.frame, x, y)
         for patch in self.patches:
@@ -75,12 +75,12 @@ class Mosaic:
         return values
 
 
-def cell_in_image(frame: Frame, mask_size: int) -> float:
+def cell_size_in_image(frame: Frame, mask_size: int) -> float:
     """How wide one of the square's logits is, in pixels of the image."""
     return frame.model_size / mask_size / float(frame.scale_xy.max())
 
 
-def cells_in_image(
+def cell_centres_in_image(
     frame: Frame, mask_size: int
 ) -> tuple[Float32[np.ndarray, "{mask_size} {mask_size}"], Float32[np.ndarray, "{mask_size} {mask_size}"]]:
     """x and y of the middles of all logits of a square, those in its padding, too, in the pixels of its image."""
