@@ -1,4 +1,4 @@
-"""Optional packages: imported where they are used, and named with their install command where they are missing."""
+"""Import of optional packages, with the command that installs them where they are missing."""
 
 import importlib
 from types import ModuleType
@@ -7,10 +7,14 @@ from hqsam.errors import MissingExtra
 
 
 def require(module: str, *, extra: str) -> ModuleType:
-    """Import an optional package.
+    """Import an optional package and return its module.
+
+    Args:
+        module: the name that is imported, such as "tifffile".
+        extra: the extra of hqsam that installs it, such as "tiles".
 
     Raises:
-        MissingExtra: it is not installed; the message is the command that installs it.
+        MissingExtra: it is not installed; the message has the command that installs it.
     """
     try:
         return importlib.import_module(module)

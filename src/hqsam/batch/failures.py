@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hqsam.errors import HqsamError, ImageError, InputError
 from hqsam.hardware import is_out_of_memory
-from hqsam.storage import readable
+from hqsam.storage.text import escape_surrogates
 
 _LOG = logging.getLogger(__name__)
 
@@ -46,4 +46,4 @@ def is_misuse(error: Exception) -> bool:
 
 def one_line(error: Exception) -> str:
     """Return the message without its line breaks, so that a log keeps one line an error."""
-    return readable(" ".join(str(error).split()))
+    return escape_surrogates(" ".join(str(error).split()))

@@ -31,13 +31,13 @@ def for_each_image(
         typer.Exit: some images failed; which, and why, has been printed.
     """
     from hqsam.batch.run import for_each_image
-    from hqsam.storage import readable
+    from hqsam.storage.text import escape_surrogates
 
     failures: dict[str, Failure] = {}
     with image_progress(len(images)) as show:
         for record, failure in for_each_image(images, out or Path("out"), work, formats, existing.value):
             line = _text_line(record, to_text) if to_text else json.dumps(record, ensure_ascii=False)
-            show(readable(line))
+            show(escape_surrogates(line))
             if failure:
                 failures[record["image"]] = failure
     if failures:
@@ -61,10 +61,10 @@ def _text_line(record: "Record", to_text: "Callable[[Record], str]") -> str:
 
 def _report(failures: "dict[str, Failure]", total: int) -> int:
     """Print what failed and why; return the exit code."""
-    from hqsam.storage import readable
+    from hqsam.storage.text import escape_surrogates
 
     for path, failure in failures.items():
-        name = readable(path)
+        name = escape_surrogates(path)
         where = "" if name in failure.message else f"{name}: "
         typer.echo(f"hqsam: {where}{failure.message}", err=True)
     if total > 1:

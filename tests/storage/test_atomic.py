@@ -1,28 +1,14 @@
 import errno
 import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from hqsam import storage
-from hqsam.errors import DataError, OutputError
-
-
-def names_in(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in folder.iterdir())
-
-
-def run_until_it_says_ready_and_kill(program: str) -> None:
-    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    process.kill()
-    process.wait()
-    process.stdout.close()
+from hqsam.errors import OutputError
+from tests.storage.killing import run_until_it_says_ready_and_kill
+from tests.storage.listing import names_in
 
 
 class TestReplacing:
@@ -145,16 +131,6 @@ class TestChecks:
             storage.remove(tmp_path / "folder")
 
 
-class TestText:
-    def test_is_written_as_utf_8(self, tmp_path):
-        storage.write_text(tmp_path / "a", "Löffel\n猫")
-        assert (tmp_path / "a").read_text(encoding="utf-8") == "Löffel\n猫"
-
-    def test_that_utf_8_cannot_hold_is_made_readable(self, tmp_path):
-        storage.write_text(tmp_path / "a", b"caf\xe9 \xff.jpg".decode("utf-8", "surrogateescape") + "\ud83d")
-        assert (tmp_path / "a").read_text(encoding="utf-8") == "caf%E9 %FF.jpg\ufffd"
-
-
 class TestAKill:
     PROGRAM = """
 import time
@@ -182,62 +158,3 @@ with storage.replacing({path!r}) as temporary_path:
         os.utime(abandoned, (0, time.time() - 2 * 24 * 60 * 60))
         storage.write_bytes(tmp_path / "mask.png", b"new")
         assert names_in(tmp_path) == [recent.name, "mask.png"]
-
-
-class TestJournal:
-    def test_what_was_appended_is_read_back(self, tmp_path):
-        records = [{"image": "straße.jpg", "masks": 3}, {"image": "b.jpg", "masks": 0}]
-        with storage.Journal(tmp_path / "runs" / "journal.jsonl") as journal:
-            for record in records:
-                journal.append(record)
-            assert list(journal) == records
-        assert list(storage.Journal(journal.path)) == records
-
-    def test_one_that_does_not_exist_is_empty_and_reading_does_not_make_it(self, tmp_path):
-        assert list(storage.Journal(tmp_path / "journal.jsonl")) == []
-        assert names_in(tmp_path) == []
-
-    @pytest.mark.parametrize("torn", [b'{"n": 3', b"3", b"\xff\xfe", b"\0\0\0\0\n", b'{"n"\n'])
-    def test_a_torn_last_line_is_ignored_and_cut_off_by_the_next_append(self, tmp_path, torn):
-        path = tmp_path / "journal.jsonl"
-        path.write_bytes(b'{"n": 1}\n{"n": 2}\n' + torn)
-        assert list(storage.Journal(path)) == [{"n": 1}, {"n": 2}]
-        with storage.Journal(path) as journal:
-            journal.append({"n": 3})
-        assert path.read_bytes() == b'{"n": 1}\n{"n": 2}\n{"n": 3}\n'
-
-    def test_damage_before_the_last_line_is_an_error(self, tmp_path):
-        path = tmp_path / "journal.jsonl"
-        path.write_bytes(b'{"n": 1}\n{"n"\n{"n": 2}\n')
-        with pytest.raises(DataError, match="line 2"):
-            list(storage.Journal(path))
-
-    @pytest.mark.skipif(os.name != "posix", reason="only POSIX can limit the size of a file")
-    def test_a_record_that_finds_no_room_leaves_no_half_line(self, tmp_path):
-        import resource
-
-        with storage.Journal(tmp_path / "journal.jsonl") as journal:
-            journal.append("short")
-            soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-            try:
-                with pytest.raises(OutputError):
-                    journal.append("long" * 1000)
-            finally:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-            journal.append("after")
-            assert list(journal) == ["short", "after"]
-
-    @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="only POSIX kills outright")
-    def test_survives_a_kill(self, tmp_path):
-        path = tmp_path / "journal.jsonl"
-        run_until_it_says_ready_and_kill(f"""
-import time
-from hqsam import storage
-journal = storage.Journal({str(path)!r})
-for n in range(100):
-    journal.append(n)
-print("ready", flush=True)
-time.sleep(60)
-""")
-        assert list(storage.Journal(path)) == list(range(100))

@@ -1,0 +1,15 @@
+"""All writing to disk: files that are there whole or not at all, and a journal that survives a kill."""
+
+from hqsam.storage.atomic import check_folder, move_into_place, output_error, remove, replacing, write_bytes, write_text
+from hqsam.storage.journal import Journal
+
+__all__ = [
+    "Journal",
+    "check_folder",
+    "move_into_place",
+    "output_error",
+    "remove",
+    "replacing",
+    "write_bytes",
+    "write_text",
+]

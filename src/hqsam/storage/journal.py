@@ -1,0 +1,113 @@
+"""A journal of JSON lines that a killed job reads to go on."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from hqsam.errors import DataError
+from hqsam.storage.atomic import output_error, remove
+
+
+class Journal:
+    """A file of JSON lines that only grows, for work that is resumed after a kill.
+
+    Each record is handed to the operating system whole, before `append` returns, and reaches the disk within
+    about a second or at `close`. An incomplete last line, left by a kill, is ignored when reading and cut off before
+    the next append. One process writes at a time; its threads may share the journal.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._descriptor: int | None = None
+        self._synced_at = 0.0
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over the records, oldest first; there are none while the file does not exist.
+
+        Raises:
+            DataError: a line before the last is not JSON, which a kill cannot cause.
+        """
+        return iter(self._read()[0])
+
+    def append(self, record: Any) -> None:
+        """Append one record, any value that JSON can hold.
+
+        Raises:
+            OutputError: it could not be written; the journal is as it was.
+        """
+        line = json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+        with self._lock:
+            try:
+                self._write(line)
+            except OSError as error:
+                raise output_error(self.path, error) from error
+
+    def clear(self) -> None:
+        """Delete all records.
+
+        Raises:
+            OutputError: the file cannot be removed.
+        """
+        self.close()
+        remove(self.path)
+
+    def close(self) -> None:
+        """Flush all records to the disk and close the file. A later append opens it again."""
+        with self._lock:
+            if self._descriptor is not None:
+                os.fsync(self._descriptor)
+                os.close(self._descriptor)
+                self._descriptor = None
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _write(self, line: bytes) -> None:
+        if self._descriptor is None:
+            self._descriptor = self._open()
+        length = os.fstat(self._descriptor).st_size
+        try:
+            written = 0
+            while written < len(line):
+                written += os.write(self._descriptor, line[written:])
+        except BaseException:
+            os.ftruncate(self._descriptor, length)
+            raise
+        if time.monotonic() - self._synced_at > 1:
+            os.fsync(self._descriptor)
+            self._synced_at = time.monotonic()
+
+    def _open(self) -> int:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        whole = self._read()[1]
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
+        os.ftruncate(descriptor, whole)
+        return descriptor
+
+    def _read(self) -> tuple[list[Any], int]:
+        """Return the records, and how many bytes of the file they take."""
+        records: list[Any] = []
+        whole = 0
+        lines = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
+        for number, line in enumerate(lines, start=1):
+            try:
+                if not line.endswith(b"\n"):
+                    break
+                records.append(json.loads(line.decode("utf-8", "surrogatepass")))
+            except ValueError as error:
+                if number == len(lines):
+                    break
+                raise DataError(f"line {number} of {self.path} is damaged: {error}") from error
+            whole += len(line)
+        return records, whole
