@@ -1,1 +1,1 @@
-"""Everything that people look at: uint8 arrays [height, width, 3] in RGB; cutouts have a fourth channel, alpha."""
+"""Images as uint8 RGB arrays [height, width, 3]: reading files, reading parts of large ones, drawing masks on them."""

@@ -1,4 +1,4 @@
-"""Paint over a picture: a colour, and how much of it each pixel gets."""
+"""Paint colours over an image, each pixel by its own opacity."""
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -7,20 +7,20 @@ from hqsam.images.palette import Rgb
 
 
 class Canvas:
-    """A picture being painted, or some of its rows. Nothing is rounded before the end."""
+    """An image that is being painted, or some rows of it; colours are float until the end."""
 
     def __init__(self, image: UInt8[np.ndarray, "height width 3"], top: int = 0) -> None:
-        """`top` is the first row's number in the whole picture, in whose pixels all places are."""
+        """Start from `image`, whose first row is row `top` of the whole image; all positions are those of the whole."""
         self._colours = image.astype(np.float32)
         self._top = top
 
     @property
     def rows(self) -> slice:
-        """Those of the whole picture that are painted here."""
+        """Return the rows of the whole image that this canvas holds."""
         return slice(self._top, self._top + len(self._colours))
 
     def paint(self, colour: Rgb, share: Float[np.ndarray, "rows columns"], top: int = 0, left: int = 0) -> None:
-        """Mix `colour` in, by 0 to 1 for each pixel, at a place that may reach beyond the picture."""
+        """Mix `colour` in by `share`, 0 to 1 a pixel, with its first pixel at (top, left); it may reach outside."""
         top -= self._top
         height, width = self._colours.shape[:2]
         rows, columns = _inside(top, share.shape[0], height), _inside(left, share.shape[1], width)
@@ -29,7 +29,7 @@ class Canvas:
         under += (np.array(colour, dtype=np.float32) - under) * share
 
     def image(self) -> UInt8[np.ndarray, "height width 3"]:
-        """What it looks like now."""
+        """Return the painted image as uint8 RGB."""
         return np.clip(np.rint(self._colours), 0, 255).astype(np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""Many pictures on one page, with a line of words under each."""
+"""Contact sheets: many images on one page, with a caption under each."""
 
 import math
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from hqsam.errors import InputError
 
 _PAPER, _TEXT = (250, 250, 248), (40, 44, 52)
 _CHECKS = (255, 255, 255), (228, 228, 228)
-"""What shows through where a cutout is transparent."""
+"""The checkerboard that shows through where an image is transparent."""
 
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """One picture, RGB or RGBA, and what to say about it."""
+    """An image of a contact sheet, RGB or RGBA, and its caption."""
 
     image: UInt8[np.ndarray, "_ _ channels"]
     caption: str = ""
@@ -26,13 +26,13 @@ class Panel:
 def contact_sheet(
     panels: Sequence[Panel], columns: int | None = None, panel_width: int = 420
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """The panels in rows, each picture fitted into the same width; large photos are shrunk, small ones grow.
+    """Return a page of panels in rows, each image scaled to the same width.
 
     Args:
         panels: left to right, top to bottom.
-        columns: how many side by side; by default as many as make the page about as wide as a screen is.
-        panel_width: of every picture, in pixels. A tall picture is made narrower, so that it is at most a
-            quarter higher than that.
+        columns: panels in a row; by default as many as give the page the shape of a screen.
+        panel_width: width of every image in pixels; tall images are narrower, so that none is higher than 1.25 times
+            that.
 
     Raises:
         InputError: there are no panels.
@@ -49,7 +49,7 @@ def contact_sheet(
 
 @dataclass(frozen=True)
 class _Sizes:
-    """In pixels."""
+    """Sizes of the parts of a page, in pixels."""
 
     panel_width: int
     columns: int
@@ -66,27 +66,27 @@ class _Sizes:
     def page_width(self) -> int:
         return self.columns * (self.panel_width + self.gap) + self.gap
 
-    def fitted(self, picture: np.ndarray) -> tuple[int, int]:
-        """Width and height of a picture on the page."""
-        height, width = picture.shape[:2]
+    def fitted(self, image: np.ndarray) -> tuple[int, int]:
+        """Return the width and height of an image on the page."""
+        height, width = image.shape[:2]
         scale = min(self.panel_width / width, 1.25 * self.panel_width / height)
         return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _row(panels: Sequence[Panel], sizes: _Sizes) -> np.ndarray:
-    """As high as its highest picture, with the captions below."""
+    """Return a row of panels, as high as its highest image, with the captions below."""
     height = max(sizes.fitted(panel.image)[1] for panel in panels)
     strip = Image.new("RGB", (sizes.page_width, height + 2 * sizes.text + sizes.gap), _PAPER)
     for column, panel in enumerate(panels):
         left = sizes.gap + column * (sizes.panel_width + sizes.gap)
-        picture = _fit(panel.image, sizes.fitted(panel.image))
-        strip.paste(picture, (left + (sizes.panel_width - picture.width) // 2, (height - picture.height) // 2))
+        image = _fit(panel.image, sizes.fitted(panel.image))
+        strip.paste(image, (left + (sizes.panel_width - image.width) // 2, (height - image.height) // 2))
         _write(strip, panel.caption, left, height + sizes.gap // 3, sizes)
     return np.asarray(strip)
 
 
-def _fit(picture: np.ndarray, size_wh: tuple[int, int]) -> Image.Image:
-    image = Image.fromarray(np.ascontiguousarray(picture)).resize(size_wh, Image.Resampling.LANCZOS)
+def _fit(pixels: np.ndarray, size_wh: tuple[int, int]) -> Image.Image:
+    image = Image.fromarray(np.ascontiguousarray(pixels)).resize(size_wh, Image.Resampling.LANCZOS)
     return Image.alpha_composite(_checks(size_wh), image).convert("RGB") if image.mode == "RGBA" else image
 
 

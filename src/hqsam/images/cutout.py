@@ -1,4 +1,4 @@
-"""An object without its background: RGBA, with an edge that lies cleanly on any other picture."""
+"""Cutouts: an object without its background, in RGBA, with an edge that blends into any other image."""
 
 import cv2
 import numpy as np
@@ -8,23 +8,23 @@ from hqsam.images.row_chunks import map_row_chunks, row_chunks
 from hqsam.masks.boxes import box_of_mask, window_of_box
 
 _REACH = 3
-"""Pixels to either side of the edge that may be soft; everything further is wholly in or wholly out."""
+"""Pixels to either side of the edge that may be partly transparent."""
 _BLUR_REACH = 8
-"""Pixels that OpenCV's blur of 2 pixels sees to either side."""
+"""Reach of OpenCV's blur with a sigma of 2, in pixels."""
 
 
 def cutout(
     image: UInt8[np.ndarray, "height width 3"],
     alpha: Float[np.ndarray, "height width"] | Bool[np.ndarray, "height width"],
 ) -> UInt8[np.ndarray, "height width 4"]:
-    """The photo with an alpha channel, and without the background's colour in the edge.
+    """Return the image as RGBA, without the background's colour in the edge.
 
-    What cannot be seen is black: the file is smaller, and nobody finds the background in it.
+    Invisible pixels are black, which makes the file smaller and keeps the background out of it.
 
     Args:
-        image: the photo.
-        alpha: how much of each pixel belongs to the object, 0 to 1, from `soft_alpha`; or a mask, whose stairs
-            are then smoothed.
+        image: uint8 RGB.
+        alpha: how much of each pixel belongs to the object, 0 to 1, from `soft_alpha`; or a bool mask, whose edge is
+            then smoothed.
     """
     share = smooth_alpha(alpha) if alpha.dtype == bool else alpha
     size_hw = share.shape[0], share.shape[1]
@@ -39,17 +39,17 @@ def cutout(
 
 
 def soft_alpha(logits: Float[np.ndarray, "height width"], softness: float = 1.6) -> Float32[np.ndarray, "height width"]:
-    """How much of each pixel belongs to the object, from logits of the image's size: over a half in the mask.
+    """Return how much of each pixel belongs to the object, 0 to 1, from logits of the image's size.
 
-    A logit divided by its slope is how many pixels away the edge is; a steep sigmoid of that goes from out to
-    in over about `softness` pixels, just where the logits cross 0 between pixels. More than 3 pixels from the
-    edge it is exactly 0 or 1, however unsure the logits are.
+    A logit divided by its slope is the distance to the edge in pixels; a steep sigmoid of that goes from 0 to 1 over
+    about `softness` pixels, just where the logits cross 0. Pixels of the mask get more than a half, and those more than
+    3 pixels from the edge exactly 0 or 1, however unsure the logits are.
     """
     return map_row_chunks(lambda part: _soft_alpha(part, softness), logits, _REACH)
 
 
 def smooth_alpha(mask: Bool[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
-    """A mask with its stairs smoothed, for where there are no logits: over a half in the mask."""
+    """Return a mask with a smoothed edge, 0 to 1, for masks without logits; over a half inside the mask."""
     return map_row_chunks(_smooth_alpha, mask, _REACH)
 
 
@@ -74,21 +74,21 @@ def _hard_but_near_the_edge(alpha: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _derivative(logits: np.ndarray, along_x: int, along_y: int) -> np.ndarray:
-    """Change per pixel, from a 3 x 3 neighbourhood."""
+    """Return the change per pixel, from a 3 x 3 neighbourhood."""
     return cv2.Scharr(logits.astype(np.float32), cv2.CV_32F, along_x, along_y, scale=1 / 32)
 
 
 def _fill_in(pixels: np.ndarray, image: np.ndarray) -> None:
-    """Give pixels that have their alpha the colours that are seen."""
+    """Set the colours of pixels whose alpha is set already."""
     for chunk in row_chunks((pixels.shape[0], pixels.shape[1]), margin=_BLUR_REACH + 1):
         colours = _without_background(image[chunk.around], pixels[chunk.around, :, 3])
         pixels[chunk.rows, :, :3] = colours[chunk.inner]
 
 
 def _without_background(image: np.ndarray, opaque: np.ndarray) -> np.ndarray:
-    """Where a pixel is partly background, take the colour of the object next to it, as far as there is any.
+    """Return colours in which pixels that are partly background have the colour of the object next to them.
 
-    That colour is a blurred mean of the pixels that are the object's alone.
+    That colour is a blurred mean of the pixels that belong to the object alone.
     """
     solid = cv2.erode((opaque > 252).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32)
     near, amount = _blur(image * solid[..., None]), _blur(solid)

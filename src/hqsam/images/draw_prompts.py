@@ -1,4 +1,4 @@
-"""The prompts, drawn: a box as a line, a click as a disc with a plus or a minus."""
+"""Draw prompts: boxes as lines, clicks as discs with a plus or a minus."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,16 +13,16 @@ from hqsam.images.palette import INK, NEGATIVE, POSITIVE, WHITE, Rgb
 
 @dataclass(frozen=True, eq=False)
 class DrawnPrompts:
-    """What to draw on top: prompts, in the image's pixels."""
+    """Prompts to draw over an image, in the image's pixels."""
 
     boxes: Num[np.ndarray, "box 4"] = field(default_factory=lambda: np.zeros((0, 4)))
     points: Num[np.ndarray, "point 2"] = field(default_factory=lambda: np.zeros((0, 2)))
     labels: Num[np.ndarray, "point"] = field(default_factory=lambda: np.zeros(0))
-    """1 for "this is the object", 0 for "this is not"; anything else is not drawn."""
+    """1 for a click on the object, 0 for one beside it; points with any other label are not drawn."""
 
 
 def draw_prompts(canvas: Canvas, prompts: DrawnPrompts, colours: Sequence[Rgb], line: float) -> None:
-    """Draw boxes in their objects' colours, then clicks; `line` is the width of lines in pixels."""
+    """Draw boxes in their objects' colours, then clicks; `line` is the line width in pixels."""
     for index, box in enumerate(prompts.boxes.tolist()):
         draw_box(canvas, box, colours[index % len(colours)] if colours else WHITE, line)
     for (x, y), label in zip(prompts.points.tolist(), prompts.labels.tolist(), strict=True):
@@ -31,7 +31,7 @@ def draw_prompts(canvas: Canvas, prompts: DrawnPrompts, colours: Sequence[Rgb], 
 
 
 def draw_box(canvas: Canvas, box_xyxy: Sequence[float], colour: Rgb, line: float) -> None:
-    """A line along the edges of a box, on a dark one that keeps it readable on any photo."""
+    """Draw a line along the edges of a box, with a dark rim that keeps it readable on any image."""
     for top, left, rows, columns in _windows_along(box_xyxy, margin=math.ceil(line) + 2):
         top, rows = _seen(canvas, top, rows)
         distance = _distance_to_box(box_xyxy, top, left, rows, columns)
@@ -40,7 +40,7 @@ def draw_box(canvas: Canvas, box_xyxy: Sequence[float], colour: Rgb, line: float
 
 
 def draw_click(canvas: Canvas, x: float, y: float, sign: str, radius: float) -> None:
-    """A disc with a white rim and a white sign, at pixel (x, y)."""
+    """Draw a disc with a white rim and a white `sign`, "+" or "-", at pixel (x, y)."""
     rim = max(1.0, radius / 5)
     reach = math.ceil(radius + 3 * rim) + 1
     top, left = round(y) - reach, round(x) - reach
@@ -58,13 +58,13 @@ def draw_click(canvas: Canvas, x: float, y: float, sign: str, radius: float) -> 
 
 
 def _seen(canvas: Canvas, top: int, rows: int) -> tuple[int, int]:
-    """Of a window's rows those that the canvas has: the first, and how many."""
+    """Return the rows of a window that the canvas holds: the first, and how many."""
     first = max(top, canvas.rows.start)
     return first, max(0, min(top + rows, canvas.rows.stop) - first)
 
 
 def _cover(inside_by: np.ndarray) -> Float[np.ndarray, "rows columns"]:
-    """How much of a pixel a shape covers, from how far the pixel's centre is inside it."""
+    """Return the share of each pixel that a shape covers, from the distance of the pixel's centre inside its edge."""
     return np.clip(inside_by + 0.5, 0, 1).astype(np.float32)
 
 
@@ -77,7 +77,7 @@ def _distance_to_box(box_xyxy: Sequence[float], top: int, left: int, rows: int, 
 
 
 def _windows_along(box_xyxy: Sequence[float], margin: int) -> Iterator[tuple[int, int, int, int]]:
-    """Top, left, height, width of four windows that hold the edges of a box and do not overlap."""
+    """Yield top, left, height and width of windows that hold the edges of a box and do not overlap."""
     x0, y0, x1, y1 = (round(edge) for edge in box_xyxy)
     if min(x1 - x0, y1 - y0) <= 2 * margin:
         yield y0 - margin, x0 - margin, y1 - y0 + 2 * margin, x1 - x0 + 2 * margin

@@ -1,4 +1,4 @@
-"""Masks over their photo: a veil of colour and a crisp contour, thin enough to see the photo's own edge."""
+"""Draw masks over their image: a veil of colour, and a contour thin enough to show the image's own edge."""
 
 import math
 from collections.abc import Sequence
@@ -22,38 +22,38 @@ def overlay(
     colours: Sequence[Rgb] | None = None,
     opacity: float = 0.42,
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """The photo with every mask on it, small ones on top of large ones, and the prompts if they are given.
+    """Return the image with every mask drawn on it, small ones over large ones, and the prompts if they are given.
 
     Args:
-        image: the photo.
-        masks: each gets a colour of its own.
+        image: uint8 RGB.
+        masks: bool, of the image's size; each gets a colour of its own.
         prompts: boxes and clicks to draw; box i gets the colour of mask i.
         colours: one for each mask, instead of the palette's.
-        opacity: of the veil, 0 to 1. The contour is always opaque.
+        opacity: opacity of the veil, 0 to 1. The contour is always opaque.
     """
     size_hw = image.shape[0], image.shape[1]
     colours = colours or [colour_of(index) for index in range(len(masks))]
     line = line_width(size_hw)
     shapes = [_Shape.of(mask, colours[index], line) for index, mask in enumerate(masks)]
     shapes = sorted(filter(None, shapes), key=lambda shape: -shape.area)
-    picture = np.empty(image.shape, np.uint8)
+    drawn = np.empty(image.shape, np.uint8)
     for chunk in row_chunks(size_hw):
         canvas = Canvas(image[chunk.rows], chunk.rows.start)
         for shape in shapes:
             _draw_shape(canvas, shape, opacity, line)
         draw_prompts(canvas, prompts or DrawnPrompts(), colours, line)
-        picture[chunk.rows] = canvas.image()
-    return picture
+        drawn[chunk.rows] = canvas.image()
+    return drawn
 
 
 def line_width(size_hw: tuple[int, int]) -> float:
-    """Lines grow with the photo, so that they look the same when it is shown at one size."""
+    """Return the line width in pixels: it grows with the image, so that all images look alike at one size."""
     return max(1.5, math.hypot(*size_hw) / 400)
 
 
 @dataclass(frozen=True, eq=False)
 class _Shape:
-    """A mask's surroundings, a bit a pixel, until it is drawn."""
+    """The window around a mask, as one bit a pixel until it is drawn."""
 
     bits: UInt8[np.ndarray, "rows bytes"]
     width: int
@@ -64,7 +64,7 @@ class _Shape:
 
     @classmethod
     def of(cls, mask: Bool[np.ndarray, "height width"], colour: Rgb, line: float) -> "_Shape | None":
-        """The window in which something is drawn for a mask; None if it is empty."""
+        """Return the window in which something is drawn for a mask; None for an empty mask."""
         if not mask.any():
             return None
         margin = math.ceil(2 * line) + 3
@@ -74,7 +74,7 @@ class _Shape:
         return cls(np.packbits(window, axis=1), window.shape[1], top, left, int(np.count_nonzero(window)), colour)
 
     def rows(self, some: slice) -> Bool[np.ndarray, "rows columns"]:
-        """Some rows of the window, counted from its top."""
+        """Return some rows of the window, counted from its top, as bool."""
         return np.unpackbits(self.bits[some], axis=1, count=self.width).view(bool)
 
 
@@ -89,7 +89,7 @@ def _draw_shape(canvas: Canvas, shape: _Shape, opacity: float, line: float) -> N
 
 
 def _inside_by(shape: _Shape, first: int, last: int, line: float) -> Float[np.ndarray, "rows columns"]:
-    """How far pixels of some rows are inside, right as far as the lines reach; further away it is only known to be far.
+    """Return the distance of pixels of some rows inside the edge, exact as far as the lines reach, else just large.
 
     Lines end within `line` and half a pixel. Distances up to that, and those that they are smoothed with (3 rows to
     either side, and all that differ from them by less than a smoothing window's diagonal), are within the margin.
@@ -101,7 +101,7 @@ def _inside_by(shape: _Shape, first: int, last: int, line: float) -> Float[np.nd
 
 
 def _distance_inside(mask: np.ndarray) -> Float[np.ndarray, "rows columns"]:
-    """How many pixels each pixel's centre is inside the mask's edge, negative outside; stairs are smoothed."""
+    """Return how many pixels each pixel's centre is inside the mask's edge, negative outside; stairs are smoothed."""
     inside = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     outside = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     signed = np.where(mask, inside - 0.5, 0.5 - outside)

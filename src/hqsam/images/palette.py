@@ -1,4 +1,4 @@
-"""Colours that people with any kind of colour vision tell apart, on photos."""
+"""Colours for objects that stand out on photographs and differ for people with any kind of colour vision."""
 
 Rgb = tuple[int, int, int]
 
@@ -19,7 +19,7 @@ INK: Rgb = (20, 24, 32)
 
 
 def colour_of(index: int) -> Rgb:
-    """The colour of object number `index`, from 0: the seven, then the seven paler, then darker, then again."""
+    """Return the colour of object number `index`, from 0: the seven, then paler, then darker, then from the start."""
     round_, place = divmod(index, len(OBJECTS))
     return (OBJECTS[place], _mix(OBJECTS[place], WHITE, 0.45), _mix(OBJECTS[place], INK, 0.4))[round_ % 3]
 

@@ -1,4 +1,4 @@
-"""Photos larger than memory, a window at a time: TIFF by its own tiles or strips, anything else as a whole."""
+"""Read windows of images larger than memory: TIFF by its own tiles or strips, other files as a whole."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -16,31 +16,32 @@ from hqsam.images.image_info import TIFF_SUFFIXES
 from hqsam.images.reading import read_image
 
 _KEPT_BYTES = 128 << 20
-"""Of the file's tiles or strips, decoded, those used last: a row of windows out of strips is not decoded for each."""
+"""Decoded tiles or strips that are kept, so that a row of windows does not decode the same strips again."""
 
 _PLAIN_ROWS = 64
-"""Of a file that is not compressed, so many rows are read at a time, however it divides them."""
+"""Rows that are read at a time from a file without compression, however it divides them."""
 
 _LARGEST_SEGMENT = 512 << 20
-"""A file of a single compressed strip would have to be decoded as a whole."""
+"""The largest tile or strip that is decoded, in bytes; some files are a single compressed strip."""
 
 
 @runtime_checkable
 class Windows(Protocol):
-    """A photo of which any part can be read."""
+    """An image of which any part can be read."""
 
     size_hw: tuple[int, int]
 
     def read(self, rows: slice, columns: slice) -> UInt8[np.ndarray, "rows columns 3"]:
-        """A part of it, as uint8 RGB."""
+        """Return a part of the image as uint8 RGB."""
         ...
 
 
 @contextmanager
 def open_windows(path: Path) -> Iterator[Windows]:
-    """Open a photo to read parts of it. Of a TIFF no more than those parts is ever in memory.
+    """Open an image to read parts of it. Only the parts of a TIFF that are read come into memory.
 
-    A TIFF that cannot be read in parts, as it is in other colours say, is read as a whole, if it is not too large.
+    A TIFF that cannot be read in parts, because of its colour space for example, is read as a whole if it is not too
+    large.
 
     Raises:
         ImageError: it cannot be read, or not in parts.
@@ -69,7 +70,7 @@ def _as_a_whole(path: Path, refused: Exception) -> "_InMemory":
 
 
 class _InMemory:
-    """A photo that fits."""
+    """An image that fits in memory."""
 
     def __init__(self, pixels: UInt8[np.ndarray, "height width 3"]) -> None:
         self._pixels, self.size_hw = pixels, (pixels.shape[0], pixels.shape[1])
@@ -79,7 +80,7 @@ class _InMemory:
 
 
 class _Tiff:
-    """The first page of a TIFF file, which of a pyramid is the finest."""
+    """The first page of a TIFF file, which is the finest one of a pyramid."""
 
     def __init__(self, path: Path, page: Any) -> None:
         self._path, self._page = path, page
@@ -103,23 +104,23 @@ class _Tiff:
             segment = self._segment((plane * down + row) * across + column)
             if segment is not None:
                 self._paste(segment, window, plane, row * high - rows.start, column * wide - columns.start)
-        return read_image(self._as_photo(window))
+        return read_image(self._as_image(window))
 
     @property
     def _segments_hw(self) -> tuple[int, int]:
-        """How many tiles or strips there are, down and across."""
+        """Return the number of tiles or strips, down and across."""
         (height, width), (high, wide) = self.size_hw, self._segment_hw
         return -(-height // high), -(-width // wide)
 
     def _paste(self, segment: np.ndarray, window: np.ndarray, plane: int, top: int, left: int) -> None:
-        """Put a segment [h, w, channels] where it belongs, as far as it is in the window."""
+        """Copy the part of a segment [h, w, channels] that lies in the window."""
         channels = slice(plane, plane + 1) if self._planes > 1 else slice(None)
         y0, x0 = max(0, top), max(0, left)
         part = segment[y0 - top : window.shape[0] - top, x0 - left : window.shape[1] - left]
         window[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1], channels] = part
 
     def _segment(self, index: int) -> np.ndarray | None:
-        """A tile or strip, decoded; None where the file leaves it out because it is black."""
+        """Return a decoded tile or strip; None where the file leaves it out because it is black."""
         if index in self._decoded:
             self._decoded.move_to_end(index)
             return self._decoded[index]
@@ -145,7 +146,7 @@ class _Tiff:
         return decoded[0]
 
     def _read_rows(self, start: int, first: int) -> np.ndarray:
-        """Some rows of pixels that lie in the file as they are."""
+        """Return rows of pixels that are stored without compression."""
         shape = (min(_PLAIN_ROWS, self.size_hw[0] - first), self.size_hw[1], self._channels)
         dtype, row_bytes = self._page.dtype, shape[1] * shape[2] * self._page.dtype.itemsize
         self._page.parent.filehandle.seek(start + first * row_bytes)
@@ -155,7 +156,7 @@ class _Tiff:
         return np.frombuffer(data, dtype.newbyteorder(self._page.parent.byteorder)).reshape(shape)
 
     def _hint(self) -> str:
-        """What to do about a compression that nothing installed here can undo."""
+        """Return advice for a compression that no installed package can decode."""
         compression = getattr(self._page.compression, "name", str(self._page.compression)).lower()
         return (
             f"; it is compressed by {compression}: try again after pip install imagecodecs"
@@ -163,8 +164,8 @@ class _Tiff:
             else ""
         )
 
-    def _as_photo(self, window: np.ndarray) -> np.ndarray:
-        """With the channels that `read_image` knows: satellites have more, of which RGB come first."""
+    def _as_image(self, window: np.ndarray) -> np.ndarray:
+        """Return the window with the channels that `read_image` knows: of more than four, the first three are RGB."""
         if self._page.photometric == 0:  # white is zero
             window = np.iinfo(window.dtype).max - window
         alpha = len(self._page.extrasamples) > 0 and self._page.extrasamples[0] in (1, 2)
@@ -191,11 +192,11 @@ class _Tiff:
 
 
 def _start_of_plain_pixels(page: Any) -> int | None:
-    """Where in the file all pixels begin, if they lie there in their order, not compressed."""
+    """Return the offset in the file of all pixels, if they are stored in order and without compression."""
     plain = page.compression == 1 and page.predictor == 1 and page.fillorder == 1 and not page.is_tiled
     return int(page.dataoffsets[0]) if plain and page.planarconfig == 1 and page.is_contiguous else None
 
 
 def _is_known_colour(page: Any) -> bool:
-    """Gray or RGB; or JPEG's own colours, which its decoder turns to RGB."""
+    """Return True for gray, RGB, and the YCbCr of JPEG, which its decoder converts to RGB."""
     return page.photometric in (0, 1, 2) or (page.photometric == 6 and page.compression == 7)
