@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from hqsam.data.jitter import JitterConfig
+from hqsam.data.random_streams import random_stream
 from hqsam.data.sample import Sample
 from hqsam.data.sampling import SamplingConfig
 from hqsam.data.views import View, add_prompts, augmented_view, jittered_view
@@ -78,14 +79,14 @@ class PromptedDataset(Dataset[Batch]):
 
     def row(self, row: int) -> BatchRow:
         """What a batch has of one row."""
-        random = np.random.default_rng((self.seed, row))
+        random = random_stream(self.seed, "loader.row", row)
         view = self._view(row, random)
-        of_step = np.random.default_rng((self.seed, row // self.config.batch_size, 3))
+        of_step = random_stream(self.seed, "loader.step", row // self.config.batch_size)
         return BatchRow(view.image, *add_prompts(view, self.config, random, of_step))
 
     def view(self, row: int) -> View:
         """The image of a row and its objects, before anything is asked about them."""
-        return self._view(row, np.random.default_rng((self.seed, row)))
+        return self._view(row, random_stream(self.seed, "loader.row", row))
 
     def _view(self, row: int, random: np.random.Generator) -> View:
         sample = self._sample(row, random)
@@ -124,8 +125,7 @@ def _collate(column: Sequence[np.ndarray | None]) -> Any:
 
 @functools.lru_cache(maxsize=2)  # a row of the next epoch may be made ahead of the last of this one
 def _shuffled(count: int, epoch: int, seed: int) -> np.ndarray:
-    # The third number keeps an epoch's generator apart from that of the row with its number.
-    return np.random.default_rng((seed, epoch, 1)).permutation(count)
+    return random_stream(seed, "loader.epoch", epoch).permutation(count)
 
 
 def batches(dataset: PromptedDataset, rows: Iterable[Sequence[int]], workers: int) -> Iterator[Batch]:
