@@ -1,4 +1,4 @@
-"""The command line: a file a verb, each a thin door to one room of the library.
+"""The command line: a file for each command, which reads its arguments and calls one room of the library.
 
 Nothing here imports torch before a verb needs it, so that `hqsam --help` answers at once.
 """
@@ -36,7 +36,7 @@ app.add_typer(weights.app, name="weights")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command and leave with its exit code: 0 done, 1 failed, 2 asked wrongly, 130 stopped by Ctrl-C."""
+    """Run one command and exit: 0 done, 1 failed, 2 a command line that cannot be meant, 130 stopped by Ctrl-C."""
     _log_if_asked()
     try:
         app(arguments)

@@ -1,4 +1,4 @@
-"""Words of a command line to what the library takes."""
+"""Options that several commands share, and parsers from words of a command line to arguments of the library."""
 
 from enum import Enum
 from pathlib import Path
@@ -13,7 +13,7 @@ Point = tuple[float, float]
 
 
 class Source(str, Enum):
-    """Whose mask."""
+    """The mask that is returned: SAM's, the HQ token's, or their sum."""
 
     sum = "sum"
     hq = "hq"
@@ -21,14 +21,14 @@ class Source(str, Enum):
 
 
 class Existing(Enum):
-    """What to do about results that are there already."""
+    """Treatment of results that are there already."""
 
     replace = "replace"
     keep = "keep"
     refuse = "refuse"
 
 
-# Options that several verbs have, said once.
+# Options that several commands have.
 ModelOption = Annotated[str, typer.Option(help="A name of `hqsam weights list`, a file, or owner/repo.")]
 SourceOption = Annotated[Source | None, typer.Option(help="SAM's mask plus the HQ one, HQ alone, or SAM alone.")]
 DeviceOption = Annotated[str, typer.Option(help="cuda, mps or cpu.")]
@@ -63,24 +63,24 @@ MinStabilityOption = Annotated[
 
 
 def parse_box(text: str) -> Box:
-    """`x0,y0,x1,y1`."""
+    """Parse `x0,y0,x1,y1`."""
     x0, y0, x1, y1 = _numbers(text, "x0,y0,x1,y1")
     return x0, y0, x1, y1
 
 
 def parse_point(text: str) -> Point:
-    """`x,y`."""
+    """Parse `x,y`."""
     x, y = _numbers(text, "x,y")
     return x, y
 
 
 def split_words(text: str) -> list[str]:
-    """`png,overlay` or `png overlay`, each once."""
+    """Split `png,overlay` or `png overlay` into words, each once."""
     return list(dict.fromkeys(text.replace(",", " ").split()))
 
 
 def formats_from_option(text: str, wanted: bool) -> list[str]:
-    """The formats to write; none if no files are `wanted`.
+    """Return the formats to write; none if no files are `wanted`.
 
     Raises:
         OptionError: one of them is not known.
@@ -99,7 +99,7 @@ def formats_from_option(text: str, wanted: bool) -> list[str]:
 def prompt_from_options(
     boxes: list[Box], points: list[Point], not_points: list[Point], mask: Path | None
 ) -> dict[str, Any]:
-    """The arguments of `Session.segment`: one prompt, or with several boxes one a box.
+    """Return the arguments of `Session.segment`: one prompt, or one for each of several boxes.
 
     Raises:
         DataError: the mask cannot be read.

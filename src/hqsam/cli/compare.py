@@ -1,4 +1,4 @@
-"""`hqsam compare`: two reports, object by object, and how sure the difference is."""
+"""`hqsam compare`: compare two reports object by object, with a confidence interval."""
 
 import json
 from pathlib import Path
@@ -17,14 +17,14 @@ def compare(
     prompt: Annotated[str, typer.Option(metavar="A,B", help="A's prompt and B's, as the report calls them.")] = "",
     resamples: Annotated[int, typer.Option("--resamples", "--draws", min=100, help="Of the bootstrap.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare two evaluations by paired bootstrap: is B better than A, and how sure is that?"""
     from hqsam.evaluation.compare import compare, read_report
 
     report_a, report_b = read_report(a), read_report(b)
     differences = compare(report_a, report_b, _both(source, "source"), _both(prompt, "prompt"), resamples, seed)
-    if as_json:
+    if json_output:
         typer.echo(json.dumps([one._asdict() | {"difference": one.difference} for one in differences]))
         return
     for name, report in (("A", report_a), ("B", report_b)):
@@ -42,7 +42,7 @@ def compare(
 
 
 def _both(text: str, what: str) -> tuple[str, str] | None:
-    """`sam,hq` is A's and B's; `hq` is both's."""
+    """Parse `sam,hq` as A's and B's, `hq` as both's."""
     words = [word.strip() for word in text.split(",")] if text else []
     if len(words) > 2 or "" in words:
         raise typer.BadParameter(f"{text!r} is not A,B: one {what}, or A's and B's with a comma between them")
@@ -50,7 +50,7 @@ def _both(text: str, what: str) -> tuple[str, str] | None:
 
 
 def _warn(a: "SavedReport", b: "SavedReport") -> None:
-    """Say what differs beside the model, and may be the reason for a difference."""
+    """Print which settings differ beside the model, as they may be the reason for a difference."""
     for name in ("suite", "pipeline", "precision", "reading", "seed"):
         one, other = a.settings.get(name), b.settings.get(name)
         if one != other:

@@ -1,4 +1,4 @@
-"""`hqsam data`: what is wrong with a folder of images and masks, before a training finds out."""
+"""`hqsam data`: check a folder of images and masks before training on it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal

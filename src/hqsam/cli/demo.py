@@ -1,4 +1,4 @@
-"""`hqsam demo`: the images of examples/, segmented by box, by clicks, and with a correction."""
+"""`hqsam demo`: segment the images of examples/ by box, by clicks, and with a correction."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """An image, an object on it, and how to ask for it."""
+    """An example image, an object in it, and a prompt for that object."""
 
     image: str
     what: str
@@ -24,7 +24,7 @@ class Example:
     prompt: dict[str, Any]
     """Arguments of `Session.segment`."""
     correction: dict[str, Any] = field(default_factory=dict)
-    """Clicks that go on from the first answer."""
+    """Further clicks, with which the first answer is refined; none for most."""
 
 
 EXAMPLES = (
@@ -65,13 +65,13 @@ def demo(
 
     images = examples_folder()
     segmenter = load_segmenter(model)
-    tiles = [tile for example in EXAMPLES for tile in _show(segmenter, example, images, out)]
-    sheet = write_png(out / "contact_sheet.png", contact_sheet(tiles, columns=3))
+    panels = [panel for example in EXAMPLES for panel in _show(segmenter, example, images, out)]
+    sheet = write_png(out / "contact_sheet.png", contact_sheet(panels, columns=3))
     typer.echo(f"Masks, overlays and cutouts of {len(EXAMPLES)} images are in {out}/; open {sheet} to see them all.")
 
 
 def examples_folder() -> Path:
-    """The example images: in the package, or beside it in a clone of the repository.
+    """Return the folder of the example images: in the package, or beside it in a clone of the repository.
 
     Raises:
         InputError: they are in neither place.
@@ -85,14 +85,14 @@ def examples_folder() -> Path:
 
 
 def segment_example(segmenter: "Segmenter", example: Example, image: Path) -> tuple["Segmentation", "Segmentation"]:
-    """The first answer, and the last: the same where there is nothing to correct."""
+    """Segment an example; return the first answer and the refined one, which are the same without a correction."""
     session = segmenter.open(image)
     first = session.segment(**example.prompt)
     return first, session.segment(refine=first, **example.correction) if example.correction else first
 
 
 def _show(segmenter: "Segmenter", example: Example, images: Path, out: Path) -> list["Panel"]:
-    """Segment one example, write its files, say so, and return its row of the contact sheet."""
+    """Segment one example, write and print its files, and return its panels of the contact sheet."""
     from hqsam.images.contact_sheet import Panel
     from hqsam.images.reading import read_image
 

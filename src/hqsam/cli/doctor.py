@@ -1,4 +1,4 @@
-"""`hqsam doctor`: what is installed, what the machine can do, which checkpoints are here."""
+"""`hqsam doctor`: report what is installed, what the machine can do, and which checkpoints are here."""
 
 import importlib.metadata
 import platform

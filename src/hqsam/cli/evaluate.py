@@ -1,4 +1,4 @@
-"""`hqsam evaluate`: a suite of images with true masks, and how good a model's masks are on it."""
+"""`hqsam evaluate`: measure a model's masks on a suite of images with true masks."""
 
 from collections.abc import Sequence
 from enum import Enum
@@ -19,14 +19,14 @@ _PROMPTS = "box, noisy-box:0.2,0.4, click:1,3,5,10,5+5, innermost, coarse-mask, 
 
 
 class Pipeline(str, Enum):
-    """How images are shown to the model."""
+    """The way in which images reach the model."""
 
     official = "official"
     user = "user"
 
 
 class CandidateChoice(str, Enum):
-    """Which of SAM's masks."""
+    """The mask of SAM's several that is measured."""
 
     single = "single"
     best = "best"
@@ -100,11 +100,11 @@ def evaluate(
             batch_size=batch,
             on_progress=on_progress,
         )
-    _tell(outcome, folder)
+    _print_outcome(outcome, folder)
 
 
 def _check(suite: str, data: Path, only: str, shard: str, prompts: Sequence[str]) -> "tuple[OpenSuite, Shard]":
-    """All that can be wrong, before a model is loaded."""
+    """Check everything that can be wrong before a model is loaded."""
     from hqsam.evaluation.prompt_protocols import parse_prompts
     from hqsam.evaluation.run_folder import parse_shard
     from hqsam.evaluation.suites import find
@@ -124,7 +124,7 @@ def _check(suite: str, data: Path, only: str, shard: str, prompts: Sequence[str]
 
 
 def _model(model: str, segmenter: "Segmenter", device: str, precision: str) -> dict[str, str]:
-    """Its name, a fingerprint of its weights, and the precision it computes in."""
+    """Return the model's name, a hash of its weights, and the precision it computes in."""
     from hqsam.hardware import pick_device, pick_precision
     from hqsam.weights.digest import sha256_of_file
     from hqsam.weights.load import locate
@@ -139,8 +139,8 @@ def _model(model: str, segmenter: "Segmenter", device: str, precision: str) -> d
     }
 
 
-def _tell(outcome: "Outcome", folder: Path) -> None:
-    """The tables, and where all is; or what is still to do."""
+def _print_outcome(outcome: "Outcome", folder: Path) -> None:
+    """Print the tables and where the reports are, or how much is still to do."""
     if not outcome.reports:
         typer.echo(
             f"{outcome.done} of {outcome.total} images are done, in {folder}. Whoever does the last ones writes the "

@@ -1,4 +1,4 @@
-"""`hqsam everything`: images in, a mask of every object out."""
+"""`hqsam everything`: masks of all objects in images, without prompts."""
 
 from enum import Enum
 from pathlib import Path
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Order(str, Enum):
-    """Who gets a pixel that several masks claim."""
+    """The mask that gets a pixel which several masks claim."""
 
     small_on_top = "small_on_top"
     large_on_top = "large_on_top"

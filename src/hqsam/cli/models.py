@@ -1,4 +1,4 @@
-"""The model that a command works with, and the word to the user about which it is."""
+"""Find, download and load the model that a command works with."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def load_segmenter(model: str, device: str = "auto", precision: str = "auto") -> "Segmenter":
-    """Load a model, downloaded with a bar if need be; says on stderr which it is and, for `auto`, why that one."""
+    """Load a model, downloaded first if need be; prints on stderr which it is and, for `auto`, why."""
     from hqsam import hardware
     from hqsam.predict.segmenter import load
 
@@ -20,7 +20,7 @@ def load_segmenter(model: str, device: str = "auto", precision: str = "auto") ->
 
 
 def fetch_model(model: str) -> str:
-    """The same without loading it: what to load, once it is on this machine."""
+    """Make sure that a model is on this machine, printing which it is on stderr; return the name to load it by."""
     from hqsam.weights.load import locate
 
     model, reason = _choose() if model == "auto" else (model, "")

@@ -52,7 +52,7 @@ def progress_bar(unit: str, every_s: float = 30) -> Iterator[Callable[[int, int]
 
 @contextmanager
 def download_bar(name: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr that appears with the first bytes of a download; lend its callback to whatever may download."""
+    """Lend a callback to code that may download; a bar appears on stderr with the first bytes."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
@@ -64,7 +64,7 @@ def download_bar(name: str) -> Iterator[Callable[[int, int], None]]:
 
 
 class _ProgressLines:
-    """Progress for a log: a line every so many seconds, with the time left."""
+    """Prints progress for a log: a line every `every_s` seconds, with the time left."""
 
     def __init__(self, unit: str, every_s: float) -> None:
         self.unit, self.every_s = unit, every_s

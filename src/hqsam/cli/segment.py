@@ -1,4 +1,4 @@
-"""`hqsam segment`: images and a prompt in, masks out."""
+"""`hqsam segment`: masks of objects in images from a prompt."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any

@@ -1,4 +1,4 @@
-"""`hqsam serve`: the annotator in the browser, and its HTTP API."""
+"""`hqsam serve`: run the annotator in the browser, and its HTTP API."""
 
 import os
 import webbrowser
@@ -12,7 +12,7 @@ from hqsam.cli.arguments import DeviceOption, PrecisionOption
 
 
 class Logs(str, Enum):
-    """How to log."""
+    """Form of the server's log."""
 
     quiet = "quiet"
     text = "text"

@@ -1,4 +1,4 @@
-"""What `hqsam evaluate --list` shows of the suites."""
+"""Print the table of suites for `hqsam evaluate --list`."""
 
 import textwrap
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ _WIDTH = 110
 
 
 def print_suites(name: str = "") -> None:
-    """A line for each suite; of the one named, all that is known.
+    """Print a line for each suite, or everything about the one that is named.
 
     Raises:
         OptionError: there is none of that name.
@@ -37,7 +37,7 @@ def _asked(suite: "Suite") -> str:
 
 
 def _headline(suite: "Suite") -> str:
-    """The first of the measure's scores that was printed for SAM and for HQ-SAM, over all sets if it is known so."""
+    """Return the first score that was published for both SAM and HQ-SAM, as the mean over all sets where known."""
     rows = sorted(suite.published, key=lambda row: (row.split != "mean", row.model != "vit_l"))
     for name in suite.metric.names:
         for row in rows:

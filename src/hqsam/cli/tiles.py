@@ -1,4 +1,4 @@
-"""`hqsam tiles`: every object of images beyond memory."""
+"""`hqsam tiles`: masks of all objects in images larger than memory."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -40,7 +40,7 @@ def tiles(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
 ) -> None:
-    """Segment every object in images beyond memory, tile by tile, joined across seams; run it again after a kill."""
+    """Segment every object in images larger than memory, tile by tile, joined across seams; resumes after a kill."""
     from hqsam.batch.inputs import find_images
     from hqsam.cli.models import load_segmenter
     from hqsam.predict.mask_generator_config import MaskGeneratorConfig

@@ -1,4 +1,4 @@
-"""`hqsam train`: a recipe, a folder of images and masks, and a model comes out."""
+"""`hqsam train`: train a model by a recipe on a folder of images and masks."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

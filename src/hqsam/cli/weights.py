@@ -12,12 +12,12 @@ from hqsam.cli.progress import download_bar
 
 app = typer.Typer(help="List, fetch, verify, convert and describe checkpoints.", no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Source = Annotated[str, typer.Argument(metavar="FILE", help="A file, a folder, a name of the list, or owner/repo.")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Checkpoint = Annotated[str, typer.Argument(metavar="FILE", help="A file, a folder, a name of the list, or owner/repo.")]
 
 
 class Names(str, Enum):
-    """Whose names for the tensors."""
+    """Naming of a checkpoint's tensors."""
 
     hqsam = "hqsam"
     official = "official"
@@ -25,8 +25,8 @@ class Names(str, Enum):
 
 
 @app.command("list")
-def list_checkpoints(as_json: Json = False) -> None:
-    """Every checkpoint that can be fetched by name, and which are here."""
+def list_checkpoints(json_output: JsonFlag = False) -> None:
+    """List the checkpoints that can be fetched by name, and which are here."""
     from hqsam.paths import user_cache_folder
     from hqsam.weights import cache, registry
 
@@ -39,7 +39,7 @@ def list_checkpoints(as_json: Json = False) -> None:
         }
         for row in registry.CHECKPOINTS.values()
     ]
-    if as_json:
+    if json_output:
         _print_json(rows)
         return
     from rich.console import Console
@@ -57,7 +57,7 @@ def list_checkpoints(as_json: Json = False) -> None:
 
 @app.command()
 def fetch(name: Annotated[str, typer.Argument(metavar="NAME", help="A name of `hqsam weights list`.")]) -> None:
-    """Download a checkpoint, going on where an earlier try stopped, and check its hash."""
+    """Download a checkpoint, resuming an earlier try, and check its hash."""
     from hqsam.weights import download
 
     with download_bar(name) as on_progress:
@@ -66,7 +66,7 @@ def fetch(name: Annotated[str, typer.Argument(metavar="NAME", help="A name of `h
 
 
 @app.command()
-def verify(file: Source) -> None:
+def verify(file: Checkpoint) -> None:
     """Read a checkpoint to the end: hash, names, shapes, values."""
     from hqsam.weights.inspection import verify_checkpoint
 
@@ -80,7 +80,7 @@ def verify(file: Source) -> None:
 
 @app.command()
 def convert(
-    file: Source,
+    file: Checkpoint,
     to: Annotated[
         Path,
         typer.Option(help="NAME.safetensors (ours), NAME.pth (official), or a folder (transformers)."),
@@ -96,7 +96,7 @@ def convert(
 
 
 @app.command()
-def info(file: Source, as_json: Json = False) -> None:
+def info(file: Checkpoint, json_output: JsonFlag = False) -> None:
     """Say which model a file holds, in which naming, from where, and under which terms."""
     from hqsam.weights.inspection import inspect_checkpoint
 
@@ -116,7 +116,7 @@ def info(file: Source, as_json: Json = False) -> None:
         "unused": described.unused,
         "config": described.config.to_dict(),
     }
-    if as_json:
+    if json_output:
         _print_json(values)
         return
     for label, value in values.items():

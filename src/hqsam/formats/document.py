@@ -73,7 +73,7 @@ class Document:
     soft_alpha: Callable[[int], Float[np.ndarray, "height width"]] | None = field(
         default=None, compare=False, repr=False
     )
-    """The soft edge of an object, by its number, if whoever made the document has logits: see `pictures.cutout`."""
+    """The soft edge of an object, by its number, if whoever made the document has logits: see `images.cutout`."""
 
     def __post_init__(self) -> None:
         for number, one in enumerate(self.objects):

@@ -10,7 +10,7 @@ from hqsam.masks.boxes import Window, box_of_mask, window_of_box
 from hqsam.predict.multiscale_logits import MultiscaleLogits
 
 _MARGIN = 4
-"""ImageReference around a mask within which its soft edge ends; `pictures.cutout` makes it at most 3 pixels wide."""
+"""ImageReference around a mask within which its soft edge ends; `images.cutout` makes it at most 3 pixels wide."""
 
 
 def add_soft_edge(
