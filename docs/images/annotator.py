@@ -67,7 +67,7 @@ def everything(browser: Browser, address: str) -> None:
     page = opened(browser, address, "coffee.jpg", **DESK)
     page.keyboard.press("a")
     page.click("#everything-dialog button.main")
-    page.locator("#found-bar").wait_for(timeout=120_000)
+    page.locator("#proposals-bar").wait_for(timeout=120_000)
     page.mouse.move(*at(page, 370, 275))
     page.wait_for_timeout(300)
     save(page, "annotator-everything")

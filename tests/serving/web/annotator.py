@@ -42,7 +42,7 @@ class Annotator:
     def settle(self) -> None:
         """Until nothing is going on: the photo is encoded, the model has answered, all is saved."""
         self.until("document.querySelector('#status').dataset.kind !== 'busy' && app.saveQueue.count === 0")
-        self.until("!(await import('/web/state/draft.js')).needsAnswer(app.store.draft)")
+        self.until("!(await import('/web/state/draft.js')).needsAnswer(app.draftEditor.draft)")
 
     # Looking
 
@@ -65,7 +65,7 @@ class Annotator:
     @property
     def draft(self) -> np.ndarray:
         """The mask that is being made."""
-        return self.mask("(await import('/web/state/draft.js')).draftMask(app.store.draft)")
+        return self.mask("app.draftEditor.mask")
 
     def mask(self, expression: str) -> np.ndarray:
         return decode(self.look(f"(await import('/web/masks/rle.js')).encode({expression})"))

@@ -50,14 +50,14 @@ def test_a_right_click_corrects_and_undo_and_redo_walk_back_and_forth(annotator)
 
 def test_taking_away_from_nothing_is_refused_in_words(annotator):
     annotator.click(*CUP, button="right")
-    assert "nothing to take away" in annotator.said
+    assert "nothing to subtract" in annotator.said
     assert not annotator.draft.any()
 
 
 def test_dragging_makes_a_box(annotator):
     annotator.drag((110, 5), (525, 395))
     inside = annotator.draft
-    assert annotator.look("app.store.draft.box") == [110, 5, 525, 395]
+    assert annotator.look("app.draftEditor.draft.box") == [110, 5, 525, 395]
     assert inside[5:395, 110:525].sum() > 0.95 * inside.sum() > 0
 
 
@@ -65,7 +65,7 @@ def test_a_box_by_two_clicks_on_its_corners(annotator):
     annotator.press("b")
     annotator.click(515, 390)
     annotator.click(120, 10)
-    assert annotator.look("app.store.draft.box") == [120, 10, 515, 390]
+    assert annotator.look("app.draftEditor.draft.box") == [120, 10, 515, 390]
 
 
 def test_what_the_brush_did_stays_when_another_click_brings_another_mask(annotator):
@@ -109,7 +109,7 @@ def test_one_click_has_three_readings(annotator):
         annotator.press(key)
         masks.append(annotator.draft)
     assert len({mask.tobytes() for mask in masks}) > 1
-    assert annotator.page.locator("[data-reading='2']").get_attribute("aria-pressed") == "true"
+    assert annotator.page.locator("[data-candidate='2']").get_attribute("aria-pressed") == "true"
 
 
 def test_the_sources_can_be_compared_by_key(annotator):
@@ -118,7 +118,7 @@ def test_the_sources_can_be_compared_by_key(annotator):
     for _ in range(3):
         annotator.press("s")
         source = annotator.look("app.models.source")
-        annotator.until(f"app.store.draft.answers[0].source === {source!r}")
+        annotator.until(f"app.draftEditor.draft.answers[0].source === {source!r}")
         seen[source] = annotator.draft
     assert set(seen) == {"sum", "hq", "sam"}
     assert not np.array_equal(seen["hq"], seen["sam"])
@@ -129,10 +129,10 @@ def test_a_closer_look_follows_each_click_and_goes_when_it_is_switched_off(annot
     annotator.page.on("request", lambda one: asked.append(one.post_data) if one.url.endswith("/masks") else None)
     annotator.press("d")
     annotator.click(*CUP)
-    annotator.until("app.store.draft.isDetailed")
+    annotator.until("app.draftEditor.draft.isDetailed")
     assert '"detail":true' in asked[-1]
     annotator.press("d")
-    annotator.until("!app.store.draft.isDetailed")
+    annotator.until("!app.draftEditor.draft.isDetailed")
 
 
 def test_a_kept_object_is_on_the_server_with_its_name_and_what_it_came_from(annotator, site):
@@ -261,12 +261,12 @@ def test_everything_is_found_with_progress_and_kept_by_clicks(annotator, site):
     annotator.press("a")
     annotator.page.locator("#everything-dialog input[value='8']").check()
     annotator.page.locator("#everything-dialog button.main").click()
-    annotator.until("app.store.found.length > 1")
-    count = annotator.look("app.store.found.length")
-    assert f"{count} objects found" in annotator.page.locator("#found-bar").text_content()
-    wanted = annotator.mask("(await import('/web/masks/rle.js')).decode(app.store.found[0].rle)")
+    annotator.until("app.store.proposals.length > 1")
+    count = annotator.look("app.store.proposals.length")
+    assert f"{count} objects found" in annotator.page.locator("#proposals-bar").text_content()
+    wanted = annotator.mask("(await import('/web/masks/rle.js')).decode(app.store.proposals[0].rle)")
     x, y = inner_pixel(wanted)
-    smallest = annotator.look(f"app.toolbox.active.smallestAt([{x}.5, {y}.5], app.store.found).rle.counts")
+    smallest = annotator.look(f"app.toolbox.active.smallestAt([{x}.5, {y}.5], app.store.proposals).rle.counts")
     annotator.click(x, y)
     [kept] = site.client.annotations(annotator.look("app.store.image.id"))
     assert kept["rle"]["counts"] == smallest
@@ -284,7 +284,7 @@ def test_everything_can_be_cancelled(annotator):
     annotator.until("!document.querySelector('#everything-dialog .progress').hidden")
     annotator.page.locator("#everything-dialog .cancel").click()
     annotator.until("document.querySelector('#status').textContent === 'Cancelled.'")
-    assert annotator.look("app.store.found.length") == 0
+    assert annotator.look("app.store.proposals.length") == 0
 
 
 def inner_pixel(mask: np.ndarray) -> tuple[int, int]:

@@ -39,7 +39,7 @@ def test_the_pointer_draws_while_the_space_bar_is_down(annotator):
     move(annotator, "ArrowDown", 8)
     page.keyboard.up("Space")
     annotator.settle()
-    x0, y0, x1, y1 = annotator.look("app.store.draft.box")
+    x0, y0, x1, y1 = annotator.look("app.draftEditor.draft.box")
     assert x1 - x0 > 40
     assert y1 - y0 > 40
 
@@ -51,13 +51,13 @@ def test_the_space_bar_with_shift_takes_away(annotator):
     annotator.page.keyboard.down("Shift")
     annotator.press("Space")
     annotator.page.keyboard.up("Shift")
-    assert annotator.look("app.store.draft.labels") == [1, 0]
+    assert annotator.look("app.draftEditor.draft.labels") == [1, 0]
 
 
 def test_the_question_mark_shows_every_key_that_works(annotator):
     annotator.page.keyboard.press("?")
     shown = annotator.page.locator("#help-dialog").inner_text()
-    table = annotator.look("(await import('/web/keys.js')).keyTable(app).flatMap(([, keys]) => keys)")
+    table = annotator.look("app.keys.sections.flatMap(([, keys]) => keys)")
     assert len(table) > 25
     assert all(key["about"] in shown for key in table)
     annotator.page.keyboard.press("Escape")
@@ -65,7 +65,7 @@ def test_the_question_mark_shows_every_key_that_works(annotator):
 
 
 def test_no_key_does_two_things(annotator):
-    table = annotator.look("(await import('/web/keys.js')).keyTable(app).flatMap(([, keys]) => keys)")
+    table = annotator.look("app.keys.sections.flatMap(([, keys]) => keys)")
     keys = [name for key in table for name in key["keys"]]
     assert len(keys) == len(set(keys))
 

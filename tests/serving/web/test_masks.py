@@ -49,7 +49,7 @@ def test_adding_and_taking_away_are_or_and_and_not(page, pair):
     one, other = pair
     plus, minus = run(
         page,
-        "(a, b) => [encode(decode(a).plus(decode(b))), encode(decode(a).minus(decode(b)))]",
+        "(a, b) => [encode(decode(a).union(decode(b))), encode(decode(a).subtract(decode(b)))]",
         encode(one),
         encode(other),
     )

@@ -21,9 +21,9 @@ def test_a_tap_makes_an_object_that_is_kept_and_named(phone, site):
 
 def test_a_finger_takes_away_once_the_minus_is_pressed(phone):
     tap(phone, 300, 60)
-    phone.page.locator("#takes-away").tap()
+    phone.page.locator("#subtracts").tap()
     tap(phone, 300, 70)
-    assert phone.look("app.store.draft.labels") == [1, 0]
+    assert phone.look("app.draftEditor.draft.labels") == [1, 0]
 
 
 def test_two_fingers_zoom_about_their_middle_and_draw_nothing(phone):
@@ -41,7 +41,7 @@ def test_two_fingers_zoom_about_their_middle_and_draw_nothing(phone):
     fingers("touchEnd", 60)
     assert phone.look("app.viewport.scale") == pytest.approx(3 * before, rel=0.2)
     assert phone.at(300, 200) == pytest.approx((x, y), abs=3)
-    assert phone.look("app.store.draft.points") == []
+    assert phone.look("app.draftEditor.draft.points") == []
 
 
 def test_nothing_reaches_beyond_the_screen(phone):

@@ -72,13 +72,13 @@ def test_what_is_kept_while_the_server_is_dead_reaches_it_when_it_lives_again(an
     annotator.page.mouse.up()
     by_hand = annotator.draft
     annotator.page.keyboard.press("Enter")
-    annotator.until("!document.querySelector('#trouble').hidden")
-    assert "The server does not answer" in annotator.page.locator("#trouble").text_content()
+    annotator.until("!document.querySelector('#connection-notice').hidden")
+    assert "The server does not answer" in annotator.page.locator("#connection-notice").text_content()
     assert annotator.page.locator("#saved").text_content().startswith("1 to be sent")
     annotator.page.keyboard.press("c")
     annotator.page.mouse.click(*annotator.at(300, 300))  # nobody can answer yet
     server.start()
-    annotator.until("document.querySelector('#trouble').hidden")
+    annotator.until("document.querySelector('#connection-notice').hidden")
     annotator.settle()
     kept = Client(server.address, TOKEN).annotations(annotator.look("app.store.image.id"))
     assert len(kept) == 2
@@ -103,5 +103,5 @@ def test_a_page_that_is_loaded_again_after_a_kill_shows_all_that_was_kept(annota
 def test_a_page_of_an_earlier_start_says_what_to_do(annotator, server, browser):
     annotator.page.context.clear_cookies()
     annotator.page.mouse.click(*annotator.at(300, 60))
-    annotator.until("!document.querySelector('#trouble').hidden")
-    assert "Open the address that it printed" in annotator.page.locator("#trouble").text_content()
+    annotator.until("!document.querySelector('#connection-notice').hidden")
+    assert "Open the address that it printed" in annotator.page.locator("#connection-notice").text_content()

@@ -1,21 +1,36 @@
-/** The server's HTTP API, as the page uses it. What goes wrong comes out as an error with words for people. */
+/** Client of the server's HTTP API. Failures are errors whose messages are written for people. */
+import { Emitter } from "./events.js";
 
-/** The server said no. `code` is for programs, the message for people. */
+/** An answer that is no success. `code` is for programs, the message for people. */
 export class ApiError extends Error {
+  /** @param {number} status @param {string} code @param {string} message @param {number} retryAfter seconds */
   constructor(status, code, message, retryAfter = 0) {
     super(message);
-    Object.assign(this, { status, code, retryAfter });
+    this.status = status;
+    this.code = code;
+    this.retryAfter = retryAfter;
   }
 }
 
 /** The server cannot be reached. */
 export class NetworkError extends Error {}
 
-const V1 = "/v1";
-const CLIENT = crypto.randomUUID?.() ?? String(Math.random()); // the queue is fair among tabs
+/**
+ * @typedef {object} Image
+ * @property {number} id
+ * @property {string} name
+ * @property {number} width
+ * @property {number} height
+ * @property {"todo" | "done"} status
+ * @property {number} annotation_count
+ * @property {string | null} problem  Why it cannot be opened.
+ */
 
-/** Fires "online" and "offline", and "unauthorized" where the server no longer knows the page's token. */
-export const connection = Object.assign(new EventTarget(), { isOnline: true });
+const V1 = "/v1";
+const CLIENT = crypto.randomUUID?.() ?? String(Math.random()); // the server's queue is fair among tabs
+
+/** Emits "online" and "offline", and "unauthorized" where the server no longer knows the page's token. */
+export const connection = Object.assign(new Emitter(), { isOnline: true });
 
 export const api = {
   health: () => get("/health"),
@@ -49,7 +64,7 @@ export const api = {
   importFiles: (fields) => send("POST", "/import", form(fields)),
 };
 
-const get = (path, signal) => request("GET", path, { signal }).then(content);
+const get = (path) => request("GET", path).then(content);
 
 function send(method, path, body, signal) {
   const isForm = body instanceof FormData;
@@ -59,12 +74,12 @@ function send(method, path, body, signal) {
 }
 
 async function download(path) {
-  const response = await request("GET", path, {});
-  const named = /filename="?([^";]+)"?/.exec(response.headers.get("Content-Disposition") ?? "");
-  return { name: named?.[1] ?? "hqsam-export", blob: await response.blob() };
+  const response = await request("GET", path);
+  const match = /filename="?([^";]+)"?/.exec(response.headers.get("Content-Disposition") ?? "");
+  return { name: match?.[1] ?? "hqsam-export", blob: await response.blob() };
 }
 
-/** Asks again while the server says that it is busy. */
+/** Repeats a request while the server says that it is busy. */
 async function retryWhileBusy(attempt, signal) {
   for (;;) {
     try {
@@ -76,10 +91,11 @@ async function retryWhileBusy(attempt, signal) {
   }
 }
 
-async function request(method, path, { body, headers, signal }) {
+/** @param {string} method @param {string} path @param {RequestInit} [options] */
+async function request(method, path, options) {
   let response;
   try {
-    response = await fetch(V1 + path, { method, body, headers, signal, credentials: "same-origin" });
+    response = await fetch(V1 + path, { ...options, method, credentials: "same-origin" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     setOnline(false);
@@ -92,14 +108,10 @@ async function request(method, path, { body, headers, signal }) {
 
 async function asApiError(response) {
   const { error } = await response.json().catch(() => ({}));
-  if (response.status === 401) connection.dispatchEvent(new Event("unauthorized"));
-  const words = error?.message ?? `The server answered ${response.status} ${response.statusText}.`;
-  return new ApiError(
-    response.status,
-    error?.code ?? "unknown",
-    words,
-    Number(response.headers.get("Retry-After")) || 0,
-  );
+  if (response.status === 401) connection.emit("unauthorized");
+  const message = error?.message ?? `The server answered ${response.status} ${response.statusText}.`;
+  const retryAfter = Number(response.headers.get("Retry-After")) || 0;
+  return new ApiError(response.status, error?.code ?? "unknown", message, retryAfter);
 }
 
 const content = (response) => (response.status === 204 ? null : response.json());
@@ -107,11 +119,11 @@ const content = (response) => (response.status === 204 ? null : response.json())
 function setOnline(isOnline) {
   if (connection.isOnline === isOnline) return;
   connection.isOnline = isOnline;
-  connection.dispatchEvent(new Event(isOnline ? "online" : "offline"));
+  connection.emit(isOnline ? "online" : "offline");
   if (!isOnline) pollUntilOnline();
 }
 
-/** Looks once a second whether the server is back; the first answer tells "online". */
+/** Asks once a second whether the server is back; the first answer makes `request` emit "online". */
 async function pollUntilOnline() {
   while (!connection.isOnline) {
     await sleep(1000);
@@ -122,11 +134,12 @@ async function pollUntilOnline() {
 function form(fields) {
   const data = new FormData();
   for (const [name, value] of Object.entries(fields)) {
-    for (const each of Array.isArray(value) ? value : [value]) data.append(name, each);
+    for (const item of [value].flat()) data.append(name, item);
   }
   return data;
 }
 
+/** @param {number} milliseconds @param {AbortSignal} [signal] @returns {Promise<void>} */
 export function sleep(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, milliseconds);

@@ -1,34 +1,43 @@
 /** Every key, in one table: what it does, and what `?` says of it. */
 
-/**
- * @typedef {{keys: string[], about: string, act: () => void, show?: string}} Key  `keys` as `event.key` has them.
- * @param {object} app all that keys act on
- * @returns {[string, Key[]][]}
- */
-export function keyTable({
-  store,
-  toolbox,
-  viewport,
-  draftEditor,
-  models,
-  renderer,
-  settings,
-  navigation,
-  dialogs,
-  commands,
-  objects,
-  status,
-}) {
+/** @typedef {{keys: string[], about: string, act?: (key: string) => unknown, show?: string}} Key  `keys` as `event.key` has them. */
+
+/** Listens to all keys, wherever nothing is being typed. */
+/** @import { App } from "./main.js" */
+export class KeyTable {
+  /** @type {[string, Key[]][]} */
+  sections;
+
+  /** @param {App} app */
+  constructor(app) {
+    this.sections = sectionsOf(app);
+    const acts = new Map(
+      this.sections.flatMap(([, keys]) => keys.flatMap(({ keys: names, act }) => names.map((name) => [name, act]))),
+    );
+    addEventListener("keydown", (event) => {
+      if (event.defaultPrevented || isTyping(event) || document.querySelector("dialog[open]")) return;
+      const act = acts.get(nameOf(event));
+      if (!act) return;
+      event.preventDefault();
+      act(event.key.toLowerCase());
+    });
+  }
+}
+
+/** @param {App} app @returns {[string, Key[]][]} */
+function sectionsOf(app) {
+  const { commands, dialogs, draftEditor, models, navigation, notices } = app;
+  const { objects, renderer, settings, store, toolbox, viewport } = app;
   const tool = (key, name, about) => ({ keys: [key], about, act: () => toolbox.select(name) });
   const selected = (act) => () => {
     const object = store.object(store.selected);
-    if (!object) status.say("Select an object first: J and K go through them.");
+    if (!object) notices.say("Select an object first: J and K go through them.");
     else act(object);
   };
-  const unlocked = (act) => selected((object) => (object.locked ? status.say("It is locked.") : act(object)));
+  const unlocked = (act) => selected((object) => (object.locked ? notices.say("It is locked.") : act(object)));
   const history = (way, word) => () => {
     const label = store.history[way]();
-    status.say(label ? `${word}: ${label}.` : `Nothing to ${way}.`);
+    notices.say(label ? `${word}: ${label}.` : `Nothing to ${way}.`);
   };
   return [
     [
@@ -40,7 +49,7 @@ export function keyTable({
         tool("p", "brush", "Paint"),
         tool("e", "eraser", "Erase"),
         tool("v", "pick", "Pick objects, move the image"),
-        { keys: ["t"], about: "Take away, on or off", act: () => toolbox.toggleSubtracts() },
+        { keys: ["t"], about: "Subtract, on or off", act: () => toolbox.toggleSubtracts() },
         {
           keys: ["["],
           about: "Smaller brush",
@@ -59,15 +68,15 @@ export function keyTable({
         {
           keys: ["1", "2", "3"],
           show: "1 2 3",
-          about: "SAM's three readings",
-          act: (key) => draftEditor.reading(Number(key) - 1),
+          about: "SAM's three candidates",
+          act: (key) => draftEditor.choose(Number(key) - 1),
         },
         { keys: ["s"], about: "Sum, HQ or SAM, to compare", act: () => models.nextSource() },
         { keys: ["d"], about: "Detail, on or off", act: () => settings.set("detail", !settings.get("detail")) },
         { keys: ["Enter"], show: "⏎", about: "Keep it; or correct the selected object", act: () => commands.enter() },
         { keys: ["Escape"], show: "Esc", about: "Leave off; then discard", act: () => commands.escape() },
         { keys: ["ctrl+z"], show: "Ctrl Z", about: "Undo", act: history("undo", "Undone") },
-        { keys: ["ctrl+shift+z", "ctrl+y"], show: "Ctrl Y", about: "Redo", act: history("redo", "Done again") },
+        { keys: ["ctrl+shift+z", "ctrl+y"], show: "Ctrl Y", about: "Redo", act: history("redo", "Redone") },
         { keys: ["a"], about: "Find everything", act: () => dialogs.everything.open() },
       ],
     ],
@@ -114,13 +123,13 @@ export function keyTable({
       [
         { keys: [], show: "← ↑ ↓ →", about: "Move the pointer; with Shift by one pixel" },
         { keys: [], show: "Space", about: "Click; held, it draws as the pointer moves" },
-        { keys: [], show: "⇧ Space", about: "Click to take away" },
+        { keys: [], show: "⇧ Space", about: "Click to subtract" },
       ],
     ],
     [
       "On the image, by mouse",
       [
-        { keys: [], show: "Right", about: "Take away; so does Alt" },
+        { keys: [], show: "Right", about: "Subtract; so does Alt" },
         { keys: [], show: "Wheel", about: "Zoom" },
         { keys: [], show: "Space", about: "Held, dragging moves the image; so does the middle button" },
       ],
@@ -128,19 +137,6 @@ export function keyTable({
   ];
 }
 
-/** Listens to all of them, wherever nothing is being typed. */
-export function listen(table) {
-  const acts = new Map(
-    table.flatMap(([, keys]) => keys.flatMap(({ keys: names, act }) => names.map((name) => [name, act]))),
-  );
-  addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || isTyping(event.target, event.key) || document.querySelector("dialog[open]")) return;
-    const act = acts.get(nameOf(event));
-    if (!act) return;
-    event.preventDefault();
-    act(event.key.toLowerCase());
-  });
-}
 
 function nameOf({ key, ctrlKey, metaKey, altKey, shiftKey }) {
   if (altKey) return "";
@@ -149,7 +145,7 @@ function nameOf({ key, ctrlKey, metaKey, altKey, shiftKey }) {
 }
 
 /** Text fields take all keys; buttons and menus take those that work them. */
-function isTyping(target, key) {
+function isTyping({ target, key }) {
   if (target.matches("input:not([type='checkbox'], [type='radio'], [type='range'], [type='color']), textarea"))
     return true;
   return ["Enter", " "].includes(key) && target.matches("button, a, summary, select, label, input");

@@ -1,34 +1,43 @@
-/** What the annotator chose, kept in this browser. "change" tells the name of what was chosen. */
+/** The annotator's choices, kept in this browser. Emits "change" with the name of the setting. */
+import { Emitter } from "./events.js";
 
 const STORAGE_KEY = "hqsam.settings";
 const DEFAULTS = { model: "", source: "sum", detail: false, brush: 12, theme: "system", className: "object" };
 
-class Settings extends EventTarget {
-  #values = { ...DEFAULTS, ...loadStored() };
+/** @typedef {typeof DEFAULTS} Values */
 
+export class Settings extends Emitter {
+  #values = { ...DEFAULTS, ...readJson(STORAGE_KEY, {}) };
+
+  /** @template {keyof Values} K @param {K} name @returns {Values[K]} */
   get(name) {
     return this.#values[name];
   }
 
+  /** @template {keyof Values} K @param {K} name @param {Values[K]} value */
   set(name, value) {
     if (this.#values[name] === value) return;
     this.#values[name] = value;
     localStorage.setItem(STORAGE_KEY, JSON.stringify(this.#values));
-    this.dispatchEvent(new CustomEvent("change", { detail: name }));
+    this.emit("change", name);
   }
 
-  /** Calls now and whenever the setting changes. */
-  follow(name, listener) {
+  /**
+   * Calls the listener now and whenever the setting changes.
+   * @template {keyof Values} K @param {K} name @param {(value: Values[K]) => void} listener
+   */
+  watch(name, listener) {
     listener(this.get(name));
-    this.addEventListener("change", ({ detail }) => detail === name && listener(this.get(name)));
+    this.on("change", (changed) => changed === name && listener(this.get(name)));
   }
 }
 
-function loadStored() {
+/** Reads JSON from the browser's storage; the fallback where there is none, or it is damaged. */
+export function readJson(key, fallback) {
   try {
-    return JSON.parse(localStorage.getItem(STORAGE_KEY)) ?? {};
+    return JSON.parse(localStorage.getItem(key)) ?? fallback;
   } catch {
-    return {};
+    return fallback;
   }
 }
 

@@ -28,7 +28,7 @@ export class Mask {
     return area;
   }
 
-  /** Whether a pixel belongs to it. Coordinates may have fractions. */
+  /** Whether a pixel belongs to it. @param {number} x @param {number} y may have fractions */
   has(x, y) {
     const column = Math.floor(x);
     const row = Math.floor(y);
@@ -37,27 +37,27 @@ export class Mask {
     return this.bits[(row - y0) * (x1 - x0) + column - x0] === 1;
   }
 
-  /** What is in either. */
-  plus(other) {
+  /** The pixels of either. @param {Mask} other */
+  union(other) {
     if (other.isEmpty) return this;
     if (this.isEmpty) return other;
     const canvas = new Bitmap(around(this.box, other.box));
-    canvas.lay(this, 1);
-    canvas.lay(other, 1);
+    canvas.blit(this, 1);
+    canvas.blit(other, 1);
     return new Mask(this.width, this.height, canvas.box, canvas.bits);
   }
 
-  /** What is in this one and not in the other. */
-  minus(other) {
+  /** The pixels of this one that are not in the other. @param {Mask} other */
+  subtract(other) {
     if (other.isEmpty || this.isEmpty) return this;
     const canvas = new Bitmap(this.box);
-    canvas.lay(this, 1);
-    canvas.lay(other, 0);
+    canvas.blit(this, 1);
+    canvas.blit(other, 0);
     return cropToContent(this.width, this.height, canvas);
   }
 }
 
-/** A piece of the image that is being written. Every function below draws in image pixels and cuts off the rest. */
+/** A rectangle of the image that is being written. Its functions take image pixels and cut off what is outside. */
 export class Bitmap {
   /** @param {Box} box */
   constructor(box) {
@@ -76,7 +76,7 @@ export class Bitmap {
   }
 
   /** Sets the pixels that a mask has. */
-  lay(mask, value) {
+  blit(mask, value) {
     const { x0, y0, x1, y1 } = mask.box;
     const from = { x: Math.max(x0, this.box.x0), y: Math.max(y0, this.box.y0) };
     const to = { x: Math.min(x1, this.box.x1), y: Math.min(y1, this.box.y1) };
@@ -88,7 +88,7 @@ export class Bitmap {
   }
 }
 
-/** The mask of a bitmap, its box as small as it can be. */
+/** Makes a mask of a bitmap, its box as small as it can be. */
 export function cropToContent(width, height, bitmap) {
   const box = boxOfOnes(bitmap);
   if (box === null) return Mask.empty(width, height);

@@ -1,7 +1,7 @@
-/** The edge of a mask as a vector path along pixel edges: exact, and sharp at every zoom. */
+/** Traces the edge of a mask along pixel edges, as a vector path: exact, and sharp at every zoom. */
 import { Bitmap, Mask } from "./mask.js";
 
-const known = new WeakMap();
+const cache = new WeakMap();
 
 /**
  * @param {import("./mask.js").Mask} mask
@@ -9,8 +9,8 @@ const known = new WeakMap();
  * @returns {Path2D} in blocks; fill it by "evenodd"
  */
 export function outlineOf(mask, step = 1) {
-  if (!known.has(mask)) known.set(mask, new Map());
-  const paths = known.get(mask);
+  if (!cache.has(mask)) cache.set(mask, new Map());
+  const paths = cache.get(mask);
   if (!paths.has(step)) paths.set(step, asPath(rings(step === 1 ? mask : inBlocks(mask, step))));
   return paths.get(step);
 }

@@ -7,7 +7,9 @@
  */
 import { Bitmap, Mask, cropToContent } from "./mask.js";
 
-/** @param {{size: [number, number], counts: string}} rle @returns {Mask} */
+/** @typedef {{size: [number, number], counts: string}} Rle  Height and width, and the runs. */
+
+/** @param {Rle} rle @returns {Mask} */
 export function decode(rle) {
   const [height, width] = rle.size;
   const runs = insideRuns(runLengths(rle.counts));
@@ -23,7 +25,7 @@ export function decode(rle) {
   return cropToContent(width, height, bitmap);
 }
 
-/** @param {Mask} mask @returns {{size: [number, number], counts: string}} */
+/** @param {Mask} mask @returns {Rle} */
 export function encode(mask) {
   const { x0, y0, x1, y1 } = mask.box;
   const stride = x1 - x0;
@@ -59,7 +61,7 @@ export function runLengths(counts) {
   return runs;
 }
 
-/** How many pixels an encoding covers, without decoding it. */
+/** Counts the pixels of an encoding without decoding it. @param {Rle} rle */
 export function areaOf(rle) {
   return insideRuns(runLengths(rle.counts)).reduce((sum, [start, end]) => sum + end - start, 0);
 }

@@ -1,11 +1,13 @@
-/** Buttons for what keys do, too: tools, undo, zoom, brush; and the sheets of a narrow window. */
+/** Buttons that do the same as keys: tools, undo, zoom, brush; and the sheets of a narrow window. */
+/** @import { App } from "../main.js" */
 import { settings } from "../settings.js";
-import { find, press } from "./dom.js";
+import { find, findAll, press } from "./dom.js";
 
 export class Controls {
+  /** @type {App} */
   #app;
 
-  /** @param {object} app toolbox, store, viewport, renderer and dialogs */
+  /** @param {App} app */
   constructor(app) {
     this.#app = app;
     this.#tools();
@@ -18,30 +20,29 @@ export class Controls {
 
   #tools() {
     const { toolbox } = this.#app;
-    const buttons = [...document.querySelectorAll("[data-tool]:not(#canvas)")];
+    const buttons = findAll("[data-tool]:not(#canvas)", HTMLButtonElement);
     for (const button of buttons) button.addEventListener("click", () => toolbox.select(button.dataset.tool));
-    find("#takes-away").addEventListener("click", () => toolbox.toggleSubtracts());
+    find("#subtracts").addEventListener("click", () => toolbox.toggleSubtracts());
     const show = () => {
       for (const button of buttons) press(button, button.dataset.tool === toolbox.name);
-      press(find("#takes-away"), toolbox.subtracts);
+      press(find("#subtracts"), toolbox.subtracts);
       find("#canvas").dataset.tool = toolbox.name;
       find("#brush-size").hidden = !["brush", "eraser"].includes(toolbox.name);
     };
-    toolbox.addEventListener("change", show);
+    toolbox.on("change", show);
     show();
   }
 
   #history() {
     const { store } = this.#app;
-    const [undo, redo] = [find("#undo"), find("#redo")];
+    const [undo, redo] = [find("#undo", HTMLButtonElement), find("#redo", HTMLButtonElement)];
     undo.addEventListener("click", () => store.history.undo());
     redo.addEventListener("click", () => store.history.redo());
     const show = () => {
       undo.disabled = !store.history.canUndo;
       redo.disabled = !store.history.canRedo;
     };
-    store.addEventListener("history", show);
-    store.addEventListener("image", show);
+    store.on(["history", "image"], show);
   }
 
   #zoom() {
@@ -50,18 +51,18 @@ export class Controls {
     find("#zoom-out").addEventListener("click", () => viewport.zoom(1 / 1.5));
     find("#zoom-level").addEventListener("click", () => viewport.actualSize());
     find("#fit").addEventListener("click", () => viewport.fit());
-    viewport.addEventListener("change", () => {
+    viewport.on("change", () => {
       find("#zoom-level").textContent = `${Math.round(viewport.scale * devicePixelRatio * 100)}%`;
     });
     find("#bare").addEventListener("click", () => renderer.set({ masksHidden: !renderer.masksHidden }));
-    renderer.addEventListener("change", () => press(find("#bare"), renderer.masksHidden));
+    renderer.on("change", () => press(find("#bare"), renderer.masksHidden));
   }
 
   #brush() {
-    const slider = find("#brush-size input");
+    const slider = find("#brush-size input", HTMLInputElement);
     slider.addEventListener("input", () => settings.set("brush", slider.valueAsNumber));
-    settings.follow("brush", (size) => {
-      slider.value = size;
+    settings.watch("brush", (size) => {
+      slider.value = String(size);
       find("#brush-size output").textContent = `${size} px`;
     });
   }
@@ -69,11 +70,11 @@ export class Controls {
   #dialogs() {
     const { dialogs } = this.#app;
     for (const name of Object.keys(dialogs)) find(`#${name}`).addEventListener("click", () => dialogs[name].open());
-    for (const dialog of document.querySelectorAll("dialog")) {
-      find(".close", dialog)?.addEventListener("click", () => dialog.close());
+    for (const dialog of findAll("dialog", HTMLDialogElement)) {
+      dialog.querySelector(".close")?.addEventListener("click", () => dialog.close());
       dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close()); // beside it
     }
-    for (const label of document.querySelectorAll("label[tabindex]")) {
+    for (const label of findAll("label[tabindex]")) {
       label.addEventListener("keydown", ({ key }) => ["Enter", " "].includes(key) && label.click());
     }
   }

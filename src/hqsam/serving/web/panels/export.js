@@ -1,4 +1,5 @@
-/** Exports as the library does, and imports. */
+/** Downloads annotations in the library's formats, and takes files to import. */
+/** @import { App } from "../main.js" */
 import { api } from "../api.js";
 import { find, make } from "./dom.js";
 
@@ -14,18 +15,20 @@ const FORMATS = [
 ];
 
 export class ExportDialog {
-  #dialog = find("#export-dialog");
+  #dialog = find("#export-dialog", HTMLDialogElement);
+  /** @type {App} */
   #app;
 
-  /** @param {object} app store, saveQueue, status, and bring(files), which imports */
+  /** @param {App} app */
   constructor(app) {
     this.#app = app;
-    find(".choices", this.#dialog).append(...FORMATS.map(asChoice));
-    find("form", this.#dialog).addEventListener("submit", (event) => this.#download(event));
-    find("input[type='file']", this.#dialog).addEventListener("change", ({ target }) => {
+    find(".choices", HTMLElement, this.#dialog).append(...FORMATS.map(asChoice));
+    find("form", HTMLFormElement, this.#dialog).addEventListener("submit", (event) => this.#download(event));
+    const files = find("input[type='file']", HTMLInputElement, this.#dialog);
+    files.addEventListener("change", () => {
       this.#dialog.close();
-      app.bring([...target.files]);
-      target.value = "";
+      app.fileImport.importAll([...files.files]);
+      files.value = "";
     });
   }
 
@@ -35,18 +38,17 @@ export class ExportDialog {
 
   async #download(event) {
     event.preventDefault();
-    const { store, saveQueue, status } = this.#app;
-    const format = find("input[name='format']:checked", this.#dialog).value;
-    const isThis = find("input[name='which']:checked", this.#dialog).value === "this";
-    const done = status.begin("Exporting");
+    const { store, saveQueue, notices } = this.#app;
+    const format = find("input[name='format']:checked", HTMLInputElement, this.#dialog).value;
+    const isThis = find("input[name='which']:checked", HTMLInputElement, this.#dialog).value === "this";
+    const done = notices.begin("Exporting");
     try {
       await saveQueue.send();
-      offer(await api.exportFile({ format, ...(isThis && store.image ? { images: store.image.id } : {}) }));
-      this.#dialog.close();
+      save(await api.exportFile({ format, ...(isThis && store.image ? { images: String(store.image.id) } : {}) }));
     } catch (error) {
-      status.fail(error.message);
-      this.#dialog.close();
+      notices.fail(error.message);
     }
+    this.#dialog.close();
     done();
   }
 }
@@ -56,7 +58,8 @@ function asChoice([value, name, about], place) {
   return make("label", {}, radio, make("span", { textContent: name }), make("small", { textContent: about }));
 }
 
-function offer({ name, blob }) {
+/** Has the browser save a file. */
+function save({ name, blob }) {
   const link = make("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);

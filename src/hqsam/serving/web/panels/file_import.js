@@ -1,17 +1,21 @@
-/** Files that come in: images are added, COCO JSON and PNG masks become objects to correct. */
+/** Takes files: images are added, COCO JSON and PNG masks become objects to correct. Emits "images" and "objects". */
+/** @import { App } from "../main.js" */
 import { api } from "../api.js";
-import { find } from "./dom.js";
+import { Emitter } from "../events.js";
+import { find, findAll } from "./dom.js";
 
-export class FileImport extends EventTarget {
-  #status;
+export class FileImport extends Emitter {
+  /** @type {App["notices"]} */
+  #notices;
+  /** @type {App["store"]} */
   #store;
 
-  /** Tells "images" and "objects" when some have come. */
-  constructor({ status, store }) {
+  /** @param {App} app */
+  constructor({ notices, store }) {
     super();
-    this.#status = status;
+    this.#notices = notices;
     this.#store = store;
-    for (const input of document.querySelectorAll(".add-images")) {
+    for (const input of findAll(".add-images", HTMLInputElement)) {
       input.addEventListener("change", () => {
         this.addAll([...input.files]);
         input.value = "";
@@ -20,25 +24,25 @@ export class FileImport extends EventTarget {
     this.#listenToDrops();
   }
 
-  /** Images and COCO files. @param {File[]} files */
+  /** Adds images, and imports COCO files. @param {File[]} files */
   async addAll(files) {
     await this.#each(files, "Adding", (file) => (isJson(file) ? this.#import(file) : this.#add(file)));
   }
 
-  /** COCO files, and PNG masks of the image on the canvas. @param {File[]} files */
+  /** Imports COCO files, and PNG masks of the open image. @param {File[]} files */
   async importAll(files) {
     await this.#each(files, "Importing", (file) => this.#import(file));
   }
 
   async #each(files, doing, act) {
     for (const [place, file] of files.entries()) {
-      const done = this.#status.begin(
+      const done = this.#notices.begin(
         files.length > 1 ? `${doing} ${place + 1} of ${files.length}` : `${doing} ${file.name}`,
       );
       try {
         await act(file);
       } catch (error) {
-        this.#status.fail(`${file.name}: ${error.message}`);
+        this.#notices.fail(`${file.name}: ${error.message}`);
       }
       done();
     }
@@ -46,7 +50,7 @@ export class FileImport extends EventTarget {
 
   async #add(file) {
     const image = await api.upload(file);
-    this.dispatchEvent(new CustomEvent("images", { detail: image }));
+    this.emit("images", image);
   }
 
   async #import(file) {
@@ -56,8 +60,8 @@ export class FileImport extends EventTarget {
       ...(isJson(file) || !image ? {} : { image: image.id }),
     });
     const missing = unmatched.length ? ` Not here, or of another size: ${unmatched.slice(0, 3).join(", ")}.` : "";
-    this.#status.say(`${annotations} objects came from ${file.name}.${missing}`);
-    this.dispatchEvent(new Event("objects"));
+    this.#notices.say(`${annotations} objects came from ${file.name}.${missing}`);
+    this.emit("objects");
   }
 
   #listenToDrops() {

@@ -1,37 +1,41 @@
-/** The strip of images: what is to do, what is done, and the way to more. Tells "pick" with an image. */
+/** The strip of images: what is to do, what is done, and the way to more. Emits "pick" with an image. */
 import { api } from "../api.js";
-import { find, make } from "./dom.js";
+import { Emitter } from "../events.js";
+import { find, findAll, make } from "./dom.js";
 
-const AT_ONCE = 100;
+const PAGE_SIZE = 100;
 
-export class Gallery extends EventTarget {
-  /** @type {import("../state/annotation_store.js").AnnotationStore["image"][]} */
+/** @typedef {import("../api.js").Image} Image */
+
+export class Gallery extends Emitter {
+  /** @type {Image[]} */
   images = [];
   total = 0;
   #list = find("#gallery ol");
+  /** @type {Image | null} */
   #current = null;
   #isFetching = false;
 
   constructor() {
     super();
     this.#list.addEventListener("scroll", () => this.#fetchIfNearTheEnd());
-    this.#list.addEventListener("click", ({ target }) => this.#pick(target.closest("button")));
+    this.#list.addEventListener("click", ({ target }) => this.#pick(/** @type {Element} */ (target).closest("button")));
     this.#list.addEventListener("keydown", (event) => this.#walk(event));
   }
 
   /** Fetches the first images, or as many as were shown before. */
   async fetch() {
-    const { total, images } = await api.images(0, Math.min(1000, Math.max(AT_ONCE, this.images.length)));
+    const { total, images } = await api.images(0, Math.min(1000, Math.max(PAGE_SIZE, this.images.length)));
     this.total = total;
     this.images = images;
     this.#list.replaceChildren(...images.map((image) => this.#thumbnail(image)));
     this.mark(this.#current);
   }
 
-  /** Shows which image is on the canvas. */
+  /** Shows which image is open. @param {Image | null} image */
   mark(image) {
     this.#current = image;
-    for (const button of this.#list.querySelectorAll("button")) {
+    for (const button of findAll("button", HTMLButtonElement, this.#list)) {
       const isCurrent = image !== null && button.value === String(image.id);
       button.toggleAttribute("aria-current", isCurrent);
       if (!isCurrent) continue;
@@ -40,14 +44,14 @@ export class Gallery extends EventTarget {
     }
   }
 
-  /** Shows that an image has changed. */
+  /** Shows that an image has changed. @param {Image} image */
   update(image) {
     this.images = this.images.map((one) => (one.id === image.id ? image : one));
-    find(`button[value="${image.id}"]`, this.#list)?.parentElement.replaceWith(this.#thumbnail(image));
+    this.#list.querySelector(`button[value="${image.id}"]`)?.parentElement.replaceWith(this.#thumbnail(image));
     this.mark(this.#current);
   }
 
-  /** Shows how many objects an image has. */
+  /** Shows how many objects an image has. @param {Image} image @param {number} annotation_count */
   count(image, annotation_count) {
     const known = this.images[this.placeOf(image)];
     if (known && known.annotation_count !== annotation_count) this.update({ ...known, annotation_count });
@@ -57,7 +61,7 @@ export class Gallery extends EventTarget {
     return this.images.findIndex(({ id }) => id === image.id);
   }
 
-  /** The image so many places on, or null. */
+  /** The image so many places on, or null. @param {Image} image @param {number} far */
   async neighbour(image, far) {
     const place = this.placeOf(image) + far;
     if (place >= this.images.length) await this.#fetchMore();
@@ -76,7 +80,7 @@ export class Gallery extends EventTarget {
     if (this.#isFetching || this.images.length >= this.total) return;
     this.#isFetching = true;
     try {
-      const { images } = await api.images(this.images.length, AT_ONCE);
+      const { images } = await api.images(this.images.length, PAGE_SIZE);
       this.images.push(...images);
       this.#list.append(...images.map((image) => this.#thumbnail(image)));
     } finally {
@@ -92,7 +96,7 @@ export class Gallery extends EventTarget {
   #thumbnail(image) {
     const { id, name, status, annotation_count: count, problem } = image;
     const how = problem ? "cannot be opened" : `${status === "done" ? "done" : "to do"}, ${count} objects`;
-    const mark = make("span", { className: "mark", textContent: status === "done" ? "✓" : count || "" });
+    const mark = make("span", { className: "mark", textContent: status === "done" ? "✓" : String(count || "") });
     const inside = problem
       ? make("span", { className: "problem", textContent: "Cannot be opened" })
       : make("img", { src: api.thumbnailUrl(id), alt: "", loading: "lazy", decoding: "async", draggable: false });
@@ -100,7 +104,7 @@ export class Gallery extends EventTarget {
       "button",
       {
         className: "thumbnail",
-        value: id,
+        value: String(id),
         title: problem ?? name,
         data: { status },
         aria: { label: `${name}, ${how}` },
@@ -113,7 +117,7 @@ export class Gallery extends EventTarget {
 
   #pick(button) {
     const image = button && this.images.find(({ id }) => String(id) === button.value);
-    if (image) this.dispatchEvent(new CustomEvent("pick", { detail: image }));
+    if (image) this.emit("pick", image);
   }
 
   /** Arrow keys go along the strip. */
@@ -121,7 +125,7 @@ export class Gallery extends EventTarget {
     const far = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!far) return;
     event.preventDefault();
-    const buttons = [...this.#list.querySelectorAll("button")];
-    buttons[buttons.indexOf(document.activeElement) + far]?.focus();
+    const buttons = findAll("button", HTMLButtonElement, this.#list);
+    buttons[buttons.findIndex((button) => button === document.activeElement) + far]?.focus();
   }
 }

@@ -1,23 +1,23 @@
-/** All keys on a page, from the table that works them; and the colours of the page itself. */
+/** Shows all keys, from the table that works them; and sets the colours of the page itself. */
 import { settings } from "../settings.js";
-import { find, make } from "./dom.js";
+import { find, findAll, make } from "./dom.js";
 
 export class HelpDialog {
-  #dialog = find("#help-dialog");
+  #dialog = find("#help-dialog", HTMLDialogElement);
 
   constructor() {
-    for (const radio of document.querySelectorAll("#theme input")) {
+    for (const radio of findAll("#theme input", HTMLInputElement)) {
       radio.addEventListener("change", () => settings.set("theme", radio.value));
     }
-    settings.follow("theme", (theme) => {
+    settings.watch("theme", (theme) => {
       document.documentElement.dataset.theme = theme;
-      find(`#theme input[value="${theme}"]`).checked = true;
+      find(`#theme input[value="${theme}"]`, HTMLInputElement).checked = true;
     });
   }
 
-  /** @param {ReturnType<import("../keys.js").keyTable>} table */
+  /** @param {import("../keys.js").KeyTable["sections"]} table */
   fill(table) {
-    find(".keys", this.#dialog).append(...table.map(([title, keys]) => asList(title, keys)));
+    find(".keys", HTMLElement, this.#dialog).append(...table.map(([title, keys]) => asList(title, keys)));
   }
 
   open() {

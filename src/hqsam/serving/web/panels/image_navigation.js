@@ -1,53 +1,55 @@
-/** From image to image: fetches its pixels, has it encoded, marks it as done. */
+/** Opens images: fetches pixels and objects, has the model encode them, marks images as done. */
+/** @import { App } from "../main.js" */
 import { api } from "../api.js";
 import { settings } from "../settings.js";
 import { find, press } from "./dom.js";
 
 export class ImageNavigation {
+  /** @type {App} */
   #app;
   #opening = new AbortController();
 
-  /** @param {object} app store, gallery, viewport, renderer, models and status */
+  /** @param {App} app */
   constructor(app) {
     this.#app = app;
     find("#previous").addEventListener("click", () => this.go(-1));
     find("#next").addEventListener("click", () => this.go(1));
     find("#done").addEventListener("click", () => this.finish());
-    app.gallery.addEventListener("pick", ({ detail }) => this.show(detail));
-    settings.addEventListener("change", ({ detail }) => detail === "model" && this.#encode());
+    app.gallery.on("pick", (image) => this.show(image));
+    settings.on("change", (name) => name === "model" && this.#encode());
   }
 
   async go(far) {
-    const { store, gallery, status } = this.#app;
+    const { store, gallery, notices } = this.#app;
     const image = store.image && (await gallery.neighbour(store.image, far));
     if (image) return this.show(image);
-    status.say(far > 0 ? "This is the last image." : "This is the first image.");
+    notices.say(far > 0 ? "This is the last image." : "This is the first image.");
   }
 
-  /** Shows an image, and goes on with what was begun on it. */
+  /** Opens an image, and goes on with what was begun on it. @param {import("../api.js").Image} image */
   async show(image) {
-    const { store, gallery, viewport, renderer, status } = this.#app;
-    if (image.problem) return status.fail(`${image.name}: ${image.problem}`);
+    const { store, gallery, viewport, renderer, notices } = this.#app;
+    if (image.problem) return notices.fail(`${image.name}: ${image.problem}`);
     renderer.set({ bitmap: null });
     viewport.show(image);
-    store.show(image);
+    store.open(image);
     gallery.mark(image);
     this.#showTitle();
     location.replace(`#${image.id}`);
-    const objects = store.fetchObjects().catch((error) => status.fail(error.message));
+    const objects = store.fetchObjects().catch((error) => notices.fail(error.message));
     const encoded = this.#encode();
     try {
       const bitmap = await fetchBitmap(image);
       if (image.id === store.image.id) renderer.set({ bitmap });
     } catch {
-      status.fail(`${image.name} cannot be shown.`);
+      notices.fail(`${image.name} cannot be shown.`);
     }
     await Promise.all([objects, encoded]);
   }
 
   /** Marks it as done and goes on; or as to do, if it was done. */
   async finish() {
-    const { store, gallery, status } = this.#app;
+    const { store, gallery, notices } = this.#app;
     if (!store.image) return;
     const isDone = store.image.status === "done";
     try {
@@ -57,23 +59,23 @@ export class ImageNavigation {
       this.#showTitle();
       const next = isDone ? null : gallery.nextTodo(image);
       if (next) await this.show(next);
-      else status.say(isDone ? "To do again." : "Done: that was the last one to do.");
+      else notices.say(isDone ? "To do again." : "Done: that was the last one to do.");
     } catch (error) {
-      status.fail(error.message);
+      notices.fail(error.message);
     }
   }
 
   async #encode() {
-    const { store, models, status } = this.#app;
+    const { store, models, notices } = this.#app;
     this.#opening.abort();
     this.#opening = new AbortController();
     const { signal } = this.#opening;
     if (!store.image) return;
-    const done = status.begin(`Encoding with ${models.selection.model}; you can look around meanwhile`);
+    const done = notices.begin(`Encoding with ${models.selection.model}; you can look around meanwhile`);
     try {
       await api.open(store.image.id, models.selection.model, signal);
     } catch (error) {
-      if (!signal.aborted) status.fail(error.message);
+      if (!signal.aborted) notices.fail(error.message);
     }
     done();
   }

@@ -1,24 +1,31 @@
-/** The menu of models and sources; downloads what is not here, and says how far it is. */
+/** The menu of models and sources; downloads models that are not here, with progress. */
+/** @import { App } from "../main.js" */
 import { api } from "../api.js";
 import { settings } from "../settings.js";
-import { find, make } from "./dom.js";
+import { find, findAll, make } from "./dom.js";
 import { waitForJob } from "./jobs.js";
 
-export class Models {
-  #models = [];
-  #menu = find("#model");
-  #dialog = find("#model-dialog");
-  #status;
+/** @typedef {{name: string, bytes: number, installed: boolean, default: boolean, sources: string[], origin: string, licence: string, notice: string}} Model */
 
-  constructor(status) {
-    this.#status = status;
+export class Models {
+  /** @type {Model[]} */
+  #models = [];
+  #menu = find("#model", HTMLSelectElement);
+  #dialog = find("#model-dialog", HTMLDialogElement);
+  /** @type {App["notices"]} */
+  #notices;
+
+  /** @param {import("./notices.js").Notices} notices */
+  constructor(notices) {
+    this.#notices = notices;
     this.#menu.addEventListener("change", () => this.#choose(this.#menu.value));
-    for (const radio of document.querySelectorAll("#source input")) {
+    for (const radio of findAll("#source input", HTMLInputElement)) {
       radio.addEventListener("change", () => settings.set("source", radio.value));
     }
-    settings.follow("source", () => this.#show());
-    settings.follow("detail", (isOn) => (find("#detail").checked = isOn));
-    find("#detail").addEventListener("change", ({ target }) => settings.set("detail", target.checked));
+    settings.watch("source", () => this.#show());
+    const detail = find("#detail", HTMLInputElement);
+    settings.watch("detail", (isOn) => (detail.checked = isOn));
+    detail.addEventListener("change", () => settings.set("detail", detail.checked));
   }
 
   async fetch() {
@@ -27,7 +34,7 @@ export class Models {
     this.#show();
   }
 
-  /** Whom to ask. */
+  /** The model and source that requests name. */
   get selection() {
     return { model: settings.get("model"), source: this.source };
   }
@@ -42,7 +49,7 @@ export class Models {
   nextSource() {
     const sources = this.#current?.sources ?? [];
     settings.set("source", sources[(sources.indexOf(this.source) + 1) % sources.length]);
-    this.#status.say(
+    this.#notices.say(
       { sum: "Sum: SAM's mask and the HQ part.", hq: "HQ: the HQ part alone.", sam: "SAM as it was." }[this.source],
     );
   }
@@ -54,7 +61,7 @@ export class Models {
   #show() {
     this.#menu.replaceChildren(...this.#models.map(asOption));
     this.#menu.value = settings.get("model");
-    for (const radio of document.querySelectorAll("#source input")) {
+    for (const radio of findAll("#source input", HTMLInputElement)) {
       radio.disabled = !(this.#current?.sources ?? []).includes(radio.value);
       radio.checked = radio.value === this.source;
     }
@@ -70,9 +77,9 @@ export class Models {
   /** @returns {Promise<boolean>} whether it is here now */
   #download(model) {
     const dialog = this.#dialog;
-    const [progress, button] = [find(".progress", dialog), find("button.main", dialog)];
-    find("h2", dialog).textContent = model.name;
-    find(".about", dialog).textContent =
+    const [progress, button] = [find(".progress", HTMLElement, dialog), find("button.main", HTMLButtonElement, dialog)];
+    find("h2", HTMLElement, dialog).textContent = model.name;
+    find(".about", HTMLElement, dialog).textContent =
       `${megabytes(model.bytes)} from ${model.origin}. ${model.licence}. ${model.notice}`;
     progress.hidden = true;
     button.disabled = false;
@@ -80,11 +87,11 @@ export class Models {
     return new Promise((resolve) => {
       let job = null;
       dialog.onclose = () => resolve(model.installed);
-      find(".cancel", dialog).onclick = () => {
+      find(".cancel", HTMLElement, dialog).onclick = () => {
         if (job) api.cancelJob(job.id).catch(() => {});
         dialog.close();
       };
-      find("form", dialog).onsubmit = async (event) => {
+      find("form", HTMLFormElement, dialog).onsubmit = async (event) => {
         event.preventDefault();
         [progress.hidden, button.disabled] = [false, true];
         try {
@@ -92,7 +99,7 @@ export class Models {
           await waitForJob(job, (now) => showProgress(progress, now));
           model.installed = true;
         } catch (error) {
-          this.#status.fail(error.message);
+          this.#notices.fail(error.message);
         }
         dialog.close();
       };
@@ -105,10 +112,10 @@ function asOption({ name, bytes, installed }) {
 }
 
 function showProgress(place, { done, total }) {
-  const bar = find("progress", place);
+  const bar = find("progress", HTMLProgressElement, place);
   if (total && done < total) bar.value = done / total;
   else bar.removeAttribute("value");
-  find("p", place).textContent =
+  find("p", HTMLElement, place).textContent =
     total && done < total ? `${megabytes(done)} of ${megabytes(total)}` : "Loading it into memory";
 }
 

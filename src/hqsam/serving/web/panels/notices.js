@@ -1,9 +1,10 @@
-/** Says in words what is going on and what went wrong, to eyes and to screen readers. */
+/** Says in words what goes on and what went wrong, to eyes and to screen readers. */
 
 const SHOWN_MS = 6000;
 
-export class Status {
+export class Notices {
   #place;
+  /** @type {Map<symbol, string>} */
   #busy = new Map();
   #timer = 0;
 
@@ -12,29 +13,29 @@ export class Status {
     this.#place = place;
   }
 
-  /** Says something for some seconds. */
+  /** Says something for some seconds. @param {string} words */
   say(words) {
     this.#show(words, "said");
   }
 
-  /** Says what went wrong; it stays longer. */
+  /** Says what went wrong; it stays longer. @param {string} words */
   fail(words) {
     this.#show(words, "failed");
   }
 
-  /** What was said is over. */
-  hush() {
-    if (this.#kind === "said") this.#rest();
+  /** Takes back what was said, if it is still shown. */
+  clear() {
+    if (this.#kind === "said") this.#showBusy();
   }
 
-  /** Says what goes on until the function it returns is called. */
+  /** Says what goes on until the function that it returns is called. @param {string} words */
   begin(words) {
-    const app = Symbol(words);
-    this.#busy.set(app, words);
-    if (this.#kind !== "failed") this.#rest();
+    const task = Symbol(words);
+    this.#busy.set(task, words);
+    if (this.#kind !== "failed") this.#showBusy();
     return () => {
-      this.#busy.delete(app);
-      if (this.#kind === "busy") this.#rest();
+      this.#busy.delete(task);
+      if (this.#kind === "busy") this.#showBusy();
     };
   }
 
@@ -44,11 +45,11 @@ export class Status {
 
   #show(words, kind) {
     this.#write(words, kind);
-    this.#timer = setTimeout(() => this.#rest(), kind === "failed" ? 3 * SHOWN_MS : SHOWN_MS);
+    this.#timer = setTimeout(() => this.#showBusy(), kind === "failed" ? 3 * SHOWN_MS : SHOWN_MS);
   }
 
-  /** Where nothing is being said, what goes on. */
-  #rest() {
+  /** Shows what goes on, where nothing else is being said. */
+  #showBusy() {
     const words = [...this.#busy.values()].at(-1) ?? "";
     this.#write(words, words && "busy");
   }

@@ -1,29 +1,35 @@
-/** The list of finished objects: colours, class names, shown or hidden, locked, corrected, deleted. */
+/** The list of finished objects: colour, class, and buttons to hide, lock, correct and delete. */
+/** @import { App } from "../main.js" */
 import { areaOf } from "../masks/rle.js";
-import { find, icon, make, press } from "./dom.js";
+import { find, findAll, icon, make, press } from "./dom.js";
 
 export class ObjectsPanel {
+  /** @type {App["store"]} */
   #store;
+  /** @type {App["draftEditor"]} */
+  #draftEditor;
   #list = find("#objects ol");
   #rows = new Map(); // by key: what is shown, and its row
 
-  constructor(store, classes, saveQueue) {
+  /** @param {App} app */
+  constructor({ store, draftEditor, classes, saveQueue }) {
     this.#store = store;
-    for (const what of ["objects", "image"]) store.addEventListener(what, () => this.#show());
-    classes.addEventListener("change", () => this.#show());
-    classes.addEventListener("change", () => this.#showNames(classes));
-    saveQueue.addEventListener("change", () => this.#showSaved(saveQueue));
-    this.#list.addEventListener("focusin", ({ target }) => this.#select(target));
-    this.#list.addEventListener("pointerdown", ({ target }) => this.#select(target));
+    this.#draftEditor = draftEditor;
+    store.on(["objects", "image"], () => this.#show());
+    classes.on("change", () => this.#show());
+    classes.on("change", () => this.#showNames(classes));
+    saveQueue.on("change", () => this.#showSaved(saveQueue));
+    for (const name of ["focusin", "pointerdown"]) {
+      this.#list.addEventListener(name, ({ target }) => this.#select(/** @type {Element} */ (target)));
+    }
     this.#showSaved(saveQueue);
   }
 
   /** Puts the cursor into the name of the selected object. */
   rename() {
-    const name = find(".object[aria-current='true'] .name", this.#list);
+    const [name] = findAll(".object[aria-current='true'] .name", HTMLInputElement, this.#list);
     name?.focus();
     name?.select();
-    return Boolean(name);
   }
 
   #show() {
@@ -36,7 +42,7 @@ export class ObjectsPanel {
     }
     objects.forEach((object, place) => this.#place(object, place));
     for (const [key, { row }] of this.#rows) row.setAttribute("aria-current", String(key === selected));
-    find("#object-count").textContent = objects.length || "";
+    find("#object-count").textContent = String(objects.length || "");
     find("#objects .hint").textContent = objects.length
       ? ""
       : "Nothing yet. Click on something in the image, then press Enter to keep it.";
@@ -48,10 +54,10 @@ export class ObjectsPanel {
     const known = this.#rows.get(object.key);
     if (known?.object === object && known.colour === colour && this.#list.children[place] === known.row) return;
     const row = this.#row(object, colour, place + 1);
-    const focused = known?.row.contains(document.activeElement) ? document.activeElement.dataset.part : null;
+    const focused = known?.row.contains(document.activeElement) ? find(":focus").dataset.part : null;
     if (known) known.row.replaceWith(row);
     else this.#list.insertBefore(row, this.#list.children[place] ?? null);
-    if (focused) find(`[data-part="${focused}"]`, row).focus();
+    if (focused) find(`[data-part="${focused}"]`, HTMLElement, row).focus();
     this.#rows.set(object.key, { object, colour, row });
   }
 
@@ -108,7 +114,7 @@ export class ObjectsPanel {
     );
     press(hide, !visible);
     press(lock, locked);
-    const correct = this.#button("correct", "Correct", which, () => store.correct(key));
+    const correct = this.#button("correct", "Correct", which, () => this.#draftEditor.correct(key));
     const remove = this.#button("delete", "Delete", which, () => store.remove(key));
     correct.disabled = remove.disabled = locked;
     return make("div", { className: "doing" }, correct, hide, lock, remove);

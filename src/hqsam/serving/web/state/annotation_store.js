@@ -1,47 +1,43 @@
 /**
- * What is on the store: one image, its finished objects, the draft that is being made, and what "everything" found.
- * Every change goes through here, can be undone, and is kept. Tells "image", "draft", "objects", "found"
- * and, when there is more or less to undo, "history".
+ * The open image, its finished objects, and the proposals of "everything". Every change can be undone, and is saved.
+ * Emits "image" (with it), "objects", "proposals" and, when there is more or less to undo, "history".
  */
-import { encode } from "../masks/rle.js";
+/** @import { App } from "../main.js" */
+import { Emitter } from "../events.js";
 import { settings } from "../settings.js";
-import { isBlank, draftMask, newDraft } from "./draft.js";
-import { saveDraft, loadDraft } from "./draft_storage.js";
 import { History } from "./history.js";
-import { objectMask } from "./object_masks.js";
 import { newKey } from "./save_queue.js";
 
-/** @typedef {import("./draft.js").Draft} Draft @typedef {import("./save_queue.js").SavedObject} SavedObject */
+/** @typedef {import("./save_queue.js").SavedObject} SavedObject @typedef {import("../api.js").Image} Image */
+/** @typedef {{rle: import("../masks/rle.js").Rle, score: number, model: string, source: string}} Proposal */
 
-export class AnnotationStore extends EventTarget {
-  /** @type {{id: number, name: string, width: number, height: number, status: string} | null} */
+export class AnnotationStore extends Emitter {
+  /** @type {Image | null} */
   image = null;
   /** @type {SavedObject[]} */
   objects = [];
-  /** @type {Draft | null} */
-  draft = null;
-  /** @type {{rle: object, score: number, model: string, source: string}[]} what "everything" found and nobody kept */
-  found = [];
-  /** @type {string | null} the key of the object that is selected */
+  /** @type {Proposal[]} what "everything" found and was not kept yet */
+  proposals = [];
+  /** @type {string | null} the key of the selected object */
   selected = null;
   history = new History();
-  #answered = new WeakMap();
+  /** @type {App["saveQueue"]} */
   #saveQueue;
+  /** @type {App["classes"]} */
   #classes;
 
-  /** @param {import("./save_queue.js").SaveQueue} saveQueue @param {import("./classes.js").Classes} classes */
-  constructor(saveQueue, classes) {
+  /** @param {App} app */
+  constructor({ saveQueue, classes }) {
     super();
     this.#saveQueue = saveQueue;
     this.#classes = classes;
   }
 
-  /** Clears the store for another image. */
-  show(image) {
-    Object.assign(this, { image, objects: [], found: [], selected: null, history: new History() });
-    this.history.addEventListener("change", () => this.#emit("history"));
-    this.draft = loadDraft(image) ?? newDraft(image);
-    for (const what of ["image", "objects", "found", "draft"]) this.#emit(what);
+  /** Replaces all by another image, with nothing on it yet. @param {Image} image */
+  open(image) {
+    Object.assign(this, { image, objects: [], proposals: [], selected: null, history: new History() });
+    this.history.on("change", () => this.emit("history"));
+    this.emit("image", image);
   }
 
   async fetchObjects() {
@@ -49,88 +45,40 @@ export class AnnotationStore extends EventTarget {
     const objects = await this.#saveQueue.objectsOf(image);
     if (image !== this.image) return;
     this.objects = objects;
-    if (this.draft.objectKey && !this.object(this.draft.objectKey)) this.#setDraft({ ...this.draft, objectKey: null });
-    this.#emit("objects");
+    this.emit("objects");
   }
 
-  // The draft
-
-  /** @param {Draft} after */
-  changeDraft(after, label) {
-    const before = this.draft;
-    this.history.do({ label, undo: () => this.#setDraft(before), redo: () => this.#setDraft(after) });
-  }
-
-  /** The model's answer to a draft belongs to the step that made the draft, and is no step of its own. */
-  answer(draft, answered) {
-    this.#answered.set(draft, answered);
-    if (this.draft === draft) this.#setDraft(draft);
-  }
-
-  discard() {
-    if (!isBlank(this.draft)) this.changeDraft(newDraft(this.image), "Discard");
-  }
-
-  /** Begins to correct a finished object. */
-  correct(key) {
-    const start = objectMask(this.object(key));
-    this.changeDraft({ ...newDraft(this.image), start, objectKey: key }, "Begin to correct");
-    this.select(key);
-  }
-
-  /** Makes the draft a finished object, or corrects the one it is of. @returns {boolean} if there was anything */
-  keep() {
-    const draft = this.draft;
-    const mask = draftMask(draft);
-    if (mask.isEmpty) return false;
-    const before = draft.objectKey ? this.object(draft.objectKey) : null;
-    const after = { ...(before ?? this.#newObject()), ...originOf(draft), rle: encode(mask) };
-    this.history.do({
-      label: before ? "Correct" : "Keep",
-      undo: () => [this.#put(after.key, before), this.#setDraft(draft)],
-      redo: () => [this.#put(after.key, after), this.#setDraft(newDraft(this.image))],
-    });
-    this.select(null); // or the next stroke of a brush would go on with it
-    return true;
-  }
-
-  /** The colour that the draft will have as an object. */
-  get draftColour() {
-    return this.colourOf(this.object(this.draft.objectKey) ?? this.#newObject());
-  }
-
-  // Finished objects
-
+  /** @param {string | null} key @returns {SavedObject | null} */
   object(key) {
     return this.objects.find((object) => object.key === key) ?? null;
   }
 
+  /** @param {SavedObject} object */
   colourOf(object) {
     return object.colour ?? this.#classes.colourOf(object.class_name);
   }
 
+  /** @param {string | null} key */
   select(key) {
     this.selected = key;
-    this.#emit("objects");
+    this.emit("objects");
   }
 
-  /** @param {Partial<SavedObject>} change */
+  /** @param {string} key @param {Partial<SavedObject>} change */
   change(key, change, label) {
     const before = this.object(key);
     const after = { ...before, ...change };
-    this.history.do({ label, undo: () => this.#put(key, before), redo: () => this.#put(key, after) });
+    this.history.do({ label, undo: () => this.put(key, before), redo: () => this.put(key, after) });
   }
 
-  /** Makes a class of a name, if it is none yet. */
-  nameClass(name) {
-    this.#classes.add(
-      name,
-      this.objects.map((object) => this.colourOf(object)),
-    );
+  /** Makes a class of a name, if it is none yet. @param {string} name */
+  addClass(name) {
+    const taken = this.objects.map((object) => this.colourOf(object));
+    this.#classes.add(name, taken);
   }
 
   rename(key, name) {
-    this.nameClass(name);
+    this.addClass(name);
     this.change(key, { class_name: name, colour: null }, "Rename");
   }
 
@@ -143,35 +91,35 @@ export class AnnotationStore extends EventTarget {
 
   remove(key) {
     const before = this.object(key);
-    this.history.do({ label: "Delete", undo: () => this.#put(key, before), redo: () => this.#put(key, null) });
+    this.history.do({ label: "Delete", undo: () => this.put(key, before), redo: () => this.put(key, null) });
   }
 
-  // What "everything" found
-
-  setCandidates(found) {
-    this.found = found;
-    this.#emit("found");
+  setProposals(proposals) {
+    this.proposals = proposals;
+    this.emit("proposals");
   }
 
-  /** Keeps some of it as objects. */
-  keepCandidates(chosen) {
-    const taken = chosen.map((found, place) => ({ ...this.#newObject(place), ...found }));
+  /** Makes objects of some of them. @param {Proposal[]} chosen */
+  keepProposals(chosen) {
+    const kept = chosen.map((proposal, place) => ({ ...this.newObject(place), ...proposal }));
     this.history.do({
       label: chosen.length === 1 ? "Keep" : `Keep ${chosen.length} objects`,
-      undo: () => [taken.forEach(({ key }) => this.#put(key, null)), this.setCandidates([...this.found, ...chosen])],
+      undo: () => [kept.forEach(({ key }) => this.put(key, null)), this.setProposals([...this.proposals, ...chosen])],
       redo: () => [
-        taken.forEach((object) => this.#put(object.key, object)),
-        this.setCandidates(this.found.filter((found) => !chosen.includes(found))),
+        kept.forEach((object) => this.put(object.key, object)),
+        this.setProposals(this.proposals.filter((proposal) => !chosen.includes(proposal))),
       ],
     });
   }
 
-  #newObject(ahead = 0) {
+  /** An object of the class in use, still without a mask. @param {number} ahead how many come before it @returns {SavedObject} */
+  newObject(ahead = 0) {
     const class_name = settings.get("className");
     return {
       key: newKey(),
       class_name,
-      colour: this.#classes.isPlain(class_name) ? this.#classes.colourNumber(this.objects.length + ahead) : null,
+      rle: null,
+      colour: this.#classes.isUnnamed(class_name) ? this.#classes.paletteColour(this.objects.length + ahead) : null,
       visible: true,
       locked: false,
       source: null,
@@ -181,7 +129,8 @@ export class AnnotationStore extends EventTarget {
     };
   }
 
-  #put(key, object) {
+  /** Puts an object into the list, or takes it off; without a step in the history. @param {SavedObject | null} object */
+  put(key, object) {
     const place = this.objects.findIndex((one) => one.key === key);
     const objects = [...this.objects];
     if (!object) objects.splice(place, 1);
@@ -189,25 +138,6 @@ export class AnnotationStore extends EventTarget {
     else objects[place] = object;
     this.objects = objects;
     this.#saveQueue.put(this.image, key, object);
-    this.#emit("objects");
+    this.emit("objects");
   }
-
-  #setDraft(draft) {
-    while (this.#answered.has(draft)) draft = this.#answered.get(draft);
-    this.draft = draft;
-    saveDraft(this.image, draft);
-    this.#emit("draft");
-  }
-
-  #emit(what) {
-    this.dispatchEvent(new Event(what));
-  }
-}
-
-/** Which model and which prompts an object comes from; none if it is drawn by hand. */
-function originOf({ answers, chosen, asked, points, labels, box }) {
-  if (!answers.length) return { source: "hand", model: null, score: null, prompts: [] };
-  const { score, source, model } = answers[chosen];
-  const mask = asked.mask && encode(asked.mask);
-  return { source, model, score, prompts: [{ points, labels, box, mask }] };
 }

@@ -1,11 +1,12 @@
-/** The names of objects and their colours, for all images. Tells "change". */
+/** The classes of all images, with their colours. Emits "change". */
 import { api } from "../api.js";
+import { Emitter } from "../events.js";
 
 /** Colours that people with any kind of colour vision tell apart: Okabe and Ito's, as `hqsam.pictures` draws them. */
-const COLOURS = ["#56b4e9", "#e69f00", "#cc79a7", "#009e73", "#f0e442", "#0072b2", "#d55e00"];
-const PLAIN = "object"; // things that nobody has named are told apart by colour
+const PALETTE = ["#56b4e9", "#e69f00", "#cc79a7", "#009e73", "#f0e442", "#0072b2", "#d55e00"];
+const UNNAMED = "object"; // things that nobody has named are told apart by colour
 
-export class Classes extends EventTarget {
+export class Classes extends Emitter {
   /** @type {{name: string, colour: string}[]} */
   list = [];
 
@@ -13,24 +14,24 @@ export class Classes extends EventTarget {
     this.#set(await api.classes());
   }
 
-  isPlain(name) {
-    return name === PLAIN && !this.#find(name);
+  isUnnamed(name) {
+    return name === UNNAMED && !this.#find(name);
   }
 
-  colourNumber(number) {
-    return COLOURS[number % COLOURS.length];
+  paletteColour(number) {
+    return PALETTE[number % PALETTE.length];
   }
 
   colourOf(name) {
-    return this.#find(name)?.colour ?? COLOURS[0];
+    return this.#find(name)?.colour ?? PALETTE[0];
   }
 
   /** Makes a class of a name that is none yet, in a colour that nothing has, if there is one. */
   add(name, taken = []) {
-    if (name === PLAIN || this.#find(name)) return;
+    if (name === UNNAMED || this.#find(name)) return;
     const used = [...taken, ...this.list.map(({ colour }) => colour)];
-    const free = COLOURS.find((colour) => !used.includes(colour));
-    this.#save([...this.list, { name, colour: free ?? this.colourNumber(this.list.length) }]);
+    const free = PALETTE.find((colour) => !used.includes(colour));
+    this.#save([...this.list, { name, colour: free ?? this.paletteColour(this.list.length) }]);
   }
 
   recolour(name, colour) {
@@ -48,6 +49,6 @@ export class Classes extends EventTarget {
 
   #set(list) {
     this.list = list;
-    this.dispatchEvent(new Event("change"));
+    this.emit("change");
   }
 }

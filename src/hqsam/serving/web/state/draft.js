@@ -1,18 +1,17 @@
 /**
- * The object that is being made: what was asked, what the model answered, and what was corrected by hand.
+ * The object that is being made: its prompts, the model's answers, and corrections by hand.
  *
  * Drafts never change; every function returns another. Hand corrections lie over the model's mask, so that they stay
  * when another click brings another mask.
  *
- * @typedef {import("../masks/mask.js").Mask} Mask
  * @typedef {{mask: Mask, score: number, refine: string | null, model: string, source: string}} Answer
  * @typedef {object} Draft
  * @property {[number, number][]} points  Pixels that were clicked.
  * @property {(0 | 1)[]} labels  1 where the object is, 0 where it is not.
  * @property {[number, number, number, number] | null} box
  * @property {Mask | null} start  The finished object's mask that is being corrected.
- * @property {Prompt | null} asked  The prompt that `answers` answer.
- * @property {Answer[]} answers
+ * @property {Prompt | null} asked  The prompt that `answers` are for.
+ * @property {Answer[]} answers  SAM's three candidates, or one mask.
  * @property {number} chosen
  * @property {boolean} [isDetailed]  The answers are those of a closer look.
  * @property {Mask} added  By hand.
@@ -50,7 +49,7 @@ const masks = new WeakMap();
 
 /** @returns {Mask} what the object is now; the same one each time */
 export function draftMask(draft) {
-  if (!masks.has(draft)) masks.set(draft, modelMask(draft).plus(draft.added).minus(draft.removed));
+  if (!masks.has(draft)) masks.set(draft, modelMask(draft).union(draft.added).subtract(draft.removed));
   return masks.get(draft);
 }
 
@@ -67,7 +66,7 @@ export function withPoint(draft, point, label) {
   return { ...draft, points: [...draft.points, point], labels: [...draft.labels, label] };
 }
 
-/** A box begins the object anew; what was done by hand stays. */
+/** Begins the object again from a box; what was done by hand stays. */
 export function withBox(draft, box) {
   return { ...draft, points: [], labels: [], box, start: null, asked: null, answers: [], chosen: 0 };
 }
@@ -80,8 +79,8 @@ export function withAnswers(draft, asked, answers) {
 /** @param {Mask} mask that was drawn */
 export function withDrawn(draft, mask, erase) {
   return erase
-    ? { ...draft, added: draft.added.minus(mask), removed: draft.removed.plus(mask) }
-    : { ...draft, added: draft.added.plus(mask), removed: draft.removed.minus(mask) };
+    ? { ...draft, added: draft.added.subtract(mask), removed: draft.removed.union(mask) }
+    : { ...draft, added: draft.added.union(mask), removed: draft.removed.subtract(mask) };
 }
 
 /** What to ask the model for this draft: new clicks go on from the answer that is shown. @returns {Prompt} */

@@ -3,25 +3,26 @@ import { Mask } from "../masks/mask.js";
 import { decode, encode } from "../masks/rle.js";
 import { isBlank, modelMask } from "./draft.js";
 
-const WRITE_DELAY_MS = 300; // milliseconds; encoding at every click would be felt on large images
+const WRITE_DELAY_MS = 300; // encoding at every click would be felt on large images
 
-let waiting = null;
+let pending = null;
 
 /** Writes it in a moment, and at once if the page goes away. */
 export function saveDraft(image, draft) {
-  if (waiting && waiting.image !== image) write();
-  clearTimeout(waiting?.timer);
-  waiting = { image, draft, timer: setTimeout(write, WRITE_DELAY_MS) };
+  if (pending && pending.image !== image) write();
+  clearTimeout(pending?.timer);
+  pending = { image, draft, timer: setTimeout(write, WRITE_DELAY_MS) };
 }
 
 addEventListener("pagehide", write);
 
-/** @returns {import("./draft.js").Draft | null} */
+/** Reads the draft that was left on an image. @returns {import("./draft.js").Draft | null} */
 export function loadDraft(image) {
   try {
-    const { added, removed, start, answer, asked, ...rest } = JSON.parse(localStorage.getItem(placeOf(image)));
+    const { added, removed, start, answer, asked, objectId, ...rest } = JSON.parse(localStorage.getItem(storageKey(image)));
     const mask = (rle) => (rle ? decode(rle) : null);
     return {
+      objectKey: objectId ?? null, // its name in drafts of earlier versions
       ...rest,
       added: mask(added) ?? Mask.empty(image.width, image.height),
       removed: mask(removed) ?? Mask.empty(image.width, image.height),
@@ -36,12 +37,12 @@ export function loadDraft(image) {
 }
 
 function write() {
-  if (!waiting) return;
-  const { image, draft, timer } = waiting;
+  if (!pending) return;
+  const { image, draft, timer } = pending;
   clearTimeout(timer);
-  waiting = null;
-  if (isBlank(draft)) localStorage.removeItem(placeOf(image));
-  else localStorage.setItem(placeOf(image), JSON.stringify(asJson(draft)));
+  pending = null;
+  if (isBlank(draft)) localStorage.removeItem(storageKey(image));
+  else localStorage.setItem(storageKey(image), JSON.stringify(asJson(draft)));
 }
 
 function asJson({ answers, added, removed, start, asked, chosen, ...rest }) {
@@ -58,6 +59,6 @@ function asJson({ answers, added, removed, start, asked, chosen, ...rest }) {
 }
 
 /** The server may work on other images tomorrow, under the same numbers. */
-function placeOf({ id, name, width, height }) {
+function storageKey({ id, name, width, height }) {
   return `hqsam.draft ${id} ${width}x${height} ${name}`;
 }

@@ -1,20 +1,25 @@
-/** What can be undone, for one image. A step is {label, undo, redo}; both may be called many times. */
+/** Steps that can be undone and redone, for one image. Emits "change". */
+import { Emitter } from "../events.js";
+
+/** @typedef {{label: string, undo: () => unknown, redo: () => unknown}} Step  Both may be called many times. */
 
 const MAX_STEPS = 200;
 
-export class History extends EventTarget {
+export class History extends Emitter {
+  /** @type {Step[]} */
   #done = [];
+  /** @type {Step[]} */
   #undone = [];
 
-  /** Does a step, and remembers it. */
+  /** Does a step, and remembers it. @param {Step} step */
   do(step) {
     step.redo();
     this.#done = [...this.#done, step].slice(-MAX_STEPS);
     this.#undone = [];
-    this.dispatchEvent(new Event("change"));
+    this.emit("change");
   }
 
-  /** @returns {string | null} what was undone, in words */
+  /** @returns {string | null} the label of the step that was undone */
   undo() {
     return this.#move(this.#done, this.#undone, "undo");
   }
@@ -36,7 +41,7 @@ export class History extends EventTarget {
     if (!step) return null;
     step[way]();
     to.push(step);
-    this.dispatchEvent(new Event("change"));
+    this.emit("change");
     return step.label;
   }
 }

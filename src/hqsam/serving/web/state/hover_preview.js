@@ -1,49 +1,52 @@
-/** What a click would take, shown while the pointer rests. Tells "change". */
+/** Previews the mask that a click would give, while the pointer rests. Emits "change". */
+/** @import { App } from "../main.js" */
+import { Emitter } from "../events.js";
 import { promptFrom, withPoint } from "./draft.js";
 
-const DELAY_MS = 30; // milliseconds without movement before the model is asked
+const DELAY_MS = 30; // the pointer rests so long before the model is asked
 
-export class HoverPreview extends EventTarget {
+export class HoverPreview extends Emitter {
   /** @type {import("../masks/mask.js").Mask | null} perhaps smaller than the image, of the same shape */
   mask = null;
-  #store;
-  #predictor;
+  /** @type {App} */
+  #app;
   #last = "";
-  #question = new AbortController();
+  #request = new AbortController();
 
-  constructor({ store, predictor }) {
+  /** @param {App} app */
+  constructor(app) {
     super();
-    this.#store = store;
-    this.#predictor = predictor;
-    for (const what of ["draft", "image"]) store.addEventListener(what, () => this.stop());
+    this.#app = app;
+    app.draftEditor.on("draft", () => this.stop());
   }
 
   /** @param {[number, number]} point a pixel @param {0 | 1} label */
-  at(point, label) {
-    const wanted = `${point} ${label}`;
-    if (wanted === this.#last) return;
-    this.#last = wanted;
-    this.#question.abort();
-    this.#question = new AbortController();
-    setTimeout((signal) => this.#look(point, label, signal), DELAY_MS, this.#question.signal);
+  show(point, label) {
+    const key = `${point} ${label}`;
+    if (key === this.#last) return;
+    this.#last = key;
+    this.#request.abort();
+    this.#request = new AbortController();
+    setTimeout((signal) => this.#fetch(point, label, signal), DELAY_MS, this.#request.signal);
   }
 
   stop() {
     this.#last = "";
-    this.#question.abort();
-    this.#show(null);
+    this.#request.abort();
+    this.#set(null);
   }
 
-  async #look(point, label, signal) {
+  async #fetch(point, label, signal) {
     if (signal.aborted) return;
-    const prompt = promptFrom(withPoint(this.#store.draft, point, label));
-    const mask = await this.#predictor.peek(this.#store.image.id, prompt, signal).catch(() => null);
-    if (!signal.aborted) this.#show(mask);
+    const { draftEditor, predictor, store } = this.#app;
+    const prompt = promptFrom(withPoint(draftEditor.draft, point, label));
+    const mask = await predictor.preview(store.image.id, prompt, signal).catch(() => null);
+    if (!signal.aborted) this.#set(mask);
   }
 
-  #show(mask) {
+  #set(mask) {
     if (this.mask === mask) return;
     this.mask = mask;
-    this.dispatchEvent(new Event("change"));
+    this.emit("change");
   }
 }

@@ -1,59 +1,56 @@
-/** Asks the model. Answers are cached, so that a click on what hover showed costs nothing. */
-import { api, ApiError } from "../api.js";
-import { encode, decode } from "../masks/rle.js";
+/** Asks the model for masks. Answers are cached, so that going back and forth costs nothing. */
+/** @import { App } from "../main.js" */
+import { ApiError, api } from "../api.js";
+import { decode, encode } from "../masks/rle.js";
 import { bestOf, isAmbiguous } from "./draft.js";
 
 const CACHE_SIZE = 64;
 
 export class MaskPredictor {
   #answers = new Map();
-  #who;
+  /** @type {App["models"]} */
+  #models;
 
-  /** @param {() => {model: string, source: string}} who is asked */
-  constructor(who) {
-    this.#who = who;
+  /** @param {import("../panels/models.js").Models} models whose selection is asked */
+  constructor(models) {
+    this.#models = models;
   }
 
-  /** What a click would take: quick, at most as fine as a screen, and not cached by the server. */
-  async peek(imageId, prompt, signal) {
-    const quick = { max_side: 1024, keep: false };
-    const answers = await this.#answered(
-      imageId,
-      { ...this.#question(prompt, false, isAmbiguous(prompt)), ...quick },
-      prompt,
-      signal,
-    );
+  /** Previews a click: quick, at most as fine as a screen, and not remembered by the server. */
+  async preview(imageId, prompt, signal) {
+    const request = { ...this.#request(prompt, {}), max_side: 1024, keep: false };
+    const answers = await this.#fetch(imageId, request, prompt, signal);
     return answers[bestOf(answers)].mask;
   }
 
   /**
-   * @param {string} imageId
+   * @param {number} imageId
    * @param {import("./draft.js").Prompt} prompt
-   * @returns {Promise<import("./draft.js").Answer[]>} SAM's three readings of a single click, else one
+   * @param {{signal?: AbortSignal, detail?: boolean, candidates?: number}} [how]
+   * @returns {Promise<import("./draft.js").Answer[]>} SAM's three candidates for a single click, else one
    */
-  async ask(imageId, prompt, { signal, detail = false, readings = isAmbiguous(prompt) } = {}) {
-    const question = this.#question(prompt, detail, readings);
-    const key = JSON.stringify([imageId, question]);
+  async predict(imageId, prompt, { signal, ...how } = {}) {
+    const request = this.#request(prompt, how);
+    const key = JSON.stringify([imageId, request]);
     const known = this.#answers.get(key);
     if (known) return known;
-    const answers = await this.#answered(imageId, question, prompt, signal);
+    const answers = await this.#fetch(imageId, request, prompt, signal);
     this.#remember(key, answers);
     return answers;
   }
 
-  async #answered(imageId, question, prompt, signal) {
+  async #fetch(imageId, request, prompt, signal) {
     try {
-      return read(await api.masks(imageId, question, signal));
+      return parse(await api.masks(imageId, request, signal));
     } catch (error) {
       if (!(error instanceof ApiError) || !prompt.refine || error.status >= 500) throw error;
-      const whole = { ...question, prompts: [serializePrompt({ ...prompt, refine: null, covered: 0 })] };
-      return read(await api.masks(imageId, whole, signal)); // the server has forgotten, or another model is asked
+      const whole = { ...request, prompts: [serializePrompt({ ...prompt, refine: null, covered: 0 })] };
+      return parse(await api.masks(imageId, whole, signal)); // the server has forgotten, or another model is asked
     }
   }
 
-  #question(prompt, detail, readings) {
-    const candidates = readings ? 3 : 1;
-    return { ...this.#who(), candidates, detail, prompts: [serializePrompt(prompt)] };
+  #request(prompt, { detail = false, candidates = isAmbiguous(prompt) ? 3 : 1 }) {
+    return { ...this.#models.selection, candidates, detail, prompts: [serializePrompt(prompt)] };
   }
 
   #remember(key, answers) {
@@ -62,13 +59,13 @@ export class MaskPredictor {
   }
 }
 
-/** A prompt in the server's words: absent parts are left out, and covered clicks are in `refine` already. */
+/** Writes a prompt as the server takes it: absent parts are left out, and covered clicks are in `refine` already. */
 function serializePrompt({ points, labels, box, mask, refine, covered }) {
   const fresh = { points: points.slice(covered), labels: labels.slice(covered) };
   if (refine) return { ...fresh, refine };
   return { ...(points.length ? fresh : {}), ...(box ? { box } : {}), ...(mask ? { mask: encode(mask) } : {}) };
 }
 
-function read({ masks, model, source }) {
+function parse({ masks, model, source }) {
   return masks.map(({ rle, score, refine }) => ({ mask: decode(rle), score, refine: refine ?? null, model, source }));
 }

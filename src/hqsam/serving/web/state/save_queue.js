@@ -1,12 +1,12 @@
 /**
- * Sends finished objects to the server, in order, until it has them. What it has not is kept in this browser, so that
- * neither a reload nor a server that is down loses it.
+ * Sends finished objects to the server, in order, until it has them. Unsent ones are kept in this browser, so that
+ * neither a reload nor a server that is down loses them.
  *
  * @typedef {object} SavedObject  A finished object.
  * @property {string} key  Ours, made once; with it the server takes a repeated request for what it is.
  * @property {string} class_name
  * @property {string | null} colour  Its own, or null for that of its class.
- * @property {{size: [number, number], counts: string}} rle
+ * @property {import("../masks/rle.js").Rle} rle
  * @property {boolean} visible
  * @property {boolean} locked
  * @property {string | null} source
@@ -15,18 +15,20 @@
  * @property {object[]} prompts
  *
  * @typedef {{id: number, version: number, isGone: boolean}} Saved  What the server has of it.
- * @typedef {{id: number, name: string, width: number, height: number}} Image
+ * @typedef {Pick<import("../api.js").Image, "id" | "name" | "width" | "height">} Image
  * @typedef {{image: Image, wanted: SavedObject | null, saved: Saved | null}} Unsent
  */
-import { api, connection, ApiError } from "../api.js";
+import { ApiError, api, connection } from "../api.js";
+import { Emitter } from "../events.js";
+import { readJson } from "../settings.js";
 
 const STORAGE_KEY = "hqsam.unsent";
 const FIELDS = ["class_name", "colour", "rle", "visible", "locked", "source", "model", "score", "prompts"];
 
-/** Tells "change" when something was sent or is to be sent, and "problem" with words when the server refuses. */
-export class SaveQueue extends EventTarget {
+/** Emits "change" when something was sent or is to be sent, and "problem" with words when the server refuses. */
+export class SaveQueue extends Emitter {
   /** @type {Map<string, Unsent>} by the objects' keys, oldest first */
-  #unsent = new Map(loadStored());
+  #unsent = new Map(readJson(STORAGE_KEY, []));
   /** @type {Map<string, Saved>} */
   #saved = new Map([...this.#unsent].flatMap(([key, { saved }]) => (saved ? [[key, saved]] : [])));
   /** What is not sent for now: it was refused, or the server works on other images than it did. */
@@ -36,7 +38,7 @@ export class SaveQueue extends EventTarget {
 
   constructor() {
     super();
-    connection.addEventListener("online", () => this.send());
+    connection.on("online", () => this.send());
   }
 
   /** How many objects the server has not got as they are here. */
@@ -88,7 +90,7 @@ export class SaveQueue extends EventTarget {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.#suspended.add(entry);
-      return this.dispatchEvent(new CustomEvent("problem", { detail: error.message }));
+      return this.emit("problem", error.message);
     }
     if (this.#unsent.get(key) === entry) this.#unsent.delete(key);
     this.#changed();
@@ -111,7 +113,7 @@ export class SaveQueue extends EventTarget {
 
   #changed() {
     localStorage.setItem(STORAGE_KEY, JSON.stringify([...this.#unsent]));
-    this.dispatchEvent(new Event("change"));
+    this.emit("change");
   }
 }
 
@@ -154,12 +156,4 @@ function unless(status) {
   return (error) => {
     if (error.status !== status) throw error;
   };
-}
-
-function loadStored() {
-  try {
-    return JSON.parse(localStorage.getItem(STORAGE_KEY)) ?? [];
-  } catch {
-    return [];
-  }
 }

@@ -1,11 +1,14 @@
+/** @import { App } from "../main.js" */
 import { boxBetween, isBox } from "./coordinates.js";
 
-/** A box around the object: dragged, or by two taps on its corners. */
+/** Draws a box around the object: dragged, or by two taps on its corners. */
 export class BoxTool {
+  /** @type {App} */
   #app;
   #corner = null;
   #other = null;
 
+  /** @param {App} app */
   constructor(app) {
     this.#app = app;
   }
@@ -17,7 +20,7 @@ export class BoxTool {
   tap(at) {
     if (this.#corner) return this.drop([this.#corner, at]);
     this.#show(at, at);
-    this.#app.status.say("Now the opposite corner.");
+    this.#app.notices.say("Now the opposite corner.");
   }
 
   drag(points) {
@@ -27,12 +30,12 @@ export class BoxTool {
   drop(points) {
     const box = boxBetween(points[0], points.at(-1));
     this.cancel();
-    if (isBox(box)) this.#app.draftEditor.box(box);
+    if (isBox(box)) this.#app.draftEditor.setBox(box);
   }
 
   cancel() {
     const had = this.#corner !== null;
-    if (had) this.#app.status.hush();
+    if (had) this.#app.notices.clear();
     this.#show(null, null);
     return had;
   }

@@ -1,18 +1,20 @@
+/** @import { App } from "../main.js" */
 import { rasterizeStroke } from "../masks/rasterize.js";
 import { settings } from "../settings.js";
-import { draftMask } from "../state/draft.js";
 
 /** Paints pixels into the draft, or out of it. The brush is as large on the image at every zoom. */
 export class BrushTool {
+  /** @type {App} */
   #app;
   #erases;
   #stroke = null;
   #pointer = null;
 
+  /** @param {App} app @param {{erases: boolean}} how */
   constructor(app, { erases }) {
     this.#app = app;
     this.#erases = erases;
-    settings.addEventListener("change", () => this.#app.renderer.refresh("above"));
+    settings.on("change", () => this.#app.renderer.refresh("above"));
   }
 
   hover(at) {
@@ -57,27 +59,27 @@ export class BrushTool {
 
   /** A brush on a selected object corrects it; otherwise it begins a new one. */
   #beginIfNeeded() {
-    const { store } = this.#app;
+    const { store, draftEditor } = this.#app;
     const object = store.object(store.selected);
-    if (object && !object.locked && !store.draft.objectKey && draftMask(store.draft).isEmpty) store.correct(object.key);
+    if (object && !object.locked && !draftEditor.object && draftEditor.mask.isEmpty) draftEditor.correct(object.key);
   }
 
   #isErasing(subtracts) {
     return this.#erases !== subtracts;
   }
 
-  /** The stroke so far, and what is new of it. */
+  /** Adds to the stroke what is new of it. */
   #brushedOn(points) {
     const { width, height } = this.#app.store.image;
     const known = this.#stroke?.length ?? 0;
     const news = rasterizeStroke(width, height, points.slice(Math.max(0, known - 1)), this.#radius);
-    return this.#stroke ? this.#stroke.mask.plus(news) : news;
+    return this.#stroke ? this.#stroke.mask.union(news) : news;
   }
 
-  /** Made only as often as there are frames. */
+  /** Computed only as often as there are frames. */
   #preview() {
-    const now = draftMask(this.#app.store.draft);
-    this.#stroke.preview ??= this.#stroke.erases ? now.minus(this.#stroke.mask) : now.plus(this.#stroke.mask);
+    const now = this.#app.draftEditor.mask;
+    this.#stroke.preview ??= this.#stroke.erases ? now.subtract(this.#stroke.mask) : now.union(this.#stroke.mask);
     return this.#stroke.preview;
   }
 }

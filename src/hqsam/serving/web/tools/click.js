@@ -1,24 +1,27 @@
+/** @import { App } from "../main.js" */
 import { boxBetween, isBox, pixelAt } from "./coordinates.js";
 
-/** Clicks say what the object is; dragging makes a box around it. */
+/** Clicks add to the object or subtract from it; dragging makes a box around it. */
 export class ClickTool {
   pansByTouch = true; // a finger that moves means the image; boxes have a tool
+  /** @type {App} */
   #app;
   #box = null;
 
+  /** @param {App} app */
   constructor(app) {
     this.#app = app;
   }
 
   hover(at, subtracts) {
     const { store, hoverPreview } = this.#app;
-    if (at) hoverPreview.at(pixelAt(at, store.image), subtracts ? 0 : 1);
+    if (at) hoverPreview.show(pixelAt(at, store.image), subtracts ? 0 : 1);
     else hoverPreview.stop();
   }
 
   tap(at, subtracts) {
     const { store, draftEditor } = this.#app;
-    draftEditor.click(pixelAt(at, store.image), subtracts ? 0 : 1);
+    draftEditor.addClick(pixelAt(at, store.image), subtracts ? 0 : 1);
   }
 
   drag(points) {
@@ -29,7 +32,7 @@ export class ClickTool {
   drop(points) {
     const box = boxBetween(points[0], points.at(-1));
     this.cancel();
-    if (isBox(box)) this.#app.draftEditor.box(box);
+    if (isBox(box)) this.#app.draftEditor.setBox(box);
   }
 
   cancel() {

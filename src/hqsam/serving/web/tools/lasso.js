@@ -1,14 +1,17 @@
+/** @import { App } from "../main.js" */
 import { rasterizePolygon } from "../masks/rasterize.js";
 
 const CLOSE = 10; // CSS pixels from the first corner that close the line
 
-/** A line around what belongs to the object, or does not: drawn in one go, or corner by corner. */
+/** Draws a closed line around pixels to add or to subtract: in one go, or corner by corner. */
 export class LassoTool {
+  /** @type {App} */
   #app;
   #points = [];
   #pointer = null;
   #subtracts = false;
 
+  /** @param {App} app */
   constructor(app) {
     this.#app = app;
   }
@@ -20,7 +23,7 @@ export class LassoTool {
 
   tap(at, subtracts) {
     if (this.#points.length > 2 && this.#isNearFirst(at)) return this.finish();
-    if (!this.#points.length) this.#app.status.say("Corner by corner; Enter or the first corner closes the line.");
+    if (!this.#points.length) this.#app.notices.say("Corner by corner; Enter or the first corner closes the line.");
     this.#subtracts = subtracts;
     this.#points.push(at);
     this.#refresh();
@@ -43,13 +46,13 @@ export class LassoTool {
     const { width, height } = this.#app.store.image;
     const mask = rasterizePolygon(width, height, this.#points);
     this.cancel();
-    this.#app.draftEditor.draw(mask, this.#subtracts, this.#subtracts ? "Lasso to take away" : "Lasso");
+    this.#app.draftEditor.draw(mask, this.#subtracts, this.#subtracts ? "Lasso to subtract" : "Lasso");
     return true;
   }
 
   cancel() {
     const had = this.#points.length > 0;
-    if (had) this.#app.status.hush();
+    if (had) this.#app.notices.clear();
     this.#points = [];
     this.#refresh();
     return had;

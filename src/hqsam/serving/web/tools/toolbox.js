@@ -1,27 +1,44 @@
 /**
- * The tools, and which one is in hand. Tells "change".
+ * The tools, one of which is active. Emits "change".
  *
- * A tool may have: hover(at, subtracts), with null when the pointer leaves; tap(at, subtracts); drag(points, subtracts)
- * on the way and drop(points, subtracts) at the end; finish() and cancel(), which say whether there was anything to;
- * and overlay(), what to show meanwhile. Places are x, y in the image's pixels, with fractions.
+ * Places are x, y in the image's pixels, with fractions.
  *
- * @typedef {[number, number]} Place
- * @typedef {{points: Place[], closed: boolean}} Stroke
- * @typedef {{mask?: object, box?: number[], stroke?: Stroke, ring?: {at: Place, radius: number}}} Overlay
+ * @typedef {import("../view/viewport.js").Point} Point
+ * @typedef {import("../masks/mask.js").Mask} Mask
+ * @typedef {[number, number, number, number]} BoxXyxy
+ * @typedef {object} Overlay  Drawn over the draft while a tool is at work; a mask is drawn instead of the draft's.
+ * @property {Mask} [mask]
+ * @property {BoxXyxy} [box]
+ * @property {{points: Point[], closed: boolean}} [stroke]
+ * @property {{at: Point, radius: number}} [ring]
+ *
+ * @typedef {object} Tool
+ * @property {boolean} [pans]  Dragging moves the image.
+ * @property {boolean} [pansByTouch]
+ * @property {(at: Point | null, subtracts?: boolean) => void} [hover]  null when the pointer leaves.
+ * @property {(at: Point, subtracts: boolean) => void} [tap]
+ * @property {(points: Point[], subtracts: boolean) => void} [drag]  On the way; the points so far.
+ * @property {(points: Point[], subtracts: boolean) => void} [drop]  At the end of a drag.
+ * @property {() => boolean} [finish]  Whether there was anything to finish.
+ * @property {() => boolean} [cancel]  Whether there was anything to cancel.
+ * @property {() => Overlay} [overlay]
  */
+/** @import { App } from "../main.js" */
+import { Emitter } from "../events.js";
 import { BoxTool } from "./box.js";
 import { BrushTool } from "./brush.js";
 import { ClickTool } from "./click.js";
 import { LassoTool } from "./lasso.js";
 import { PickTool } from "./pick.js";
 
-export class Toolbox extends EventTarget {
-  /** Clicks and strokes take away, as with the right button; for fingers and keyboards. */
+export class Toolbox extends Emitter {
+  /** Clicks and strokes subtract, as with the right button; for fingers and keyboards. */
   subtracts = false;
+  /** @type {Record<string, Tool>} */
   #tools;
   #name = "click";
 
-  /** @param {object} app store, draftEditor, hoverPreview, renderer, status and viewport */
+  /** @param {App} app */
   constructor(app) {
     super();
     this.#tools = {
@@ -32,8 +49,8 @@ export class Toolbox extends EventTarget {
       eraser: new BrushTool(app, { erases: true }),
       pick: new PickTool(app),
     };
-    app.renderer.overlay = () => this.active.overlay?.();
-    app.store.addEventListener("image", () => this.active.cancel?.());
+    app.renderer.overlay = () => this.active.overlay?.() ?? {};
+    app.store.on("image", () => this.active.cancel?.());
   }
 
   get name() {
@@ -57,6 +74,6 @@ export class Toolbox extends EventTarget {
   }
 
   #changed() {
-    this.dispatchEvent(new Event("change"));
+    this.emit("change");
   }
 }

@@ -1,4 +1,5 @@
-/** Two canvases over each other, at the screen's own resolution: what stays, and what moves with the pointer. */
+/** Two canvases over each other, at the screen's own resolution: one that stays, one that changes with the pointer. */
+import { find } from "../panels/dom.js";
 
 export class CanvasLayers {
   #layers;
@@ -11,15 +12,15 @@ export class CanvasLayers {
    */
   constructor(element, viewport, painters) {
     this.#layers = Object.entries(painters).map(([name, paint]) => {
-      const canvas = element.querySelector(`canvas.${name}`);
+      const canvas = find(`canvas.${name}`, HTMLCanvasElement, element);
       return { name, paint, canvas, context: canvas.getContext("2d") };
     });
-    viewport.addEventListener("change", () => this.refresh());
+    viewport.on("change", () => this.refresh());
     new ResizeObserver(() => this.#resize(element, viewport)).observe(element);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.refresh());
   }
 
-  /** Paints a canvas, or all, with the next frame. */
+  /** Paints a canvas, or all, with the next frame. @param {string} [name] */
   refresh(name) {
     if (!this.#dirty.size) requestAnimationFrame(() => this.#paint());
     for (const layer of this.#layers) if (!name || layer.name === name) this.#dirty.add(layer);

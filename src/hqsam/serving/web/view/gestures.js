@@ -1,5 +1,6 @@
-/** Mouse, pen and fingers on the canvas: what they do to the view, and what they tell the tool in hand. */
+/** Mouse, pen and fingers on the canvas: they pan and zoom the view, or work the active tool. */
 
+/** @import { App } from "../main.js" */
 const CLICK_SLOP = 4; // CSS pixels that a click may move
 const TAP_SLOP = 10;
 
@@ -7,12 +8,15 @@ export class Gestures {
   /** While the space bar is down, dragging moves the image. */
   isPanning = false;
   #canvas;
+  /** @type {App["viewport"]} */
   #viewport;
+  /** @type {App["toolbox"]} */
   #toolbox;
   #pointers = new Map(); // where each is that is down
   #gesture = null;
 
-  constructor(canvas, viewport, toolbox) {
+  /** @param {HTMLElement} canvas @param {App} app */
+  constructor(canvas, { viewport, toolbox }) {
     this.#canvas = canvas;
     this.#viewport = viewport;
     this.#toolbox = toolbox;
@@ -20,7 +24,7 @@ export class Gestures {
     on("pointerdown", this.#down);
     on("pointermove", this.#move);
     on("pointerup", this.#up);
-    on("pointercancel", this.#giveUp);
+    on("pointercancel", this.#cancelled);
     on("pointerleave", () => this.#toolbox.active.hover?.(null));
     on("wheel", this.#wheel);
     on("contextmenu", (event) => event.preventDefault());
@@ -95,7 +99,7 @@ export class Gestures {
     }
   }
 
-  #giveUp(event) {
+  #cancelled(event) {
     this.#pointers.delete(event.pointerId);
     this.#toolbox.active.cancel?.();
     this.#gesture = null;
@@ -121,7 +125,9 @@ export class Gestures {
 
   #span() {
     const [[x0, y0], [x1, y1]] = [...this.#pointers.values()];
-    return { apart: Math.max(1, Math.hypot(x1 - x0, y1 - y0)), middle: [(x0 + x1) / 2, (y0 + y1) / 2] };
+    /** @type {import("./viewport.js").Point} */
+    const middle = [(x0 + x1) / 2, (y0 + y1) / 2];
+    return { apart: Math.max(1, Math.hypot(x1 - x0, y1 - y0)), middle };
   }
 
   #wheel(event) {
@@ -133,6 +139,7 @@ export class Gestures {
     this.#viewport.zoom(Math.exp(-dy * speed), this.#place(event));
   }
 
+  /** @returns {import("./viewport.js").Point} */
   #place({ clientX, clientY }) {
     const { left, top } = this.#canvas.getBoundingClientRect();
     return [clientX - left, clientY - top];

@@ -1,15 +1,17 @@
 /** A pointer for those who use the keyboard: arrows move it, the space bar is its button. */
 
+/** @import { App } from "../main.js" */
 const STEP = 12; // CSS pixels; with Shift one pixel of the image
 
-const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class KeyboardPointer {
+  /** @type {App} */
   #app;
   #at = null;
   #points = null; // since the space bar is down
 
-  /** @param {HTMLElement} canvas @param {object} app viewport, renderer, store, toolbox, gestures and status */
+  /** @param {HTMLElement} canvas @param {App} app */
   constructor(canvas, app) {
     this.#app = app;
     canvas.addEventListener("keydown", (event) => this.#down(event));
@@ -20,14 +22,14 @@ export class KeyboardPointer {
 
   #down(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || !this.#app.store.image) return;
-    if (event.code in WAYS) this.#step(event);
+    if (event.code in ARROWS) this.#step(event);
     else if (event.code === "Space") this.#press(event);
   }
 
   #step(event) {
     event.preventDefault();
     const { viewport } = this.#app;
-    const [dx, dy] = WAYS[event.code];
+    const [dx, dy] = ARROWS[event.code];
     const far = event.shiftKey ? 1 : Math.max(1, Math.round(STEP / viewport.scale));
     const [x, y] = this.#at ?? viewport.toImageInside(viewport.middle).map((value) => Math.floor(value) + 0.5);
     this.#moveTo(this.#at ? [x + dx * far, y + dy * far] : [x, y]);

@@ -1,4 +1,4 @@
-/** How things look on the canvas. Coordinates are CSS pixels; masks are drawn as vectors, so edges stay sharp. */
+/** Draws everything that the canvas shows. Coordinates are CSS pixels; masks are drawn as vectors, so edges stay sharp. */
 import { outlineOf } from "../masks/outline.js";
 
 const HALO = "rgb(0 0 0 / 50%)"; // around every line, so that it is seen on any image
@@ -12,9 +12,14 @@ export function paintImage(context, viewport, bitmap) {
   if (scale >= GRID_SCALE) paintGrid(context, viewport);
 }
 
-/** A mask's edge, and its inside in some colour. `dashed` for what is not yet an object, `faint` for many of these. */
+/**
+ * A mask's edge, and its inside in some colour. `dashed` for what is not yet an object, `faint` for many of these.
+ * @param {CanvasRenderingContext2D} context @param {import("./viewport.js").Viewport} viewport
+ * @param {import("../masks/mask.js").Mask} mask
+ * @param {{colour: string, strength: number, width?: number, dashed?: boolean, faint?: boolean}} look
+ */
 export function paintMask(context, viewport, mask, { colour, strength, width = 1.5, dashed = false, faint = false }) {
-  if (mask.isEmpty || !isInSight(viewport, mask)) return;
+  if (mask.isEmpty || !isVisible(viewport, mask)) return;
   const path = onScreen(viewport, mask);
   context.save();
   context.globalAlpha = strength;
@@ -37,7 +42,7 @@ export function paintBox(context, viewport, [x0, y0, x1, y1], colour) {
 /** A line that is being drawn by hand. */
 export function paintStroke(context, viewport, points, colour, closed) {
   const path = new Path2D();
-  points.forEach((point) => path.lineTo(...viewport.toScreen(point)));
+  for (const [x, y] of points.map((point) => viewport.toScreen(point))) path.lineTo(x, y);
   if (closed) path.closePath();
   line(context, path, colour, 1.5, []);
 }
@@ -108,7 +113,7 @@ function onScreen({ x, y, scale, image }, mask) {
   return path;
 }
 
-function isInSight({ x, y, scale, image, canvas }, { box, width, height }) {
+function isVisible({ x, y, scale, image, canvas }, { box, width, height }) {
   const [across, down] = [(scale * image.width) / width, (scale * image.height) / height];
   const isLeftOrAbove = box.x1 * across + x < 0 || box.y1 * down + y < 0;
   return !isLeftOrAbove && box.x0 * across + x < canvas.width && box.y0 * down + y < canvas.height;

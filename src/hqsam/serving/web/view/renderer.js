@@ -1,38 +1,41 @@
-/** What is painted when: the image and finished objects below, the draft and the pointer's company above. */
-import { draftMask } from "../state/draft.js";
+/** Paints two layers when something changes: image and objects below, the draft and what tools show above. */
+/** @import { App } from "../main.js" */
+import { Emitter } from "../events.js";
 import { objectMask } from "../state/object_masks.js";
 import * as paint from "./paint.js";
 import { CanvasLayers } from "./canvas_layers.js";
 
-/** Tells "change" when something is set. */
-export class Renderer extends EventTarget {
+/** Emits "change" when something is set. */
+export class Renderer extends Emitter {
   /** @type {CanvasImageSource | null} */
   bitmap = null;
   /** Everything but the image can be hidden, to see what is below. */
   masksHidden = false;
-  /** @type {object | null} what "everything" found and the pointer is on */
+  /** @type {import("../state/annotation_store.js").Proposal | null} the one that the pointer is on */
   hovered = null;
   /** @type {[number, number] | null} */
   keyboardPointer = null;
   /** @type {(() => import("../tools/toolbox.js").Overlay) | null} what the tool shows beside the draft */
   overlay = null;
   #layers;
+  /** @type {App} */
+  #app;
+  /** @type {App["viewport"]} */
   #viewport;
-  #store;
-  #hoverPreview;
 
-  constructor({ element, viewport, store, hoverPreview, classes }) {
+  /** @param {HTMLElement} element @param {App} app */
+  constructor(element, app) {
     super();
-    this.#viewport = viewport;
-    this.#store = store;
-    this.#hoverPreview = hoverPreview;
-    this.#layers = new CanvasLayers(element, viewport, {
+    this.#app = app;
+    this.#viewport = app.viewport;
+    this.#layers = new CanvasLayers(element, app.viewport, {
       below: (context) => this.#paintBelow(context),
       above: (context) => this.#paintAbove(context),
     });
-    for (const what of ["image", "objects", "found", "draft"]) store.addEventListener(what, () => this.refresh());
-    hoverPreview.addEventListener("change", () => this.refresh("above"));
-    classes.addEventListener("change", () => this.refresh());
+    app.store.on(["objects", "proposals"], () => this.refresh());
+    app.draftEditor.on("draft", () => this.refresh());
+    app.hoverPreview.on("change", () => this.refresh("above"));
+    app.classes.on("change", () => this.refresh());
   }
 
   /** @param {"below" | "above"} [layer] both if not given */
@@ -45,40 +48,40 @@ export class Renderer extends EventTarget {
     if (Object.entries(changes).every(([name, value]) => this[name] === value)) return;
     Object.assign(this, changes);
     this.refresh("keyboardPointer" in changes ? "above" : undefined);
-    this.dispatchEvent(new Event("change"));
+    this.emit("change");
   }
 
   #paintBelow(context) {
     if (!this.bitmap) return;
     paint.paintImage(context, this.#viewport, this.bitmap);
     if (this.masksHidden) return;
-    const { objects, found, selected, draft } = this.#store;
+    const { objects, proposals, selected } = this.#app.store;
+    const { objectKey } = this.#app.draftEditor.draft;
     for (const object of objects) {
-      if (object.visible && object.key !== draft.objectKey) this.#paintObject(context, object, object.key === selected);
+      if (object.visible && object.key !== objectKey) this.#paintObject(context, object, object.key === selected);
     }
-    for (const one of found) this.#paintFound(context, one);
+    for (const proposal of proposals) this.#paintProposal(context, proposal);
   }
 
   #paintObject(context, object, isSelected) {
     const look = isSelected ? { strength: 0.35, width: 2.5 } : { strength: 0.22, width: 1.5 };
-    paint.paintMask(context, this.#viewport, objectMask(object), { colour: this.#store.colourOf(object), ...look });
+    paint.paintMask(context, this.#viewport, objectMask(object), { colour: this.#app.store.colourOf(object), ...look });
   }
 
-  #paintFound(context, one) {
-    const isHovered = one === this.hovered;
-    const look = isHovered ? { strength: 0.45, width: 2 } : { strength: 0, width: 1, faint: true };
-    paint.paintMask(context, this.#viewport, objectMask(one), { colour: "white", ...look });
+  #paintProposal(context, proposal) {
+    const look = proposal === this.hovered ? { strength: 0.45, width: 2 } : { strength: 0, width: 1, faint: true };
+    paint.paintMask(context, this.#viewport, objectMask(proposal), { colour: "white", ...look });
   }
 
   #paintAbove(context) {
     if (!this.bitmap || this.masksHidden) return;
     const overlay = this.overlay?.() ?? {};
-    const { draft } = this.#store;
-    const colour = this.#store.draftColour;
-    paint.paintMask(context, this.#viewport, overlay.mask ?? draftMask(draft), { colour, strength: 0.38, width: 2 });
-    if (this.#hoverPreview.mask)
-      paint.paintMask(context, this.#viewport, this.#hoverPreview.mask, { colour: "white", strength: 0.22, dashed: true });
-    this.#paintPrompts(context, draft);
+    const { draftEditor, hoverPreview } = this.#app;
+    const look = { colour: draftEditor.colour, strength: 0.38, width: 2 };
+    paint.paintMask(context, this.#viewport, overlay.mask ?? draftEditor.mask, look);
+    if (hoverPreview.mask)
+      paint.paintMask(context, this.#viewport, hoverPreview.mask, { colour: "white", strength: 0.22, dashed: true });
+    this.#paintPrompts(context, draftEditor.draft);
     this.#paintOverlay(context, overlay);
   }
 
@@ -87,6 +90,7 @@ export class Renderer extends EventTarget {
     points.forEach((point, place) => paint.paintClick(context, this.#viewport, point, labels[place]));
   }
 
+  /** @param {CanvasRenderingContext2D} context @param {import("../tools/toolbox.js").Overlay} overlay */
   #paintOverlay(context, { box, stroke, ring }) {
     if (box) paint.paintBox(context, this.#viewport, box, "white");
     if (stroke) paint.paintStroke(context, this.#viewport, stroke.points, "white", stroke.closed);
