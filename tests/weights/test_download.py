@@ -11,7 +11,7 @@ import pytest
 
 from hqsam import storage
 from hqsam.errors import CheckpointError, DownloadError, OptionError, OutputError
-from hqsam.weights import cache, connectivity, download, registry
+from hqsam.weights import cache, connectivity, download, registry, transfer
 from hqsam.weights.registry import Checkpoint
 from tests.weights.mirror import Handler, breaking, failing, honest, mirror
 
@@ -24,7 +24,7 @@ def home(tmp_path, monkeypatch):
     for name in ("HQSAM_OFFLINE", "HF_HUB_OFFLINE", "HF_ENDPOINT", "http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HQSAM_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(download, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(transfer, "RETRY_PAUSE_SECONDS", 0.01)
     return tmp_path / "home"
 
 
@@ -38,7 +38,7 @@ def visible_names(folder: Path) -> list[str]:
 
 
 def part_of(wanted: Checkpoint) -> Path:
-    return download._part_of(wanted)
+    return download._part_path(wanted)
 
 
 def test_a_file_is_fetched_once_with_its_progress(home):
@@ -147,7 +147,7 @@ def test_a_busy_mirror_is_asked_a_second_time():
 
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch):
-    monkeypatch.setattr(download, "SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(transfer, "READ_TIMEOUT_SECONDS", 0.5)
     done = threading.Event()
     with mirror(lambda _: bool(done.wait(60)) and None) as silent, mirror(honest(DATA)) as right:
         with pytest.raises(DownloadError, match="timed out"):
@@ -157,7 +157,7 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch):
 
 
 def test_a_server_that_falls_silent_midway_is_resumed(monkeypatch):
-    monkeypatch.setattr(download, "SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(transfer, "READ_TIMEOUT_SECONDS", 0.5)
     done = threading.Event()
 
     def stall_once(handler):

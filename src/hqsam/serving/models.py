@@ -18,9 +18,9 @@ from hqsam.serving.refusal import Refusal, not_found
 from hqsam.serving.settings import Settings
 from hqsam.serving.shared_engine import SharedEngine
 from hqsam.weights import cache
-from hqsam.weights.download import Progress
 from hqsam.weights.load import load_model, locate
 from hqsam.weights.registry import CHECKPOINTS, Checkpoint
+from hqsam.weights.transfer import Progress
 
 
 class Models:

@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
+
 from hqsam.errors import OutputError
 from hqsam.storage.text import escape_surrogates
 
@@ -162,13 +164,8 @@ def _sweep(folder: Path) -> None:
 
 
 def _is_abandoned(path: Path, host: str, process: int) -> bool:
-    if host == _HOST and os.name == "posix":
-        try:
-            os.kill(process, 0)  # signal 0 only asks whether the process is there; on Windows it would not
-        except ProcessLookupError:
-            return True
-        except OSError:
-            pass
+    if host == _HOST and not psutil.pid_exists(process):
+        return True
     return time.time() - path.stat().st_mtime > _DAY_SECONDS
 
 

@@ -13,13 +13,13 @@ from hqsam import storage
 from hqsam.errors import CheckpointError, OptionError, OutputError
 from hqsam.model.config import MODELS, ModelConfig
 from hqsam.weights.digest import sha256_of_file
-from hqsam.weights.download import Progress
 from hqsam.weights.identify import Identified, identify
 from hqsam.weights.keys import NAMINGS, Naming, from_ours
 from hqsam.weights.load import locate
 from hqsam.weights.read import StoredCheckpoint, read_checkpoint
 from hqsam.weights.registry import CHECKPOINTS, Checkpoint
 from hqsam.weights.save import write_ours, write_safetensors
+from hqsam.weights.transfer import Progress
 from hqsam.weights.transformers_config import preprocessor_for, to_transformers
 
 _PICKLES = (".pth", ".pt")

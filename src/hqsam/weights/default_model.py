@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from hqsam.errors import DownloadError, OutputError
 from hqsam.paths import user_cache_folder
 from hqsam.weights import cache
-from hqsam.weights.download import Progress, fetch
+from hqsam.weights.download import fetch
 from hqsam.weights.registry import CHECKPOINTS
+from hqsam.weights.transfer import Progress
 
 BEST_FIRST = ("vit_h", "vit_l", "vit_b", "vit_tiny")
 """By the paper's mean IoU over its four high-quality sets: 89.3, 89.1, 86.3 and 81.4 percent (its table 10)."""

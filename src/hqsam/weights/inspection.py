@@ -9,11 +9,11 @@ from hqsam.errors import CheckpointError
 from hqsam.model.config import ModelConfig
 from hqsam.weights.convert import registered_checkpoint
 from hqsam.weights.digest import sha256_of_file, sha256_of_tensors
-from hqsam.weights.download import Progress
 from hqsam.weights.identify import Identified, identify
 from hqsam.weights.keys import Naming
 from hqsam.weights.load import locate
 from hqsam.weights.read import StoredCheckpoint, read_checkpoint
+from hqsam.weights.transfer import Progress
 
 
 @dataclass(frozen=True)

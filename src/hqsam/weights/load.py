@@ -11,10 +11,11 @@ from hqsam.errors import CheckpointError, OptionError
 from hqsam.model.config import MODELS
 from hqsam.model.hq_sam import HQSam
 from hqsam.weights import hub
-from hqsam.weights.download import Progress, fetch
+from hqsam.weights.download import fetch
 from hqsam.weights.identify import Identified, identify
 from hqsam.weights.read import SUFFIXES, read_checkpoint
 from hqsam.weights.registry import CHECKPOINTS, find
+from hqsam.weights.transfer import Progress
 
 
 def load_model(name_or_path: str | Path, model: str | None = None, on_progress: Progress | None = None) -> HQSam:
