@@ -1,1 +1,1 @@
-"""Checkpoints: a table of them, how they are fetched, what they call their tensors, how they are read and written."""
+"""Checkpoints: the table of them, their download, the names of their tensors, reading, writing and converting."""

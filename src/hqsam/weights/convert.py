@@ -1,4 +1,4 @@
-"""From one naming to another, without loss."""
+"""Conversion of checkpoints between our names for tensors, the official ones and those of transformers."""
 
 import dataclasses
 import json
@@ -28,13 +28,20 @@ _PICKLES = (".pth", ".pt")
 def convert(
     name_or_path: str | Path, target: str | Path, naming: Naming | None = None, on_progress: Progress | None = None
 ) -> Path:
-    """Write a checkpoint under other names; every tensor keeps its value to the bit, the way there and back.
+    """Write a checkpoint under other names for its tensors, whose values stay the same to the bit.
 
-    Unless `naming` says otherwise, a target in `.safetensors` becomes a file of ours, one in `.pth` or `.pt`
-    official, and one without a suffix a folder that transformers opens.
+    Args:
+        name_or_path: the checkpoint to convert, as `load_model` takes it.
+        target: the file or folder to write.
+        naming: "hqsam", "official" or "transformers". By default the target decides: `.safetensors` is ours, `.pth`
+            and `.pt` are official, and a folder is for transformers.
+        on_progress: called while a download runs.
+
+    Returns:
+        The path of what was written.
 
     Raises:
-        OptionError: the target's name does not say what it should be, or cannot be it.
+        OptionError: the target's name does not tell the naming, or does not go with it.
         CheckpointError: the checkpoint cannot be read, or the code with those names has no such model.
         OutputError: the target cannot be written; nothing half-written is left.
     """
@@ -54,7 +61,7 @@ def convert(
 
 
 def registered_checkpoint(path: Path) -> Checkpoint | None:
-    """The row of the table that the file is a copy of, whatever its name."""
+    """Return the row of the table that a file is a copy of, by its hash, or None."""
     size = path.stat().st_size
     rows = [row for row in CHECKPOINTS.values() if row.bytes == size]
     digest = sha256_of_file(path) if rows else None
@@ -87,7 +94,7 @@ def _write_ours(target: Path, stored: StoredCheckpoint, identified: Identified) 
 
 
 def _provenance(stored: StoredCheckpoint, row: Checkpoint | None) -> dict[str, Any]:
-    """Where a file of others came from, as far as we can tell."""
+    """Return what is known of the origin of a file that has other names than ours."""
     origin = {"origin": row.origin, "url": row.urls[0]} if row else {}
     return {
         "converted_from": stored.path.name,
@@ -133,7 +140,7 @@ def _theirs(identified: Identified, naming: Naming) -> Mapping[str, Tensor]:
 
 
 def _require_official(config: ModelConfig) -> None:
-    """The official code builds its own models only, and knows no config."""
+    """Refuse a model that the official code, which has no configs, cannot build."""
     theirs = [MODELS[name] for name, row in CHECKPOINTS.items() if not row.is_bundled and name in MODELS]
     if not any(row == dataclasses.replace(config, name=row.name) for row in theirs):
         raise CheckpointError(

@@ -1,4 +1,4 @@
-"""Which model `--model auto` means, and why: said to the user each time, because the answer depends on the machine."""
+"""Choice of the model that `--model auto` stands for; it depends on the machine, so its reason is given with it."""
 
 import os
 from dataclasses import dataclass
@@ -11,29 +11,29 @@ from hqsam.weights.registry import CHECKPOINTS
 from hqsam.weights.transfer import Progress
 
 BEST_FIRST = ("vit_h", "vit_l", "vit_b", "vit_tiny")
-"""By the paper's mean IoU over its four high-quality sets: 89.3, 89.1, 86.3 and 81.4 percent (its table 10)."""
+"""Models by the paper's mean IoU over its four high-quality sets: 89.3, 89.1, 86.3 and 81.4 percent (its table 10)."""
 SMALLEST, BUNDLED = "vit_tiny", "nano"
 
 
 @dataclass(frozen=True)
 class DefaultModel:
-    """A model for `hqsam.load`, and why it was this one."""
+    """The name of a model for `hqsam.load`, and the reason for choosing it."""
 
     name: str
     reason: str
 
 
 def choose_default_model(on_progress: Progress | None = None) -> DefaultModel:
-    """`$HQSAM_MODEL`, else the best checkpoint in the cache, else `vit_tiny`, downloaded now, else `nano`.
+    """Return `$HQSAM_MODEL`, else the best checkpoint in the cache, else `vit_tiny`, downloaded now, else `nano`.
 
-    That there is no network is found out within three seconds.
+    A missing network is noticed within three seconds.
     """
     chosen = _without_network() or _by_download(on_progress)
     return chosen if isinstance(chosen, DefaultModel) else _bundled(chosen)
 
 
 def choose_default_model_offline() -> DefaultModel:
-    """What `choose_default_model` would take, as far as that can be known without downloading anything."""
+    """Return what `choose_default_model` would choose, as far as that is known without downloading anything."""
     if chosen := _without_network():
         return chosen
     if cache.is_offline():
@@ -51,7 +51,7 @@ def _without_network() -> DefaultModel | None:
 
 
 def _by_download(on_progress: Progress | None) -> DefaultModel | str:
-    """The small model, or why it cannot be had."""
+    """Return the small model once it is downloaded, or the reason why it cannot be."""
     if cache.is_offline():
         return "the network is forbidden by HQSAM_OFFLINE or HF_HUB_OFFLINE"
     try:

@@ -1,4 +1,4 @@
-"""Checkpoints from Hugging Face repos, through huggingface_hub, into its own cache."""
+"""Checkpoints from Hugging Face repos, downloaded by huggingface_hub into its own cache."""
 
 import re
 from contextlib import suppress
@@ -6,21 +6,21 @@ from pathlib import Path
 
 from hqsam.errors import CheckpointError, DownloadError
 from hqsam.weights import cache, connectivity
+from hqsam.weights.read import SUFFIXES
 from hqsam.weights.registry import hub_endpoint
 
 _REPO = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
-"""In this order, what transformers calls a checkpoint."""
-_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
+"""File names of a checkpoint in transformers, by preference."""
 
 
 def is_repo(name_or_path: str) -> bool:
-    """Whether this could be the name of a repo, `owner/name`."""
-    return _REPO.fullmatch(name_or_path) is not None and not name_or_path.endswith(_SUFFIXES)
+    """Return whether this could be the name of a repo, `owner/name`."""
+    return _REPO.fullmatch(name_or_path) is not None and not name_or_path.endswith(SUFFIXES)
 
 
 def fetch_repo(repo: str) -> Path:
-    """The checkpoint of a repo, fetched if it is not here; of shards, their index.
+    """Return the path of a repo's checkpoint, downloading it if need be; for shards it is their index.
 
     Raises:
         DownloadError: there is no network, it is forbidden, or there is no such repo.
@@ -28,34 +28,38 @@ def fetch_repo(repo: str) -> Path:
     """
     endpoint = hub_endpoint()
     if cache.is_offline():
-        return _already_here(repo, "the network is forbidden by HQSAM_OFFLINE or HF_HUB_OFFLINE")
+        return _from_cache(repo, "the network is forbidden by HQSAM_OFFLINE or HF_HUB_OFFLINE")
     if not connectivity.is_reachable([endpoint]):
-        return _already_here(repo, f"there is no network: {connectivity.host_of(endpoint)} cannot be reached")
-    return _fetched(repo, endpoint)
+        return _from_cache(repo, f"there is no network: {connectivity.host_of(endpoint)} cannot be reached")
+    return _download(repo, endpoint)
 
 
 def choose_file(repo: str, names: list[str]) -> str:
-    """Which of a repo's files is the checkpoint.
+    """Return the name of the file that holds a repo's checkpoint.
+
+    Args:
+        repo: the repo's name, for the message.
+        names: the names of all its files.
 
     Raises:
-        CheckpointError: none, or it is not clear which.
+        CheckpointError: there is none, or it is not clear which one it is.
     """
     for name in _FILES:
         if name in names:
             return name
-    found = sorted(name for name in names if name.endswith(_SUFFIXES))
+    found = sorted(name for name in names if name.endswith(SUFFIXES))
     if len(found) != 1:
         what = f"several checkpoints ({', '.join(found)}); fetch one and give its path" if found else "no checkpoint"
         raise CheckpointError(f"the Hugging Face repo {repo} holds {what}")
     return found[0]
 
 
-def _fetched(repo: str, endpoint: str) -> Path:
+def _download(repo: str, endpoint: str) -> Path:
     from huggingface_hub import HfApi, snapshot_download
 
     try:
         chosen = choose_file(repo, HfApi(endpoint=endpoint).list_repo_files(repo))
-        return Path(snapshot_download(repo, allow_patterns=_together_with(chosen), endpoint=endpoint)) / chosen
+        return Path(snapshot_download(repo, allow_patterns=_patterns(chosen), endpoint=endpoint)) / chosen
     except CheckpointError:
         raise
     except Exception as error:  # its HTTP library, and so its errors, differ between releases
@@ -65,17 +69,17 @@ def _fetched(repo: str, endpoint: str) -> Path:
         ) from error
 
 
-def _already_here(repo: str, why: str) -> Path:
-    """What an earlier call fetched. We do not know what else the repo holds, so every kind is looked for."""
+def _from_cache(repo: str, reason: str) -> Path:
+    """Return what an earlier call downloaded. The repo's file list is not known offline, so every kind is tried."""
     from huggingface_hub import snapshot_download
 
-    for wanted in (*_FILES, *(f"*{suffix}" for suffix in _SUFFIXES)):
+    for wanted in (*_FILES, *(f"*{suffix}" for suffix in SUFFIXES)):
         with suppress(FileNotFoundError):
-            folder = Path(snapshot_download(repo, allow_patterns=_together_with(wanted), local_files_only=True))
+            folder = Path(snapshot_download(repo, allow_patterns=_patterns(wanted), local_files_only=True))
             if found := sorted(folder.rglob(wanted)):
                 return found[0]
-    raise DownloadError(f"there is no file {repo}; no Hugging Face repo of that name is here, and {why}")
+    raise DownloadError(f"there is no file {repo}; no Hugging Face repo of that name is here, and {reason}")
 
 
-def _together_with(name: str) -> list[str]:
+def _patterns(name: str) -> list[str]:
     return [name, "config.json", *(["*.safetensors"] if name.endswith(".index.json") else [])]

@@ -1,4 +1,4 @@
-"""What a checkpoint file is, and whether it is whole."""
+"""Description and verification of checkpoint files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,23 +18,23 @@ from hqsam.weights.transfer import Progress
 
 @dataclass(frozen=True)
 class CheckpointInfo:
-    """What a checkpoint file says of itself."""
+    """Facts about a checkpoint file: its model, its size, its origin and its terms."""
 
     path: Path
     naming: Naming
     config: ModelConfig
     bytes: int
     parameters: int
-    """All that the model computes with, buffers not counted."""
+    """Number of parameters of the model, without buffers."""
     hq_parameters: int
-    """Those of them that the paper trains."""
+    """Number of those parameters that HQ-SAM adds to SAM and trains."""
     precisions: tuple[str, ...]
-    """Types of the tensors, such as float32."""
+    """Types of the tensors, such as "float32"."""
     provenance: Mapping[str, Any]
     licence: str
     notice: str
     unused: tuple[str, ...]
-    """Tensors that the file holds and our model has no use for."""
+    """Names of tensors that the file holds and the model does not use."""
 
     @property
     def model(self) -> str:
@@ -44,19 +44,23 @@ class CheckpointInfo:
 
 @dataclass(frozen=True)
 class Verification:
-    """A file that was read to the end and found whole."""
+    """Result of a successful verification of a checkpoint file."""
 
     path: Path
     model: str
     sha256: str
     registered_as: str | None
-    """The checkpoint of the table that it is a copy of, to the byte; None for any other file."""
+    """Name of the checkpoint of the table that the file is a copy of, to the byte; None for any other file."""
     checked: tuple[str, ...]
-    """What was looked at, in words."""
+    """Sentences about what was checked."""
 
 
 def inspect_checkpoint(name_or_path: str | Path, on_progress: Progress | None = None) -> CheckpointInfo:
-    """Describe a checkpoint without reading its values.
+    """Describe a checkpoint without reading the values of its tensors.
+
+    Args:
+        name_or_path: the checkpoint, as `load_model` takes it.
+        on_progress: called while a download runs.
 
     Raises:
         CheckpointError: it cannot be read, or is no model that we know.
@@ -80,7 +84,11 @@ def inspect_checkpoint(name_or_path: str | Path, on_progress: Progress | None = 
 
 
 def verify_checkpoint(name_or_path: str | Path, on_progress: Progress | None = None) -> Verification:
-    """Read a checkpoint to the end: its digest, its names and shapes, its values.
+    """Read a checkpoint to the end, and check its hash, the names and shapes of its tensors, and their values.
+
+    Args:
+        name_or_path: the checkpoint, as `load_model` takes it.
+        on_progress: called while a download runs.
 
     Raises:
         CheckpointError: it is damaged, of another model than it says, or holds NaN or infinity.

@@ -1,4 +1,4 @@
-"""A model from a name, a file, a folder or a Hugging Face repo: strict, without running code that a file may hold."""
+"""Loading of models by name, file, folder or Hugging Face repo: strict, and without running code from the file."""
 
 import re
 from pathlib import Path
@@ -40,11 +40,11 @@ def load_model(name_or_path: str | Path, model: str | None = None, on_progress: 
     path = locate(name_or_path, on_progress)
     if model is None and str(name_or_path) in CHECKPOINTS:
         model = str(name_or_path)
-    return _filled(identify(read_checkpoint(path), model))
+    return _with_tensors(identify(read_checkpoint(path), model))
 
 
 def _check_name(name: Any) -> None:
-    """Refuse what cannot name a model, before anything is looked for.
+    """Refuse a value that cannot name a model, before anything is looked for.
 
     Raises:
         OptionError: it is empty, or neither text nor a path.
@@ -57,7 +57,7 @@ def _check_name(name: Any) -> None:
 
 
 def locate(name_or_path: str | Path, on_progress: Progress | None = None) -> Path:
-    """Where the file of a name, path or repo is on this machine, once it is here.
+    """Return the path of a checkpoint on this machine, downloading it if need be; arguments as of `load_model`.
 
     Raises:
         OptionError: nothing has that name.
@@ -77,8 +77,8 @@ def locate(name_or_path: str | Path, on_progress: Progress | None = None) -> Pat
     return fetch(find(name_or_path).name)  # which explains what names there are
 
 
-def _filled(identified: Identified) -> HQSam:
-    """The empty model with the file's tensors in place: nothing was initialised, and nothing is copied."""
+def _with_tensors(identified: Identified) -> HQSam:
+    """Put the file's tensors into the model without values: nothing is initialised, and nothing is copied."""
     model = identified.empty_model
     model.load_state_dict({key: _as_float32(value) for key, value in identified.tensors.items()}, assign=True)
     return model.eval()

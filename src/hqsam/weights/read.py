@@ -1,4 +1,4 @@
-"""Open a checkpoint file of any kind: tensors, memory-mapped, under the names they have there. No code in it runs."""
+"""Reading of checkpoint files: memory-mapped tensors under the names of the file. No code in it is run."""
 
 import json
 import pickle
@@ -20,18 +20,18 @@ from hqsam.weights.keys import Naming, naming_of
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 FORMAT = "hqsam"
-"""What the header entry `format` says in files of ours."""
+"""Value of the header entry `format` in files of ours."""
 
 _SHARDS = "model.safetensors.index.json"
-_WRAPPERS = ("model", "state_dict", "model_state_dict", "module")
+_WRAPPER_KEYS = ("model", "state_dict", "model_state_dict", "module")
 _DAMAGED = (
     *(RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError),
     *(ArithmeticError, MemoryError, struct.error, zipfile.BadZipFile),
 )
-"""What torch raises over bytes that are no checkpoint of its own."""
+"""Exceptions that torch raises when the bytes are no checkpoint of its own."""
 
 _SAM_2 = "this is a SAM 2 checkpoint; hqsam reads SAM and HQ-SAM of the first generation"
-_STRANGERS = {
+_FOREIGN = {
     "sam_mask_decoder.": _SAM_2,
     "image_encoder.trunk.": _SAM_2,
     "output_hypernetworks_mlps.": (
@@ -39,25 +39,25 @@ _STRANGERS = {
         "names and add them to the SAM checkpoint that it was trained on"
     ),
 }
-"""By the beginning of a name."""
+"""Explanations of checkpoints that cannot be read, by the beginning of a tensor's name."""
 
 
 @dataclass(frozen=True)
 class StoredCheckpoint:
-    """What a file holds."""
+    """The tensors of a checkpoint file, and what it says about itself."""
 
     path: Path
     naming: Naming
     tensors: Mapping[str, Tensor]
-    """Under the names of the file; their values are read from the disk when they are used."""
+    """Tensors under the names of the file; their values are read from the disk when they are used."""
     header: Mapping[str, str]
-    """What a safetensors file says about itself."""
+    """Metadata in the header of a safetensors file."""
     transformers_config: Mapping[str, Any] | None = None
-    """The `config.json` beside a file with transformers' names."""
+    """Content of the `config.json` beside a file with transformers' names."""
 
     @property
     def provenance(self) -> Mapping[str, Any]:
-        """Where a file of ours says that it is from; empty for others."""
+        """The origin that a file of ours states; empty for other files."""
         try:
             return json.loads(self.header.get("provenance") or "{}")
         except ValueError as error:
@@ -65,10 +65,10 @@ class StoredCheckpoint:
 
 
 def read_checkpoint(path: Path) -> StoredCheckpoint:
-    """Open a checkpoint: a file of torch or safetensors, or a folder with one.
+    """Open a checkpoint file of torch or safetensors, or the one in a folder.
 
     Raises:
-        CheckpointError: there is none, it is damaged, holds code, or is of something else than a SAM.
+        CheckpointError: there is none, it is damaged, holds code, or is not of a SAM.
     """
     file = _file_in(path) if path.is_dir() else path
     try:
@@ -79,7 +79,7 @@ def read_checkpoint(path: Path) -> StoredCheckpoint:
         tensors = {key.removeprefix("module."): tensor for key, tensor in tensors.items()}
     naming = "hqsam" if header.get("format") == FORMAT else naming_of(tensors)
     if naming is None:
-        raise CheckpointError(f"{file} is no SAM or HQ-SAM checkpoint: {_stranger(tensors)}")
+        raise CheckpointError(f"{file} is no SAM or HQ-SAM checkpoint: {_describe_foreign(tensors)}")
     config = _json(file.with_name("config.json")) if naming == "transformers" else None
     return StoredCheckpoint(file, naming, tensors, header, config)
 
@@ -111,7 +111,7 @@ def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise CheckpointError(f"{file} is truncated: its end is missing or damaged. Fetch it again")
     if beginning.startswith((b"PK\x03\x04", b"\x80")):
         return _read_torch(file), {}
-    raise CheckpointError(f"{file} is no checkpoint: {_what_it_is(beginning)}")
+    raise CheckpointError(f"{file} is no checkpoint: {_describe_bytes(beginning)}")
 
 
 def _read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -125,7 +125,7 @@ def _read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def _read_torch(file: Path) -> dict[str, Tensor]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about file formats of old, which are no concern of the user's
+            warnings.simplefilter("ignore")  # about old file formats, which are no concern of the user's
             loaded = torch.load(file, map_location="cpu", weights_only=True, mmap=_is_zip(file))
     except pickle.UnpicklingError as error:
         # Not torch's own words: they advise to switch the protection off.
@@ -141,25 +141,26 @@ def _read_torch(file: Path) -> dict[str, Tensor]:
 
 
 def _unwrapped(loaded: object, file: Path) -> dict[str, Tensor]:
-    """The state dict, whether it is the whole file or, as training scripts save it, an entry of it."""
+    """Return the state dict, which is the whole file or, as training scripts save it, an entry of it."""
     entries = dict(loaded) if isinstance(loaded, Mapping) else {}
-    for candidate in (loaded, *(entries.get(key) for key in _WRAPPERS)):
+    for candidate in (loaded, *(entries.get(key) for key in _WRAPPER_KEYS)):
         if state_dict := _state_dict(candidate):
             return state_dict
     what = f"the entries {', '.join(map(str, list(entries)[:8]))}" if entries else f"a {type(loaded).__name__}"
     raise CheckpointError(
-        f"{file} holds {what}, and no state dict; expected names and tensors, perhaps under {' or '.join(_WRAPPERS)}"
+        f"{file} holds {what}, and no state dict; expected names and tensors, perhaps under one of the keys "
+        f"{', '.join(_WRAPPER_KEYS)}"
     )
 
 
 def _state_dict(candidate: object) -> dict[str, Tensor]:
-    """The candidate, if it is one; else nothing."""
+    """Return the candidate if it is a state dict, else an empty one."""
     entries = dict(candidate) if isinstance(candidate, Mapping) else {}
     right = all(isinstance(key, str) and isinstance(value, Tensor) for key, value in entries.items())
     return entries if right else {}
 
 
-def _what_it_is(beginning: bytes) -> str:
+def _describe_bytes(beginning: bytes) -> str:
     if not beginning:
         return "it is empty"
     if beginning.startswith(b"version https://git-lfs"):
@@ -169,8 +170,8 @@ def _what_it_is(beginning: bytes) -> str:
     return f"it begins with {beginning[:8]!r}, as neither torch nor safetensors files do"
 
 
-def _stranger(tensors: Mapping[str, Tensor]) -> str:
-    for prefix, meaning in _STRANGERS.items():
+def _describe_foreign(tensors: Mapping[str, Tensor]) -> str:
+    for prefix, meaning in _FOREIGN.items():
         if any(key.startswith(prefix) for key in tensors):
             return meaning
     return f"its {len(tensors)} tensors have names such as {', '.join(list(tensors)[:3])}"
@@ -191,7 +192,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _is_zip(file: Path) -> bool:
-    """Whether it is a zip archive as far as it can be read; a damaged index may make Python raise instead of answer."""
+    """Return whether a file is a zip archive; on a damaged index Python may raise instead of answering."""
     try:
         return zipfile.is_zipfile(file)
     except zipfile.BadZipFile:

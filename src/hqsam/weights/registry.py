@@ -1,4 +1,4 @@
-"""Every checkpoint that hqsam can fetch by name, as a table. To add one is to add a row."""
+"""The table of all checkpoints that can be downloaded by name; a new one is a new row."""
 
 import difflib
 import os
@@ -18,39 +18,41 @@ HUB = "https://huggingface.co"
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """One file that holds one model."""
+    """A file that holds one model, and where it can be downloaded."""
 
     name: str
-    """The model's name, and what `hqsam.load` takes."""
+    """Name of the model, as `hqsam.load` takes it."""
     file: str
+    """Name of the file in the cache folder."""
     origin: str
-    """Who trained it."""
+    """The people who trained it, and when."""
     mirrors: tuple[str, ...] = ()
-    """Where it can be had, tried in turn: URLs, or `hub:OWNER/REPO/FILE`. All must give the very same bytes."""
+    """Addresses that are tried in turn: URLs, or `hub:OWNER/REPO/FILE`. All must give the same bytes."""
     bytes: int | None = None
-    """Size; None for a bundled file."""
+    """Size of the file; None for a bundled one."""
     sha256: str | None = None
-    """Digest of the file; None for a bundled one, which carries its own in its header."""
+    """Hash of the file; None for a bundled one, which has its own in its header."""
     licence: str = APACHE
+    """Licence of the weights."""
     notice: str = ""
-    """What a user of the weights must know beside the licence."""
+    """Further terms that a user of the weights must know."""
 
     @property
     def is_bundled(self) -> bool:
-        """Whether the file is part of the package and never fetched."""
+        """Whether the file is part of the package and never downloaded."""
         return not self.mirrors
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """Where it can be had now; `HF_ENDPOINT` moves the Hub's addresses to a mirror of the Hub."""
+        """URLs to try in turn; `HF_ENDPOINT` replaces the address of the Hugging Face Hub in them."""
         return tuple(_url(mirror) for mirror in self.mirrors)
 
 
 def find(name: str) -> Checkpoint:
-    """The row of that name.
+    """Return the row of the table with that name.
 
     Raises:
-        OptionError: there is none; the message lists those there are.
+        OptionError: there is none; the message lists the names.
     """
     if name not in CHECKPOINTS:
         close = difflib.get_close_matches(name, CHECKPOINTS, n=1)
@@ -60,7 +62,7 @@ def find(name: str) -> Checkpoint:
 
 
 def hub_endpoint() -> str:
-    """The address of the Hub, or of the mirror that `HF_ENDPOINT` names; without a scheme it is taken for https."""
+    """Return the address of the Hugging Face Hub, or of the mirror that `HF_ENDPOINT` names, by default over https."""
     named = os.environ.get("HF_ENDPOINT", "").rstrip("/")
     return named if "://" in named else f"https://{named}" if named else HUB
 

@@ -1,4 +1,4 @@
-"""Write a model as a file of ours: safetensors, with what it is and where it is from in the header."""
+"""Saving of models as safetensors files whose header has the config, the origin and the terms."""
 
 import json
 from collections.abc import Mapping
@@ -27,10 +27,15 @@ def save_model(
     notice: str = "",
     precision: torch.dtype = torch.float32,
 ) -> None:
-    """Write the whole model; `load_model` reads it back, in float32.
+    """Write a model to a file; `load_model` reads it back, in float32.
 
-    `precision` is that of the file: float16 halves it. `provenance` is anything that JSON can hold: data, recipe,
-    seed, commit. `licence` and `notice` are for whoever finds the file alone.
+    Args:
+        model: the model to save.
+        path: the file to write, in `.safetensors`.
+        provenance: data, recipe, seed, commit, or anything else that JSON can hold.
+        licence: licence of the weights, for readers who have the file alone.
+        notice: further terms that a user of the weights must know.
+        precision: type of the floating-point numbers in the file; float16 halves its size.
 
     Raises:
         OutputError: it cannot be written; nothing half-written is left.
@@ -51,7 +56,7 @@ def write_ours(
     licence: str = "",
     notice: str = "",
 ) -> None:
-    """Write tensors that have our names already, as they are.
+    """Write tensors that have our names to a file of ours, with their config and origin in its header.
 
     Raises:
         OutputError: the file cannot be written; nothing half-written is left.
@@ -69,7 +74,7 @@ def write_ours(
 
 
 def write_safetensors(path: str | Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> None:
-    """Write tensors and a header as they are.
+    """Write tensors to a safetensors file, whole or not at all, with a header of plain strings.
 
     Raises:
         OutputError: the file cannot be written; nothing half-written is left.
@@ -78,5 +83,5 @@ def write_safetensors(path: str | Path, tensors: Mapping[str, Tensor], header: M
     with storage.replacing(path) as temporary_path:
         try:
             save_file(whole, temporary_path, metadata=dict(header))
-        except SafetensorError as error:  # which is how it reports a full disk
+        except SafetensorError as error:  # a full disk, for example
             raise OutputError(f"cannot write {path}: {error}") from error
