@@ -1,11 +1,11 @@
 """Every exception that hqsam raises.
 
 HqsamError
-├── InputError            what the caller passed cannot be used (also a ValueError)
+├── InputError            an argument that cannot be used (also a ValueError)
 │   ├── ImageError        an image that cannot be read, or is too large, or has a shape we do not know
 │   ├── PromptError       a point, box, label or mask that does not fit its image
-│   └── OptionError       an unknown name or an impossible choice: a model, a source, a format
-├── WeightsError          a checkpoint that cannot be had or does not fit
+│   └── OptionError       an unknown name or an impossible choice, of a model, a mask source, a format
+├── WeightsError          a checkpoint that cannot be loaded
 │   ├── CheckpointError   the file is damaged, unsafe, or of another model
 │   └── DownloadError     no network, a broken transfer, a wrong hash
 ├── DataError             a data folder or annotation file that cannot be used
@@ -17,11 +17,11 @@ HqsamError
 
 
 class HqsamError(Exception):
-    """The root: catch this to catch everything that hqsam raises on purpose."""
+    """Base class of every exception that hqsam raises on purpose."""
 
 
 class InputError(HqsamError, ValueError):
-    """What the caller passed cannot be used."""
+    """An argument that cannot be used."""
 
 
 class ImageError(InputError):
@@ -37,15 +37,15 @@ class OptionError(InputError):
 
 
 class WeightsError(HqsamError):
-    """A checkpoint that cannot be had or does not fit."""
+    """A checkpoint that cannot be loaded."""
 
 
 class CheckpointError(WeightsError):
-    """The file is damaged, unsafe, or of another model."""
+    """A checkpoint file that is damaged, unsafe, or of another model."""
 
 
 class DownloadError(WeightsError):
-    """No network, a broken transfer, or a file whose hash is wrong."""
+    """A download that failed: no network, a broken transfer, or a file whose hash is wrong."""
 
 
 class DataError(HqsamError):
@@ -53,17 +53,19 @@ class DataError(HqsamError):
 
 
 class TrainingError(HqsamError):
-    """Training cannot go on; the last good checkpoint is intact."""
+    """A training that cannot go on; its last good checkpoint is intact."""
 
 
 class OutputError(HqsamError):
-    """A result could not be written; nothing half-written was left."""
+    """A result that could not be written; no incomplete file was left."""
 
 
 class ServerError(HqsamError):
-    """An hqsam server cannot be reached, or did not do what it was asked.
+    """An hqsam server that cannot be reached, or did not do what it was asked.
 
-    `status` is the HTTP status, 0 if there was no answer; `code` is the server's word for the reason.
+    Attributes:
+        status: the HTTP status, 0 if there was no answer.
+        code: the server's word for the reason.
     """
 
     def __init__(self, message: str, status: int = 0, code: str = "unreachable") -> None:
@@ -72,4 +74,4 @@ class ServerError(HqsamError):
 
 
 class MissingExtra(HqsamError, ImportError):  # noqa: N818  (it is an ImportError first)
-    """An optional package is not installed."""
+    """An optional package that is not installed; the message has the command that installs it."""
