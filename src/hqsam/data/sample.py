@@ -19,6 +19,9 @@ class Sample:
     whole: Mapping[int, rle.Rle] = field(default_factory=dict)
     """The masks of objects that others lie upon, which a label map cannot hold: COCO has such."""
 
+    class_names: Mapping[int, str] = field(default_factory=dict)
+    """The class of each object, where the data names classes."""
+
     @property
     def areas(self) -> dict[int, int]:
         """How many pixels each object has, by its number, ascending."""

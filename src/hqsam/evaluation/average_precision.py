@@ -9,6 +9,7 @@ import numpy as np
 from hqsam.errors import DataError
 from hqsam.evaluation.record import Row
 from hqsam.evaluation.samples import OpenSplit
+from hqsam.formats.coco_reader import mask_or_none
 from hqsam.optional import require
 
 Rules = Literal["coco", "any class", "lvis"]
@@ -91,15 +92,21 @@ def average_precision(
 
 
 def _truth(annotations: dict[str, Any], image_ids: Collection[int] | None, rules: Rules) -> dict[str, Any]:
-    """A copy that faster-coco-eval may write into, of the images that count.
+    """A copy that faster-coco-eval may write into, of the images that count, with run lengths for masks.
 
-    Annotations are numbered anew, because an id of 0, as Roboflow's exports have it, is taken for "unmatched".
+    Annotations are numbered again, because an id of 0, as Roboflow's exports have it, is taken for "unmatched".
     """
-    wanted = {image["id"] for image in annotations["images"]} if image_ids is None else set(image_ids)
+    sizes = {image["id"]: (image["height"], image["width"]) for image in annotations["images"]}
+    wanted = sizes.keys() if image_ids is None else set(image_ids)
     kept = [each for each in annotations["annotations"] if each["image_id"] in wanted]
+    masks = [mask_or_none(each["segmentation"], sizes[each["image_id"]]) for each in kept]
     return {
         "images": [dict(image) for image in annotations["images"] if image["id"] in wanted],
-        "annotations": [{**_under(each, rules), "id": number} for number, each in enumerate(kept, start=1)],
+        "annotations": [
+            {**_under(each, rules), "id": number, "segmentation": mask}
+            for number, (each, mask) in enumerate(zip(kept, masks, strict=True), start=1)
+            if mask is not None
+        ],
         "categories": [{"id": 1, "name": "object"}] if rules == "any class" else annotations["categories"],
     }
 

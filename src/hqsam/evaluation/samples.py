@@ -27,7 +27,9 @@ class Target:
     gray: UInt8[np.ndarray, "height width"] | None = None
     """The mask as stored, where that is a gray picture: the official pipeline first scales it, then cuts at 128."""
     about: dict[str, Any] = field(default_factory=dict)
-    """What the measure needs back, as JSON has it: category_id, score, track, ..."""
+    """What the metric needs back, as JSON has it: category_id, score, track, ..."""
+    unusable: str = ""
+    """Why it cannot be asked about, where its mask cannot be read."""
 
 
 @dataclass(frozen=True)

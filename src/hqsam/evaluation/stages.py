@@ -75,6 +75,8 @@ def score_sample(loaded: LoadedSample, predictions: Sequence[Prediction], second
 
 def _why_not(target: Target, size_hw: tuple[int, int], needs_truth: bool) -> str:
     """Why a target cannot be asked about, or nothing."""
+    if target.unusable:
+        return target.unusable
     if target.truth is not None:
         return "" if target.truth.any() else "the true mask is empty"
     if target.box is None or needs_truth:

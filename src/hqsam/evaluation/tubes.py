@@ -17,7 +17,7 @@ from hqsam.errors import DataError
 from hqsam.evaluation.matching import NOTHING_WANTED, ImageOverlaps, precision
 from hqsam.evaluation.record import Row
 from hqsam.evaluation.samples import OpenSplit
-from hqsam.formats.coco import mask_of_segmentation
+from hqsam.formats.coco_reader import mask_or_none
 from hqsam.masks import rle
 from hqsam.masks.boundary import boundary
 
@@ -144,9 +144,10 @@ def _videos(split: OpenSplit) -> list[_Video]:
 
 def _true_tube(annotation: dict[str, Any], frames: Sequence[int], size_hw: tuple[int, int]) -> Tube:
     masks = {
-        frame: rle.encode(mask_of_segmentation(annotation["segmentations"][frame], size_hw))
+        frame: mask
         for frame in frames
         if annotation["segmentations"][frame]
+        and (mask := mask_or_none(annotation["segmentations"][frame], size_hw)) is not None
     }
     stated = annotation.get("areas") or []
     areas = {frame: float(stated[frame]) for frame in masks if frame < len(stated) and stated[frame]}

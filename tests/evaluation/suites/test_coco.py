@@ -55,23 +55,48 @@ def test_a_file_that_is_not_coco_is_refused(tmp_path, part):
         find("coco").open(data)
 
 
-def test_an_annotation_of_an_image_that_is_not_listed_is_refused(tmp_path):
+def test_an_annotation_of_an_image_that_is_not_listed_is_left_out_and_said(tmp_path):
     data = edited(make("coco", tmp_path), FILE, lambda content: content["images"].pop())
-    with pytest.raises(DataError, match=r"annotation 5 of .* is of an image or a class that the file does not list"):
-        find("coco").open(data)
+    opened = find("coco").open(data)
+    assert any("annotations of images that are not listed (" in line and "5" in line for line in opened.warnings)
+    assert len(opened.samples) == 2
 
 
-def test_a_mask_of_another_size_is_refused_when_it_is_read(tmp_path):
-    data = edited(make("coco", tmp_path), FILE, lambda content: content["images"][0].update(height=50))
-    with pytest.raises(DataError, match=r"the mask of annotation 2 is \(48, 65\) .*, and its image \(50, 65\)"):
-        find("coco").open(data).samples[0].targets()
+@pytest.mark.parametrize(
+    ("edit", "why"),
+    [
+        (lambda one: one["images"][0].update(height=50), "masks of another size than their image"),
+        (
+            lambda one: one["annotations"][1].update(segmentation={"size": [48, 65], "counts": "1"}),
+            "damaged run lengths",
+        ),
+        (lambda one: one["annotations"][1].update(segmentation=[[0, 0, 9, 0, 9, 9, 0]]), "odd number of coordinates"),
+        (lambda one: one["annotations"][1].update(segmentation=[[0, 0, 1e9, 0, 9, 9]]), "far out of their image"),
+        (lambda one: one["annotations"][1].update(segmentation=[[0, 0, 1, 0, 1, float("nan")]]), "no numbers"),
+        (lambda one: one["annotations"][1].update(segmentation="48"), "neither run lengths nor outlines"),
+    ],
+)
+def test_an_object_whose_mask_cannot_be_read_is_left_out_with_the_reason(edit, why, tmp_path):
+    data = edited(make("coco", tmp_path), FILE, edit)
+    usable, unusable = find("coco").open(data).samples[0].targets()
+    assert usable.name == "ann-1" and not usable.unusable
+    assert unusable.name == "ann-2" and unusable.truth is None and why in unusable.unusable
 
 
-def test_a_damaged_mask_is_refused_when_it_is_read(tmp_path):
-    data = make("coco", tmp_path)
-    edited(data, FILE, lambda content: content["annotations"][1].update(segmentation={"size": [48, 65], "counts": "1"}))
-    with pytest.raises(DataError, match=r"runs of 3120 pixels"):
-        find("coco").open(data).samples[0].targets()
+def test_ids_as_text_flat_outlines_and_missing_sizes_are_read(tmp_path):
+    plain = find("coco").open(make("coco", tmp_path / "plain"))
+
+    def odd(content):
+        for image in content["images"]:
+            image["id"] = str(image["id"])
+            del image["height"], image["width"]
+        content["annotations"][0]["segmentation"] = content["annotations"][0]["segmentation"][0]
+
+    opened = find("coco").open(edited(make("coco", tmp_path / "odd"), FILE, odd))
+    assert [one.about for one in opened.samples] == [one.about for one in plain.samples]
+    assert [one.size_hw for one in opened.samples] == [one.size_hw for one in plain.samples]
+    for ours, theirs in zip(opened.samples[0].targets(), plain.samples[0].targets(), strict=True):
+        assert np.array_equal(ours.truth, theirs.truth)
 
 
 def test_json_that_is_broken_is_refused_by_name(tmp_path):

@@ -5,14 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hqsam.errors import DataError
 from hqsam.evaluation.samples import EvaluationSample, OpenSplit, Target
 from hqsam.evaluation.suites import locate
 from hqsam.evaluation.suites.suite import Split
-from hqsam.formats.coco import mask_of_segmentation
+from hqsam.formats.coco_reader import rle_of_segmentation
 from hqsam.formats.files import read_json
+from hqsam.masks.rle import decode
 
 Annotation = dict[str, Any]
 
@@ -75,24 +74,16 @@ def _frames(name: str, folder: Path, video: dict[str, Any], objects: list[Annota
 
 def _targets(objects: list[Annotation], frame: int, size_hw: tuple[int, int]) -> list[Target]:
     """The objects that are seen in a frame; crowds are left out."""
-    targets: list[Target] = []
-    for annotation in objects:
-        if annotation["segmentations"][frame] and not annotation.get("iscrowd", 0):
-            truth = _truth(annotation, frame, size_hw)
-            if truth.any():
-                about = {"category_id": annotation["category_id"], "track": annotation["id"]}
-                targets.append(Target(f"ann-{annotation['id']}", truth, about=about))
-    return targets
+    return [
+        _target(annotation, frame, size_hw)
+        for annotation in objects
+        if annotation["segmentations"][frame] and not annotation.get("iscrowd", 0)
+    ]
 
 
-def _truth(annotation: Annotation, frame: int, size_hw: tuple[int, int]) -> np.ndarray:
+def _target(annotation: Annotation, frame: int, size_hw: tuple[int, int]) -> Target:
+    name, about = f"ann-{annotation['id']}", {"category_id": annotation["category_id"], "track": annotation["id"]}
     try:
-        truth = mask_of_segmentation(annotation["segmentations"][frame], size_hw)
-    except (LookupError, TypeError, ValueError) as error:
-        raise DataError(f"object {annotation['id']} has no mask that can be read in frame {frame}: {error}") from error
-    if truth.shape != size_hw:
-        raise DataError(
-            f"the mask of object {annotation['id']} in frame {frame} is {truth.shape} (height, width), "
-            f"and its video {size_hw}"
-        )
-    return truth
+        return Target(name, decode(rle_of_segmentation(annotation["segmentations"][frame], size_hw)), about=about)
+    except DataError as error:
+        return Target(name, None, about=about, unusable=str(error))
