@@ -68,7 +68,7 @@ def serve(
     for package in ("fastapi", "uvicorn", "sqlalchemy", "multipart", "prometheus_client"):
         optional.require(package, extra="serve")
     from hqsam.serving.logs import start_logging
-    from hqsam.serving.running import serve as run
+    from hqsam.serving.server import serve as run
     from hqsam.serving.settings import Settings, data_folder, new_token
 
     hardware.limit_torch_threads()

@@ -1,4 +1,4 @@
-"""What the server says about itself: a line a request, for people or as JSON for programs."""
+"""The server's log: a line a request, for people or as JSON for programs."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ _LEVELS = {"text": logging.INFO, "json": logging.INFO, "quiet": logging.WARNING}
 
 
 def start_logging(style: Style) -> None:
-    """Send our log, and uvicorn's, to stderr."""
+    """Send the logs of hqsam and uvicorn to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if style == "json" else _Text())
     for name in ("hqsam.serving", "uvicorn.error"):
@@ -21,7 +21,7 @@ def start_logging(style: Style) -> None:
 
 
 class _Text(logging.Formatter):
-    """For people."""
+    """Formats a record as text for people."""
 
     def format(self, record: logging.LogRecord) -> str:
         facts = " ".join(f"{name}={value}" for name, value in _facts(record).items())
@@ -30,7 +30,7 @@ class _Text(logging.Formatter):
 
 
 class _Json(logging.Formatter):
-    """For programs: an object a line."""
+    """Formats a record as a JSON object on one line."""
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
@@ -45,5 +45,5 @@ def _facts(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _one_line(text: str) -> str:
-    """A path in a request may hold anything, line breaks and escape sequences too."""
+    """Replace unprintable characters: a path in a request may hold line breaks and escape sequences."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -1,4 +1,4 @@
-"""Figures about a running server, as Prometheus reads them."""
+"""Metrics of a running server for Prometheus."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ _QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
 
 
 class Metrics:
-    """Of one server; a registry of its own, so that two of them in one process do not mix."""
+    """The metrics of one server, in a registry of its own, so that two servers in one process do not mix."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -20,7 +20,7 @@ class Metrics:
         )
         self.encode_seconds = Histogram(
             "hqsam_encode_seconds",
-            "Time to open a photo that had to be encoded",
+            "Time to open an image that had to be encoded",
             buckets=_QUICK,
             registry=self._registry,
         )
@@ -33,19 +33,21 @@ class Metrics:
             buckets=(1, 2, 4, 8, 16, 32),
             registry=self._registry,
         )
-        self.opened = Counter("hqsam_opened", "Photos opened, by where from", ["found_in"], registry=self._registry)
+        self.opened = Counter(
+            "hqsam_opened", "Images opened, by where they were found", ["found_in"], registry=self._registry
+        )
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one answer; status 0 is a client that left before it."""
+        """Count one response; status 0 is a client that left before it."""
         self._requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def watch(self, name: str, what: str, value: Callable[[], float]) -> None:
-        """A figure that is asked for when somebody looks."""
+    def gauge(self, name: str, what: str, value: Callable[[], float]) -> None:
+        """Add a gauge whose value is computed when it is read."""
         Gauge(f"hqsam_{name}", what, registry=self._registry).set_function(value)
 
     def text(self) -> bytes:
-        """Everything, in Prometheus's text format."""
+        """Return all metrics in Prometheus's text format."""
         return generate_latest(self._registry)
 
 

@@ -1,121 +1,99 @@
 """All parts of one running server, put together."""
 
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from hqsam.errors import OptionError
-from hqsam.serving.answers import EarlierAnswers
-from hqsam.serving.decoding import Decoder
-from hqsam.serving.features import FeatureCache
-from hqsam.serving.gallery import Gallery
-from hqsam.serving.jobs import Jobs
 from hqsam.serving.metrics import Metrics
-from hqsam.serving.models import Models
-from hqsam.serving.queues import FairQueue
-from hqsam.serving.security import Guard
-from hqsam.serving.sessions import Sessions
+from hqsam.serving.scheduler.batching import DecodeBatcher
+from hqsam.serving.scheduler.feature_cache import FeatureCache
+from hqsam.serving.scheduler.jobs import JobManager
+from hqsam.serving.scheduler.models import ModelManager
+from hqsam.serving.scheduler.queues import FairQueue
+from hqsam.serving.scheduler.result_cache import ResultCache
+from hqsam.serving.scheduler.sessions import SessionCache
 from hqsam.serving.settings import Settings
-from hqsam.serving.store import Store
-from hqsam.serving.store.annotations import Annotations
-from hqsam.serving.store.classes import Classes
-from hqsam.serving.store.images import Images
+from hqsam.serving.store.annotations import AnnotationTable
+from hqsam.serving.store.classes import ClassTable
+from hqsam.serving.store.database import Database
+from hqsam.serving.store.image_library import ImageLibrary
+from hqsam.serving.store.images import ImageTable
 
-_OPENINGS, _PROMPTS = 4, 8
-_PROMPTS_WAITING = 64
-_SECONDS_TO_STOP = 20
+_OPENING_THREADS, _PROMPT_THREADS = 4, 8
+_MAX_PROMPTS_WAITING = 64
+_STOP_TIMEOUT = 20.0
 
 
 class Service:
-    """What routes use."""
+    """The store and the scheduler of one server, which its routes use."""
 
     def __init__(self, settings: Settings) -> None:
-        """Open the database, and get ready; the default model is loaded by `start`.
+        """Open the database; `start` loads the default model.
 
         Raises:
             OptionError: the database belongs to another folder.
             DataError: the database cannot be used.
             OutputError: it, or the data folder, cannot be written.
         """
-        self.settings, self.guard, self.metrics = settings, Guard(settings), Metrics()
-        self.store = Store(settings.database_url)
-        _check_folder(self.store, settings)
-        self.images, self.annotations, self.classes = Images(self.store), Annotations(self.store), Classes(self.store)
-        self.gallery = Gallery(settings, self.images)
-        self.encoder = FairQueue("encodings", 1, settings.longest_queue)
-        self.openings = FairQueue("photos", _OPENINGS, settings.longest_queue)
-        self.prompts = FairQueue("prompts", _PROMPTS, _PROMPTS_WAITING)
-        self.jobs = Jobs(settings.longest_queue)
+        self.settings, self.metrics = settings, Metrics()
+        self.database = Database(settings.database_url)
+        _check_folder(self.database, settings)
+        self.images, self.annotations = ImageTable(self.database), AnnotationTable(self.database)
+        self.classes = ClassTable(self.database)
+        self.library = ImageLibrary(settings, self.images)
+        self.encoder = FairQueue("encodings", 1, settings.max_queue)
+        self.openings = FairQueue("images", _OPENING_THREADS, settings.max_queue)
+        self.prompts = FairQueue("prompts", _PROMPT_THREADS, _MAX_PROMPTS_WAITING)
+        self.jobs = JobManager(settings.max_queue)
         self.features = FeatureCache(settings.feature_folder, settings.feature_disk)
-        self.models = Models(settings, self.encoder, Decoder(self.metrics), self.features)
-        self.sessions = Sessions(self.gallery, self.models, self.metrics, settings.feature_memory)
-        self.earlier = EarlierAnswers()
-        self._watch()
+        self.models = ModelManager(settings, self.encoder, DecodeBatcher(self.metrics), self.features)
+        self.sessions = SessionCache(self.models, self.metrics, settings.feature_memory, settings.max_pixels)
+        self.results = ResultCache()
+        self._add_gauges()
 
     def start(self) -> None:
-        """Load the default model and look through the folder, so that the first request is as quick as the others.
+        """Load the default model and list the folder, so that the first request is as quick as the others.
 
         Raises:
-            WeightsError: the model cannot be had.
+            WeightsError: the model cannot be loaded.
         """
         self.models.load(None)
-        self.gallery.walk()
+        self.library.walk()
 
     def close(self) -> None:
-        """Stop what is going on; what was answered is kept."""
+        """Stop the work that is going on, and wait for it; everything that was answered is stored."""
         self.jobs.close()
         queues = (self.openings, self.prompts, self.encoder)
         for queue in queues:
             queue.close()
-        until = time.monotonic() + _SECONDS_TO_STOP
+        until = time.monotonic() + _STOP_TIMEOUT
         for each in (self.jobs, *queues):
             each.join(until)
         self.models.close()
-        self.store.close()
+        self.database.close()
 
-    @contextmanager
-    def scratch(self) -> Iterator[Path]:
-        """A folder for a moment."""
-        folder = self.new_scratch()
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def new_scratch(self) -> Path:
-        """A folder that the caller removes."""
-        return Path(tempfile.mkdtemp(prefix="hqsam-"))
-
-    def _watch(self) -> None:
-        watch = self.metrics.watch
-        watch("waiting_encodings", "Encoder passes that wait", lambda: len(self.encoder))
-        watch("waiting_photos", "Photos that wait to be opened", lambda: len(self.openings))
-        watch("waiting_prompts", "Prompts that wait", lambda: len(self.prompts))
-        watch("open_photos", "Photos held in memory, encoded", lambda: len(self.sessions))
-        watch("memory_feature_bytes", "Bytes of encoded photos in memory", lambda: self.sessions.bytes)
-        watch("disk_feature_bytes", "Bytes of encoded photos on disk", lambda: self.features.bytes)
-        watch("jobs", "Jobs that have not ended", lambda: len(self.jobs))
+    def _add_gauges(self) -> None:
+        gauge = self.metrics.gauge
+        gauge("waiting_encodings", "Encoder passes that wait", lambda: len(self.encoder))
+        gauge("waiting_photos", "Images that wait to be opened", lambda: len(self.openings))
+        gauge("waiting_prompts", "Prompts that wait", lambda: len(self.prompts))
+        gauge("open_photos", "Images held in memory, encoded", lambda: len(self.sessions))
+        gauge("memory_feature_bytes", "Bytes of encoded images in memory", lambda: self.sessions.bytes)
+        gauge("disk_feature_bytes", "Bytes of encoded images on disk", lambda: self.features.bytes)
+        gauge("jobs", "Jobs that have not finished", lambda: len(self.jobs))
 
 
-def _check_folder(store: Store, settings: Settings) -> None:
-    """A database is for one folder: in another, photos of the same names would get the wrong annotations."""
-    folder, data = settings.folder, settings.data.resolve()
-    if folder is None:
-        place = ""
-    elif data.is_relative_to(folder.resolve()):
-        place = "around the database"  # which may move together
-    else:
-        place = str(folder.resolve())
-    if not place:
+def _check_folder(database: Database, settings: Settings) -> None:
+    """Refuse a database of another folder, where images of the same names would get the wrong annotations."""
+    if settings.folder is None:
         return
-    known = store.fact("folder", place)
+    folder = settings.folder.resolve()
+    inside = settings.data.resolve().is_relative_to(folder)  # so both may move together
+    place = "around the database" if inside else str(folder)
+    known = database.metadata("folder", place)
     if known != place and settings.folder_moved:
-        store.change_fact("folder", place)
+        database.set_metadata("folder", place)
     elif known != place:
         raise OptionError(
-            f"these annotations are of the photos in {known}, not of those in {place}; if that folder was "
+            f"these annotations are of the images in {known}, not of those in {place}; if that folder was "
             "moved, say --moved; else give another --data or --database"
         )

@@ -1,4 +1,4 @@
-"""The tables. Masks are run lengths, times are UTC; nothing is ever removed but what a user uploaded."""
+"""The tables. Masks are run lengths, times are UTC; no row of an annotation is ever removed."""
 
 from datetime import datetime, timezone
 
@@ -6,22 +6,22 @@ from sqlalchemy import BigInteger, Boolean, DateTime, ForeignKey, Integer, Strin
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 FORMAT = 1
-"""Counted on when the tables change."""
+"""Version of the tables; the next number with each change."""
 
 _Number = BigInteger().with_variant(Integer, "sqlite")  # the only kind of key that SQLite counts by itself
 
 
 def now() -> datetime:
-    """The time as it is stored: UTC, without saying so, because SQLite cannot."""
+    """Return the time as it is stored: UTC without a zone, which SQLite cannot store."""
     return datetime.now(timezone.utc).replace(tzinfo=None)
 
 
 class Base(DeclarativeBase):
-    """All tables."""
+    """Base class of all tables."""
 
 
-class Fact(Base):
-    """What is known of the whole database."""
+class Metadata(Base):
+    """A value that holds for the whole database."""
 
     __tablename__ = "facts"
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -29,7 +29,7 @@ class Fact(Base):
 
 
 class ImageRow(Base):
-    """A photo."""
+    """An image."""
 
     __tablename__ = "images"
     __table_args__ = (UniqueConstraint("source", "place"), {"sqlite_autoincrement": True})
@@ -37,11 +37,11 @@ class ImageRow(Base):
     source: Mapped[str] = mapped_column(String(16))
     """upload or folder."""
     place: Mapped[str] = mapped_column(Text)
-    """Where it lies: of the folder the path below it; of an upload, the hash of its bytes."""
+    """The path below the folder; of an upload, the hash of its bytes."""
     name: Mapped[str] = mapped_column(Text)
-    """What people call it. Never used as a path."""
+    """The name that users see. Never used as a path."""
     position: Mapped[int] = mapped_column(Integer, default=0)
-    """In the list of its folder."""
+    """Its place in the list of the folder."""
     stamp: Mapped[str] = mapped_column(String(64), default="")
     """Size and time of the file that width and height were read from."""
     width: Mapped[int] = mapped_column(Integer, default=0)
@@ -55,7 +55,7 @@ class ImageRow(Base):
 
 
 class AnnotationRow(Base):
-    """The newest version of an object."""
+    """An annotation in its newest version."""
 
     __tablename__ = "annotations"
     __table_args__ = (UniqueConstraint("image_id", "key"), {"sqlite_autoincrement": True})
@@ -65,13 +65,13 @@ class AnnotationRow(Base):
     version: Mapped[int] = mapped_column(Integer)
     deleted: Mapped[bool] = mapped_column(Boolean, default=False)
     content: Mapped[str] = mapped_column(Text)
-    """JSON, as `annotations.Content` has it."""
+    """JSON of `annotations.AnnotationContent`."""
     created: Mapped[datetime] = mapped_column(DateTime)
     updated: Mapped[datetime] = mapped_column(DateTime)
 
 
 class VersionRow(Base):
-    """Each version that an object had, the newest too."""
+    """A version of an annotation; the newest is here too."""
 
     __tablename__ = "versions"
     annotation_id: Mapped[int] = mapped_column(ForeignKey("annotations.id"), primary_key=True)
@@ -82,7 +82,7 @@ class VersionRow(Base):
 
 
 class ClassRow(Base):
-    """A name for objects, and its colour."""
+    """A class of objects, and its colour."""
 
     __tablename__ = "classes"
     position: Mapped[int] = mapped_column(Integer, primary_key=True)

@@ -1,0 +1,1 @@
+"""The HTTP API: routes, schemas, security and the errors that clients see."""

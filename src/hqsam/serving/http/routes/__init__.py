@@ -1,0 +1,1 @@
+"""Each route reads its arguments, calls one function and returns its answer."""

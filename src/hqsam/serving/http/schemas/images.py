@@ -1,0 +1,56 @@
+"""Images: their list, and opening one."""
+
+from datetime import datetime
+from typing import Literal
+
+from hqsam.serving.http.schemas.common import Id, ModelName, Schema
+
+
+class Image(Schema):
+    """An image to annotate."""
+
+    id: Id
+    name: str
+    """The path below the folder, with / between its parts; of an upload, the name that it came with."""
+    width: int
+    height: int
+    """Upright, in pixels; 0 if the image cannot be read."""
+    status: Literal["todo", "done"]
+    annotation_count: int
+    source: Literal["upload", "folder"]
+    problem: str | None
+    """Why it cannot be opened: it is gone from the folder, damaged, or too large."""
+    added: datetime
+    updated: datetime
+    """Of the status, or of an annotation."""
+
+
+class ImageList(Schema):
+    """A page of the list of images."""
+
+    total: int
+    done: int
+    """Number of all images that are marked as done."""
+    images: list[Image]
+
+
+class ImageUpdate(Schema):
+    """Fields of an image to change."""
+
+    status: Literal["todo", "done"]
+
+
+class OpenRequest(Schema):
+    """The model that is to encode the image; the default one if it is not named."""
+
+    model: ModelName | None = None
+
+
+class OpenResponse(Schema):
+    """The image is encoded; prompts are quick now."""
+
+    state: Literal["ready"]
+    model: str
+    seconds: float
+    found_in: Literal["memory", "disk", "encoder"]
+    """Where the features came from: `encoder` means that they were computed now."""

@@ -1,0 +1,162 @@
+"""Segmentation over HTTP: prompts of a request to masks of its response."""
+
+import base64
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from PIL import Image
+
+from hqsam.errors import PromptError
+from hqsam.masks import rle
+from hqsam.masks.polygons import to_polygons
+from hqsam.masks.runs import Runs, runs_from_rle
+from hqsam.predict.multiscale_logits import MultiscaleLogits
+from hqsam.predict.result import Segmentation
+from hqsam.predict.segmenter import Segmenter
+from hqsam.predict.session import Session
+from hqsam.serving.http.rle_validation import validated_mask
+from hqsam.serving.http.schemas import masks as schemas
+from hqsam.serving.http.schemas.common import Rle
+from hqsam.serving.http.sparse_masks import downscaled, runs_of_logits
+from hqsam.serving.scheduler.jobs import Job
+from hqsam.serving.scheduler.result_cache import ResultCache
+
+
+def segment(session: Session, request: schemas.MasksRequest, results: ResultCache) -> schemas.MasksResponse:
+    """Return the masks of every prompt, ordered by prompt; the caller fills in `seconds`.
+
+    Raises:
+        PromptError: a prompt does not fit the image.
+        OptionError: the model does not have this source.
+        ResultExpiredError: an earlier mask to refine is no longer remembered.
+    """
+    how: dict[str, Any] = {"source": request.source, "candidates": request.candidates, "detail": request.detail}
+    found: list[tuple[int, Segmentation]] = []
+    for numbers, prompt in _batches(session, request.prompts, results):
+        answer = session.segment(**prompt, **how)
+        found += [(numbers[int(one.prompt_index[0])], one) for one in answer]
+    found.sort(key=lambda pair: pair[0])
+    height, width = session.image_size_hw
+    return schemas.MasksResponse(
+        model=session.engine.config.name,
+        source=cast("Any", found[0][1].source),
+        width=width,
+        height=height,
+        seconds=0,
+        masks=[_mask(number, one, request, results) for number, one in found],
+    )
+
+
+def find_everything(
+    segmenter: Segmenter, path: Path, request: schemas.EverythingRequest, job: Job
+) -> list[schemas.Mask]:
+    """Return the masks of every object in an image file, and report progress to the job.
+
+    Raises:
+        ImageError: the image cannot be read.
+        ClientDisconnected: the job was cancelled.
+    """
+    found = segmenter.everything(
+        path, points_per_side=request.points_per_side, source=request.source, progress=job.progress
+    )
+    masks = []
+    for one, score in zip(found.to_rle(), found.scores, strict=True):
+        runs = runs_from_rle(one)
+        x0, y0, x1, y1 = runs.box_xyxy(int(one["size"][0])).tolist()
+        masks.append(schemas.Mask(prompt=0, score=float(score), box=(x0, y0, x1, y1), area=runs.area, rle=Rle.of(one)))
+    return masks
+
+
+def _batches(
+    session: Session, prompts: list[schemas.Prompt], results: ResultCache
+) -> Iterator[tuple[list[int], dict[str, Any]]]:
+    """Yield arguments of `Session.segment` with the numbers of their prompts: those of one shape go in one call."""
+    alike: dict[tuple[int, int, bool], list[int]] = {}
+    for number, prompt in enumerate(prompts):
+        if prompt.refine is not None or prompt.mask is not None:
+            yield [number], _single(session, prompt, results)
+        else:
+            shape = len(prompt.points), len(prompt.labels), prompt.box is not None
+            alike.setdefault(shape, []).append(number)
+    for numbers in alike.values():
+        yield numbers, _batched([prompts[number] for number in numbers])
+
+
+def _single(session: Session, prompt: schemas.Prompt, results: ResultCache) -> dict[str, Any]:
+    given: dict[str, Any] = {"box": prompt.box}
+    if prompt.points or prompt.labels:
+        given |= {"points": prompt.points or None, "labels": prompt.labels or None}
+    if prompt.mask is not None:
+        given["mask"] = rle.decode(validated_mask(prompt.mask, session.image_size_hw).rle)
+    if prompt.refine is not None:
+        given["refine"] = _same_image(session, results.get(prompt.refine))
+    return given
+
+
+def _same_image(session: Session, answer: Segmentation) -> Segmentation:
+    if answer.image_size_hw != session.image_size_hw:
+        raise PromptError("refine is of another image; send the mask itself")
+    return answer
+
+
+def _batched(prompts: list[schemas.Prompt]) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if prompts[0].points or prompts[0].labels:
+        points, labels = [one.points for one in prompts], [one.labels for one in prompts]
+        given |= {"points": points if prompts[0].points else None, "labels": labels if prompts[0].labels else None}
+    if prompts[0].box is not None:
+        given["boxes"] = [one.box for one in prompts]
+    return given
+
+
+def _mask(number: int, one: Segmentation, request: schemas.MasksRequest, results: ResultCache) -> schemas.Mask:
+    height, width = one.image_size_hw
+    whole = one.multiscale_logits(0)
+    shown = whole if request.max_side is None else downscaled(whole, request.max_side)
+    runs = runs_of_logits(shown)
+    scale = np.array([width, height]) / shown.frame.image_size_hw[::-1]
+    return schemas.Mask(
+        prompt=number,
+        score=float(one.scores[0]),
+        box=_scaled(runs.box_xyxy(shown.frame.image_size_hw[0]), scale),
+        area=round(runs.area * float(scale.prod())),
+        refine=results.put(one) if request.keep else None,
+        **_in_format(shown, runs, request),
+    )
+
+
+def _scaled(box: np.ndarray, scale: np.ndarray) -> tuple[int, int, int, int]:
+    x0, y0 = np.floor(box[:2] * scale).astype(int).tolist()
+    x1, y1 = np.ceil(box[2:] * scale).astype(int).tolist()
+    return x0, y0, x1, y1
+
+
+def _in_format(multiscale: MultiscaleLogits, runs: Runs, request: schemas.MasksRequest) -> dict[str, Any]:
+    size_hw = multiscale.frame.image_size_hw
+    match request.format:
+        case "rle":
+            return {"rle": Rle.of(runs.to_rle(size_hw))}
+        case "png":
+            return {"png": _png(rle.decode(runs.to_rle(size_hw)))}
+        case "polygons":
+            return {"polygons": _polygons(rle.decode(runs.to_rle(size_hw)), request.tolerance)}
+        case "logits":
+            shape = multiscale.logits.shape[0], multiscale.logits.shape[1]
+            data = base64.b64encode(multiscale.logits.astype("<f4").tobytes()).decode("ascii")
+            return {"logits": schemas.Logits(shape=shape, data=data)}
+
+
+def _png(mask: np.ndarray) -> str:
+    file = io.BytesIO()
+    Image.fromarray(mask).save(file, format="PNG", compress_level=3)
+    return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def _polygons(mask: np.ndarray, tolerance: float) -> list[schemas.Polygon]:
+    return [
+        schemas.Polygon(exterior=polygon.exterior.tolist(), holes=[hole.tolist() for hole in polygon.holes])
+        for polygon in to_polygons(mask, tolerance)
+    ]

@@ -1,0 +1,1 @@
+"""Queues, sessions, models and jobs: what runs when, and for whom."""

@@ -1,0 +1,135 @@
+"""The list of photos, and photos as a browser shows them."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.serving.servers import photos_in, running, settings_in
+
+
+@pytest.fixture
+def own(_nano, tmp_path):
+    """A server whose folder may be changed."""
+    with running(settings_in(tmp_path, folder=photos_in(tmp_path / "photos"))) as server:
+        yield server
+
+
+@pytest.fixture
+def fresh(own, monkeypatch):
+    """The same, looking at its folder each time."""
+    from hqsam.serving.store import image_library
+
+    monkeypatch.setattr(image_library, "_SECONDS_BETWEEN_WALKS", 0.0)
+    return own
+
+
+def a_photo(**how) -> bytes:
+    file = io.BytesIO()
+    pixels = np.zeros((20, 30, 3), np.uint8)
+    pixels[:10, :15] = (255, 0, 0)
+    picture = how.pop("picture", Image.fromarray(pixels))
+    picture.save(file, **how)
+    return file.getvalue()
+
+
+def shown(server, image):
+    answer = server.ask("GET", f"/v1/images/{image}/pixels")
+    assert answer.status == 200
+    return Image.open(io.BytesIO(answer.body)), answer.headers
+
+
+def test_photos_are_in_the_order_that_people_count_in(own):
+    assert [one["name"] for one in own.client.images()] == ["coffee 2.jpg", "coffee 10.jpg", "more/cat.jpg"]
+
+
+def test_a_photo_that_is_added_to_the_folder_appears_and_one_that_is_removed_goes(fresh):
+    folder = fresh.service.settings.folder
+    (folder / "coffee 3.png").write_bytes(a_photo(format="PNG"))
+    (folder / "more" / "cat.jpg").unlink()
+    assert [one["name"] for one in fresh.client.images()] == ["coffee 2.jpg", "coffee 3.png", "coffee 10.jpg"]
+
+
+def test_a_photo_that_is_gone_but_has_annotations_stays_and_says_so(fresh):
+    image = next(one["id"] for one in fresh.client.images() if one["name"] == "more/cat.jpg")
+    fresh.client.annotate(image, np.ones((300, 451), bool), "cat")
+    (fresh.service.settings.folder / "more" / "cat.jpg").unlink()
+    listed = next(one for one in fresh.client.images() if one["id"] == image)
+    assert listed["problem"] == "the file is gone from the folder" and listed["annotation_count"] == 1
+    answer = fresh.ask("POST", f"/v1/images/{image}/open", {})
+    assert (answer.status, answer.code) == (410, "gone")
+    assert len(fresh.client.annotations(image)) == 1
+
+
+def test_a_damaged_photo_in_the_folder_says_what_is_wrong_without_its_path(fresh):
+    folder = fresh.service.settings.folder
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff nonsense")
+    listed = next(one for one in fresh.client.images() if one["name"] == "broken.jpg")
+    assert "cannot read broken.jpg" in listed["problem"] and str(folder) not in listed["problem"]
+    assert fresh.ask("GET", f"/v1/images/{listed['id']}/thumbnail").code == "image"
+
+
+def test_a_file_that_is_changed_is_another_photo_under_its_name(own):
+    image = next(one["id"] for one in own.client.images() if one["name"] == "coffee 2.jpg")
+    own.client.open(image)
+    (own.service.settings.folder / "coffee 2.jpg").write_bytes(a_photo(format="JPEG"))
+    assert own.client.open(image)["found_in"] == "encoder"
+    assert own.ask("GET", f"/v1/images/{image}").json["width"] == 30
+
+
+def test_deleting_leaves_a_folders_file_and_removes_an_uploads(own):
+    first = next(own.client.images())
+    upload = own.upload(a_photo(format="PNG")).json
+    bytes_of_upload = list((own.service.settings.data / "uploads").iterdir())
+    assert len(bytes_of_upload) == 1
+    for image in (first, upload):
+        assert own.ask("DELETE", f"/v1/images/{image['id']}").status == 204
+        assert own.ask("GET", f"/v1/images/{image['id']}").status == 404
+    assert (own.service.settings.folder / first["name"]).is_file() and not bytes_of_upload[0].exists()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_what_browsers_show_goes_as_it_is(own, kind):
+    data = a_photo(format=kind)
+    image = own.upload(data).json["id"]
+    answer = own.ask("GET", f"/v1/images/{image}/pixels")
+    assert answer.body == data and answer.headers["content-type"] == f"image/{kind.lower()}"
+    again = {"Authorization": "Bearer a-token-of-the-tests", "If-None-Match": answer.headers["etag"]}
+    assert own.ask("GET", f"/v1/images/{image}/pixels", headers=again).status == 304
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "BMP", "GIF", "PPM", "JPEG2000"])
+def test_what_browsers_may_not_show_becomes_a_png(own, kind):
+    image = own.upload(a_photo(format=kind)).json["id"]
+    picture, headers = shown(own, image)
+    assert headers["content-type"] == "image/png" and picture.size == (30, 20)
+    assert np.asarray(picture.convert("RGB"))[5, 5].tolist() == pytest.approx([255, 0, 0], abs=12)
+
+
+def test_transparency_and_turned_pngs_are_shown_as_the_model_sees_them(own):
+    clear = Image.new("RGBA", (30, 20), (0, 0, 0, 0))
+    picture, _ = shown(own, own.upload(a_photo(format="PNG", picture=clear)).json["id"])
+    assert np.asarray(picture.convert("RGB")).min() == 255
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = own.upload(a_photo(format="PNG", exif=exif)).json
+    assert (turned["width"], turned["height"]) == (20, 30)
+    assert shown(own, turned["id"])[0].size == (20, 30)
+    phone = own.upload(a_photo(format="JPEG", exif=exif)).json
+    assert (phone["width"], phone["height"]) == (20, 30)  # and its bytes keep the tag, which browsers obey
+    assert shown(own, phone["id"])[0].getexif()[0x0112] == 6
+
+
+def test_thumbnails_are_small_jpegs(own):
+    image = next(own.client.images())["id"]
+    answer = own.ask("GET", f"/v1/images/{image}/thumbnail")
+    with Image.open(io.BytesIO(answer.body)) as small:
+        assert small.format == "JPEG" and small.size == (256, 171)
+    assert len(answer.body) < 20_000
+
+
+def test_the_list_comes_in_parts(own):
+    first = own.ask("GET", "/v1/images?limit=2").json
+    rest = own.ask("GET", "/v1/images?limit=2&offset=2").json
+    assert (len(first["images"]), len(rest["images"]), first["total"]) == (2, 1, 3)
