@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from hqsam.predict.result import Segmentation
     from hqsam.predict.segmenter import Segmenter, load
     from hqsam.predict.session import Session
-    from hqsam.serving.client import Client
+    from hqsam.client import Client
 
 __all__ = ["Client", "Instances", "Segmentation", "Segmenter", "Session", "__version__", "load"]
 
 # Imported on first use, so that `import hqsam` and `hqsam --help` do not wait for torch.
 _HOMES = {
-    "Client": "hqsam.serving.client",
+    "Client": "hqsam.client",
     "Instances": "hqsam.masks.instances",
     "load": "hqsam.predict.segmenter",
     "Segmenter": "hqsam.predict.segmenter",

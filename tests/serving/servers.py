@@ -57,7 +57,7 @@ class Running:
         """One request with the token, or with other headers instead."""
         known = {"Authorization": f"Bearer {TOKEN}"} if headers is None else headers
         if isinstance(body, list | dict):
-            body, known = json.dumps(body), {"AnnotationContent-Type": "application/json"} | known
+            body, known = json.dumps(body), {"Content-Type": "application/json"} | known
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
             connection.request(method, path, body, known)
             answer = connection.getresponse()
@@ -67,7 +67,7 @@ class Running:
     def upload(self, data: bytes, name: str = "photo.png") -> Answer:
         """Send a file as a browser does."""
         body = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
-        kind = {"Authorization": f"Bearer {TOKEN}", "AnnotationContent-Type": "multipart/form-data; boundary=x"}
+        kind = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "multipart/form-data; boundary=x"}
         return self.ask("POST", "/v1/images", body + data + b"\r\n--x--\r\n", kind)
 
 

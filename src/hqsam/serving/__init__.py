@@ -1,4 +1,1 @@
-"""The annotator: a web page, and the HTTP API under it. `hqsam serve` starts it, `hqsam.Client` talks to it.
-
-Only `client` imports without the packages of the extra `serve`.
-"""
+"""The annotator's server: a web page and the HTTP API under it. `hqsam serve` starts it, `hqsam.Client` calls it."""

@@ -111,7 +111,7 @@ def test_a_body_without_a_length_is_counted(strict):
         connection.sendall(
             _head(
                 "POST /v1/images",
-                "AnnotationContent-Type: multipart/form-data; boundary=x\r\nTransfer-Encoding: chunked",
+                "Content-Type: multipart/form-data; boundary=x\r\nTransfer-Encoding: chunked",
             )
         )
         with suppress(OSError):  # hung up on before the end
@@ -171,7 +171,7 @@ def test_masks_that_claim_gigabytes_are_refused_at_once(strict):
     "body", [b"[" * 100_000, b'{"a":' * 50_000, b"\xff\xfe", b"", b"null", b"1e999", b'{"prompts": 1}']
 )
 def test_bodies_that_are_no_json_of_ours_are_refused(strict, body):
-    headers = {"Authorization": f"Bearer {TOKEN}", "AnnotationContent-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
     image = next(strict.client.images())["id"]
     answer = strict.ask("POST", f"/v1/images/{image}/masks", body, headers)
     assert answer.status in (400, 422) and answer.json["error"]["message"]
@@ -192,7 +192,7 @@ def test_a_body_that_stops_on_the_way_is_not_waited_for(strict):
     started = time.monotonic()
     with socket.create_connection(("127.0.0.1", strict.port), timeout=10) as connection:
         connection.sendall(
-            _head("POST /v1/images/1/open", "AnnotationContent-Type: application/json\r\nContent-Length: 100")
+            _head("POST /v1/images/1/open", "Content-Type: application/json\r\nContent-Length: 100")
         )
         connection.sendall(b'{"model"')
         assert b" 408 " in _all_of(connection)
@@ -225,5 +225,5 @@ def _all_of(connection: socket.socket) -> bytes:
 
 def _import(server, coco):
     body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.json"\r\n\r\n' + json.dumps(coco).encode()
-    kind = {"Authorization": f"Bearer {TOKEN}", "AnnotationContent-Type": "multipart/form-data; boundary=x"}
+    kind = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "multipart/form-data; boundary=x"}
     return server.ask("POST", "/v1/import", body + b"\r\n--x--\r\n", kind)

@@ -171,10 +171,10 @@ def test_a_damaged_file_of_features_is_as_if_it_were_not_there(tiny_segmenter, t
 
 
 def _begin(port: int, path: str) -> socket.socket:
-    """RequestContext, and do not wait for the answer."""
+    """Send a request, and do not wait for the answer."""
     connection = socket.create_connection(("127.0.0.1", port))
     body = json.dumps({})
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n"
-    kind = f"AnnotationContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     connection.sendall(f"{head}{kind}{body}".encode())
     return connection

@@ -131,7 +131,7 @@ def test_numbers_that_json_cannot_say_are_refused(server, coffee):
         "POST",
         f"/v1/images/{coffee}/annotations",
         body,
-        {"Authorization": "Bearer a-token-of-the-tests", "AnnotationContent-Type": "application/json"},
+        {"Authorization": "Bearer a-token-of-the-tests", "Content-Type": "application/json"},
     )
     assert answer.status == 422
 

@@ -36,8 +36,8 @@ _CSP = (
     "frame-ancestors 'none'"
 )
 SECURITY_HEADERS: Mapping[str, str] = {
-    "AnnotationContent-Security-Policy": _CSP,
-    "X-AnnotationContent-Type-Options": "nosniff",
+    "Content-Security-Policy": _CSP,
+    "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",

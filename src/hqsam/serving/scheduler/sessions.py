@@ -10,7 +10,7 @@ from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from hqsam.predict.session import Session
 from hqsam.serving.metrics import Metrics
@@ -22,6 +22,7 @@ Key = tuple[int, str, str]
 """Image, state of its file, model."""
 
 
+@runtime_checkable
 class ImageFile(Protocol):
     """An image to open: `store.image_library.ImageFile`."""
 
