@@ -191,9 +191,7 @@ def test_connections_that_say_nothing_are_closed_and_hold_nobody_up(strict):
 def test_a_body_that_stops_on_the_way_is_not_waited_for(strict):
     started = time.monotonic()
     with socket.create_connection(("127.0.0.1", strict.port), timeout=10) as connection:
-        connection.sendall(
-            _head("POST /v1/images/1/open", "Content-Type: application/json\r\nContent-Length: 100")
-        )
+        connection.sendall(_head("POST /v1/images/1/open", "Content-Type: application/json\r\nContent-Length: 100"))
         connection.sendall(b'{"model"')
         assert b" 408 " in _all_of(connection)
     assert time.monotonic() - started < 5  # and the connection is closed
