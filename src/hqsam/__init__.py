@@ -13,11 +13,11 @@ from hqsam.masks.outputs import PROVIDERS
 from hqsam.version import __version__
 
 if TYPE_CHECKING:
+    from hqsam.client import Client
     from hqsam.masks.instances import Instances
     from hqsam.predict.result import Segmentation
     from hqsam.predict.segmenter import Segmenter, load
     from hqsam.predict.session import Session
-    from hqsam.client import Client
 
 __all__ = ["Client", "Instances", "Segmentation", "Segmenter", "Session", "__version__", "load"]
 
