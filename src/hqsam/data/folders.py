@@ -13,8 +13,8 @@ from typing import NamedTuple
 from hqsam.data.dataset import MaskDataset
 from hqsam.data.image_mask_pair import ImageMaskPair
 from hqsam.data.issues import DataIssue
-from hqsam.data.mask_images import MASK_ENCODINGS, MaskEncoding, guess_encoding, majority_encoding, read_levels
 from hqsam.errors import DataError
+from hqsam.formats.mask_images import MASK_ENCODINGS, MaskEncoding, guess_encoding, majority_encoding, read_levels
 from hqsam.images.image_info import LOSSY_SUFFIXES, is_image_name
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "im", "photos", "jpegimages")

@@ -7,9 +7,17 @@ import numpy as np
 
 from hqsam.data.images import ImageInfo, downscaled, inspect_image, load_image, scaled_size
 from hqsam.data.issues import DataIssue
-from hqsam.data.mask_images import Levels, MaskEncoding, guess_encoding, labels_of, read_labels, read_levels, values_of
 from hqsam.data.sample import Sample
 from hqsam.errors import DataError
+from hqsam.formats.mask_images import (
+    Levels,
+    MaskEncoding,
+    guess_encoding,
+    labels_of,
+    read_labels,
+    read_levels,
+    values_of,
+)
 
 _FEW_PIXELS = 10
 

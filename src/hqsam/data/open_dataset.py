@@ -11,8 +11,8 @@ from hqsam.data.coco import is_coco, open_coco
 from hqsam.data.dataset import MaskDataset, concatenated
 from hqsam.data.folders import files_in_two_folders, files_side_by_side, images_below, pair_dataset, two_folders
 from hqsam.data.hqseg44k import Split
-from hqsam.data.mask_images import MaskEncoding
 from hqsam.errors import DataError
+from hqsam.formats.mask_images import MaskEncoding
 
 _TOLD = 4
 _EXPECTED = (

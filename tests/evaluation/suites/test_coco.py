@@ -58,7 +58,7 @@ def test_a_file_that_is_not_coco_is_refused(tmp_path, part):
 def test_an_annotation_of_an_image_that_is_not_listed_is_left_out_and_said(tmp_path):
     data = edited(make("coco", tmp_path), FILE, lambda content: content["images"].pop())
     opened = find("coco").open(data)
-    assert any("annotations of images that are not listed (" in line and "5" in line for line in opened.warnings)
+    assert any("2 left out: annotations of images that are not listed (5, 6)" in line for line in opened.warnings)
     assert len(opened.samples) == 2
 
 

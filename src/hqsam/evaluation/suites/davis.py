@@ -9,8 +9,8 @@ import numpy as np
 from hqsam.errors import DataError
 from hqsam.evaluation.samples import BoxXyxy, EvaluationSample, OpenSplit, Target
 from hqsam.evaluation.suites import locate
-from hqsam.evaluation.suites.mask_images import read_labels
 from hqsam.evaluation.suites.suite import Split
+from hqsam.formats.mask_images import read_numbers
 from hqsam.masks.boxes import box_of_mask
 
 VOID = 255
@@ -49,7 +49,7 @@ def _frames(video: str, images: Path, truth: Path) -> list[EvaluationSample]:
     frames = locate.list_files(images / video, {".jpg"})
     masks = [truth / video / f"{frame.stem}.png" for frame in frames]
     locate.require_files(masks, f"label maps of {video}")
-    objects = max(_numbers(read_labels(masks[0])), default=0)
+    objects = max(_numbers(read_numbers(masks[0])), default=0)
     about = {"video_id": video, "frames": len(frames), "objects": objects}
     return [
         EvaluationSample(
@@ -61,7 +61,7 @@ def _frames(video: str, images: Path, truth: Path) -> list[EvaluationSample]:
 
 def _targets(frame: Path, mask: Path, objects: int) -> list[Target]:
     """The objects of the first frame that are seen in this one: objects that come later are not judged."""
-    labels = read_labels(mask, frame)
+    labels = locate.of_one_size(read_numbers(mask), mask, frame)
     numbers = [number for number in _numbers(labels) if number <= objects]
     return [Target(f"object-{number}", labels == number, about={"track": number}) for number in numbers]
 
@@ -71,6 +71,6 @@ def _numbers(labels: np.ndarray) -> list[int]:
 
 
 def _boxes(file: Path, image: Path) -> list[tuple[int, BoxXyxy]]:
-    labels = read_labels(file, image)
+    labels = locate.of_one_size(read_numbers(file), file, image)
     boxes = {number: box_of_mask(labels == number).tolist() for number in _numbers(labels)}
     return [(number, (x0, y0, x1, y1)) for number, (x0, y0, x1, y1) in boxes.items()]

@@ -3,11 +3,14 @@
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import UInt8
+
 from hqsam.errors import DataError
 from hqsam.evaluation.samples import EvaluationSample, OpenSplit, Target
 from hqsam.evaluation.suites import locate
-from hqsam.evaluation.suites.mask_images import read_gray
 from hqsam.evaluation.suites.suite import Split
+from hqsam.formats.files import read_picture
 
 
 def open_folders(data: Path, split: Split) -> OpenSplit:
@@ -52,3 +55,18 @@ def _one_object(image: Path, mask: Path, coarse: Path | None = None) -> list[Tar
     rough = read_gray(coarse, image) > 128 if coarse is not None and coarse.is_file() else None
     truth = gray > 128
     return [Target("1", truth, coarse=rough, gray=gray)] if truth.any() else []
+
+
+def read_gray(path: Path, image: Path) -> UInt8[np.ndarray, "height width"]:
+    """Read a mask of one object as gray from 0 to 255, of its image's size. Of colours red counts, as officially.
+
+    A mask of 0 and 1 is taken for one of 0 and 255.
+
+    Raises:
+        DataError: a file cannot be read, or the two differ in size.
+    """
+    picture, _ = read_picture(path)
+    pixels = np.asarray(picture if picture.mode in ("L", "LA") else picture.convert("RGB"))
+    gray = pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., 0])
+    gray = locate.of_one_size(gray, path, image)
+    return gray * np.uint8(255) if gray.max(initial=0) == 1 else gray

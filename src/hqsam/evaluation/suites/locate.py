@@ -2,7 +2,10 @@
 
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from hqsam.errors import DataError
+from hqsam.formats.files import size_of_picture
 
 _NAMED = 8
 """So many names of a folder are listed in an error."""
@@ -52,6 +55,18 @@ def require_files(files: list[Path], what: str) -> None:
     if missing:
         names = ", ".join(path.name for path in missing[:3])
         raise DataError(f"{len(missing)} of {len(files)} {what} are not in {missing[0].parent}; the first: {names}")
+
+
+def of_one_size(mask: np.ndarray, path: Path, image: Path) -> np.ndarray:
+    """Return a mask that was read from `path`, if it is of its image's size.
+
+    Raises:
+        DataError: it is not, or the image cannot be read.
+    """
+    if mask.shape != (expected := size_of_picture(image)):
+        here, there = (f"{width} x {height}" for height, width in (mask.shape, expected))
+        raise DataError(f"{path} has {here} pixels, and its image {image.name} has {there}")
+    return mask
 
 
 def describe_folder(folder: Path) -> str:

@@ -7,8 +7,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from hqsam.data.mask_images import guess_encoding, labels_of, majority_encoding, read_labels, read_levels, values_of
 from hqsam.errors import DataError
+from hqsam.formats.mask_images import (
+    guess_encoding,
+    labels_of,
+    majority_encoding,
+    read_labels,
+    read_levels,
+    read_mask,
+    values_of,
+)
 from tests.data.drawn import labels
 
 ONE, THREE = labels(1) > 0, labels(3)
@@ -94,6 +102,69 @@ def test_255_is_nobody_s_in_a_palette_with_other_objects(tmp_path):
     void = THREE.astype(np.uint8)
     void[0] = 255
     assert (read_labels(write(palette(void, np.arange(768).reshape(256, 3) % 251), tmp_path), "labels") == THREE).all()
+
+
+def squares(*values: int, side: int = 6, dtype=np.uint8) -> np.ndarray:
+    """A row of squares of these values with zeros between them."""
+    levels = np.zeros((side + 2, (side + 2) * len(values)), dtype)
+    for place, value in enumerate(values):
+        levels[1:-1, place * (side + 2) + 1 : (place + 1) * (side + 2) - 1] = value
+    return levels
+
+
+NUMBERED = {
+    "ids above 127": (squares(3, 130, 200), [3, 130, 200]),
+    "ids up to 250": (squares(5, 250), [5, 250]),
+    "ids up to 254 and 255": (squares(253, 254, 255), [253, 254, 255]),
+    "16 bits": (squares(1, 300, 65535, dtype=np.uint16), [1, 300, 65535]),
+    "spread for the eye": (squares(85, 170, 255), [85, 170, 255]),
+    "two, spread for the eye": (squares(127, 255), [127, 255]),
+    "void in grey": (squares(1, 2, 255), [1, 2]),
+    "one object with void": (squares(1, 255), [1]),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERED)
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_no_number_of_a_label_map_is_lost_and_void_is_nobody_s(name, suffix, tmp_path):
+    levels, expected = NUMBERED[name]
+    path = write(Image.fromarray(levels), tmp_path, suffix)
+    assert guess_encoding(read_levels(path)) == "labels"
+    assert [number for number in values_of(read_labels(path, "labels")).tolist() if number] == expected
+    with pytest.raises(DataError, match="looks like a map of numbered objects"):
+        read_mask(path)
+
+
+COLOURED = {
+    "RGB": np.stack([squares(200, 0, 30), squares(0, 10, 60), squares(0, 250, 90)], axis=2),
+    "small numbers in red": np.stack([squares(1, 2, 9), *[squares(0, 0, 0)] * 2], axis=2),
+    "numbers in red and green": np.stack([squares(1, 0, 2), squares(0, 1, 1), squares(0, 0, 0)], axis=2),
+    "colours on nothing": np.stack(
+        [squares(200, 0, 30), squares(0, 10, 60), squares(0, 250, 90), squares(255, 255, 255)], axis=2
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COLOURED)
+def test_each_colour_is_an_object_and_none_is_merged_into_one_mask(name, tmp_path):
+    path = write(Image.fromarray(COLOURED[name]), tmp_path)
+    assert guess_encoding(read_levels(path)) == "colours"
+    found = read_labels(path, "colours")
+    assert [np.count_nonzero(found == number) for number in values_of(found) if number] == [36, 36, 36]
+    with pytest.raises(DataError, match="3 colours beside 0"):
+        read_mask(path)
+
+
+def test_the_colour_of_voc_s_borders_is_nobody_s(tmp_path):
+    rgb = np.stack([squares(128, 0, 224), squares(0, 128, 224), squares(0, 0, 192)], axis=2)
+    found = read_labels(write(Image.fromarray(rgb), tmp_path), "colours")
+    assert np.count_nonzero(found) == 72
+
+
+def test_a_map_that_was_saved_as_jpeg_is_refused_in_words(tmp_path):
+    path = write(Image.fromarray(np.kron(COLOURED["RGB"], np.ones((3, 3, 1), np.uint8))), tmp_path, ".jpg")
+    with pytest.raises(DataError, match="JPEG; save maps as PNG"):
+        read_labels(path, "colours")
 
 
 def test_numbers_beyond_16_bits_are_counted_anew(tmp_path):
