@@ -39,8 +39,8 @@ from hqsam.model.hq_features import HqPart
 from hqsam.model.hq_sam import HQSam
 from hqsam.model.mask_decoder import MaskInputs, apply_filters
 from hqsam.predict.segmenter import Segmenter
-from hqsam.training import cache
-from hqsam.training.config import StageConfig, Trains
+from hqsam.training import feature_cache
+from hqsam.training.config import StageConfig, Trainable
 from hqsam.training.distributed import SingleProcess
 from hqsam.training.recipes import finetune
 from hqsam.training.trainer import Trainer
@@ -52,9 +52,9 @@ CPU = torch.device("cpu")
 class OnSamFeatures(HqPart):
     """The HQ token's filter over SAM's mask features, and nothing else."""
 
-    def masks(self, decoding: MaskInputs, image_features: Tensor) -> Tensor:
+    def masks(self, mask_inputs: MaskInputs, image_features: Tensor) -> Tensor:
         del image_features
-        return apply_filters(self.filter(decoding.extra_tokens[:, :1]), decoding.upscaled_embedding)
+        return apply_filters(self.filter(mask_inputs.extra_tokens[:, :1]), mask_inputs.upscaled_embedding)
 
 
 class WithoutEarly(HqPart):
@@ -69,7 +69,7 @@ class Contestant:
     """What learns, and which of its masks are looked at."""
 
     hq: type[HqPart] | None
-    trains: Trains | None
+    trainable: Trainable | None
     sources: tuple[str, ...]
     rate: float = 1e-3
 
@@ -117,17 +117,17 @@ def _taught(who: str, contestant: Contestant, arguments: argparse.Namespace) -> 
     """The contestant after its lessons; from its file if it had them already."""
     model = _beginner(contestant, arguments.model)
     path = arguments.out / f"{who.replace(' ', '_')}.pt"
-    if contestant.trains is None:
+    if contestant.trainable is None:
         return model
     if path.exists():
         model.load_state_dict(torch.load(path, weights_only=True))
         return model
-    trainer = _learner(contestant, model, arguments.steps)
-    for step, given in enumerate(_lessons(trainer, arguments)):
-        metrics = trainer.step([(rows_of(step, trainer.config.sampling.batch_size), given)])
+    trainer = _trainer(contestant, model, arguments.steps)
+    for step, given in enumerate(_batches(trainer, arguments)):
+        metrics = trainer.step([given])
         if step % 50 == 0:
             print(f"{who}: step {step}, loss {metrics['loss']:.3f}", flush=True)
-    taught = trainer.result()
+    taught = trainer.ema_model()
     with storage.replacing(path) as temporary_path:
         torch.save(taught.state_dict(), temporary_path)
     return taught
@@ -145,25 +145,39 @@ def _beginner(contestant: Contestant, name: str) -> HQSam:
     return model
 
 
-def _learner(contestant: Contestant, model: HQSam, steps: int) -> Trainer:
-    assert contestant.trains is not None
+def _trainer(contestant: Contestant, model: HQSam, steps: int) -> Trainer:
+    assert contestant.trainable is not None
     sampling = SamplingConfig(
         batch_size=4, objects=2, size=model.config.image_size, stride=model.config.stride // 4, truth_stride=2,
         prompts="paper", augment=JitterConfig(scale=(0.6, 1.6)),
     )  # fmt: skip
     stage: StageConfig = replace(
-        finetune().stages[0], trains=contestant.trains, sampling=sampling, learning_rate=contestant.rate
+        finetune().stages[0], trainable=contestant.trainable, sampling=sampling, learning_rate=contestant.rate
     )
-    return Trainer(copy.deepcopy(model), stage, steps, 0, hardware.pick_precision("auto", CPU), SingleProcess(CPU))
+    return Trainer(
+        copy.deepcopy(model),
+        stage,
+        steps=steps,
+        seed=0,
+        precision=hardware.pick_precision("auto", CPU),
+        processes=SingleProcess(CPU),
+    )
 
 
-def _lessons(trainer: Trainer, arguments: argparse.Namespace) -> Iterator:
+def _batches(trainer: Trainer, arguments: argparse.Namespace) -> Iterator:
     """The same for all, of features that are computed once."""
     found = open_datasets(arguments.train)
     sets = {name: one[: arguments.images] for name, one in found.items() if name in (arguments.sets or found)}
-    dataset = PromptedDataset(sets, trainer.config.sampling, 0)
-    kept = cache.fill(arguments.out / "features", dataset, 1, trainer.model, trainer.encode, trainer.processes)
-    return kept.given([rows_of(step, trainer.config.sampling.batch_size) for step in range(trainer.steps)], 0)
+    dataset = PromptedDataset(sets, trainer.stage.sampling, 0)
+    kept = feature_cache.fill(
+        arguments.out / "features",
+        dataset,
+        views=1,
+        model=trainer.model,
+        encode=trainer.encode,
+        processes=trainer.processes,
+    )
+    return kept.inputs([rows_of(step, trainer.stage.sampling.batch_size) for step in range(trainer.steps)], 0)
 
 
 def _answers(

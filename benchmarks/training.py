@@ -11,6 +11,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,8 +26,8 @@ from hqsam.data.sample import Sample
 from hqsam.data.sampling import SamplingConfig
 from hqsam.model.config import MODELS
 from hqsam.model.hq_sam import HQSam
-from hqsam.training import cache
-from hqsam.training.batch_source import ImageSource, StepInput
+from hqsam.training import feature_cache
+from hqsam.training.batch_source import BatchSource, ImageSource, StepInput
 from hqsam.training.config import StageConfig
 from hqsam.training.distributed import SingleProcess
 from hqsam.training.recipes import finetune, hq_vit_tiny
@@ -63,14 +64,14 @@ def _race_of_steps(name: str, rounds: int) -> dict[str, float]:
     then, and so the comparison is about the work and not about the allocator.
     """
     stage = _of_size(hq_vit_tiny().stages[0], name, batch_size=4)
-    feed = ImageSource(PromptedDataset(_photos(8), stage.sampling, 0))
-    given = [next(feed.given([rows_of(step, 4)], 0)) for step in range(rounds + 2)]
+    source = ImageSource(PromptedDataset(_photos(8), stage.sampling, 0))
+    inputs = list(source.inputs([rows_of(step, 4) for step in range(rounds + 2)], 0))
     plain = _plain(name, stage)
-    seconds = {"plain": _timed(plain, given)}
+    seconds = {"plain": _timed(plain, inputs)}
     hardware.keep_freed_memory()
-    seconds["plain, freed memory kept"] = _timed(plain, given)
-    trainer = _learner(name, stage)
-    seconds["ours"] = _timed(lambda one: trainer.step([(range(4), one)]), given)
+    seconds["plain, freed memory kept"] = _timed(plain, inputs)
+    trainer = _trainer(name, stage)
+    seconds["ours"] = _timed(lambda one: trainer.step([replace(one, rows=range(4))]), inputs)
     print({who: [round(each, 2) for each in times] for who, times in seconds.items()})
     return {who: statistics.median(times[2:]) for who, times in seconds.items()}
 
@@ -89,13 +90,15 @@ def _finetune(name: str, images: int, rounds: int) -> dict[str, float]:
     recipe = finetune(images)
     stage = _of_size(recipe.stages[0], name, batch_size=recipe.stages[0].sampling.batch_size)
     dataset = PromptedDataset(_photos(images), stage.sampling, 0)
-    trainer, steps, views = _learner(name, stage), stage.steps, (recipe.views or 4) * images
+    trainer, steps, views = _trainer(name, stage), stage.steps, (recipe.cached_views or 4) * images
     groups = [rows_of(step, stage.sampling.batch_size) for step in range(rounds + 1)]
     uncached = _seconds_a_step(trainer, ImageSource(dataset), groups)
     with TemporaryDirectory() as folder:
         few = PromptedDataset({"drawn": list(dataset.sets[0])[:8]}, stage.sampling, 0)
         began = time.perf_counter()
-        kept = cache.fill(Path(folder), few, 2, trainer.model, trainer.encode, trainer.processes)
+        kept = feature_cache.fill(
+            Path(folder), few, views=2, model=trainer.model, encode=trainer.encode, processes=trainer.processes
+        )
         a_view = (time.perf_counter() - began) / len(kept)
         cached = _seconds_a_step(trainer, kept, groups)
     return {
@@ -104,32 +107,30 @@ def _finetune(name: str, images: int, rounds: int) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _seconds_a_step(trainer: Trainer, feed: Any, groups: list[range]) -> float:
+def _seconds_a_step(trainer: Trainer, source: BatchSource, groups: list[range]) -> float:
     """Median; making the batch is part of it, as on two cores nobody else does it meanwhile."""
     times = []
     for rows in groups:
         began = time.perf_counter()
-        trainer.step([(rows, next(feed.given([rows], 0)))])
+        trainer.step(source.inputs([rows], 0))
         times.append(time.perf_counter() - began)
     return statistics.median(times[1:])
 
 
-def _learner(name: str, stage: StageConfig) -> Trainer:
+def _trainer(name: str, stage: StageConfig) -> Trainer:
     device = torch.device("cpu")
     precision = hardware.pick_precision("auto", device)
-    return Trainer(HQSam(MODELS[name]), stage, 100, 0, precision, SingleProcess(device))
+    return Trainer(HQSam(MODELS[name]), stage, steps=100, seed=0, precision=precision, processes=SingleProcess(device))
 
 
 def _of_size(stage: StageConfig, name: str, batch_size: int) -> StageConfig:
-    from dataclasses import replace
-
     sampling: SamplingConfig = replace(stage.sampling, size=MODELS[name].image_size, batch_size=batch_size)
     return replace(stage, sampling=sampling)
 
 
-def _timed(step: Callable[[StepInput], Any], given: list[StepInput]) -> list[float]:
+def _timed(step: Callable[[StepInput], Any], inputs: list[StepInput]) -> list[float]:
     times = []
-    for one in given:
+    for one in inputs:
         began = time.perf_counter()
         step(one)
         times.append(time.perf_counter() - began)

@@ -12,7 +12,7 @@ def data(tmp_path):
     return write_photos(tmp_path / "mine", 6)
 
 
-SETTINGS = ("--set", "stages.0.steps=3", "--set", "stages.0.warmup=1")
+SETTINGS = ("--set", "stages.0.steps=3", "--set", "stages.0.warmup_steps=1")
 QUICK = (*SETTINGS, "--workers", "0", "--no-tensorboard", "--device", "cpu")
 
 
@@ -26,7 +26,7 @@ def test_finetune_writes_a_model_that_opens_and_says_how_it_went(hqsam, data, ti
     assert {n.split(".")[0] for n, value in learnt.items() if not torch.equal(value, before[n])} == {"hq"}
     records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [record["step"] for record in records] == [0, 1, 2, 3, 3]
-    assert {"sam_iou", "hq_boundary_iou"} <= records[-1]["validation"].keys()
+    assert {"box_sam_iou", "box_hq_boundary_iou", "click_hq_iou"} <= records[-1]["validation"].keys()
 
 
 def test_with_a_cache_its_size_is_said_first(hqsam, data, tiny_file, tmp_path):
@@ -49,7 +49,7 @@ def test_the_same_command_goes_on_and_another_one_is_refused(hqsam, data, tiny_f
 def test_print_config_shows_the_recipe_and_needs_no_data(hqsam):
     shown = hqsam("train", "hq_vit_l", "--print-config", "--set", "stages.0.epochs=3", "--train", "decoder")
     assert shown.code == 0
-    assert "epochs=3" in shown.out and "batch_size=32" in shown.out and "trains='decoder'" in shown.out
+    assert "epochs=3" in shown.out and "batch_size=32" in shown.out and "trainable='decoder'" in shown.out
 
 
 @pytest.mark.parametrize(

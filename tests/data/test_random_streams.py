@@ -29,7 +29,7 @@ def test_numpy_s_own_seeds_are_not_told_apart_which_is_why_streams_are_hashed():
 
 
 def test_a_stream_s_numbers_never_change():
-    assert round(first(42, "loader.row", 3), 12) == 0.340765118305
+    assert round(first(42, "loader.row", 3), 12) == 0.640177245945
 
 
 def test_a_derived_seed_is_one_that_torch_takes():

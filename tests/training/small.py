@@ -9,6 +9,7 @@ import torch
 
 from hqsam.data.sample import Sample
 from hqsam.training.config import Recipe
+from hqsam.training.data_split import DataSplit
 from hqsam.training.recipes import finetune
 from hqsam.weights.save import save_model
 from tests.tiny import tiny_config, tiny_model
@@ -26,13 +27,18 @@ def small_recipe(start: Path, steps: int = 6, **changes: Any) -> Recipe:
     """`finetune` in float32 with few steps; `changes` are of its stage."""
     recipe = finetune(8)
     (stage,) = recipe.stages
-    stage = replace(stage, **({"steps": steps, "warmup": 2, "validate_every": 0} | changes))
-    return replace(recipe, start=str(start), stages=(stage,), precision="float32", views=0)
+    stage = replace(stage, **({"steps": steps, "warmup_steps": 2, "validate_every": 0} | changes))
+    return replace(recipe, start=str(start), stages=(stage,), precision="float32", cached_views=0)
 
 
-def drawn(count: int = 8) -> dict[str, list[Sample]]:
-    """Photos in memory."""
-    return {"drawn": [scene(seed) for seed in range(count)]}
+def drawn(count: int = 8) -> DataSplit:
+    """Images in memory to train on, and none to validate on."""
+    return DataSplit({"drawn": drawn_samples(count)})
+
+
+def drawn_samples(count: int = 8) -> list[Sample]:
+    """Images in memory."""
+    return [scene(seed) for seed in range(count)]
 
 
 def write_photos(folder: Path, count: int = 8) -> Path:

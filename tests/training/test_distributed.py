@@ -10,7 +10,7 @@ import torch
 from hqsam.errors import MissingExtra, OptionError, TrainingError
 from hqsam.training import distributed
 from hqsam.training.distributed import SingleProcess, process_group
-from hqsam.training.loop import train
+from hqsam.training.trainer import RunOptions, train
 from tests import needs
 from tests.training.small import drawn, small_recipe
 
@@ -29,15 +29,15 @@ def test_two_processes_have_the_losses_of_one(tmp_path, start):
     command = [*launch, "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", *script]
     finished = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     assert finished.returncode == 0, finished.stderr[-3000:]
-    train(small_recipe(start, STEPS, trains="decoder"), drawn(), tmp_path / "one", workers=0)
+    train(small_recipe(start, STEPS, trainable="decoder"), drawn(), RunOptions(folder=tmp_path / "one", workers=0))
     for one, two in zip(losses(tmp_path / "one"), losses(tmp_path / "two"), strict=True):
         assert len(two) == STEPS
         assert two == pytest.approx(one, rel=1e-4)
 
 
 def test_a_batch_in_parts_has_the_loss_of_the_whole(tmp_path, start):
-    for name, at_once in [("whole", 0), ("parts", 1), ("uneven", 3)]:
-        train(small_recipe(start, 3, at_once=at_once), drawn(), tmp_path / name, workers=0)
+    for name, size in [("whole", 0), ("parts", 1), ("uneven", 3)]:
+        train(small_recipe(start, 3, micro_batch=size), drawn(), RunOptions(folder=tmp_path / name, workers=0))
     whole, parts, uneven = (losses(tmp_path / name) for name in ("whole", "parts", "uneven"))
     assert parts[0] == pytest.approx(whole[0], rel=1e-4)
     assert uneven[0] == pytest.approx(whole[0], rel=1e-4)
@@ -46,16 +46,16 @@ def test_a_batch_in_parts_has_the_loss_of_the_whole(tmp_path, start):
 
 def test_more_processes_than_images_in_a_batch_are_refused(tmp_path, start):
     crowd = SingleProcess(torch.device("cpu"))
-    crowd.count = 5
+    crowd.world_size = 5
     with pytest.raises(OptionError, match=r"5 processes cannot share a batch of 4.*batch_size=5"):
-        train(small_recipe(start), drawn(), tmp_path / "run", processes=crowd, workers=0)
+        train(small_recipe(start), drawn(), RunOptions(folder=tmp_path / "run", processes=crowd, workers=0))
 
 
 def test_alone_nothing_more_than_torch_is_needed(monkeypatch):
     monkeypatch.setitem(sys.modules, "accelerate", None)
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     with process_group("cpu") as one:
-        assert (one.rank, one.count) == (0, 1)
+        assert (one.rank, one.world_size) == (0, 1)
 
 
 def test_among_many_a_missing_accelerate_is_named_with_its_command(monkeypatch):
@@ -77,15 +77,15 @@ class Pretended:
 
 
 def pretend(rank: int, other: float) -> distributed.AccelerateGroup:
-    together = object.__new__(distributed.AccelerateGroup)
-    together.rank, together.count, together.device = rank, 2, torch.device("cpu")
-    together._accelerator = Pretended(other)
-    return together
+    group = object.__new__(distributed.AccelerateGroup)
+    group.rank, group.world_size, group.device = rank, 2, torch.device("cpu")
+    group._accelerator = Pretended(other)
+    return group
 
 
 def test_tensors_of_any_shape_are_averaged_in_place():
     one, two = torch.ones(2, 3), torch.zeros(4)
-    pretend(0, 3.0).average([one, two])
+    pretend(0, 3.0).all_reduce_mean([one, two])
     assert torch.equal(one, torch.full((2, 3), 2.0))
     assert torch.equal(two, torch.full((4,), 1.5))
 
@@ -95,7 +95,7 @@ def test_if_the_first_cannot_begin_all_stop():
         raise TrainingError("the folder is another's")
 
     with pytest.raises(TrainingError, match="another's"):
-        pretend(0, 0.0).agree(fail)
+        pretend(0, 0.0).run_on_first(fail)
     with pytest.raises(TrainingError, match="first process"):
-        pretend(1, 1.0).agree(fail)
-    pretend(1, 0.0).agree(fail)  # only the first does the work
+        pretend(1, 1.0).run_on_first(fail)
+    pretend(1, 0.0).run_on_first(fail)  # only the first does the work

@@ -12,15 +12,16 @@ from hqsam.engines.torch import TorchEngine
 from hqsam.masks.boundary import boundary_iou
 from hqsam.predict.segmenter import Segmenter
 from hqsam.training.config import Recipe
-from hqsam.training.loop import train
-from hqsam.training.optimiser import rate_at
+from hqsam.training.data_split import DataSplit
+from hqsam.training.optimiser import learning_rate_share
 from hqsam.training.recipes import nano
+from hqsam.training.trainer import RunOptions, train
 from hqsam.weights.load import load_model
 from hqsam.weights.save import save_model
 from tests.training.scenes import scene
 
 SIZE = 96
-SETS = {"drawn": [scene(seed, SIZE) for seed in range(12)]}
+DATA = DataSplit({"drawn": [scene(seed, SIZE) for seed in range(12)]})
 CALM = AugmentConfig(scale=(0.9, 1.3), colour=0.2, paste=0, blur=0, gray=0, turn=0, fit=0.7)
 
 
@@ -32,7 +33,9 @@ def miniature(steps: tuple[int, ...]) -> Recipe:
         sampling = replace(
             stage.sampling, size=SIZE, batch_size=4, objects=3, weights=(("drawn", 1.0),), unions=(), augment=CALM
         )
-        stages.append(replace(stage, steps=count, sampling=sampling, warmup=min(stage.warmup, 10), average=0.9))
+        stages.append(
+            replace(stage, steps=count, sampling=sampling, warmup_steps=min(stage.warmup_steps, 10), ema_decay=0.9)
+        )
     return replace(recipe, stages=tuple(stages), precision="float32")
 
 
@@ -42,10 +45,12 @@ def trained(tmp_path_factory):
     losses: dict[str, list[float]] = {}
     model = train(
         miniature((90, 0, 20, 50)),
-        SETS,
-        tmp_path_factory.mktemp("run"),
-        lambda stage, _step, _steps, metrics: losses.setdefault(stage, []).append(metrics["loss"]),
-        workers=0,
+        DATA,
+        RunOptions(
+            folder=tmp_path_factory.mktemp("run"),
+            on_progress=lambda stage, _step, _steps, metrics: losses.setdefault(stage, []).append(metrics["loss"]),
+            workers=0,
+        ),
     )
     return model, losses
 
@@ -63,7 +68,7 @@ def test_the_hq_masks_have_better_edges_than_sam_s(trained, tmp_path):
     reloaded = load_model(tmp_path / "mini.safetensors")
     segmenter = Segmenter(TorchEngine(reloaded, torch.device("cpu"), torch.float32))
     edges = {"hq": [], "sam": []}
-    for sample in SETS["drawn"]:
+    for sample in DATA.training["drawn"]:
         session = segmenter.open(sample.image)
         for number in sample.object_ids:
             truth = sample.mask(number)
@@ -81,30 +86,31 @@ def test_a_run_that_is_stopped_goes_on_to_where_the_unbroken_one_ends(tmp_path, 
         if stage == "sam-192" and step == 3:
             raise KeyboardInterrupt
 
+    broken_run = RunOptions(folder=tmp_path / "broken", workers=0, save_every=2)
     with pytest.raises(KeyboardInterrupt):
-        train(recipe, SETS, tmp_path / "broken", stop_at_third, workers=0, save_every=2)
-    broken = train(recipe, SETS, tmp_path / "broken", workers=0, save_every=2).state_dict()
-    unbroken = train(recipe, SETS, tmp_path / "unbroken", workers=0, save_every=2).state_dict()
+        train(recipe, DATA, replace(broken_run, on_progress=stop_at_third))
+    broken = train(recipe, DATA, broken_run).state_dict()
+    unbroken = train(recipe, DATA, replace(broken_run, folder=tmp_path / "unbroken")).state_dict()
     assert [name for name, value in unbroken.items() if not torch.equal(broken[name], value)] == []
 
 
 def test_the_sam_part_is_untouched_by_the_hq_stage(tmp_path, one_thread):
-    before = train(miniature((2, 0, 0, 0)), SETS, tmp_path / "sam", workers=0).state_dict()
-    after = train(miniature((2, 0, 0, 3)), SETS, tmp_path / "both", workers=0).state_dict()
+    before = train(miniature((2, 0, 0, 0)), DATA, RunOptions(folder=tmp_path / "sam", workers=0)).state_dict()
+    after = train(miniature((2, 0, 0, 3)), DATA, RunOptions(folder=tmp_path / "both", workers=0)).state_dict()
     changed = {name.split(".")[0] for name, value in after.items() if not torch.equal(before[name], value)}
     assert changed == {"hq"}
 
 
 def test_only_the_last_checkpoints_are_kept_and_each_is_whole(tmp_path):
-    train(miniature((7, 0, 0, 0)), SETS, tmp_path, workers=0, save_every=2)
+    train(miniature((7, 0, 0, 0)), DATA, RunOptions(folder=tmp_path, workers=0, save_every=2))
     kept = sorted(path.name for path in (tmp_path / "0-sam-192").glob("*.ckpt"))
     assert kept == ["step-0000006.ckpt", "step-0000007.ckpt"]
     assert all(torch.load(tmp_path / "0-sam-192" / name, weights_only=True)["step"] for name in kept)
 
 
 def test_the_rate_ramps_up_stays_and_falls_to_nothing():
-    stage = replace(nano().stages[0], warmup=10, decay=0.5)
-    rates = [rate_at(step, stage, 100) for step in range(100)]
+    stage = replace(nano().stages[0], warmup_steps=10, decay_share=0.5)
+    rates = [learning_rate_share(step, stage, 100) for step in range(100)]
     assert rates[0] == 0.1
     assert rates[10:50] == [1.0] * 40
     assert all(earlier > later for earlier, later in pairwise(rates[50:]))

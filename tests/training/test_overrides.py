@@ -35,3 +35,9 @@ def test_words_need_no_quotes():
 def test_what_does_not_fit_is_refused_in_words(assignment, complaint):
     with pytest.raises(OptionError, match=complaint):
         override(nano(), assignment)
+
+
+def test_settings_are_still_known_by_their_names_of_version_0_1():
+    assert override(nano(), "stages.0.average=0.5").stages[0].ema_decay == 0.5
+    assert override(nano(), "stages.0.at_once=2").stages[0].micro_batch == 2
+    assert override(nano(), "read_at=256").max_side == 256

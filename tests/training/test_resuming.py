@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,12 @@ from filelock import FileLock
 
 from hqsam.errors import OutputError, TrainingError
 from hqsam.training import checkpoint, trainer
-from hqsam.training.loop import train
+from hqsam.training.config import RENAMED_SETTINGS
+from hqsam.training.data_split import DataSplit
 from hqsam.training.run_folder import claim, require_free
+from hqsam.training.trainer import RunOptions, train
 from hqsam.weights.load import load_model
-from tests.training.small import drawn, same_weights, small_recipe
+from tests.training.small import drawn, drawn_samples, same_weights, small_recipe
 
 STEPS = 24
 
@@ -25,6 +28,10 @@ STEPS = 24
 def child(folder: Path, start: Path) -> subprocess.Popen:
     command = [sys.executable, "-m", "tests.training.child", str(folder), str(start), str(STEPS)]
     return subprocess.Popen(command)
+
+
+def options(folder: Path, **more) -> RunOptions:
+    return RunOptions(folder=folder, workers=0, save_every=2, **more)
 
 
 def steps_told(folder: Path) -> list[int]:
@@ -58,7 +65,7 @@ def stopped(tmp_path, start):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(small_recipe(start), drawn(), tmp_path / "run", stop, workers=0, save_every=2)
+        train(small_recipe(start), drawn(), options(tmp_path / "run", on_progress=stop))
     return tmp_path / "run"
 
 
@@ -69,9 +76,9 @@ def kept(folder: Path) -> dict[str, bytes]:
 def test_a_folder_of_another_run_is_refused_in_words_and_left_alone(stopped, start):
     before = kept(stopped)
     with pytest.raises(TrainingError, match=r"recipe\.stages\.0\.learning_rate was 0\.001 and is 0\.1"):
-        train(small_recipe(start, learning_rate=0.1), drawn(), stopped, workers=0)
+        train(small_recipe(start, learning_rate=0.1), drawn(), options(stopped))
     with pytest.raises(TrainingError, match=r"images\.drawn was 8 and is 7"):
-        train(small_recipe(start), drawn(7), stopped, workers=0)
+        train(small_recipe(start), drawn(7), options(stopped))
     assert kept(stopped) == before
 
 
@@ -80,7 +87,7 @@ def test_a_checkpoint_of_another_model_is_refused(stopped, tmp_path):
 
     other = model_file(tmp_path, "vit")
     with pytest.raises(TrainingError, match="start was"):
-        train(small_recipe(other), drawn(), stopped, workers=0)
+        train(small_recipe(other), drawn(), options(stopped))
 
 
 def test_a_second_run_into_a_folder_in_use_is_refused(stopped, start):
@@ -89,14 +96,14 @@ def test_a_second_run_into_a_folder_in_use_is_refused(stopped, start):
         FileLock(stopped / ".lock"),
         pytest.raises(TrainingError, match="another run is writing into"),
     ):
-        train(small_recipe(start), drawn(), stopped, workers=0)
+        train(small_recipe(start), drawn(), options(stopped))
     assert kept(stopped) == before
 
 
 def test_a_folder_with_other_things_in_it_is_no_run_s(tmp_path, start):
     (tmp_path / "thesis.txt").write_text("all of it")
     with pytest.raises(TrainingError, match=r"holds thesis\.txt and no run\.json"):
-        train(small_recipe(start), drawn(), tmp_path, workers=0)
+        train(small_recipe(start), drawn(), options(tmp_path))
     with pytest.raises(TrainingError, match=r"thesis\.txt"):
         require_free(tmp_path)
     assert sorted(kept(tmp_path)) == ["thesis.txt"]
@@ -112,13 +119,13 @@ def test_a_loss_that_is_no_number_stops_the_run_and_leaves_the_last_checkpoint(s
     before = checkpoint.latest(stopped / "0-hq")
     real = trainer.training_loss
 
-    def spoilt(*arguments):
-        loss, metrics = real(*arguments)
+    def spoilt(*arguments, **named):
+        loss, metrics = real(*arguments, **named)
         return loss * float("nan"), metrics
 
     monkeypatch.setattr(trainer, "training_loss", spoilt)
     with pytest.raises(TrainingError, match=r"the loss is nan .* at step 5 of stage 'hq'.*learning rate"):
-        train(small_recipe(start), drawn(), stopped, workers=0)
+        train(small_recipe(start), drawn(), options(stopped))
     assert checkpoint.latest(stopped / "0-hq")["step"] == before["step"] == 4
 
 
@@ -131,22 +138,22 @@ def test_a_loss_that_is_no_number_stops_the_run_and_leaves_the_last_checkpoint(s
     ],
 )
 def test_running_out_of_memory_says_what_to_do(stopped, start, monkeypatch, error):
-    def exhausted(*_: object):
+    def exhausted(*_: object, **__: object):
         raise error
 
     monkeypatch.setattr(trainer, "training_loss", exhausted)
-    with pytest.raises(TrainingError, match=r"out of memory at step 5 of stage 'hq'.*stages\.0\.at_once=1"):
-        train(small_recipe(start), drawn(), stopped, workers=0)
+    with pytest.raises(TrainingError, match=r"out of memory at step 5 of stage 'hq'.*stages\.0\.micro_batch=1"):
+        train(small_recipe(start), drawn(), options(stopped))
     assert checkpoint.latest(stopped / "0-hq")["step"] == 4
 
 
 def test_other_errors_keep_their_words(stopped, start, monkeypatch):
-    def broken(*_: object):
+    def broken(*_: object, **__: object):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
     monkeypatch.setattr(trainer, "training_loss", broken)
     with pytest.raises(RuntimeError, match="mat1 and mat2"):
-        train(small_recipe(start), drawn(), stopped, workers=0)
+        train(small_recipe(start), drawn(), options(stopped))
 
 
 @pytest.mark.parametrize(
@@ -159,7 +166,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_and_nothing_half_written(stopped
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(OutputError, match="disk"):
-        train(small_recipe(start), drawn(), stopped, workers=0, save_every=2)
+        train(small_recipe(start), drawn(), options(stopped))
     names = sorted(path.name for path in (stopped / "0-hq").iterdir())
     assert names == ["step-0000002.ckpt", "step-0000004.ckpt"]
     assert checkpoint.latest(stopped / "0-hq")["step"] == 4
@@ -169,7 +176,58 @@ def test_an_unreadable_checkpoint_says_what_to_do(stopped, start):
     newest = stopped / "0-hq" / "step-0000004.ckpt"
     newest.write_bytes(newest.read_bytes()[:100])
     with pytest.raises(TrainingError, match="remove it to go on from the one before"):
-        train(small_recipe(start), drawn(), stopped, workers=0)
+        train(small_recipe(start), drawn(), options(stopped))
     newest.unlink()
-    train(small_recipe(start), drawn(), stopped, workers=0)
+    train(small_recipe(start), drawn(), options(stopped))
     assert steps_told(stopped) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_run_stopped_in_its_second_stage_keeps_the_metrics_of_that_stage(tmp_path, start):
+    (stage,) = small_recipe(start, 4).stages
+    recipe = replace(small_recipe(start), stages=(stage, replace(stage, name="second")))
+
+    def stop(what: str, step: int, *_: object) -> None:
+        if (what, step) == ("second", 4):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, drawn(), options(tmp_path / "run", on_progress=stop))
+    train(recipe, drawn(), options(tmp_path / "run"))
+    assert steps_told(tmp_path / "run") == [1, 2, 3, 4, 1, 2, 3, 4]
+
+
+def test_a_run_killed_before_its_first_checkpoint_validates_once_at_step_0(tmp_path, start):
+    data = DataSplit(drawn().training, drawn_samples(1))
+
+    def stop(what: str, *_: object) -> None:
+        if what == "hq":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(small_recipe(start, 2), data, options(tmp_path / "run", on_progress=stop))
+    train(small_recipe(start, 2), data, options(tmp_path / "run"))
+    assert steps_told(tmp_path / "run") == [0, 1, 2, 2]
+
+
+def as_version_0_1_wrote_it(folder: Path) -> None:
+    """Give a run's folder the names that version 0.1 had for settings and for what is in a checkpoint."""
+    identity = (folder / "run.json").read_text()
+    for old, new in RENAMED_SETTINGS.items():
+        identity = identity.replace(f'"{new}"', f'"{old}"')
+    (folder / "run.json").write_text(identity)
+    for path in checkpoint.checkpoints(folder / "0-hq"):
+        state = torch.load(path, weights_only=True)
+        state["average"] = state.pop("ema")
+        del state["random_streams"]
+        torch.save(state, path)
+
+
+def test_a_run_of_version_0_1_goes_on_and_says_that_its_random_numbers_are_others(stopped, start):
+    as_version_0_1_wrote_it(stopped)
+    said = []
+    train(small_recipe(start), drawn(), options(stopped, on_message=said.append))
+    assert ["resumed at step 4" in words for words in said] == [True]
+    assert "note" in (stopped / "metrics.jsonl").read_text()
+    said.clear()
+    train(small_recipe(start), drawn(), options(stopped, on_message=said.append))
+    assert not said, "it is done"

@@ -23,35 +23,35 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def batch() -> Batch:
     """Nine objects, asked about by box, by ten clicks and by noisy mask."""
-    return PromptedDataset(drawn(9), SAMPLING, 3)[range(9)]
+    return PromptedDataset(drawn(9).training, SAMPLING, 3)[range(9)]
 
 
-def loss_of(model, batch, rows=None, trains="hq", rounds=1):
+def loss_of(model, batch, rows=None, trainable="hq", rounds=1):
     rows = list(range(len(batch.images)) if rows is None else rows)
     some = Batch(*(part[rows] for part in batch))
     with torch.no_grad():
         features = model.encode_image(normalised(some.images, model))
-    draws = PromptRng.for_rows(0, rows, some.tokens.shape[1], CPU)
-    return training_loss(model, features, some, trains, rounds, draws)
+    rng = PromptRng.for_rows(0, rows, some.tokens.shape[1], CPU)
+    return training_loss(model, features, some, trainable=trainable, rounds=rounds, rng=rng)
 
 
 @pytest.mark.parametrize("kind", ["vit", "tiny_vit"])
 def test_a_step_of_all_prompts_at_once_equals_the_plain_one_of_each_by_itself(batch, kind):
     model = tiny_model(kind)
     assert set(batch.tokens.flatten().tolist()) == {0, 2, 11}
-    draws = PromptRng.for_rows(0, range(9), 1, CPU)
+    rng = PromptRng.for_rows(0, range(9), 1, CPU)
     loss, _ = loss_of(model, batch)
-    torch.testing.assert_close(loss, plain_loss(model, batch, draws.points), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(loss, plain_loss(model, batch, rng.points), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("trains", ["hq", "decoder"])
-def test_the_gradient_is_that_of_the_parts(batch, trains):
+@pytest.mark.parametrize("trainable", ["hq", "decoder"])
+def test_the_gradient_is_that_of_the_parts(batch, trainable):
     model = tiny_model()
     model.hq.requires_grad_(True)
 
     def gradient(rows):
         model.zero_grad()
-        sum(len(part) / 9 * loss_of(model, batch, part, trains)[0] for part in rows).backward()
+        sum(len(part) / 9 * loss_of(model, batch, part, trainable)[0] for part in rows).backward()
         return model.hq.token.grad.clone()
 
     torch.testing.assert_close(gradient([range(9)]), gradient([range(2), range(2, 9)]), rtol=1e-4, atol=1e-7)
@@ -73,12 +73,14 @@ def test_a_step_says_how_good_both_masks_are(batch):
 
 
 def test_rounds_of_corrections_ask_again(batch):
-    clicks = PromptedDataset(drawn(4), replace(SAMPLING, prompts="clicks", batch_size=4), 1)[range(4)]
+    clicks = PromptedDataset(drawn(4).training, replace(SAMPLING, prompts="clicks", batch_size=4), 1)[range(4)]
     clicks = Batch(*(part for part in clicks if part is not None))
     model = tiny_model()
     with torch.no_grad():
         features = model.encode_image(normalised(clicks.images, model))
-    _, metrics = training_loss(model, features, clicks, "sam", 3, PromptRng.for_rows(0, range(4), 1, CPU))
+    _, metrics = training_loss(
+        model, features, clicks, trainable="sam", rounds=3, rng=PromptRng.for_rows(0, range(4), 1, CPU)
+    )
     assert {name for name in metrics if name.startswith("iou")} == {"iou_0", "iou_1", "iou_2"}
 
 

@@ -9,9 +9,9 @@ from hqsam.errors import OptionError
 from hqsam.model.config import MODELS
 from hqsam.model.hq_sam import HQSam
 from hqsam.training.initial_model import initial_model, resized, with_hq_part
-from hqsam.training.loop import train
 from hqsam.training.recipes import RECIPES, finetune, hq_vit_l, nano, recipe_of
 from hqsam.training.trainable import merge_lora, set_trainable, trainable_weights, with_trainable
+from hqsam.training.trainer import RunOptions, train
 from hqsam.weights.convert import convert
 from hqsam.weights.load import load_model
 from hqsam.weights.save import save_model
@@ -23,7 +23,7 @@ from tests.training.small import drawn, model_file, same_weights, small_recipe
 def parts_changed(start, trains, folder):
     recipe = with_trainable(small_recipe(start, 3), trains)
     before = load_model(start).state_dict()
-    model = train(recipe, drawn(), folder / "run", workers=0)
+    model = train(recipe, drawn(), RunOptions(folder=folder / "run", workers=0))
     assert model.state_dict().keys() == before.keys()
     return {
         name.split(".")[0] for name, value in model.state_dict().items() if not torch.equal(value, before[name])
@@ -48,7 +48,7 @@ def test_only_what_learns_changes_and_the_file_is_a_plain_one(tmp_path, kind, tr
 def test_what_lora_taught_converts_to_official_naming_and_back(tmp_path):
     needs.package("peft", install='pip install "hqsam[train]"')
     model = HQSam(MODELS["vit_tiny"])
-    set_trainable(model, replace(finetune(8).stages[0], trains="lora", lora_rank=2))
+    set_trainable(model, replace(finetune(8).stages[0], trainable="lora", lora_rank=2))
     save_model(merge_lora(model), tmp_path / "learnt.safetensors")
     convert(tmp_path / "learnt.safetensors", tmp_path / "official.pth")
     stored = torch.load(tmp_path / "official.pth", weights_only=True)
@@ -60,7 +60,7 @@ def test_what_lora_taught_converts_to_official_naming_and_back(tmp_path):
 def test_lora_merged_answers_as_it_did_beside_the_weights(tmp_path):
     needs.package("peft", install='pip install "hqsam[train]"')
     model = tiny_model("vit")
-    stage = replace(finetune(8).stages[0], trains="lora", lora_rank=2)
+    stage = replace(finetune(8).stages[0], trainable="lora", lora_rank=2)
     learnt = set_trainable(model, stage)
     with torch.no_grad():
         for parameter in learnt.parameters():
@@ -95,25 +95,25 @@ def test_as_many_weights_learn_as_in_the_paper(recipe, model, learnable):
     with torch.device("meta"):
         learnt = set_trainable(HQSam(MODELS[model]), recipe_of(recipe).stages[0])
     assert sum(parameter.numel() for parameter in learnt.parameters()) == learnable
-    assert f"{learnable:,}" in RECIPES[recipe].__doc__
+    assert f"{learnable:,}" in RECIPES[recipe].make.__doc__
 
 
 def test_the_paper_s_recipe_has_the_paper_s_numbers():
     recipe = hq_vit_l()
     (stage,) = recipe.stages
     assert (stage.epochs, stage.sampling.batch_size, stage.learning_rate, stage.optimiser) == (12, 32, 1e-3, "adam")
-    assert (stage.betas, stage.weight_decay, stage.rounds, stage.average) == ((0.9, 0.999), 0.0, (1.0,), 0.0)
+    assert (stage.betas, stage.weight_decay, stage.rounds, stage.ema_decay) == ((0.9, 0.999), 0.0, (1.0,), 0.0)
     assert (stage.sampling.augment.scale, stage.sampling.augment.flip) == ((0.1, 2.0), 0.5)
     assert (stage.sampling.prompts, stage.sampling.truth_stride, stage.sampling.objects) == ("paper", 1, 1)
     assert recipe.start == "sam_vit_l"
 
 
 def test_the_paper_s_rate_is_a_tenth_after_the_tenth_of_twelve_epochs():
-    from hqsam.training.optimiser import rate_at
+    from hqsam.training.optimiser import learning_rate_share
 
     (stage,) = hq_vit_l().stages
     epoch = 44320 // 32
-    rates = [rate_at(step, stage, 12 * epoch) for step in range(12 * epoch)]
+    rates = [learning_rate_share(step, stage, 12 * epoch) for step in range(12 * epoch)]
     assert rates[: 10 * epoch] == [1.0] * (10 * epoch)
     assert rates[10 * epoch :] == [0.1] * (2 * epoch)
 
@@ -142,7 +142,7 @@ def test_a_vit_is_trained_at_its_own_size_only():
 def test_what_learns_besides_the_hq_part_moves_a_tenth_as_fast():
     recipe = with_trainable(finetune(50), "decoder")
     assert recipe.stages[0].learning_rate == pytest.approx(finetune(50).stages[0].learning_rate / 10)
-    assert with_trainable(nano(), "decoder").stages[0].trains == "sam"
+    assert with_trainable(nano(), "decoder").stages[0].trainable == "sam"
 
 
 def test_finetune_shows_many_images_less_often_than_few():

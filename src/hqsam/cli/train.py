@@ -1,6 +1,6 @@
 """`hqsam train`: train a model by a recipe on a folder of images and masks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from hqsam.training.config import Recipe, Trains
+    from hqsam.training.config import Recipe, Trainable
     from hqsam.training.data_split import DataSplit
-    from hqsam.training.running import Report
+    from hqsam.training.run_log import OnProgress
 
 _RECIPES = (
     "finetune: an HQ-SAM learns from your masks. hq_vit_tiny, hq_vit_b, hq_vit_l, hq_vit_h: the paper's training, from "
     "SAM's weights. nano: the bundled model, from nothing."
 )
-_TRAINS = (
-    "What learns. hq: the HQ part, SAM stays as it is. decoder: SAM's mask decoder as well. lora: low-rank additions "
+_TRAINABLE = (
+    "Parts to train. hq: the HQ part, SAM stays frozen. decoder: SAM's mask decoder as well. lora: low-rank additions "
     "to the encoder as well. The paper warns of the last two: masks of the kind trained on get better, and those of "
     "all else worse; tuned so, SAM-L fell on COCO from 48.5 AP to 19.5 (decoder) and 43.7 (LoRA), while training "
     "the HQ part brought it to 49.5."
@@ -30,8 +30,8 @@ def train(
     model: Annotated[
         str | None, typer.Option(help="Start from this: a name, a checkpoint file or a Hugging Face repo.")
     ] = None,
-    trains: Annotated[Literal["hq", "decoder", "lora"], typer.Option("--train", help=_TRAINS)] = "hq",
-    validation: Annotated[Path | None, typer.Option(help="Images and masks to be tried on after every epoch.")] = None,
+    trains: Annotated[Literal["hq", "decoder", "lora"], typer.Option("--train", help=_TRAINABLE)] = "hq",
+    validation: Annotated[Path | None, typer.Option(help="Images and masks to validate on.")] = None,
     hold_out: Annotated[
         float | None,
         typer.Option(min=0, max=0.9, help="Or a share of the data for that. Default: 0.2 for finetune, else none."),
@@ -45,7 +45,7 @@ def train(
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes that prepare images.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    compiled: Annotated[bool, typer.Option("--compile", help="Let torch compile what learns.")] = False,
+    compiled: Annotated[bool, typer.Option("--compile", help="Let torch compile what is trained.")] = False,
     tensorboard: Annotated[
         bool | None, typer.Option(help="Write for TensorBoard. Default: if it is installed.")
     ] = None,
@@ -66,32 +66,47 @@ def train(
     if data is None:
         raise typer.BadParameter("give the folder of images and masks: --data DIR")
     from hqsam import hardware
+    from hqsam.training import tensorboard as board
     from hqsam.training.data_split import open_data_split
     from hqsam.training.distributed import is_distributed, process_group
-    from hqsam.training.job import Options, run
-    from hqsam.training.tensorboard import is_installed
+    from hqsam.training.recipes import RECIPES
+    from hqsam.training.trainer import RunOptions, train
 
     if not is_distributed():
         hardware.limit_torch_threads()
-    folder = out or Path("runs") / recipe
-    share = (0.2 if recipe == "finetune" else 0.0) if hold_out is None else hold_out
-    with process_group(device) as processes, _bar(processes.rank == 0) as (say, report):
-        first = configured(50)
+    folder, first = out or Path("runs") / recipe, configured(50)
+    with process_group(device) as processes, _progress(processes.rank == 0) as (say, on_progress):
         data_split = open_data_split(
-            data, folder, processes, validation=validation, hold_out=share, longest_side=first.read_at,
-            seed=first.seed, on_progress=lambda done, total: report("reading", done, total, {}),
-        )  # fmt: skip
+            data,
+            folder,
+            processes,
+            validation=validation,
+            hold_out=RECIPES[recipe].hold_out if hold_out is None else hold_out,
+            max_side=first.max_side,
+            seed=first.seed,
+            on_progress=lambda done, total: on_progress("reading", done, total, {}),
+        )
         config = configured(data_split.images)
         _introduce(say, data_split, config, cache)
-        board = is_installed() if tensorboard is None else tensorboard
-        options = Options(workers=workers, cache=cache, compiled=compiled, tensorboard=board)
-        path = run(config, data_split, folder, processes, report, options)
-    if processes.rank == 0:
+        options = RunOptions(
+            folder=folder,
+            processes=processes,
+            on_progress=on_progress,
+            on_message=say,
+            workers=workers,
+            cache=cache,
+            compile=compiled,
+            tensorboard=board.is_installed() if tensorboard is None else tensorboard,
+        )
+        train(config, data_split, options)
+    if options.writes:
+        _conclude(folder)
+        path = options.model_path
         typer.echo(f"wrote {path}; try it: hqsam segment IMAGE --model {path} --box x0,y0,x1,y1")
 
 
 def _config(
-    name: str, images: int, model: str | None, trains: "Trains", cached: bool, settings: list[str] | None
+    name: str, images: int, model: str | None, trains: "Trainable", cached: bool, settings: list[str] | None
 ) -> "Recipe":
     from dataclasses import replace
 
@@ -102,7 +117,7 @@ def _config(
     config = recipe_of(name, images)
     if model is not None:
         config = replace(config, start=model, model="")
-    config = replace(config, views=(config.views or 4) if cached else 0)
+    config = replace(config, cached_views=(config.cached_views or 4) if cached else 0)
     config = with_trainable(config, trains)
     for setting in settings or []:
         config = override(config, setting)
@@ -115,42 +130,55 @@ def _show(config: "Recipe") -> None:
     pprint(config, expand_all=False)
 
 
-def _introduce(say: Callable[[str], None], data_split: "DataSplit", config: "Recipe", cache: Path | None) -> None:
-    held = f", {len(data_split.held_out)} held out" if data_split.held_out else ""
-    say(f"{data_split.images} images in {len(data_split.sets)} sets{held}")
-    if data_split.report.issues:
-        broken = len(data_split.report.broken_names)
-        say(f"{len(data_split.report.issues)} issues in the data, {broken} images left out: hqsam data check tells")
+def _introduce(say: Callable[[str], None], data: "DataSplit", config: "Recipe", cache: Path | None) -> None:
+    held_out = f", {len(data.validation)} held out" if data.validation else ""
+    say(f"{data.images} images in {len(data.training)} sets{held_out}")
+    if data.check.issues:
+        broken = len(data.check.broken_names)
+        say(f"{len(data.check.issues)} issues in the data, {broken} images left out: hqsam data check tells")
     if cache is not None:
-        from hqsam.training.cache import bytes_of
-        from hqsam.training.initial_model import config_of_start
+        from hqsam.training.feature_cache import bytes_of
+        from hqsam.training.initial_model import initial_config
 
-        size = bytes_of(config_of_start(config), config.views * data_split.images)
-        say(f"features of {config.views} views of each image: {size / 2**20:.0f} MiB in {cache}")
+        size = bytes_of(initial_config(config), config.cached_views * data.images)
+        say(f"features of {config.cached_views} views of each image: {size / 2**20:.0f} MiB in {cache}")
 
 
 @contextmanager
-def _bar(seen: bool) -> "Iterator[tuple[Callable[[str], None], Report]]":
+def _progress(seen: bool) -> "Iterator[tuple[Callable[[str], None], OnProgress]]":
+    """Lend a function that prints a line, and one that moves the progress bars."""
     from rich.console import Console
     from rich.progress import Progress, TaskID, TextColumn
+
+    from hqsam.training.validation import score_table
 
     columns = (*Progress.get_default_columns(), TextColumn("{task.fields[metrics]}"))
     with Progress(*columns, console=Console(stderr=True), disable=not seen) as progress:
         tasks: dict[str, TaskID] = {}
 
-        def report(what: str, step: int, steps: int, metrics: dict[str, float]) -> None:
-            if not seen:
-                return
+        def say(words: str) -> None:
+            if seen:
+                progress.console.print(words, highlight=False, markup=False, soft_wrap=True)
+
+        def on_progress(what: str, step: int, steps: int, metrics: Mapping[str, float]) -> None:
             if what == "validation":
-                progress.console.print(f"step {step}: {_words(metrics, digits=3)}", highlight=False)
+                say(score_table({f"step {step}": metrics}))
                 return
             if what not in tasks:
                 tasks[what] = progress.add_task(what, total=steps, metrics="")
             shown = {k: v for k, v in metrics.items() if k in ("loss", "images_per_s") or k.endswith("iou_0")}
-            progress.update(tasks[what], completed=step, metrics=_words(shown, digits=3))
+            words = "  ".join(f"{name} {value:.3f}" for name, value in shown.items())
+            progress.update(tasks[what], completed=step, metrics=words)
 
-        yield (progress.console.print if seen else lambda *_: None), report
+        yield say, on_progress
 
 
-def _words(metrics: dict[str, float], digits: int) -> str:
-    return "  ".join(f"{name} {value:.{digits}f}" for name, value in metrics.items())
+def _conclude(folder: Path) -> None:
+    """Print the first and the last validation of a run, and where their pictures are."""
+    from hqsam.training.run_log import validations_of
+    from hqsam.training.validation import score_table
+
+    found = list(validations_of(folder).items())
+    if found:
+        typer.echo(score_table(dict([found[0], found[-1]])))
+        typer.echo(f"the worst and the best object of each validation: {folder / 'validation'}")

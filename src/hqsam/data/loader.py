@@ -39,6 +39,11 @@ class Batch(NamedTuple):
     mask_prompt: Float[Tensor, "image object 1 mask_height mask_width"] | None = None
     has_mask: Bool[Tensor, "image object"] | None = None
 
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on a device."""
+        parts: list[Any] = [None if part is None else part.to(device) for part in self]
+        return Batch(*parts)
+
 
 class BatchRow(NamedTuple):
     """One image of a batch."""
@@ -75,7 +80,7 @@ class PromptedDataset(Dataset[Batch]):
 
     def __getitem__(self, rows: Sequence[int]) -> Batch:
         """The batch of these rows."""
-        return Batch(*map(_collate, zip(*(self.row(row) for row in rows), strict=True)))
+        return collate([self.row(row) for row in rows])
 
     def row(self, row: int) -> BatchRow:
         """What a batch has of one row."""
@@ -117,7 +122,12 @@ class PromptedDataset(Dataset[Batch]):
         return samples[int(random.integers(len(samples)))]
 
 
-def _collate(column: Sequence[np.ndarray | None]) -> Any:
+def collate(rows: Sequence[BatchRow]) -> Batch:
+    """Return rows as one batch."""
+    return Batch(*map(_stacked, zip(*rows, strict=True)))
+
+
+def _stacked(column: Sequence[np.ndarray | None]) -> Any:
     """What all rows have of one kind, or None where none has it."""
     arrays = [array for array in column if array is not None]
     return torch.from_numpy(np.stack(arrays)) if arrays else None

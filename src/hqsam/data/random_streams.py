@@ -18,7 +18,7 @@ def random_stream(seed: int, purpose: str, *numbers: int) -> np.random.Generator
         numbers: which of the purpose's streams, 0 or more each: a row, a step, an epoch.
     """
     # Hashed, because NumPy's seeds are not told apart safely: (1, 2) is (1, 2, 0) to it, and (2**32,) is (0, 1).
-    digest = hashlib.blake2b(repr((seed, purpose, numbers)).encode(), digest_size=16).digest()
+    digest = hashlib.blake2b(repr((int(seed), purpose, *map(int, numbers))).encode(), digest_size=16).digest()
     return np.random.default_rng(int.from_bytes(digest, "little"))
 
 

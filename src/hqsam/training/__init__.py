@@ -1,1 +1,1 @@
-"""Training: recipes return configs, a step computes a loss, one loop runs it."""
+"""Training: recipes return configs, `step` computes a loss, `trainer` is the one loop."""

@@ -1,43 +1,39 @@
-"""Where a stage's batches come from: images that are encoded anew each time, or features that were kept."""
+"""Sources of a stage's batches: images that are encoded at each step, or features that were computed once."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from hqsam.data.loader import Batch, PromptedDataset, batches
 from hqsam.model.features import ImageFeatures
 
 
-class StepInput(NamedTuple):
-    """What a step computes on."""
+@dataclass(frozen=True)
+class StepInput:
+    """One micro-batch, as a training step computes on it."""
 
+    rows: Sequence[int]
+    """Numbers of its rows in the run."""
     batch: Batch
     features: ImageFeatures | None = None
-    """Of the batch's images; None: they are to be computed."""
+    """Encoded images of the batch; None: the step encodes them."""
 
 
 @runtime_checkable
 class BatchSource(Protocol):
-    """A run's rows, in any groups."""
+    """Rows of a run as micro-batches."""
 
-    @property
-    def images(self) -> int:
-        """Rows of an epoch."""
-        ...
-
-    def given(self, rows: Sequence[Sequence[int]], workers: int) -> Iterator[StepInput]:
-        """For each group of rows, made ahead of time by `workers` processes."""
+    def inputs(self, groups: Sequence[Sequence[int]], workers: int) -> Iterator[StepInput]:
+        """Return the micro-batch of each group of rows, prefetched by `workers` processes."""
         ...
 
 
 class ImageSource:
-    """Every image is augmented anew."""
+    """Batches of images, each augmented again whenever it is shown."""
 
     def __init__(self, dataset: PromptedDataset) -> None:
         self.dataset = dataset
 
-    @property
-    def images(self) -> int:
-        return self.dataset.images
-
-    def given(self, rows: Sequence[Sequence[int]], workers: int) -> Iterator[StepInput]:
-        return (StepInput(batch) for batch in batches(self.dataset, rows, workers))
+    def inputs(self, groups: Sequence[Sequence[int]], workers: int) -> Iterator[StepInput]:
+        loaded = zip(groups, batches(self.dataset, groups, workers), strict=True)
+        return (StepInput(rows, batch) for rows, batch in loaded)

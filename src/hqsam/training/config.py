@@ -1,68 +1,81 @@
-"""What a training run is made of."""
+"""Settings of a training run: a recipe is a model and the stages that train it."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from hqsam.data.sampling import SamplingConfig
 
-Trains = Literal["hq", "decoder", "lora", "sam"]
-"""What learns: the HQ part with SAM frozen, as in the paper; SAM's mask decoder as well; low-rank additions to the
-encoder as well; or all of SAM but the HQ part, with clicks over several rounds."""
+Trainable = Literal["hq", "decoder", "lora", "sam"]
+"""The parts that are trained. hq: the HQ part with SAM frozen, as in the paper; decoder: SAM's mask decoder as well;
+lora: low-rank additions to the encoder as well; sam: all of SAM but the HQ part, with clicks over several rounds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StageConfig:
-    """One stretch of training with one goal."""
+    """Settings of one stage of training, with one optimiser and one schedule."""
 
     name: str
-    trains: Trains
+    trainable: Trainable
     steps: int = 0
     epochs: int = 0
-    """Where it is not 0, the steps are as many as it takes to see every image so often."""
+    """Epochs to train for, where it is not 0, in place of `steps`."""
     sampling: SamplingConfig
-    at_once: int = 0
-    """Images that a process computes at a time; the gradients of a batch are gathered from as many turns as it takes.
-    0: its whole share of the batch."""
+    micro_batch: int = 0
+    """Images that a process computes at a time. Gradients are accumulated over as many micro-batches as the batch
+    takes. 0: the process's whole share of the batch."""
     optimiser: Literal["muon", "adamw", "adam"] = "muon"
     """Muon for the matrices of linear layers and AdamW for the rest; AdamW for all; or Adam, as the paper."""
     learning_rate: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.98)
     weight_decay: float = 0.05
-    warmup: int = 200
-    """Steps from 0 to the full rate."""
-    decay: float = 0.3
-    """Share of the steps, at the end, over which the rate falls to 0 in a straight line."""
+    warmup_steps: int = 200
+    """Steps from a learning rate of 0 to the full one."""
+    decay_share: float = 0.3
+    """Share of the steps, at the end, over which the learning rate falls to 0 in a straight line."""
     drop_after: float = 1.0
-    """Share of the steps after which the rate falls to a tenth."""
+    """Share of the steps after which the learning rate falls to a tenth."""
     rounds: tuple[float, ...] = (0.25, 0.45, 0.3)
-    """How often a step has 1, 2, 3 ... rounds of prompts; each after the first corrects the one before."""
-    average: float = 0.999
-    """Decay of the running average of the weights, which is what is kept; 0 keeps the weights themselves."""
-    clip: float = 1.0
-    """Largest norm of the gradient; 0 for any."""
+    """Probabilities that a step has 1, 2, 3 ... rounds of prompts; each after the first corrects the one before."""
+    ema_decay: float = 0.999
+    """Decay of the exponential moving average of the weights, which is what is kept; 0 keeps the last weights."""
+    clip_norm: float = 1.0
+    """Largest norm of the gradient, to which it is clipped; 0 for no limit."""
     lora_rank: int = 8
-    """Rank of the additions to the encoder, where they are what learns."""
+    """Rank of the additions to the encoder, with `trainable` "lora"."""
     validate_every: int = 0
     """Steps between validations; 0: after every epoch, or where there are no epochs, at the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A model and the stages that make it."""
+    """A model and the stages that train it."""
 
     stages: tuple[StageConfig, ...]
     model: str = ""
-    """The row of the table of models to make from nothing; empty where there is a checkpoint to start from."""
+    """Row of the table of models to train from random weights; empty where there is a checkpoint to start from."""
     start: str = ""
-    """The checkpoint to start from: a name, a file or a Hugging Face repo. A plain SAM is given a fresh HQ part."""
-    read_at: int = 0
-    """Photos are kept in memory, at most this large, in pixels of their longer side; 0: read whole, when needed."""
-    views: int = 0
-    """Augmented views of each image whose features are computed once and kept; 0: every image is encoded anew."""
+    """Checkpoint to start from: a name, a file or a Hugging Face repo. A plain SAM is given a fresh HQ part."""
+    max_side: int = 0
+    """Images are kept in memory, their longer side at most this many pixels; 0: read in full size, when needed."""
+    cached_views: int = 0
+    """Augmented views of each image whose features are computed once and kept; 0: images are encoded at each step."""
     validation_images: int = 100
-    """At most so many images are asked about in a validation."""
+    """Largest number of images in a validation."""
     notice: str = ""
-    """What whoever finds the weights should know of the data's terms; it goes into the file's header."""
+    """Terms of the data, for whoever finds the weights; written into the file's header."""
     seed: int = 42
     precision: Literal["auto", "bfloat16", "float32"] = "bfloat16"
-    """Of the computation; the weights that learn are float32. auto: bfloat16 where the hardware computes it."""
+    """Precision of the computation; the trained weights are float32. auto: bfloat16 where the hardware has it."""
+
+
+RENAMED_SETTINGS = {
+    "trains": "trainable",
+    "at_once": "micro_batch",
+    "warmup": "warmup_steps",
+    "decay": "decay_share",
+    "average": "ema_decay",
+    "clip": "clip_norm",
+    "read_at": "max_side",
+    "views": "cached_views",
+}
+"""Settings by their names in version 0.1, which run folders and people's commands still have."""

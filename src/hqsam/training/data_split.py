@@ -1,8 +1,8 @@
-"""What a run learns from, and what it is tried on."""
+"""Images that a run trains on, and images that it is validated on."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,23 +14,27 @@ from hqsam.data.sample import Sample
 from hqsam.training import run_folder
 from hqsam.training.distributed import ProcessGroup
 
-_REPORT = run_folder.DATA
 
+@dataclass(frozen=True)
+class DataSplit:
+    """Images with true masks, for training and for validation."""
 
-class DataSplit(NamedTuple):
-    """Photos with true masks."""
+    training: Mapping[str, Sequence[Sample]]
+    """Images to train on, by the name of their set."""
+    validation: Sequence[Sample] = ()
+    """Held-out images, which are never trained on."""
+    check: DataCheck = field(default_factory=lambda: DataCheck({}))
+    """Issues that were found in the data; images with broken files are left out."""
 
-    sets: Mapping[str, Sequence[Sample]]
-    """To learn from, by the name of the set."""
-    held_out: Sequence[Sample]
-    """To be tried on, and never learnt from."""
-    report: DataCheck
-    """What the check of the data found. What is broken is left out."""
+    @property
+    def counts(self) -> dict[str, int]:
+        """Numbers of training images, by the name of their set."""
+        return {name: len(samples) for name, samples in self.training.items()}
 
     @property
     def images(self) -> int:
-        """How many there are to learn from."""
-        return sum(len(samples) for samples in self.sets.values())
+        """Number of training images."""
+        return sum(self.counts.values())
 
 
 def open_data_split(
@@ -40,39 +44,46 @@ def open_data_split(
     *,
     validation: Path | None = None,
     hold_out: float = 0.0,
-    longest_side: int = 0,
+    max_side: int = 0,
     seed: int = 0,
     on_progress: Callable[[int, int], None] = lambda *_: None,
 ) -> DataSplit:
-    """The photos of `data` that can be used; held out are those of `validation`, or else a share of each set.
+    """Open and check data, and hold images out for validation.
 
-    The check reads every file once; what it finds is kept in the run's folder, and a resumed run goes by that.
+    The check reads every file once. It is kept in the run's folder, and a resumed run goes by it.
+
+    Args:
+        data: a folder of images and masks, or COCO JSON.
+        folder: the run's folder.
+        processes: the processes of the run; the first does the check.
+        validation: images and masks to validate on; None: a share of each set of `data`.
+        hold_out: that share, 0 to 0.9.
+        max_side: keep the training images in memory, their longer side at most this many pixels; 0: read when needed.
+        seed: seed of the choice of held-out images.
+        on_progress: called with how many images are checked, of how many.
 
     Raises:
         DataError: nothing there can be used.
-        TrainingError: the folder is none of a run.
+        TrainingError: the folder holds something else than a run.
     """
-    sets = open_datasets(data, longest_side or None)
-    processes.agree(lambda: _check(sets, folder, on_progress))
-    report = DataCheck.read(folder / _REPORT)
-    parts = {name: split(one, hold_out, seed) for name, one in without_broken(sets, report).items()}
-    held_out = (
-        concatenated(held for _, held in parts.values())
-        if validation is None
-        else open_dataset(validation, split="validation")
-    )
-    learnt = {name: list(one) if longest_side else one for name, (one, _) in parts.items()}
-    return DataSplit(learnt, held_out, report)
+    datasets = open_datasets(data, max_side or None)
+    processes.run_on_first(lambda: _check(datasets, folder, on_progress))
+    check = DataCheck.read(folder / run_folder.DATA)
+    parts = {name: split(one, hold_out, seed) for name, one in without_broken(datasets, check).items()}
+    training = {name: list(one) if max_side else one for name, (one, _) in parts.items()}
+    if validation is not None:
+        return DataSplit(training, open_dataset(validation, split="validation"), check)
+    return DataSplit(training, concatenated(held_out for _, held_out in parts.values()), check)
 
 
 def split(samples: MaskDataset, hold_out: float, seed: int) -> tuple[MaskDataset, MaskDataset]:
-    """What to learn from, and a share that is kept for validation: the same for the same seed."""
+    """Return what to train on, and a share to validate on: the same for the same seed."""
     order = np.random.default_rng(seed).permutation(len(samples))
     names = {samples.names[number] for number in order[: round(hold_out * len(samples))]}
     return samples.without(names), samples.without(set(samples.names) - names)
 
 
-def _check(sets: Mapping[str, MaskDataset], folder: Path, on_progress: Callable[[int, int], None]) -> None:
+def _check(datasets: Mapping[str, MaskDataset], folder: Path, on_progress: Callable[[int, int], None]) -> None:
     run_folder.require_free(folder)
-    if not (folder / _REPORT).exists():
-        check_datasets(sets, on_progress).save(folder / _REPORT)
+    if not (folder / run_folder.DATA).exists():
+        check_datasets(datasets, on_progress).save(folder / run_folder.DATA)

@@ -1,4 +1,4 @@
-"""One process or many: what a training step has to ask of the others.
+"""Distributed training: what one process of a run asks of the others.
 
 A process that was started alone needs nothing but torch. Those that `torchrun` or `accelerate launch` started, on one
 machine or on many, find each other through Hugging Face accelerate. Each computes its rows of the batch, and the
@@ -21,51 +21,53 @@ from hqsam.optional import require
 
 @runtime_checkable
 class ProcessGroup(Protocol):
-    """All that train together, seen from one of them."""
+    """The processes of one run, seen from one of them."""
 
     device: torch.device
     rank: int
-    count: int
+    """Number of this process, from 0 on. The first writes for all."""
+    world_size: int
+    """Number of processes."""
 
-    def average(self, tensors: Iterable[Tensor]) -> None:
-        """Give each tensor the mean of its values in all processes."""
+    def all_reduce_mean(self, tensors: Iterable[Tensor]) -> None:
+        """Set each tensor to the mean of its values in all processes."""
         ...
 
-    def wait(self) -> None:
-        """Until all are here."""
+    def barrier(self) -> None:
+        """Wait until all processes are here."""
         ...
 
-    def agree(self, work: Callable[[], None]) -> None:
-        """Let the first do something that may fail; if it does, all fail."""
+    def run_on_first(self, work: Callable[[], None]) -> None:
+        """Let the first process do something that may fail; if it fails, all fail."""
         ...
 
 
 class SingleProcess:
-    """The only process."""
+    """A run on one process."""
 
-    def __init__(self, device: torch.device) -> None:
-        self.device, self.rank, self.count = device, 0, 1
+    def __init__(self, device: torch.device | None = None) -> None:
+        self.device, self.rank, self.world_size = device or torch.device("cpu"), 0, 1
 
-    def average(self, tensors: Iterable[Tensor]) -> None:
+    def all_reduce_mean(self, tensors: Iterable[Tensor]) -> None:
         del tensors
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         pass
 
-    def agree(self, work: Callable[[], None]) -> None:
+    def run_on_first(self, work: Callable[[], None]) -> None:
         work()
 
 
 class AccelerateGroup:
-    """One of many processes."""
+    """One of many processes, which accelerate connects."""
 
     def __init__(self, device: str) -> None:
         accelerate: Any = require("accelerate", extra="train")
         self._accelerator = accelerate.Accelerator(cpu=device == "cpu")
         self.device = self._accelerator.device
-        self.rank, self.count = self._accelerator.process_index, self._accelerator.num_processes
+        self.rank, self.world_size = self._accelerator.process_index, self._accelerator.num_processes
 
-    def average(self, tensors: Iterable[Tensor]) -> None:
+    def all_reduce_mean(self, tensors: Iterable[Tensor]) -> None:
         tensors = list(tensors)
         if not tensors:
             return
@@ -74,14 +76,14 @@ class AccelerateGroup:
         for tensor, mean in zip(tensors, means, strict=True):
             tensor.copy_(mean.view_as(tensor))
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         self._accelerator.wait_for_everyone()
 
-    def leave(self) -> None:
-        """Take leave of the others, so that none waits for this one."""
+    def close(self) -> None:
+        """Leave the group, so that no process waits for this one."""
         self._accelerator.end_training()
 
-    def agree(self, work: Callable[[], None]) -> None:
+    def run_on_first(self, work: Callable[[], None]) -> None:
         problem: HqsamError | None = None
         if self.rank == 0:
             try:
@@ -89,7 +91,7 @@ class AccelerateGroup:
             except HqsamError as error:
                 problem = error
         failed = torch.tensor([float(problem is not None)], device=self.device)
-        self.average([failed])
+        self.all_reduce_mean([failed])
         if problem is not None:
             raise problem
         if failed.item() > 0:
@@ -98,27 +100,30 @@ class AccelerateGroup:
 
 @contextmanager
 def process_group(device: str = "auto") -> Iterator[ProcessGroup]:
-    """Among the processes that this one was started with, for as long as the block lasts.
+    """Join the processes that this one was started with, for as long as the block lasts.
+
+    Args:
+        device: auto, cpu, cuda or mps; of several processes, accelerate gives each its own device.
 
     Raises:
         OptionError: this machine has no such device.
-        MissingExtra: there are others, and accelerate is not installed.
+        MissingExtra: there are other processes, and accelerate is not installed.
     """
     if not is_distributed():
         yield SingleProcess(pick_device(device))
         return
-    together = AccelerateGroup(device)
-    yield together
-    together.leave()
+    group = AccelerateGroup(device)
+    yield group
+    group.close()
 
 
 def is_distributed() -> bool:
-    """Whether this process was started with others, by torchrun or accelerate."""
+    """Return whether torchrun or accelerate started this process together with others."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
-def average_metrics(processes: ProcessGroup, metrics: Mapping[str, Tensor]) -> dict[str, float]:
-    """Each metric's mean over all processes, as numbers."""
+def reduce_metrics(processes: ProcessGroup, metrics: Mapping[str, Tensor]) -> dict[str, float]:
+    """Return each metric's mean over all processes, as numbers."""
     values = torch.stack([value.detach().float() for value in metrics.values()])
-    processes.average([values])
+    processes.all_reduce_mean([values])
     return dict(zip(metrics, values.tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Images to features, as training asks for them."""
+"""Image encoders for training: with gradients, or frozen and fused."""
 
 import copy
 from collections.abc import Callable
@@ -14,20 +14,20 @@ from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import HQSam
 
 Encode = Callable[[Tensor], ImageFeatures]
-"""uint8 images, channels last, to features."""
+"""Function from images, uint8 and channels last, to their features."""
 
 
 def encoder_of(model: HQSam, precision: torch.dtype) -> Encode:
-    """How a model encodes in training: with gradients where its encoder learns, else as fast as it can be done."""
+    """Return how a model encodes images: with gradients where its encoder is trained, else fused and frozen."""
     if any(parameter.requires_grad for parameter in model.image_encoder.parameters()):
         return lambda images: model.encode_image(normalised(images, model))
     return frozen_encoder(model, precision)
 
 
 def frozen_encoder(model: HQSam, precision: torch.dtype) -> Encode:
-    """An encoder that learns nothing: a copy in the precision of the computation, so that no step casts its weights.
+    """Return a frozen encoder: a fused copy in the precision of the computation, so that no step casts its weights.
 
-    What can be folded is folded. A CPU takes one image at a time, channels last: of many, the widest layers do not fit
+    A CPU takes one image at a time, channels last: of many, the widest layers do not fit
     its caches.
     """
     encoder = copy.deepcopy(model.image_encoder).eval().requires_grad_(False)
@@ -50,7 +50,7 @@ def frozen_encoder(model: HQSam, precision: torch.dtype) -> Encode:
 
 
 def normalised(images: Tensor, model: HQSam) -> Float[Tensor, "image 3 height width"]:
-    """uint8 images, channels last, to what the encoder takes."""
+    """Return images, uint8 and channels last, as the encoder takes them."""
     config = model.config
     mean, deviation = (
         images.new_tensor(values, dtype=torch.float32) for values in (config.pixel_mean, config.pixel_std)

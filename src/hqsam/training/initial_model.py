@@ -1,4 +1,4 @@
-"""The model that a run begins with: from nothing, from a SAM, or from an HQ-SAM."""
+"""Initial model of a run: random weights, a SAM with a fresh HQ part, or an HQ-SAM."""
 
 import copy
 from dataclasses import replace
@@ -14,7 +14,7 @@ from hqsam.weights.load import load_model
 
 
 def initial_model(recipe: Recipe) -> HQSam:
-    """The recipe's model with the weights it starts from; what is fresh is drawn by the recipe's seed.
+    """Return the recipe's model with the weights it starts from; fresh weights are drawn by the recipe's seed.
 
     Raises:
         OptionError: there is no model or checkpoint of that name.
@@ -24,26 +24,27 @@ def initial_model(recipe: Recipe) -> HQSam:
     torch.manual_seed(recipe.seed)
     if not recipe.start:
         model = HQSam(MODELS[recipe.model])
-        initialise(model)
+        init_weights(model)
         return model
     found = load_model(recipe.start)
     return found if found.hq else with_hq_part(found)
 
 
-def config_of_start(recipe: Recipe) -> ModelConfig:
-    """The sizes of the model that a recipe begins with."""
-    return (load_model(recipe.start).config) if recipe.start else MODELS[recipe.model]
+def initial_config(recipe: Recipe) -> ModelConfig:
+    """Return the config of a recipe's initial model."""
+    return load_model(recipe.start).config if recipe.start else MODELS[recipe.model]
 
 
 def with_hq_part(sam: HQSam) -> HQSam:
-    """A plain SAM with a fresh HQ part: what the paper starts from."""
-    model = HQSam(replace(sam.config, name=_name_with_hq(sam.config.name), hq=HqConfig()))
+    """Return a plain SAM with a fresh HQ part: what the paper starts from."""
+    name = {"mobile_sam": "vit_tiny"}.get(sam.config.name, sam.config.name.removeprefix("sam_"))
+    model = HQSam(replace(sam.config, name=name, hq=HqConfig()))
     model.load_state_dict(sam.state_dict(), strict=False)
     return model
 
 
-def initialise(model: nn.Module) -> None:
-    """Weights to begin from: truncated normals for what PyTorch would draw wider, and quiet embeddings."""
+def init_weights(model: nn.Module) -> None:
+    """Draw weights to begin from, in place: truncated normals where PyTorch would draw wider ones."""
     for module in model.modules():
         if isinstance(module, nn.Linear):
             nn.init.trunc_normal_(module.weight, std=0.02 if module.in_features > 64 else module.in_features**-0.5)
@@ -53,7 +54,7 @@ def initialise(model: nn.Module) -> None:
 
 
 def resized(model: HQSam, size: int) -> HQSam:
-    """A copy that sees images of another size; TinyViT's weights fit every size.
+    """Return a copy for images of another size; TinyViT's weights fit every size.
 
     Raises:
         OptionError: the model's weights are made for one size.
@@ -68,7 +69,3 @@ def resized(model: HQSam, size: int) -> HQSam:
     resized = HQSam(replace(model.config, image_size=size)).to(next(model.parameters()).device)
     resized.load_state_dict(model.state_dict())
     return resized
-
-
-def _name_with_hq(plain: str) -> str:
-    return {"mobile_sam": "vit_tiny"}.get(plain, plain.removeprefix("sam_"))

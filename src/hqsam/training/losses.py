@@ -1,4 +1,4 @@
-"""What a mask is judged by in training."""
+"""Losses of masks."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 def overlap_losses(
     logits: Float[Tensor, "prompt mask height width"], truth: Float[Tensor, "prompt height width"]
 ) -> Float[Tensor, "prompt mask"]:
-    """Cross entropy plus Dice for each mask; the truth is the share of each pixel that is covered, 0 to 1."""
+    """Return cross entropy plus Dice of each mask; `truth` is the share of each pixel that is covered, 0 to 1."""
     target = truth[:, None].expand_as(logits)
     cross_entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(dim=(2, 3))
     inside = logits.sigmoid()
@@ -23,17 +23,17 @@ def overlap_losses(
 def true_iou(
     logits: Float[Tensor, "prompt mask height width"], truth: Float[Tensor, "prompt height width"]
 ) -> Float[Tensor, "prompt mask"]:
-    """What the IoU head should have said."""
+    """Return the IoU of each mask with the true one, which the IoU head is trained to predict."""
     predicted, target = logits > 0, (truth > 0.5)[:, None]
     shared, either = (predicted & target).sum(dim=(2, 3)), (predicted | target).sum(dim=(2, 3))
     return shared / either.clamp(min=1)
 
 
 POINTS = 112 * 112
-"""Points a mask at which the HQ loss is taken (official training)."""
+"""Number of points of a mask at which the HQ loss is taken (official training)."""
 
 Draw = Callable[[int], Tensor]
-"""Asked for so many points a prompt, gives them [prompt, point, 2], evenly in the unit square."""
+"""Function that draws so many points for each prompt, [prompt, point, 2], evenly in the unit square."""
 
 
 def uncertain_point_losses(
@@ -42,10 +42,16 @@ def uncertain_point_losses(
     draw: Draw,
     points: int = POINTS,
 ) -> Float[Tensor, ""]:
-    """HQ-SAM's loss: cross entropy plus Dice at points, mostly where the mask is least sure (PointRend).
+    """Return HQ-SAM's loss: cross entropy plus Dice at points, mostly where the mask is least sure (PointRend).
 
     Of three times as many random points the three quarters of `points` with the logits nearest 0 are kept,
-    and a quarter is drawn afresh. The truth may be of another resolution than the logits.
+    and a quarter is drawn again.
+
+    Args:
+        logits: the HQ masks.
+        truth: share of each pixel that is covered, 0 to 1; of any resolution.
+        draw: draws the points.
+        points: how many.
     """
     where = uncertain_points(logits.detach(), points, draw)
     at_points = sample_at(logits, where)
@@ -60,7 +66,7 @@ def uncertain_point_losses(
 def uncertain_points(
     logits: Float[Tensor, "prompt 1 height width"], points: int, draw: Draw, oversample: int = 3, share: float = 0.75
 ) -> Float[Tensor, "prompt point 2"]:
-    """x, y in [0, 1]."""
+    """Return points x, y in [0, 1], most of them where the logits are nearest 0."""
     drawn = draw(points * oversample)
     kept = int(points * share)
     surest_last = sample_at(logits, drawn).abs().topk(kept, dim=1, largest=False, sorted=False).indices
@@ -71,5 +77,5 @@ def uncertain_points(
 def sample_at(
     grid: Float[Tensor, "prompt 1 height width"], points: Float[Tensor, "prompt point 2"]
 ) -> Float[Tensor, "prompt point"]:
-    """Bilinear values of each grid at points in [0, 1]."""
+    """Return bilinear values of each grid at points x, y in [0, 1]."""
     return F.grid_sample(grid, 2 * points[:, :, None] - 1, align_corners=False)[:, 0, :, 0]

@@ -1,4 +1,4 @@
-"""When memory runs out, say so in words."""
+"""Lack of memory, told in words."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +16,10 @@ def explain_out_of_memory(doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise TrainingError(
-                f"out of memory at {doing}. Compute fewer images at a time, with the same batch: "
-                "--set stages.0.at_once=1; the last checkpoint is intact"
-            ) from error
-        raise
+    except (MemoryError, RuntimeError) as error:  # torch's out-of-memory error is a RuntimeError
+        if not is_out_of_memory(error):
+            raise
+        raise TrainingError(
+            f"out of memory at {doing}. Compute fewer images at a time, with the same batch: "
+            "--set stages.0.micro_batch=1; the last checkpoint is intact"
+        ) from error

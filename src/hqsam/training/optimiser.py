@@ -1,16 +1,15 @@
-"""How weights move: optimisers, the learning rate over a stage, and the running average."""
+"""Optimisers, and the schedule of the learning rate."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from hqsam.training.config import StageConfig
 
 
 def optimisers(trained: nn.Module, stage: StageConfig) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices of linear layers, whose updates it makes orthogonal, and AdamW for all else; or one."""
+    """Return the optimisers of a stage: Muon for matrices of linear layers and AdamW for the rest, or one for all."""
     of_linear = {id(module.weight) for module in trained.modules() if isinstance(module, nn.Linear)}
     learning = [parameter for parameter in trained.parameters() if parameter.requires_grad]
     if stage.optimiser == "adam":
@@ -30,27 +29,15 @@ def optimisers(trained: nn.Module, stage: StageConfig) -> list[torch.optim.Optim
     return [adamw, muon]
 
 
-def rate_at(step: int, stage: StageConfig, steps: int) -> float:
-    """Share of the learning rate: a ramp, a plateau, perhaps a drop, and a straight line to 0 at the end."""
-    ramp = min(1.0, (step + 1) / max(1, stage.warmup))
-    left = (steps - step) / max(1.0, stage.decay * steps)
+def learning_rate_share(step: int, stage: StageConfig, steps: int) -> float:
+    """Return the share of the learning rate at a step: a ramp, a plateau, perhaps a drop, and a line to 0 at the end.
+
+    Args:
+        step: steps that were taken before.
+        stage: the settings.
+        steps: steps of the whole stage.
+    """
+    ramp = min(1.0, (step + 1) / max(1, stage.warmup_steps))
+    left = (steps - step) / max(1.0, stage.decay_share * steps)
     dropped = 1.0 if step < stage.drop_after * steps else 0.1
     return min(ramp, left, 1.0) * dropped
-
-
-class EMA:
-    """The running average of weights: quick at first, so that it forgets where they began."""
-
-    def __init__(self, weights: Mapping[str, Tensor], decay: float) -> None:
-        self.weights = {name: value.detach().clone() for name, value in weights.items()}
-        self.decay = decay
-
-    @torch.no_grad()
-    def update(self, weights: Mapping[str, Tensor], step: int) -> None:
-        """Move it towards the weights after step number `step`."""
-        keep = min(self.decay, (1 + step) / (10 + step)) if self.decay else 0.0
-        for name, value in weights.items():
-            if value.is_floating_point():
-                self.weights[name].lerp_(value, 1 - keep)
-            else:
-                self.weights[name].copy_(value)

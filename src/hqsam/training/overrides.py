@@ -1,14 +1,15 @@
-"""Change a config by name: `stages.0.steps=100`."""
+"""Overrides of a config by name: `stages.0.steps=100`."""
 
 import ast
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from hqsam.errors import OptionError
+from hqsam.training.config import RENAMED_SETTINGS
 
 
 def override(config: Any, assignment: str) -> Any:
-    """A copy of a config with one value changed.
+    """Return a copy of a config with one value changed.
 
     `assignment` is a dotted path of field names and positions, then =, then the value as Python writes it;
     words need no quotes.
@@ -35,6 +36,7 @@ def _replaced(config: Any, keys: list[str], value: Any, path: str) -> Any:
     key, rest = keys[0], keys[1:]
     if is_dataclass(config) and not isinstance(config, type):
         names = [field.name for field in fields(config)]
+        key = key if key in names else RENAMED_SETTINGS.get(key, key)
         if key not in names:
             raise OptionError(f"{path!r} names no setting: there is no {key!r}; choose one of {', '.join(names)}")
         return replace(config, **{key: _replaced(getattr(config, key), rest, value, path)})

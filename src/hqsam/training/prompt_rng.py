@@ -1,7 +1,7 @@
-"""The random numbers of a training step, with a source of its own for each prompt.
+"""Random numbers of a training step, with a stream of its own for each prompt.
 
-However a batch is cut into processes and turns, prompt number n of a run draws the same. That is what makes many
-processes equal one, and a resumed run equal an unbroken one.
+However a batch is cut into processes and micro-batches, prompt number n of a run draws the same numbers. That is what
+makes many processes equal one, and a resumed run equal an unbroken one.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hqsam.data.random_streams import random_stream
+
 
 class PromptRng:
-    """Random numbers for N prompts."""
+    """Random number generators of N prompts."""
 
     def __init__(self, generators: Sequence[np.random.Generator], device: torch.device) -> None:
         self.numpy = generators
@@ -22,23 +24,23 @@ class PromptRng:
 
     @classmethod
     def for_rows(cls, seed: int, rows: Sequence[int], objects: int, device: torch.device) -> "PromptRng":
-        """For the prompts of these rows of the run, `objects` of each."""
+        """Return the generators of the prompts of some rows of the run, `objects` prompts a row."""
         numbers = [row * objects + index for row in rows for index in range(objects)]
-        return cls([np.random.default_rng((seed, number, 1)) for number in numbers], device)
+        return cls([random_stream(seed, "training.prompt", number) for number in numbers], device)
 
     def __len__(self) -> int:
         return len(self.numpy)
 
     def select(self, chosen: Sequence[int]) -> "PromptRng":
-        """Those of some of the prompts."""
+        """Return the generators of some of the prompts."""
         some = PromptRng([], self.device)
         some.numpy, some._torch = [self.numpy[index] for index in chosen], [self._torch[index] for index in chosen]
         return some
 
     def points(self, count: int) -> Float[Tensor, "prompt point 2"]:
-        """Points for each prompt, evenly in the unit square."""
+        """Draw points for each prompt, evenly in the unit square."""
         return torch.stack([torch.rand(count, 2, generator=each, device=self.device) for each in self._torch])
 
     def uniform(self, low: float, high: float) -> Float[np.ndarray, "prompt"]:
-        """One number for each prompt."""
+        """Draw one number for each prompt."""
         return np.array([each.uniform(low, high) for each in self.numpy])

@@ -1,4 +1,4 @@
-"""A run's folder: one run at a time, and always the same run."""
+"""A run's folder: for one run at a time, and always the same run."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,15 +9,16 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from hqsam.errors import TrainingError
-from hqsam.storage import Journal, output_error, write_text
+from hqsam.storage import output_error, write_text
+from hqsam.training.config import RENAMED_SETTINGS
 
-RUN, DATA, METRICS = "run.json", "data.json", "metrics.jsonl"
-"""What it is a run of, what was found in its data, and how it went."""
+RUN, DATA = "run.json", "data.json"
+"""Names of the files that say whose the folder is, and what was found in the data."""
 
 
 @contextmanager
-def held(folder: Path, identity: Mapping[str, Any]) -> Iterator[None]:
-    """Hold the folder for this run alone, which `identity`, anything that JSON can hold, describes.
+def locked(folder: Path, identity: Mapping[str, Any]) -> Iterator[None]:
+    """Lock the folder for one run, which `identity`, anything that JSON can hold, describes.
 
     Raises:
         TrainingError: another run is writing there, or what is there is of another run; nothing was changed.
@@ -39,7 +40,7 @@ def held(folder: Path, identity: Mapping[str, Any]) -> Iterator[None]:
 
 
 def claim(folder: Path, name: str, identity: Mapping[str, Any]) -> None:
-    """Say in the file `name` whose the folder is; or if that is said already, check that it is this one's.
+    """Write into the file `name` whose the folder is; or if that is written already, check that it is this one's.
 
     Raises:
         TrainingError: it is another's, or holds files and does not say whose.
@@ -68,20 +69,6 @@ def require_free(folder: Path) -> None:
         _require_empty(folder, RUN)
 
 
-def forget_after(folder: Path, stage: int, step: int) -> None:
-    """Drop the metrics of steps that will be done again, because a kill came before their checkpoint."""
-    path = folder / METRICS
-    records = list(Journal(path))
-    kept = [record for record in records if (record["stage_number"], record["step"]) <= (stage, step)]
-    if len(kept) < len(records):
-        write_text(path, "".join(json.dumps(record) + "\n" for record in kept))
-
-
-def metrics_of(folder: Path) -> Journal:
-    """The journal of all steps and validations: a JSON object a line."""
-    return Journal(folder / METRICS)
-
-
 def _require_empty(folder: Path, name: str) -> None:
     strangers = sorted(each.name for each in folder.glob("*") if not each.name.startswith(".") and each.name != DATA)
     if strangers:
@@ -90,9 +77,17 @@ def _require_empty(folder: Path, name: str) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise TrainingError(f"{path} cannot be read ({error}); choose another folder") from error
+    return {**found, "recipe": _with_new_names(found["recipe"])} if "recipe" in found else found
+
+
+def _with_new_names(settings: Any) -> Any:
+    """Return a recipe as version 0.1 wrote it, with its settings by their names of today."""
+    if isinstance(settings, dict):
+        return {RENAMED_SETTINGS.get(key, key): _with_new_names(value) for key, value in settings.items()}
+    return [_with_new_names(each) for each in settings] if isinstance(settings, list) else settings
 
 
 def _differences(was: Any, now: Any, where: str = "") -> Iterator[str]:

@@ -1,6 +1,7 @@
-"""TensorBoard: the run's numbers as curves, and its validation as pictures."""
+"""TensorBoard: a run's metrics as curves, and its validation as images."""
 
 import importlib.util
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,12 @@ from hqsam.optional import require
 
 
 def is_installed() -> bool:
-    """Whether there is a TensorBoard to write for."""
+    """Return whether TensorBoard is installed."""
     return importlib.util.find_spec("tensorboard") is not None
 
 
 class TensorBoard:
-    """Writes into a folder what `tensorboard --logdir` shows.
+    """Writes a folder that `tensorboard --logdir` shows.
 
     Raises:
         MissingExtra: TensorBoard is not installed.
@@ -27,19 +28,19 @@ class TensorBoard:
         self._folder = folder
 
     @cached_property
-    def _writer(self) -> Any:  # made with the first point, because until then the folder may be another run's
+    def _writer(self) -> Any:  # made with the first point, so that a run that is refused leaves no folder
         from torch.utils.tensorboard.writer import SummaryWriter
 
         return SummaryWriter(str(self._folder))
 
-    def scalars(self, what: str, step: int, metrics: dict[str, float]) -> None:
-        """A point of each curve."""
+    def scalars(self, group: str, step: int, metrics: Mapping[str, float]) -> None:
+        """Add a point to each metric's curve."""
         for name, value in metrics.items():
-            self._writer.add_scalar(f"{what}/{name}", value, step)
+            self._writer.add_scalar(f"{group}/{name}", value, step)
 
-    def picture(self, name: str, stage: str, step: int, picture: np.ndarray) -> None:
-        """One validation picture."""
-        self._writer.add_image(f"{stage}/{name}", picture, step, dataformats="HWC")
+    def image(self, name: str, step: int, image: np.ndarray) -> None:
+        """Add an RGB image, uint8 [height, width, 3]."""
+        self._writer.add_image(name, image, step, dataformats="HWC")
 
     def close(self) -> None:
         """Bring everything to the disk."""

@@ -1,6 +1,5 @@
-"""What learns in a stage, and what stays as it is."""
+"""Trainable parts of a model: what a stage trains, and what it leaves frozen."""
 
-import copy
 from dataclasses import replace
 from typing import Any
 
@@ -9,49 +8,49 @@ from torch import Tensor, nn
 from hqsam.errors import OptionError
 from hqsam.model.hq_sam import HQSam
 from hqsam.optional import require
-from hqsam.training.config import Recipe, StageConfig, Trains
+from hqsam.training.config import Recipe, StageConfig, Trainable
 
 _LORA_TARGETS = ["qkv", "out"]
-"""The linear layers of the encoders' attention, by their names."""
+"""Names of the linear layers of the encoders' attention."""
 
 
-def with_trainable(recipe: Recipe, trains: Trains) -> Recipe:
-    """The recipe with something else learning in the stages that are about the HQ part.
+def with_trainable(recipe: Recipe, trainable: Trainable) -> Recipe:
+    """Return the recipe with other parts trained, in the stages that are about the HQ part.
 
     Weights that are good already move a tenth as fast as those of a fresh HQ part.
 
     Raises:
-        OptionError: features are to be computed once, and what learns would change them.
+        OptionError: features are to be computed once, and training would change them.
     """
-    if trains == "lora" and recipe.views:
+    if trainable == "lora" and recipe.cached_views:
         raise OptionError("LoRA changes the encoder, so its features cannot be computed once; leave the cache out")
-    stages = tuple(stage if stage.trains == "sam" else _stage(stage, trains) for stage in recipe.stages)
+    stages = tuple(stage if stage.trainable == "sam" else _changed(stage, trainable) for stage in recipe.stages)
     return replace(recipe, stages=stages)
 
 
-def _stage(stage: StageConfig, trains: Trains) -> StageConfig:
-    if trains == stage.trains:
+def _changed(stage: StageConfig, trainable: Trainable) -> StageConfig:
+    if trainable == stage.trainable:
         return stage
-    return replace(stage, trains=trains, learning_rate=stage.learning_rate / 10)
+    return replace(stage, trainable=trainable, learning_rate=stage.learning_rate / 10)
 
 
 def set_trainable(model: HQSam, stage: StageConfig) -> nn.ModuleList:
     """Freeze the model but for the parts that the stage trains, and return these. LoRA's layers are put in."""
     model.requires_grad_(False)
-    if stage.trains == "sam":
+    if stage.trainable == "sam":
         parts = model.sam_parts()
-    elif stage.trains == "hq":
+    elif stage.trainable == "hq":
         parts = model.hq_parts()
-    elif stage.trains == "decoder":
+    elif stage.trainable == "decoder":
         parts = [*model.hq_parts(), model.mask_decoder]
     else:
-        parts = [*model.hq_parts(), *_low_rank_parts(model, stage.lora_rank)]
+        parts = [*model.hq_parts(), *_lora_parts(model, stage.lora_rank)]
     if not parts:
         raise OptionError(f"{model.config.name} has no HQ part to train; start from an HQ-SAM or train its decoder")
     return nn.ModuleList(parts).requires_grad_(True)
 
 
-def _low_rank_parts(model: HQSam, rank: int) -> list[nn.Module]:
+def _lora_parts(model: HQSam, rank: int) -> list[nn.Module]:
     peft: Any = require("peft", extra="train")
     config = peft.LoraConfig(r=rank, lora_alpha=rank, target_modules=_LORA_TARGETS)
     peft.inject_adapter_in_model(config, model.image_encoder)
@@ -60,8 +59,7 @@ def _low_rank_parts(model: HQSam, rank: int) -> list[nn.Module]:
 
 
 def merge_lora(model: HQSam) -> HQSam:
-    """A copy in which LoRA's additions have become part of the weights that they were added to."""
-    model = copy.deepcopy(model)
+    """Merge LoRA's additions into the weights that they were added to, in place, and return the model."""
     for module in list(model.image_encoder.modules()):
         for name, child in list(module.named_children()):
             if hasattr(child, "lora_A"):
@@ -72,6 +70,6 @@ def merge_lora(model: HQSam) -> HQSam:
 
 
 def trainable_weights(model: HQSam, trained: nn.Module) -> dict[str, Tensor]:
-    """The weights and statistics of the parts that learn, by their names in the whole model."""
+    """Return the weights and statistics of the trained parts, by their names in the whole model."""
     own = {id(value) for value in trained.state_dict(keep_vars=True).values()}
     return {name: value.detach() for name, value in model.state_dict(keep_vars=True).items() if id(value) in own}

@@ -1,90 +1,311 @@
-"""What learns and how: a model, its optimisers and the running average of its weights, at some step."""
+"""Training, from the top: `train` runs a recipe's stages, `_train_stage` is the loop, a `Trainer` takes the steps.
 
+Row r of a run follows from the seed and r alone, and so does all that is drawn for it. A run therefore resumes from any
+checkpoint, and processes that share a step, each with some of its rows, make together what one would.
+"""
+
+import copy
 import math
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hqsam.data.loader import Batch
-from hqsam.errors import TrainingError
+from hqsam import hardware
+from hqsam.data.loader import PromptedDataset, rows_of
+from hqsam.data.random_streams import derived_seed, random_stream
+from hqsam.errors import OptionError, TrainingError
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import HQSam
-from hqsam.training.batch_source import StepInput
-from hqsam.training.config import StageConfig
-from hqsam.training.distributed import ProcessGroup, average_metrics
+from hqsam.training import checkpoint, feature_cache, run_folder
+from hqsam.training.batch_source import BatchSource, ImageSource, StepInput
+from hqsam.training.config import Recipe, StageConfig
+from hqsam.training.data_split import DataSplit
+from hqsam.training.distributed import ProcessGroup, SingleProcess, reduce_metrics
+from hqsam.training.ema import EMA
 from hqsam.training.encoding import encoder_of
-from hqsam.training.optimiser import EMA, optimisers, rate_at
+from hqsam.training.initial_model import initial_model, resized
+from hqsam.training.memory import explain_out_of_memory
+from hqsam.training.optimiser import learning_rate_share, optimisers
 from hqsam.training.prompt_rng import PromptRng
+from hqsam.training.run_log import OnProgress, RunLog
 from hqsam.training.step import Metrics, training_loss
 from hqsam.training.trainable import merge_lora, set_trainable, trainable_weights
+from hqsam.training.validation import validate
+from hqsam.weights.save import save_model, sha256_of_tensors
 
-Turn = tuple[Sequence[int], StepInput]
-"""Some rows of a step and what they hold."""
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Options of a run that do not change what is learnt: its folder, its processes, and who watches."""
+
+    folder: Path
+    """Run folder, for checkpoints, metrics and the trained model. A run that is found there is resumed."""
+    processes: ProcessGroup = field(default_factory=SingleProcess)
+    """Processes that share the run, seen from this one. All of them call `train`."""
+    on_progress: OnProgress = lambda *_: None
+    on_message: Callable[[str], None] = lambda _: None
+    """Called with what the user should read."""
+    workers: int = 1
+    """Dataloader workers: processes that prepare images ahead of time."""
+    save_every: int = 200
+    """Steps between checkpoints."""
+    cache: Path | None = None
+    """Folder for features that are computed once, where the recipe has `cached_views`."""
+    compile: bool = False
+    """Let torch compile the trained modules: minutes at first, and then faster steps on a GPU."""
+    tensorboard: bool = False
+    """Write for TensorBoard as well."""
+
+    @property
+    def model_path(self) -> Path:
+        """File of the trained model, which `hqsam.load` opens."""
+        return self.folder / "model.safetensors"
+
+    @property
+    def writes(self) -> bool:
+        """Return whether this process is the one that writes files."""
+        return self.processes.rank == 0
+
+
+def train(recipe: Recipe, data: DataSplit, options: RunOptions) -> HQSam:
+    """Train a recipe's stages one after the other, write the model as `options.model_path`, and return it.
+
+    The run folder gets a checkpoint every `save_every` steps, and metrics. The same call, made again after a kill,
+    resumes from the last checkpoint, and ends where the unbroken run would.
+
+    Args:
+        recipe: the model to start from and the stages.
+        data: images to train on, and images to validate on.
+        options: the run folder, processes and workers.
+
+    Raises:
+        DataError: the data do not hold what the recipe asks for.
+        OptionError: the recipe does not fit the model or the number of processes.
+        OutputError: the disk is full, or the folder cannot be written; the last checkpoint is intact.
+        TrainingError: the folder is another run's, memory ran out, or the loss is not a number.
+    """
+    hardware.keep_freed_memory()
+    model = initial_model(recipe)
+    with _open_run(recipe, model, data, options) as log:
+        for number in range(len(recipe.stages)):
+            trained = _train_stage(recipe, number, model, data, options, log)
+            model.load_state_dict(trained.state_dict())
+        if options.writes:
+            provenance = {"recipe": asdict(recipe), "images": data.counts}
+            save_model(model, options.model_path, provenance=provenance, notice=recipe.notice)
+    return model
+
+
+@contextmanager
+def _open_run(recipe: Recipe, model: HQSam, data: DataSplit, options: RunOptions) -> Iterator[RunLog]:
+    """Lock the run folder, check that it is this run's, and open its log."""
+    start = sha256_of_tensors(model.state_dict())
+    identity = {"recipe": asdict(recipe), "start": start, "images": data.counts}
+    with ExitStack() as stack:
+        locked = run_folder.locked(options.folder, identity)
+        options.processes.run_on_first(lambda: stack.enter_context(locked))
+        folders = [_checkpoints_of(recipe, number, options) for number in range(len(recipe.stages))]
+        yield stack.enter_context(
+            RunLog(
+                options.folder,
+                resume_after=checkpoint.last_place(folders),
+                writes=options.writes,
+                tensorboard=options.tensorboard,
+                on_progress=options.on_progress,
+                on_message=options.on_message,
+            )
+        )
+
+
+def _checkpoints_of(recipe: Recipe, number: int, options: RunOptions) -> Path:
+    return options.folder / f"{number}-{recipe.stages[number].name}"
+
+
+def _train_stage(recipe: Recipe, number: int, model: HQSam, data: DataSplit, options: RunOptions, log: RunLog) -> HQSam:
+    """Train one stage, from its last checkpoint to its end, and return a model with the averaged weights."""
+    processes, checkpoints = options.processes, _checkpoints_of(recipe, number, options)
+    stage = _fitted(recipe.stages[number], model, processes.world_size)
+    batch_size = stage.sampling.batch_size
+    seed = derived_seed(recipe.seed, "training.stage", number) if number else recipe.seed
+    dataset = PromptedDataset(data.training, stage.sampling, seed)
+    epoch = max(1, dataset.images // batch_size)
+    steps = stage.steps or stage.epochs * epoch
+    validate_every = stage.validate_every or (epoch if stage.epochs else steps)
+    trainer = Trainer(
+        resized(model, stage.sampling.size),
+        stage,
+        steps=steps,
+        seed=seed,
+        precision=hardware.pick_precision(recipe.precision, processes.device),
+        processes=processes,
+    )
+    log.begin_stage(number, stage.name, steps)
+    _resume(trainer, checkpoints, log)
+    processes.barrier()
+    if trainer.steps_done == steps:
+        return trainer.ema_model()
+
+    def validated() -> None:
+        if data.validation:
+            log.validation(
+                trainer.steps_done,
+                validate(trainer.ema_model(), data.validation, processes, max_images=recipe.validation_images),
+            )
+
+    source = _batch_source(recipe, stage, dataset, trainer, options)
+    micro_batches = [_micro_batches(step, stage, processes) for step in range(trainer.steps_done, steps)]
+    inputs = source.inputs([rows for step in micro_batches for rows in step], options.workers)
+    if options.compile:
+        trainer.compile()
+    if not trainer.steps_done:
+        validated()
+    began = time.monotonic()
+    for of_step in micro_batches:
+        started = time.monotonic()
+        with explain_out_of_memory(f"step {trainer.steps_done + 1} of stage {stage.name!r}"):
+            metrics = trainer.step(islice(inputs, len(of_step)))
+        now, done = time.monotonic(), trainer.steps_done
+        log.step(done, {**metrics, "images_per_s": batch_size / (now - started), "seconds": now - began})
+        if done == steps or done % validate_every == 0:
+            validated()
+        if options.writes and (done == steps or done % options.save_every == 0):
+            checkpoint.save(checkpoints, done, trainer.state_dict())
+    return trainer.ema_model()
+
+
+def _fitted(stage: StageConfig, model: HQSam, processes: int) -> StageConfig:
+    """Return the stage with the model's own image size where it names none."""
+    config, sampling = model.config, stage.sampling
+    if sampling.batch_size < processes:
+        raise OptionError(
+            f"{processes} processes cannot share a batch of {sampling.batch_size}; start fewer, or give a larger "
+            f"batch: --set stages.0.sampling.batch_size={processes}"
+        )
+    sized = replace(sampling, size=sampling.size or config.image_size, stride=config.stride // 4)
+    return replace(stage, sampling=sized)
+
+
+def _resume(trainer: "Trainer", checkpoints: Path, log: RunLog) -> None:
+    state = checkpoint.latest(checkpoints)
+    if state is None:
+        return
+    trainer.load_state_dict(state)
+    if state.get("random_streams") != RANDOM_STREAMS and trainer.steps_done < trainer.steps:
+        log.note(
+            trainer.steps_done,
+            f"resumed at step {trainer.steps_done} from a checkpoint of hqsam 0.1.0: from here on images and prompts "
+            "are drawn by other random numbers than that version would have drawn",
+        )
+
+
+def _micro_batches(step: int, stage: StageConfig, processes: ProcessGroup) -> list[range]:
+    """Return this process's rows of a step, in as many parts as are computed one after the other."""
+    rows = rows_of(step, stage.sampling.batch_size, processes.rank, processes.world_size)
+    size = stage.micro_batch or len(rows)
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def _batch_source(
+    recipe: Recipe, stage: StageConfig, dataset: PromptedDataset, trainer: "Trainer", options: RunOptions
+) -> BatchSource:
+    """Return where a stage's batches come from; features can be computed once only where the encoder is frozen."""
+    if not recipe.cached_views or options.cache is None or stage.trainable not in ("hq", "decoder"):
+        return ImageSource(dataset)
+    return feature_cache.fill(
+        options.cache,
+        dataset,
+        views=recipe.cached_views,
+        model=trainer.model,
+        encode=trainer.encode,
+        processes=options.processes,
+        on_view=lambda done, total: options.on_progress("features", done, total, {}),
+    )
+
+
+RANDOM_STREAMS = 2
+"""Version of how random numbers are drawn. Checkpoints of version 1 do not name it; some of its streams were shared."""
 
 
 class Trainer:
-    """Takes one step after the other. In every process the weights are the same."""
+    """Takes one training step after the other. In every process the weights are the same."""
 
     def __init__(
-        self, model: HQSam, config: StageConfig, steps: int, seed: int, precision: torch.dtype, processes: ProcessGroup
+        self,
+        model: HQSam,
+        stage: StageConfig,
+        *,
+        steps: int,
+        seed: int,
+        precision: torch.dtype,
+        processes: ProcessGroup,
     ) -> None:
-        self.model, self.config, self.steps, self.seed = model.to(processes.device), config, steps, seed
+        """Make the model's parts trainable that the stage trains, in place, and start at step 0 of `steps`."""
+        self.model, self.stage, self.steps, self.seed = model.to(processes.device), stage, steps, seed
         self.precision, self.processes = precision, processes
-        torch.manual_seed(seed)
-        self.trained = set_trainable(self.model, config).to(processes.device)
+        torch.manual_seed(derived_seed(seed, "training.init"))
+        self.trained = set_trainable(self.model, stage).to(processes.device)
         self.parameters = [parameter for parameter in self.trained.parameters() if parameter.requires_grad]
-        self.optimisers = optimisers(self.trained, config)
-        self.average = EMA(trainable_weights(self.model, self.trained), config.average)
+        self.optimisers = optimisers(self.trained, stage)
+        self.ema = EMA(trainable_weights(self.model, self.trained), stage.ema_decay)
         self.encode = encoder_of(self.model, precision)
-        self.done = 0
+        self.steps_done = 0
 
     def compile(self) -> None:
-        """Let torch compile what is run in each step."""
+        """Let torch compile what runs in each step."""
         self.model.mask_decoder.compile()
         for part in self.model.hq_parts():
             for module in part.children():
                 module.compile()
 
-    def step(self, turns: Iterable[Turn]) -> dict[str, float]:
-        """Learn from this process's rows of a step, in one turn or in several; the metrics of all processes' rows.
+    def step(self, micro_batches: Iterable[StepInput]) -> dict[str, float]:
+        """Take a step on this process's micro-batches, and return the metrics of all processes' rows.
 
         Raises:
             TrainingError: the loss or its gradient is not a number; the weights are as they were.
         """
-        torch.manual_seed(self.seed + self.done)
+        torch.manual_seed(derived_seed(self.seed, "training.step", self.steps_done))
         self.model.eval()
         self.trained.train()
-        self._forget_gradients()
+        self._zero_grad()
         metrics: Metrics = {}
-        for rows, given in turns:
-            share = len(rows) * self.processes.count / self.config.sampling.batch_size
-            loss, found = self._loss(rows, given)
+        for given in micro_batches:
+            share = len(given.rows) * self.processes.world_size / self.stage.sampling.batch_size
+            loss, found = self._loss(given)
             (share * loss).backward()
             for name, value in {"loss": loss.detach(), **found}.items():
                 metrics[name] = metrics.get(name, 0) + share * value
-        values = average_metrics(self.processes, metrics)
-        return values | {"norm": self._move(values["loss"])}
+        values = reduce_metrics(self.processes, metrics)
+        return values | {"norm": self._update_weights(values["loss"])}
 
-    def _loss(self, rows: Sequence[int], given: StepInput) -> tuple[Tensor, Metrics]:
-        device = self.processes.device
-        parts: list[Any] = [None if part is None else part.to(device) for part in given.batch]
-        batch = Batch(*parts)
-        draws = PromptRng.for_rows(self.seed, rows, batch.tokens.shape[1], device)
+    def _loss(self, given: StepInput) -> tuple[Tensor, Metrics]:
+        device, rows = self.processes.device, given.rows
+        batch = given.batch.to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
             if given.features is None:
                 features = self.encode(batch.images)
             else:
                 features = ImageFeatures(*(part.to(device, self.precision) for part in given.features))
-            return training_loss(self.model, features, batch, self.config.trains, self._rounds(), draws)
+            return training_loss(
+                self.model,
+                features,
+                batch,
+                trainable=self.stage.trainable,
+                rounds=self._rounds(),
+                rng=PromptRng.for_rows(self.seed, rows, batch.tokens.shape[1], device),
+            )
 
     def _rounds(self) -> int:
-        random = np.random.default_rng((self.seed, self.done, 1))
-        return 1 + int(random.choice(len(self.config.rounds), p=self.config.rounds))
+        random = random_stream(self.seed, "training.rounds", self.steps_done)
+        return 1 + int(random.choice(len(self.stage.rounds), p=self.stage.rounds))
 
-    def _forget_gradients(self) -> None:
+    def _zero_grad(self) -> None:
         # Zeros, not None: what has no gradient in one process may have one in another.
         for parameter in self.parameters:
             if parameter.grad is None:
@@ -92,56 +313,49 @@ class Trainer:
             else:
                 parameter.grad.zero_()
 
-    def _move(self, loss: float) -> float:
+    def _update_weights(self, loss: float) -> float:
+        """Average and clip the gradients, move the weights, and return the gradients' norm."""
         gradients: list[Any] = [parameter.grad for parameter in self.parameters]
-        self.processes.average(gradients)
-        norm = float(nn.utils.clip_grad_norm_(self.parameters, self.config.clip or math.inf))
+        self.processes.all_reduce_mean(gradients)
+        norm = float(nn.utils.clip_grad_norm_(self.parameters, self.stage.clip_norm or math.inf))
         if not math.isfinite(loss) or not math.isfinite(norm):
             raise TrainingError(
-                f"the loss is {loss} and its gradient {norm} at step {self.done + 1} of stage {self.config.name!r}; "
-                "a lower learning rate may help: --set stages.0.learning_rate=..."
+                f"the loss is {loss} and its gradient {norm} at step {self.steps_done + 1} of stage "
+                f"{self.stage.name!r}; a lower learning rate may help: --set stages.0.learning_rate=..."
             )
-        rate = self.config.learning_rate * rate_at(self.done, self.config, self.steps)
+        rate = self.stage.learning_rate * learning_rate_share(self.steps_done, self.stage, self.steps)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = rate
             optimiser.step()
-        self.processes.average(buffer for buffer in self.trained.buffers() if buffer.is_floating_point())
-        self.average.update(trainable_weights(self.model, self.trained), self.done)
-        self.done += 1
+        self.processes.all_reduce_mean(buffer for buffer in self.trained.buffers() if buffer.is_floating_point())
+        self.ema.update(trainable_weights(self.model, self.trained), self.steps_done)
+        self.steps_done += 1
         return norm
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a killed run needs to go on from here; rows and randomness follow from the step."""
+        """Return all that a killed run needs to resume here; rows and random numbers follow from the step."""
         return {
-            "step": self.done,
+            "step": self.steps_done,
             "model": trainable_weights(self.model, self.trained),
-            "average": self.average.weights,
+            "ema": self.ema.weights,
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+            "random_streams": RANDOM_STREAMS,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Be as the one that gave this state."""
-        self.done = state["step"]
+        """Resume from what `state_dict` returned, also that of version 0.1, which called the EMA "average"."""
+        self.steps_done = state["step"]
+        ema = state["ema"] if "ema" in state else state["average"]
         with torch.no_grad():
             for name, value in trainable_weights(self.model, self.trained).items():
                 value.copy_(state["model"][name])
-                self.average.weights[name].copy_(state["average"][name])
+                self.ema.weights[name].copy_(ema[name])
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
 
-    def result(self) -> HQSam:
-        """A model with the averaged weights, and LoRA's additions merged."""
-        weights = trainable_weights(self.model, self.trained)
-        own = {name: value.clone() for name, value in weights.items()}
-        try:
-            _put(self.average.weights, weights)
-            return merge_lora(self.model)
-        finally:
-            _put(own, weights)
-
-
-@torch.no_grad()
-def _put(values: dict[str, Tensor], into: dict[str, Tensor]) -> None:
-    for name, value in values.items():
-        into[name].copy_(value)
+    def ema_model(self) -> HQSam:
+        """Return a copy of the model with the averaged weights, LoRA's additions merged into them."""
+        model = copy.deepcopy(self.model)
+        model.load_state_dict(self.ema.weights, strict=False)
+        return merge_lora(model)

@@ -1,7 +1,9 @@
-"""How good the model is on photos that it does not learn from: SAM's masks beside the HQ masks."""
+"""Validation: how good a model is on held-out images, by box and by one click, SAM's masks beside the HQ masks."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,84 +11,141 @@ import torch
 from hqsam.data.sample import Sample
 from hqsam.engines.torch import TorchEngine
 from hqsam.evaluation.mask_metrics import mask_scores
-from hqsam.evaluation.simulated_user import from_box
 from hqsam.hardware import pick_precision
 from hqsam.images.contact_sheet import Panel, contact_sheet
 from hqsam.images.draw_prompts import DrawnPrompts
 from hqsam.images.overlay import overlay
 from hqsam.masks.boxes import box_of_mask
+from hqsam.masks.regions import innermost_point
 from hqsam.model.hq_sam import HQSam
 from hqsam.predict.segmenter import Segmenter
+from hqsam.predict.session import Session
 from hqsam.training.distributed import ProcessGroup
 
-OnPicture = Callable[[str, str, int, np.ndarray], None]
-"""Called with the photo's name, the stage, its step, and a strip: photo and prompt, before, after, truth."""
+PROMPTS = ("box", "click")
+"""Prompts that a validation asks with: the true mask's box, and a click at its innermost point."""
 
-_OBJECTS, _SMALLEST_AREA, _PICTURES = 3, 64, 4
-"""The largest objects of each photo, those that are too small to have an edge, and photos that are shown."""
+_OBJECTS, _SMALLEST_AREA = 3, 64
+"""The largest objects of each image are asked about; those that are too small to have an edge are not."""
+
+_TITLES = {"sam": "SAM", "hq": "HQ", "sum": "HQ + SAM"}
 
 
-class Validation:
-    """Asks about held-out photos by the boxes of their true masks, as users do. Processes share the photos."""
+@dataclass(frozen=True)
+class ValidationResult:
+    """Scores of a validation, and its worst and its best object as pictures."""
 
-    def __init__(self, samples: Sequence[Sample], most: int, on_picture: OnPicture | None = None) -> None:
-        self.samples, self.numbers, self.on_picture = samples, spread(len(samples), most), on_picture
+    scores: Mapping[str, float]
+    """Mean IoU and boundary IoU over all objects, by prompt and source: "click_hq_iou", "box_sum_boundary_iou", ..."""
+    images: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """RGB pictures "worst" and "best", of the images that this process asked about."""
 
-    def __call__(self, model: HQSam, stage: str, step: int, processes: ProcessGroup) -> dict[str, float]:
-        """Mean IoU and boundary IoU over all objects asked about, by source."""
-        device = processes.device
-        segmenter = Segmenter(TorchEngine(model, device, pick_precision("auto", device)))
-        sums: dict[str, float] = defaultdict(float)
-        for place in range(processes.rank, len(self.numbers), processes.count):
-            sample = self.samples[self.numbers[place]]
-            answers = _answers(segmenter, sample)
-            for name, value in _scores(answers):
+
+def validate(
+    model: HQSam, samples: Sequence[Sample], processes: ProcessGroup, *, max_images: int = 100
+) -> ValidationResult:
+    """Ask a model about the largest objects of held-out images. The processes share the images.
+
+    Args:
+        model: the model.
+        samples: held-out images with their true masks.
+        processes: the processes of the run; all of them call this, and all get the same scores.
+        max_images: ask about at most so many images, evenly spread.
+    """
+    segmenter = Segmenter(TorchEngine(model, processes.device, pick_precision("auto", processes.device)))
+    numbers = spread(len(samples), max_images)
+    sums: dict[str, float] = defaultdict(float)
+    extremes: dict[str, _Answers] = {}
+    for number in numbers[processes.rank :: processes.world_size]:
+        for answers in _answers(segmenter, samples[number]):
+            sums["objects"] += 1
+            for name, value in answers.scores.items():
                 sums[name] += value
-            if self.on_picture and place < _PICTURES and answers:
-                self.on_picture(sample.name, stage, step, _picture(sample.image, *answers[0]))
-        return _means(sums, segmenter.config.sources, processes)
+            if "worst" not in extremes or answers.iou < extremes["worst"].iou:
+                extremes["worst"] = answers
+            if "best" not in extremes or answers.iou > extremes["best"].iou:
+                extremes["best"] = answers
+    scores = _means(sums, segmenter.config.sources, processes)
+    return ValidationResult(scores, {name: _picture(answers) for name, answers in extremes.items()})
 
 
-Masks = dict[str, np.ndarray]
-"""By source."""
+class _Answers(NamedTuple):
+    """A model's masks of one object."""
+
+    sample: Sample
+    truth: np.ndarray
+    masks: dict[tuple[str, str], np.ndarray]
+    """By prompt and source."""
+    scores: dict[str, float]
+
+    @property
+    def iou(self) -> float:
+        """Mean over the prompts, of the masks that users get by default."""
+        default = next(iter(self.masks))[1]
+        return float(np.mean([self.scores[f"{prompt}_{default}_iou"] for prompt in PROMPTS]))
 
 
-def _answers(segmenter: Segmenter, sample: Sample) -> list[tuple[np.ndarray, Masks]]:
-    """For each of the largest objects, the true mask and the masks that it was answered with."""
+def _answers(segmenter: Segmenter, sample: Sample) -> list[_Answers]:
     truths = sorted((sample.mask(number) for number in sample.object_ids), key=np.count_nonzero, reverse=True)
     truths = [truth for truth in truths[:_OBJECTS] if np.count_nonzero(truth) >= _SMALLEST_AREA]
-    if not truths:
-        return []
-    session = segmenter.open(sample.image)
-    sources = segmenter.config.sources
-    return [(truth, {source: from_box(session, truth, source).masks[0] for source in sources}) for truth in truths]
+    session = segmenter.open(sample.image) if truths else None
+    return [_answered(session, segmenter.config.sources, sample, truth) for truth in truths if session]
 
 
-def _scores(answers: list[tuple[np.ndarray, Masks]]) -> Iterator[tuple[str, float]]:
-    for truth, masks in answers:
-        yield "objects", 1.0
-        for source, mask in masks.items():
-            agreement = mask_scores(mask, truth)
-            yield f"{source}_iou", agreement.iou
-            yield f"{source}_boundary_iou", agreement.boundary_iou
+def _answered(session: Session, sources: Sequence[str], sample: Sample, truth: np.ndarray) -> _Answers:
+    prompts = {"box": {"box": box_of_mask(truth)}, "click": {"points": [innermost_point(truth)], "labels": [1]}}
+    masks, scores = {}, {}
+    for prompt in PROMPTS:
+        for source in sources:
+            mask = session.segment(**prompts[prompt], source=source).masks[0]
+            found = mask_scores(mask, truth)
+            masks[prompt, source] = mask
+            scores[f"{prompt}_{source}_iou"] = found.iou
+            scores[f"{prompt}_{source}_boundary_iou"] = found.boundary_iou
+    return _Answers(sample, truth, masks, scores)
 
 
-def _means(sums: dict[str, float], sources: Sequence[str], processes: ProcessGroup) -> dict[str, float]:
-    names = [f"{source}_{metric}" for source in sources for metric in ("iou", "boundary_iou")]
-    values = torch.tensor([sums[name] for name in ["objects", *names]], device=processes.device)
-    processes.average([values])  # which divides sums and number alike
+def _means(sums: Mapping[str, float], sources: Sequence[str], processes: ProcessGroup) -> dict[str, float]:
+    metrics = ("iou", "boundary_iou")
+    names = [f"{prompt}_{source}_{metric}" for prompt in PROMPTS for source in sources for metric in metrics]
+    values = torch.tensor([sums.get(name, 0.0) for name in ["objects", *names]], device=processes.device)
+    processes.all_reduce_mean([values])  # which divides sums and number alike
     objects, *totals = values.tolist()
     return {name: total / objects for name, total in zip(names, totals, strict=True)} if objects else {}
 
 
-def _picture(image: np.ndarray, truth: np.ndarray, masks: Masks) -> np.ndarray:
-    prompt = DrawnPrompts(boxes=box_of_mask(truth)[None].astype(np.float32))
-    tiles = [Panel(overlay(image, [], prompt), "prompt"), Panel(overlay(image, [masks["sam"]]), "SAM")]
-    if "hq" in masks:
-        tiles.append(Panel(overlay(image, [masks["hq"]]), "HQ"))
-    return contact_sheet([*tiles, Panel(overlay(image, [truth]), "truth")], columns=len(tiles) + 1, panel_width=320)
+def _picture(answers: _Answers) -> np.ndarray:
+    """Return a row for each prompt: the prompt, each source's mask with its IoU, the true mask."""
+    image, panels = answers.sample.image, []
+    for prompt in PROMPTS:
+        panels.append(Panel(overlay(image, [], _drawn(prompt, answers.truth)), prompt))
+        for (asked, source), mask in answers.masks.items():
+            if asked == prompt:
+                words = f"{_TITLES[source]}, IoU {answers.scores[f'{prompt}_{source}_iou']:.2f}"
+                panels.append(Panel(overlay(image, [mask]), words))
+        panels.append(Panel(overlay(image, [answers.truth]), f"truth: {answers.sample.name}"))
+    return contact_sheet(panels, columns=len(panels) // len(PROMPTS), panel_width=320)
+
+
+def _drawn(prompt: str, truth: np.ndarray) -> DrawnPrompts:
+    if prompt == "box":
+        return DrawnPrompts(boxes=box_of_mask(truth)[None].astype(np.float32))
+    return DrawnPrompts(points=np.array([innermost_point(truth)], np.float32), labels=np.ones(1))
+
+
+def score_table(validations: Mapping[str, Mapping[str, float]]) -> str:
+    """Return scores as a table in Markdown: IoU / boundary IoU in per cent, a row for each validation by its name."""
+    names = dict.fromkeys(name for scores in validations.values() for name in scores)
+    columns = [name.removesuffix("_boundary_iou") for name in names if name.endswith("_boundary_iou")]
+    titles = [f"{prompt}, {_TITLES[source]}" for prompt, _, source in (name.partition("_") for name in columns)]
+    rows = [["IoU / boundary IoU", *titles], ["---", *["---:"] * len(titles)]]
+    for label, scores in validations.items():
+        pairs = [(scores.get(f"{column}_iou"), scores.get(f"{column}_boundary_iou")) for column in columns]
+        rows.append([label, *("" if b is None else f"{100 * a:.1f} / {100 * b:.1f}" for a, b in pairs)])
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return "\n".join(f"| {' | '.join(map(str.ljust, row, widths))} |" for row in rows)
 
 
 def spread(count: int, most: int) -> list[int]:
-    """At most so many numbers below `count`, evenly apart."""
+    """Return at most so many numbers below `count`, evenly apart."""
     return [index * count // min(count, most) for index in range(min(count, most))]

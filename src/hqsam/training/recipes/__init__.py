@@ -1,6 +1,7 @@
-"""Recipes: functions that return a config. Each says what it stands for."""
+"""Recipes of training, by name: functions that return a config. To add one is to add a row to `RECIPES`."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from hqsam.errors import OptionError
 from hqsam.training.config import Recipe
@@ -8,23 +9,35 @@ from hqsam.training.recipes.finetune import finetune
 from hqsam.training.recipes.nano import nano
 from hqsam.training.recipes.paper import hq_vit_b, hq_vit_h, hq_vit_l, hq_vit_tiny
 
-RECIPES: dict[str, Callable[..., Recipe]] = {
-    "finetune": finetune,
-    "hq_vit_tiny": hq_vit_tiny,
-    "hq_vit_b": hq_vit_b,
-    "hq_vit_l": hq_vit_l,
-    "hq_vit_h": hq_vit_h,
-    "nano": nano,
+
+class RecipeRow(NamedTuple):
+    """A recipe of the table."""
+
+    make: Callable[..., Recipe]
+    by_images: bool = False
+    """`make` is called with the number of training images."""
+    hold_out: float = 0.0
+    """Share of the data to validate on, where the user does not say."""
+
+
+RECIPES: dict[str, RecipeRow] = {
+    "finetune": RecipeRow(finetune, by_images=True, hold_out=0.2),
+    "hq_vit_tiny": RecipeRow(hq_vit_tiny),
+    "hq_vit_b": RecipeRow(hq_vit_b),
+    "hq_vit_l": RecipeRow(hq_vit_l),
+    "hq_vit_h": RecipeRow(hq_vit_h),
+    "nano": RecipeRow(nano),
 }
-"""By the name that `hqsam train` takes."""
+"""Recipes by the name that `hqsam train` takes."""
 
 
 def recipe_of(name: str, images: int = 50) -> Recipe:
-    """A recipe by its name. `images` is how many there are to learn from, which `finetune` goes by.
+    """Return a recipe by its name, for so many training images.
 
     Raises:
         OptionError: there is no such recipe.
     """
     if name not in RECIPES:
         raise OptionError(f"unknown recipe {name!r}; choose one of {', '.join(RECIPES)}")
-    return finetune(images) if name == "finetune" else RECIPES[name]()
+    row = RECIPES[name]
+    return row.make(images) if row.by_images else row.make()

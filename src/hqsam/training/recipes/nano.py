@@ -1,4 +1,4 @@
-"""The recipe of the bundled model."""
+"""Recipe `nano`: the bundled model, from random weights."""
 
 from hqsam.data.augment import AugmentConfig
 from hqsam.data.prompting import FirstPrompt
@@ -20,7 +20,7 @@ _ALL_SETS = (
     ("dsb2018-nuclei", 0.02),
     ("cwfid-weeds", 0.02),
 )
-"""How often `nano` sees each set: varied photos with accurate masks most."""
+"""Probabilities of the sets in the SAM stages: varied images with accurate masks most."""
 
 _HQ_SETS = (
     ("ecssd", 0.35),
@@ -37,45 +37,48 @@ _HQ_SETS = (
     ("dsb2018-nuclei", 0.01),
     ("cwfid-weeds", 0.01),
 )
-"""The same for the HQ part. Accurate sets alone taught it to prefer whole objects where a part was asked for."""
+"""Probabilities of the sets in the HQ stage. Accurate sets alone taught it whole objects where a part was asked for."""
 
 _UNIONS = (("ccp-fashion", 0.5), ("feral-cats", 0.1), ("crackforest", 1.0))
 
 
 def nano(steps: tuple[int, int, int, int] = (3200, 4200, 440, 800)) -> Recipe:
-    """The bundled model, from nothing: SAM at 192 and at 256 pixels, SAM at 512, then the HQ part with SAM frozen.
+    """Return the recipe of the bundled model: SAM at 192, 256 and 512 pixels, then the HQ part with SAM frozen.
 
     Most is learnt at small sizes, where a step costs a fraction; the last SAM stage only gets used to the full size.
     The HQ stage is the paper's: its loss and its frozen SAM, with boxes and clicks as prompts.
+
+    Args:
+        steps: steps of the four stages.
     """
     tiny, small, large, hq = steps
     return Recipe(
         model="nano",
-        read_at=512,
+        max_side=512,
         notice=_NOTICE,
         stages=(
-            StageConfig(name="sam-192", trains="sam", steps=tiny, sampling=_everything(8, 192), decay=0),
-            StageConfig(name="sam-256", trains="sam", steps=small, sampling=_everything(16, 256), decay=0.35),
+            StageConfig(name="sam-192", trainable="sam", steps=tiny, sampling=_everything(8, 192), decay_share=0),
+            StageConfig(name="sam-256", trainable="sam", steps=small, sampling=_everything(16, 256), decay_share=0.35),
             StageConfig(
                 name="sam-512",
-                trains="sam",
+                trainable="sam",
                 steps=large,
                 sampling=_everything(4, 512),
                 learning_rate=4e-4,
-                warmup=20,
-                decay=1,
-                average=0.98,
+                warmup_steps=20,
+                decay_share=1,
+                ema_decay=0.98,
             ),
             StageConfig(
                 name="hq-512",
-                trains="hq",
+                trainable="hq",
                 steps=hq,
                 sampling=_HQ,
                 optimiser="adamw",
                 weight_decay=0,
-                warmup=50,
-                decay=0.4,
-                average=0.99,
+                warmup_steps=50,
+                decay_share=0.4,
+                ema_decay=0.99,
             ),
         ),
     )

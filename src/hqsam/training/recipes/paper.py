@@ -1,6 +1,6 @@
-"""The paper's training of HQ-SAM (Ke et al., 2023, section 4.1), one recipe for each of its models.
+"""Recipes `hq_vit_*`: the paper's training of HQ-SAM (Ke et al., 2023, section 4.1), one for each of its models.
 
-SAM is frozen and learns nothing; a fresh HQ part learns for 12 epochs of HQSeg-44K in batches of 32, by Adam at 1e-3
+SAM is frozen; a fresh HQ part is trained for 12 epochs of HQSeg-44K in batches of 32, by Adam at 1e-3
 and a tenth of it after the 10th epoch. Images are jittered between 0.1 and 2 times their size and flipped; of each one
 object is asked about by its box, ten clicks or a noisy mask. The loss is cross entropy plus Dice of the HQ mask alone,
 at 112 x 112 points, most of them where the mask is least sure.
@@ -12,22 +12,34 @@ from hqsam.training.config import Recipe, StageConfig
 
 
 def hq_vit_b() -> Recipe:
-    """HQ-SAM of ViT-B, from SAM's: 1,071,104 weights learn. Published: 86.3 mIoU, 78.1 mBIoU over the four HQ sets."""
+    """Return the recipe of HQ-SAM ViT-B, from SAM: 1,071,104 weights are trained.
+
+    Published: 86.3 mIoU, 78.1 mBIoU over the four HQ sets.
+    """
     return _recipe("sam_vit_b")
 
 
 def hq_vit_l() -> Recipe:
-    """HQ-SAM of ViT-L, from SAM's: 1,333,248 weights learn. Published: 89.1 mIoU, 81.8 mBIoU over the four HQ sets."""
+    """Return the recipe of HQ-SAM ViT-L, from SAM: 1,333,248 weights are trained.
+
+    Published: 89.1 mIoU, 81.8 mBIoU over the four HQ sets.
+    """
     return _recipe("sam_vit_l")
 
 
 def hq_vit_h() -> Recipe:
-    """HQ-SAM of ViT-H, from SAM's: 1,595,392 weights learn. Published: 89.3 mIoU, 81.5 mBIoU over the four HQ sets."""
+    """Return the recipe of HQ-SAM ViT-H, from SAM: 1,595,392 weights are trained.
+
+    Published: 89.3 mIoU, 81.5 mBIoU over the four HQ sets.
+    """
     return _recipe("sam_vit_h")
 
 
 def hq_vit_tiny() -> Recipe:
-    """Light HQ-SAM, from MobileSAM: 448,512 weights learn. Published: 81.4 mIoU, 71.6 mBIoU over the four HQ sets."""
+    """Return the recipe of Light HQ-SAM, from MobileSAM: 448,512 weights are trained.
+
+    Published: 81.4 mIoU, 71.6 mBIoU over the four HQ sets.
+    """
     return _recipe("mobile_sam")
 
 
@@ -38,19 +50,19 @@ def _recipe(start: str) -> Recipe:
         stages=(
             StageConfig(
                 name="hq",
-                trains="hq",
+                trainable="hq",
                 epochs=12,
                 sampling=PAPER_SAMPLING,
                 optimiser="adam",
                 learning_rate=1e-3,
                 betas=(0.9, 0.999),
                 weight_decay=0.0,
-                warmup=0,
-                decay=0.0,
+                warmup_steps=0,
+                decay_share=0.0,
                 drop_after=10 / 12,
                 rounds=(1.0,),
-                average=0.0,
-                clip=0.0,
+                ema_decay=0.0,
+                clip_norm=0.0,
             ),
         ),
         notice=_NOTICE,
@@ -60,7 +72,7 @@ def _recipe(start: str) -> Recipe:
 PAPER_SAMPLING = SamplingConfig(
     batch_size=32, objects=1, size=0, truth_stride=1, prompts="paper", augment=JitterConfig(scale=(0.1, 2.0), flip=0.5)
 )
-"""What the official training shows: every image once an epoch, one object of it, in full resolution."""
+"""Sampling of the official training: every image once an epoch, one object of it, in full resolution."""
 
 _NOTICE = (
     "If trained on HQSeg-44K: of its sets, DIS5K has its own, restrictive terms of use; "

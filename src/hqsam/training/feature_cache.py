@@ -1,12 +1,12 @@
-"""Features computed once. SAM is frozen, so that what its encoder says of an image need not be asked again.
+"""Cache of image features: of each image a few augmented views are encoded once, where the encoder is frozen.
 
-Of each image a few augmented views are encoded and kept in shards, with their true masks; prompts are drawn anew each
-time a view is used. A killed process goes on with the shard that it was at.
+The features are kept in shards, with the true masks of their views; prompts are drawn again each time a view is used.
+A killed process goes on with the shard that it was at.
 """
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from hqsam.data.loader import Batch, PromptedDataset
+from hqsam.data.loader import BatchRow, PromptedDataset, collate
+from hqsam.data.random_streams import random_stream
 from hqsam.data.sampling import SamplingConfig
 from hqsam.data.views import View, add_prompts
 from hqsam.errors import OutputError, TrainingError
@@ -32,14 +33,14 @@ from hqsam.weights.digest import sha256_of_tensors
 from hqsam.weights.save import write_safetensors
 
 OnView = Callable[[int, int], None]
-"""Called with the views that are there and those there will be."""
+"""Called with the number of views that are encoded, and of all."""
 
 _SHARD = 16
-"""Views of a file: what a kill can cost."""
+"""Views in a file: what a kill can cost."""
 
 
 def bytes_of(config: ModelConfig, views: int) -> int:
-    """How large a cache of so many views is, without their masks, which are small."""
+    """Return the size of a cache of so many views, without their masks, which are small."""
     side, early = config.embedding_size, config.image_size // config.encoder.early_stride
     return 2 * views * (config.width * side**2 + config.encoder.early_width * early**2)
 
@@ -47,13 +48,23 @@ def bytes_of(config: ModelConfig, views: int) -> int:
 def fill(
     folder: Path,
     dataset: PromptedDataset,
+    *,
     views: int,
     model: HQSam,
     encode: Encode,
     processes: ProcessGroup,
     on_view: OnView = lambda *_: None,
 ) -> "CachedViews":
-    """Compute what is missing of `views` views of each image, and return them as what a stage can be fed with.
+    """Encode what is missing of a cache, and return it as a source of batches.
+
+    Args:
+        folder: the cache's folder.
+        dataset: the training images.
+        views: augmented views of each image.
+        model: the model whose encoder it is.
+        encode: its frozen encoder.
+        processes: the processes of the run, which share the work.
+        on_view: called after each file.
 
     Raises:
         TrainingError: the folder holds features of another model or of other views.
@@ -61,13 +72,11 @@ def fill(
     """
     cached = CachedViews(folder, dataset.config, dataset.seed, views * dataset.images)
     missing = [shard for shard in cached.shards if not cached.path(shard).exists()]
-    processes.agree(lambda: _prepare(folder, dataset, views, model, len(missing)))
-    for shard in missing[processes.rank :: processes.count]:
-        _write(cached.path(shard), [dataset.view(number) for number in cached.generate_crops(shard)], encode, processes)
-        on_view(
-            sum(len(cached.generate_crops(each)) for each in cached.shards if cached.path(each).exists()), len(cached)
-        )
-    processes.wait()
+    processes.run_on_first(lambda: _prepare(folder, dataset, views, model, len(missing)))
+    for shard in missing[processes.rank :: processes.world_size]:
+        _write(cached.path(shard), [dataset.view(number) for number in cached.views_of(shard)], encode, processes)
+        on_view(sum(len(cached.views_of(each)) for each in cached.shards if cached.path(each).exists()), len(cached))
+    processes.barrier()
     return cached
 
 
@@ -88,13 +97,10 @@ def _prepare(folder: Path, dataset: PromptedDataset, views: int, model: HQSam, m
 
 
 def _write(path: Path, views: Sequence[View], encode: Encode, processes: ProcessGroup) -> None:
-    tensors: dict[str, Tensor] = {}
-    features = [encode(torch.from_numpy(view.image)[None].to(processes.device)) for view in views]
-    for name in ImageFeatures._fields:
-        whole = torch.cat([getattr(each, name) for each in features]).to("cpu", torch.float16)
-        if not whole.isfinite().all():
-            raise TrainingError("features that are beyond what float16 holds cannot be kept; train without the cache")
-        tensors[name] = whole
+    features = [encode(torch.from_numpy(view.image)[None].to(processes.device))._asdict() for view in views]
+    tensors = {name: torch.cat([each[name] for each in features]).to("cpu", torch.float16) for name in features[0]}
+    if not all(tensor.isfinite().all() for tensor in tensors.values()):
+        raise TrainingError("features that are beyond what float16 holds cannot be kept; train without the cache")
     tensors |= {f"masks.{number}": _packed(view.masks) for number, view in enumerate(views)}
     write_safetensors(path, tensors, {})
 
@@ -109,52 +115,38 @@ class CachedViews:
         return self._count
 
     @property
-    def images(self) -> int:
-        return self._count
-
-    @property
     def shards(self) -> range:
-        """The numbers of its files."""
+        """Numbers of the cache's files."""
         return range(-(-self._count // _SHARD))
 
-    def generate_crops(self, shard: int) -> range:
-        """The numbers of the views that a file holds."""
+    def views_of(self, shard: int) -> range:
+        """Return the numbers of the views that a file holds."""
         return range(shard * _SHARD, min(self._count, (shard + 1) * _SHARD))
 
     def path(self, shard: int) -> Path:
-        """Where a file is, or will be."""
+        """Return where a file is, or will be."""
         return self.folder / f"views-{shard:06d}.safetensors"
 
-    def given(self, rows: Sequence[Sequence[int]], workers: int) -> Iterator[StepInput]:
+    def inputs(self, groups: Sequence[Sequence[int]], workers: int) -> Iterator[StepInput]:
         del workers  # reading takes a thousandth of a step
-        return (self._given(group) for group in rows)
+        return (self._input(rows) for rows in groups)
 
-    def _given(self, rows: Sequence[int]) -> StepInput:
-        kept = [self._view(row) for row in rows]
-        asked = []
-        for row, view in zip(rows, kept, strict=True):
-            random = np.random.default_rng((self.seed, row, 2))
-            asked.append(add_prompts(View(_NO_IMAGE, view.masks), self.sampling, random))
-        columns: list[Any] = [
-            None if column[0] is None else torch.from_numpy(np.stack(column)) for column in zip(*asked, strict=True)
-        ]
-        images = torch.zeros(len(rows), 0, 0, 3, dtype=torch.uint8)
-        features = ImageFeatures(*(torch.stack(part) for part in zip(*((v.final, v.early) for v in kept), strict=True)))
-        return StepInput(Batch(images, *columns), features)
+    def _input(self, rows: Sequence[int]) -> StepInput:
+        views = [self._read(row) for row in rows]
+        batch = []
+        for row, (_, masks) in zip(rows, views, strict=True):
+            random = random_stream(self.seed, "training.cached_view", row)
+            batch.append(BatchRow(_NO_IMAGE, *add_prompts(View(_NO_IMAGE, masks), self.sampling, random)))
+        features = {name: torch.stack([view[name] for view, _ in views]) for name in ImageFeatures._fields}
+        return StepInput(rows, collate(batch), ImageFeatures(**features))
 
-    def _view(self, row: int) -> "_Kept":
+    def _read(self, row: int) -> tuple[dict[str, Tensor], np.ndarray]:
+        """Return the features and the masks of the view that a row shows."""
         epoch, place = divmod(row, self._count)
         shard, index = divmod(int(_order(self._count, epoch, self.seed)[place]), _SHARD)
         file = _opened(self.path(shard))
-        final, early = (file.get_slice(name)[index] for name in ImageFeatures._fields)
-        return _Kept(final, early, _unpacked(file.get_tensor(f"masks.{index}")))
-
-
-@dataclass(frozen=True)
-class _Kept:
-    final: Tensor
-    early: Tensor
-    masks: np.ndarray
+        features = {name: file.get_slice(name)[index] for name in ImageFeatures._fields}
+        return features, _unpacked(file.get_tensor(f"masks.{index}"))
 
 
 _NO_IMAGE = np.zeros((0, 0, 3), np.uint8)
@@ -165,16 +157,16 @@ def _opened(path: Path) -> Any:
     try:
         return safe_open(path, framework="pt")
     except Exception as error:
-        raise TrainingError(f"{path} cannot be read ({error}); remove it, and it will be made anew") from error
+        raise TrainingError(f"{path} cannot be read ({error}); remove it, and it will be made again") from error
 
 
 @lru_cache(maxsize=2)
 def _order(count: int, epoch: int, seed: int) -> np.ndarray:
-    return np.random.default_rng((seed, epoch, 3)).permutation(count)
+    return random_stream(seed, "training.cached_epoch", epoch).permutation(count)
 
 
 def _packed(masks: np.ndarray) -> Tensor:
-    """As the bytes of one PNG, the masks below each other."""
+    """Return masks as the bytes of one PNG that shows them below each other."""
     found, data = cv2.imencode(".png", np.concatenate(masks))
     assert found
     return torch.from_numpy(data.reshape(-1))

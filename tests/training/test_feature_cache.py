@@ -7,12 +7,12 @@ import torch
 
 from hqsam.data.loader import PromptedDataset, batches
 from hqsam.errors import OptionError, OutputError, TrainingError
-from hqsam.training import cache
+from hqsam.training import feature_cache
 from hqsam.training.distributed import SingleProcess
 from hqsam.training.encoding import frozen_encoder
-from hqsam.training.loop import train
 from hqsam.training.recipes import finetune
 from hqsam.training.trainable import with_trainable
+from hqsam.training.trainer import RunOptions, train
 from tests.tiny import tiny_model
 from tests.training.small import drawn, same_weights, size_of_tests, small_recipe
 
@@ -22,20 +22,31 @@ ALONE = SingleProcess(torch.device("cpu"))
 
 def filled(folder, views=3, model=None, seed=0, count=8, told=lambda *_: None):
     model = model or tiny_model("tiny_vit")
-    dataset = PromptedDataset(drawn(count), SAMPLING, seed)
-    return cache.fill(folder, dataset, views, model, frozen_encoder(model, torch.float32), ALONE, told)
+    dataset = PromptedDataset(drawn(count).training, SAMPLING, seed)
+    return feature_cache.fill(
+        folder,
+        dataset,
+        views=views,
+        model=model,
+        encode=frozen_encoder(model, torch.float32),
+        processes=ALONE,
+        on_view=told,
+    )
 
 
 def test_every_view_is_kept_once_with_its_features_and_masks(tmp_path):
     told = []
     kept = filled(tmp_path, told=lambda done, total: told.append((done, total)))
-    assert len(kept) == kept.images == 24
+    assert len(kept) == 24
     assert told == [(16, 24), (24, 24)]
-    dataset, encode = PromptedDataset(drawn(), SAMPLING, 0), frozen_encoder(tiny_model("tiny_vit"), torch.float32)
+    dataset, encode = (
+        PromptedDataset(drawn().training, SAMPLING, 0),
+        frozen_encoder(tiny_model("tiny_vit"), torch.float32),
+    )
     expected = {_mark(encode(torch.from_numpy(dataset.view(row).image)[None]).final[0]) for row in range(24)}
-    (given,) = kept.given([range(24)], 0)
+    (given,) = kept.inputs([range(24)], 0)
     assert {_mark(final) for final in given.features.final} == expected
-    (next_epoch,) = kept.given([range(24, 48)], 0)
+    (next_epoch,) = kept.inputs([range(24, 48)], 0)
     assert {_mark(final) for final in next_epoch.features.final} == expected
     assert not torch.equal(next_epoch.features.final, given.features.final), "another order"
 
@@ -46,20 +57,20 @@ def _mark(final: torch.Tensor) -> float:
 
 def test_a_view_s_prompts_are_drawn_anew_and_its_truth_stays(tmp_path):
     kept = filled(tmp_path, views=1, count=1)
-    given = [next(kept.given([[row]], 0)).batch for row in range(12)]
+    given = [next(kept.inputs([[row]], 0)).batch for row in range(12)]
     assert all(torch.equal(one.truth, given[0].truth) or one.truth.shape == given[0].truth.shape for one in given)
     assert {tuple(one.tokens.flatten().tolist()) for one in given} > {(2, 2)} or len(
         {tuple(one.tokens.flatten().tolist()) for one in given}
     ) > 2
-    again = next(kept.given([[3]], 0)).batch
+    again = next(kept.inputs([[3]], 0)).batch
     assert all(torch.equal(*pair) for pair in zip(again, given[3], strict=True))
 
 
 def test_truth_and_prompts_are_those_of_the_same_view_uncached(tmp_path):
     kept = filled(tmp_path, views=1, count=1)
-    dataset = PromptedDataset(drawn(1), SAMPLING, 0)
+    dataset = PromptedDataset(drawn(1).training, SAMPLING, 0)
     (uncached,) = batches(dataset, [[0]], 0)
-    cached = next(kept.given([[0]], 0)).batch
+    cached = next(kept.inputs([[0]], 0)).batch
     assert torch.equal(cached.truth, uncached.truth)
     assert cached.points.shape == uncached.points.shape
 
@@ -78,7 +89,7 @@ def test_a_killed_filling_goes_on_with_what_is_missing(tmp_path):
 
 def test_the_size_is_told_beforehand(tmp_path):
     filled(tmp_path)
-    told = cache.bytes_of(tiny_model("tiny_vit").config, 24)
+    told = feature_cache.bytes_of(tiny_model("tiny_vit").config, 24)
     taken = sum(path.stat().st_size for path in tmp_path.glob("*.safetensors"))
     assert told < taken < 1.4 * told + 2**16
 
@@ -94,7 +105,7 @@ def test_features_of_another_model_or_of_other_views_are_refused(tmp_path):
 
 
 def test_a_disk_without_room_is_found_before_the_work(tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, "bytes_of", lambda *_: 2**60)
+    monkeypatch.setattr(feature_cache, "bytes_of", lambda *_: 2**60)
     with pytest.raises(OutputError, match="has room for"):
         filled(tmp_path)
     assert not list(tmp_path.glob("*.safetensors"))
@@ -109,19 +120,26 @@ def test_features_beyond_float16_are_refused(tmp_path):
         return features._replace(early=features.early + 1e6)
 
     with pytest.raises(TrainingError, match="float16"):
-        cache.fill(tmp_path, PromptedDataset(drawn(), SAMPLING, 0), 1, model, huge, ALONE)
+        feature_cache.fill(
+            tmp_path,
+            PromptedDataset(drawn().training, SAMPLING, 0),
+            views=1,
+            model=model,
+            encode=huge,
+            processes=ALONE,
+        )
 
 
 def test_a_damaged_shard_says_what_to_do(tmp_path):
     filled(tmp_path)
     damaged = sorted(tmp_path.glob("*.safetensors"))[0]
     damaged.write_bytes(damaged.read_bytes()[:50])
-    with pytest.raises(TrainingError, match="remove it, and it will be made anew"):
-        list(filled(tmp_path).given([range(24)], 0))
+    with pytest.raises(TrainingError, match="remove it, and it will be made again"):
+        list(filled(tmp_path).inputs([range(24)], 0))
 
 
 def test_the_loop_learns_from_kept_features_and_resumes(tmp_path, start, one_thread):
-    recipe = replace(small_recipe(start, 6), views=2)
+    recipe = replace(small_recipe(start, 6), cached_views=2)
     losses = []
 
     def stop(_what, step, _steps, metrics):
@@ -130,15 +148,15 @@ def test_the_loop_learns_from_kept_features_and_resumes(tmp_path, start, one_thr
         if step == 4 and "loss" in metrics:
             raise KeyboardInterrupt
 
-    options = {"workers": 0, "save_every": 2, "cache": tmp_path / "features"}
+    broken_run = RunOptions(folder=tmp_path / "broken", workers=0, save_every=2, cache=tmp_path / "features")
     with pytest.raises(KeyboardInterrupt):
-        train(recipe, drawn(), tmp_path / "broken", stop, **options)
-    broken = train(recipe, drawn(), tmp_path / "broken", **options)
-    unbroken = train(recipe, drawn(), tmp_path / "unbroken", **options)
+        train(recipe, drawn(), replace(broken_run, on_progress=stop))
+    broken = train(recipe, drawn(), broken_run)
+    unbroken = train(recipe, drawn(), replace(broken_run, folder=tmp_path / "unbroken"))
     assert same_weights(broken, unbroken)
     assert len(losses) == 4
 
 
 def test_lora_changes_the_encoder_and_so_takes_no_kept_features(start):
     with pytest.raises(OptionError, match="leave the cache out"):
-        with_trainable(replace(small_recipe(start), views=2), "lora")
+        with_trainable(replace(small_recipe(start), cached_views=2), "lora")

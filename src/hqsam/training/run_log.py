@@ -1,0 +1,110 @@
+"""Log of a run: metrics.jsonl, TensorBoard and whoever else watches."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from hqsam.storage import Journal, replacing, write_text
+from hqsam.training.tensorboard import TensorBoard
+from hqsam.training.validation import PROMPTS, ValidationResult
+
+METRICS = "metrics.jsonl"
+"""Name of the journal in a run's folder: a JSON object for each step and each validation."""
+
+OnProgress = Callable[[str, int, int, Mapping[str, float]], None]
+"""Called with a stage's name (or "features", "validation"), its step, its number of steps, and metrics of that step."""
+
+
+class RunLog:
+    """Log that a training loop writes to, stage by stage. Only the first process's reaches the disk."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        resume_after: tuple[int, int],
+        writes: bool,
+        tensorboard: bool,
+        on_progress: OnProgress,
+        on_message: Callable[[str], None],
+    ) -> None:
+        """Open the log of a run that resumes after a stage's number and a step; later records are dropped."""
+        self.folder, self.writes, self.on_progress, self.on_message = folder, writes, on_progress, on_message
+        if writes:
+            _drop_after(folder / METRICS, resume_after)
+        self._journal = Journal(folder / METRICS) if writes else None
+        self._board = TensorBoard(folder / "tensorboard") if tensorboard and writes else None
+        self._place: dict[str, Any] = {}
+        self._steps = 0
+
+    def begin_stage(self, number: int, name: str, steps: int) -> None:
+        """Log what follows under this stage."""
+        self._place, self._steps = {"stage": name, "stage_number": number}, steps
+
+    def step(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Log a step's metrics."""
+        self._record(step, metrics)
+        self._show(self._place["stage"], step, metrics)
+
+    def validation(self, step: int, result: ValidationResult) -> None:
+        """Log a validation: its scores, and its images as files of the folder `validation`."""
+        self._record(step, {"validation": result.scores})
+        self._show("validation", step, result.scores)
+        for name, image in result.images.items():
+            if self.writes:
+                _write_jpeg(self.folder / "validation" / f"{self._place['stage']}-{step:07d}-{name}.jpg", image)
+            if self._board:
+                self._board.image(f"{self._place['stage']}/{name}", step, image)
+
+    def note(self, step: int, words: str) -> None:
+        """Log words that whoever watches the run, or reads its metrics later, should know."""
+        self._record(step, {"note": words})
+        self.on_message(words)
+
+    def _record(self, step: int, entry: Mapping[str, Any]) -> None:
+        if self._journal:
+            self._journal.append({**self._place, "step": step, **entry})
+
+    def _show(self, what: str, step: int, metrics: Mapping[str, float]) -> None:
+        self.on_progress(what, step, self._steps, metrics)
+        if self._board:
+            self._board.scalars(what, step, metrics)
+
+    def __enter__(self) -> "RunLog":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for sink in (self._journal, self._board):
+            if sink:
+                sink.close()
+
+
+def validations_of(folder: Path) -> dict[str, dict[str, float]]:
+    """Return the scores of a run's validations so far, by stage and step."""
+    records = [record for record in Journal(folder / METRICS) if "validation" in record]
+    return {f"{one['stage']}, step {one['step']}": _by_prompt(one["validation"]) for one in records}
+
+
+def _by_prompt(scores: Mapping[str, float]) -> dict[str, float]:
+    """Return scores by the names that they have now: version 0.1 asked by box alone, and did not say so."""
+    return {name if name.startswith(PROMPTS) else f"box_{name}": value for name, value in scores.items()}
+
+
+def _write_jpeg(path: Path, image: np.ndarray) -> None:
+    with replacing(path) as temporary_path:
+        Image.fromarray(image).save(temporary_path, quality=88)
+
+
+def _drop_after(path: Path, place: tuple[int, int]) -> None:
+    """Drop the records of steps that will be done again, because a kill came before their checkpoint."""
+    records = list(Journal(path))
+    kept = [record for record in records if (record["stage_number"], record["step"]) <= place]
+    if len(kept) < len(records):
+        write_text(path, "".join(json.dumps(record) + "\n" for record in kept))
