@@ -63,6 +63,11 @@ class Annotator:
         return self.page.locator("#status").text_content()
 
     @property
+    def failures(self) -> str:
+        """What the page says that went wrong."""
+        return " ".join(self.page.locator("#failures li").all_text_contents())
+
+    @property
     def draft(self) -> np.ndarray:
         """The mask that is being made."""
         return self.mask("app.draftEditor.mask")
@@ -73,7 +78,7 @@ class Annotator:
     @property
     def names(self) -> list[str]:
         """The class names in the list of objects."""
-        return [name.input_value() for name in self.page.locator("#objects .name").all()]
+        return [name.text_content() for name in self.page.locator("#objects .name").all()]
 
     def pixels(self, layer: str, columns: slice, rows: slice) -> np.ndarray:
         """The colours on a canvas in the middles of the photo's pixels, [row, column, 4]."""

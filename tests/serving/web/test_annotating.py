@@ -105,11 +105,14 @@ def test_a_lasso_holds_the_pixels_whose_middles_are_inside(annotator):
 def test_one_click_has_three_readings(annotator):
     annotator.click(*CUP)
     masks = []
-    for key in "123":
-        annotator.press(key)
+    for _ in range(3):
+        annotator.press("m")
         masks.append(annotator.draft)
     assert len({mask.tobytes() for mask in masks}) > 1
-    assert annotator.page.locator("[data-candidate='2']").get_attribute("aria-pressed") == "true"
+    chosen = annotator.look("app.draftEditor.draft.chosen")
+    assert annotator.page.locator(f"[data-candidate='{chosen}']").get_attribute("aria-pressed") == "true"
+    annotator.page.locator("[data-candidate='2']").click()
+    assert annotator.look("app.draftEditor.draft.chosen") == 2
 
 
 def test_the_sources_can_be_compared_by_key(annotator):
@@ -144,6 +147,7 @@ def test_a_kept_object_is_on_the_server_with_its_name_and_what_it_came_from(anno
     assert np.array_equal(decode(kept["rle"]), drawn)
     assert (kept["class_name"], kept["source"], kept["model"]) == ("cup", "sum", "nano")
     assert kept["prompts"][0]["points"] == [list(CUP)]
+    annotator.page.locator("#objects .name").dblclick()
     annotator.page.locator("#objects .name").fill("saucer")
     annotator.press("Enter")
     assert site.client.annotations(kept["image_id"])[0]["class_name"] == "saucer"
@@ -253,8 +257,8 @@ def test_a_new_photo_joins_the_strip_and_done_goes_on_to_what_is_to_do(annotator
 def test_what_the_server_refuses_is_said_in_its_words(annotator, tmp_path):
     (tmp_path / "no photo.png").write_bytes(b"this is no photo")
     annotator.page.locator("#gallery .add-images").set_input_files(tmp_path / "no photo.png")
-    annotator.until("document.querySelector('#status').dataset.kind === 'failed'")
-    assert annotator.said.startswith("no photo.png: ")
+    annotator.until("document.querySelector('#failures li')")
+    assert annotator.failures.startswith("no photo.png: ")
 
 
 def test_everything_is_found_with_progress_and_kept_by_clicks(annotator, site):
@@ -266,7 +270,9 @@ def test_everything_is_found_with_progress_and_kept_by_clicks(annotator, site):
     assert f"{count} objects found" in annotator.page.locator("#proposals-bar").text_content()
     wanted = annotator.mask("(await import('/web/masks/rle.js')).decode(app.store.proposals[0].rle)")
     x, y = inner_pixel(wanted)
-    smallest = annotator.look(f"app.toolbox.active.smallestAt([{x}.5, {y}.5], app.store.proposals).rle.counts")
+    smallest = annotator.look(
+        f"(await import('/web/state/object_masks.js')).smallestAt([{x}.5, {y}.5], app.store.proposals).rle.counts"
+    )
     annotator.click(x, y)
     [kept] = site.client.annotations(annotator.look("app.store.image.id"))
     assert kept["rle"]["counts"] == smallest

@@ -69,8 +69,8 @@ def test_a_model_that_cannot_be_downloaded_is_refused_in_words_and_the_old_one_s
     about = annotator.page.locator("#model-dialog .about")
     assert "MB" in about.text_content()
     annotator.page.locator("#model-dialog button.main").click()
-    annotator.until("document.querySelector('#status').dataset.kind === 'failed'")
-    assert "HQSAM_OFFLINE" in annotator.said or "offline" in annotator.said.lower()
+    annotator.until("document.querySelector('#failures li')")
+    assert "HQSAM_OFFLINE" in annotator.failures or "offline" in annotator.failures.lower()
     annotator.until("document.querySelector('#model').value === 'nano'")
 
 

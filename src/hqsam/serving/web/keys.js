@@ -1,9 +1,16 @@
 /** Every key, in one table: what it does, and what `?` says of it. */
+/** @import { App } from "./main.js" */
+import { CLASS_KEYS } from "./state/classes.js";
 
-/** @typedef {{keys: string[], about: string, act?: (key: string) => unknown, show?: string}} Key  `keys` as `event.key` has them. */
+/**
+ * @typedef {object} Key
+ * @property {string[]} keys  As `nameOf` has them; none where the row only explains.
+ * @property {string} show
+ * @property {string} about
+ * @property {(key: string) => unknown} [act]
+ */
 
 /** Listens to all keys, wherever nothing is being typed. */
-/** @import { App } from "./main.js" */
 export class KeyTable {
   /** @type {[string, Key[]][]} */
   sections;
@@ -12,14 +19,15 @@ export class KeyTable {
   constructor(app) {
     this.sections = sectionsOf(app);
     const acts = new Map(
-      this.sections.flatMap(([, keys]) => keys.flatMap(({ keys: names, act }) => names.map((name) => [name, act]))),
+      this.sections.flatMap(([, rows]) => rows.flatMap(({ keys, act }) => keys.map((key) => [key, act]))),
     );
     addEventListener("keydown", (event) => {
       if (event.defaultPrevented || isTyping(event) || document.querySelector("dialog[open]")) return;
-      const act = acts.get(nameOf(event));
+      const name = nameOf(event);
+      const act = acts.get(name);
       if (!act) return;
       event.preventDefault();
-      act(event.key.toLowerCase());
+      act(name);
     });
   }
 }
@@ -27,14 +35,14 @@ export class KeyTable {
 /** @param {App} app @returns {[string, Key[]][]} */
 function sectionsOf(app) {
   const { commands, dialogs, draftEditor, models, navigation, notices } = app;
-  const { objects, renderer, settings, store, toolbox, viewport } = app;
-  const tool = (key, name, about) => ({ keys: [key], about, act: () => toolbox.select(name) });
-  const selected = (act) => () => {
-    const object = store.object(store.selected);
-    if (!object) notices.say("Select an object first: J and K go through them.");
-    else act(object);
+  const { renderer, settings, store, toolbox, viewport } = app;
+  const key = (keys, about, act, show = keys[0].toUpperCase()) => ({ keys, show, about, act });
+  const note = (show, about) => ({ keys: [], show, about });
+  const tool = (letter, name, about) => key([letter], about, () => toolbox.select(name));
+  const resize = (factor) => () => {
+    const size = Math.round(settings.get("brush") * factor + Math.sign(factor - 1) * 0.5);
+    settings.set("brush", Math.min(200, Math.max(1, size)));
   };
-  const unlocked = (act) => selected((object) => (object.locked ? notices.say("It is locked.") : act(object)));
   const history = (way, word) => () => {
     const label = store.history[way]();
     notices.say(label ? `${word}: ${label}.` : `Nothing to ${way}.`);
@@ -48,105 +56,93 @@ function sectionsOf(app) {
         tool("l", "lasso", "Lasso"),
         tool("p", "brush", "Paint"),
         tool("e", "eraser", "Erase"),
-        tool("v", "pick", "Pick objects, move the image"),
-        { keys: ["t"], about: "Subtract, on or off", act: () => toolbox.toggleSubtracts() },
-        {
-          keys: ["["],
-          about: "Smaller brush",
-          act: () => settings.set("brush", Math.max(1, Math.round(settings.get("brush") / 1.25 - 0.5))),
-        },
-        {
-          keys: ["]"],
-          about: "Larger brush",
-          act: () => settings.set("brush", Math.min(200, Math.round(settings.get("brush") * 1.25 + 0.5))),
-        },
+        tool("u", "corners", "Move corners of the outline"),
+        tool("v", "pick", "Select objects, move the image"),
+        key(["t"], "Subtract, on or off", () => toolbox.toggleSubtracts()),
+        key(["["], "Smaller brush", resize(1 / 1.25)),
+        key(["]"], "Larger brush", resize(1.25)),
       ],
     ],
     [
       "The object in the making",
       [
-        {
-          keys: ["1", "2", "3"],
-          show: "1 2 3",
-          about: "SAM's three candidates",
-          act: (key) => draftEditor.choose(Number(key) - 1),
-        },
-        { keys: ["s"], about: "Sum, HQ or SAM, to compare", act: () => models.nextSource() },
-        { keys: ["d"], about: "Detail, on or off", act: () => settings.set("detail", !settings.get("detail")) },
-        { keys: ["Enter"], show: "⏎", about: "Keep it; or correct the selected object", act: () => commands.enter() },
-        { keys: ["Escape"], show: "Esc", about: "Leave off; then discard", act: () => commands.escape() },
-        { keys: ["ctrl+z"], show: "Ctrl Z", about: "Undo", act: history("undo", "Undone") },
-        { keys: ["ctrl+shift+z", "ctrl+y"], show: "Ctrl Y", about: "Redo", act: history("redo", "Redone") },
-        { keys: ["a"], about: "Find everything", act: () => dialogs.everything.open() },
+        key(["n"], "Name it: type, then Enter keeps it", () => commands.name()),
+        key(CLASS_KEYS, "Its class, by the class's key", (name) => commands.setClassByKey(name), "1–9 ⇧A–Z"),
+        key(["m"], "The next of SAM's three candidates", () => draftEditor.chooseNext()),
+        key(["s"], "Sum, HQ or SAM, to compare", () => models.nextSource()),
+        key(["d"], "Detail, on or off", () => settings.set("detail", !settings.get("detail"))),
+        key(["Enter"], "Keep it; or correct the selected object", () => commands.enter(), "⏎"),
+        key(["Escape"], "Leave off; then discard", () => commands.escape(), "Esc"),
+        key(["ctrl+z"], "Undo", history("undo", "Undone"), "Ctrl Z"),
+        key(["ctrl+shift+z", "ctrl+y"], "Redo", history("redo", "Redone"), "Ctrl Y"),
+        key(["a"], "Find everything", () => dialogs.everything.open()),
       ],
     ],
     [
-      "Finished objects",
+      "Selected objects",
       [
-        {
-          keys: ["j", "k"],
-          show: "J K",
-          about: "Select the next, the one before",
-          act: (key) => commands.walk(key === "j" ? 1 : -1),
-        },
-        { keys: ["r"], about: "Rename", act: unlocked(() => objects.rename()) },
-        {
-          keys: ["i"],
-          about: "Show or hide it",
-          act: selected(({ key, visible }) => store.change(key, { visible: !visible }, visible ? "Hide" : "Show")),
-        },
-        {
-          keys: ["o"],
-          about: "Lock it, or not",
-          act: selected(({ key, locked }) => store.change(key, { locked: !locked }, locked ? "Unlock" : "Lock")),
-        },
-        { keys: ["Delete", "Backspace"], show: "Del", about: "Delete", act: unlocked(({ key }) => store.remove(key)) },
-        { keys: ["h"], about: "Hide all masks, or show them", act: () => renderer.set({ masksHidden: !renderer.masksHidden }) },
+        key(["j", "k"], "Select the next, the one before", (name) => commands.walk(name === "j" ? 1 : -1, false), "J K"),
+        key(
+          ["shift+j", "shift+k"],
+          "Select that one too",
+          (name) => commands.walk(name === "shift+j" ? 1 : -1, true),
+          "⇧J ⇧K",
+        ),
+        key(["ctrl+a"], "Select all", () => commands.selectAll(), "Ctrl A"),
+        key(["F2"], "Rename (so does N, and class keys)", () => commands.name()),
+        key(["i"], "Show or hide", () => commands.toggle("visible", ["Show", "Hide"])),
+        key(["o"], "Lock, or unlock", () => commands.toggle("locked", ["Lock", "Unlock"])),
+        key(["Delete", "Backspace"], "Delete", () => commands.removeSelected(), "Del"),
+        key(["g"], "Get the objects of the image before", () => navigation.copyFromPrevious()),
+        key(["h"], "Hide all masks, or show them", () => renderer.set({ masksHidden: !renderer.masksHidden })),
       ],
     ],
     [
       "The image",
       [
-        { keys: [".", "PageDown"], show: ".", about: "Next image", act: () => navigation.go(1) },
-        { keys: [",", "PageUp"], show: ",", about: "Previous image", act: () => navigation.go(-1) },
-        { keys: ["f"], about: "Done, and on to what is to do", act: () => navigation.finish() },
-        { keys: ["+", "="], show: "+", about: "Zoom in", act: () => viewport.zoom(1.5) },
-        { keys: ["-"], about: "Zoom out", act: () => viewport.zoom(1 / 1.5) },
-        { keys: ["w"], about: "Show all of it", act: () => viewport.fit() },
-        { keys: ["0"], about: "Actual pixels", act: () => viewport.actualSize() },
-        { keys: ["x"], about: "Export", act: () => dialogs.export.open() },
-        { keys: ["?"], about: "This help", act: () => dialogs.help.open() },
+        key([".", "PageDown"], "Next image", () => navigation.go(1)),
+        key([",", "PageUp"], "Previous image", () => navigation.go(-1)),
+        key(["f"], "Keep the draft; done, and on to what is to do", () => navigation.finish()),
+        key(["+", "="], "Zoom in", () => viewport.zoom(1.5)),
+        key(["-"], "Zoom out", () => viewport.zoom(1 / 1.5)),
+        key(["w"], "Show all of it", () => viewport.fit()),
+        key(["0"], "Actual pixels", () => viewport.actualSize()),
+        key(["x"], "Export", () => dialogs.export.open()),
+        key(["?"], "This help", () => dialogs.help.open()),
       ],
     ],
     [
       "On the image, by keyboard",
       [
-        { keys: [], show: "← ↑ ↓ →", about: "Move the pointer; with Shift by one pixel" },
-        { keys: [], show: "Space", about: "Click; held, it draws as the pointer moves" },
-        { keys: [], show: "⇧ Space", about: "Click to subtract" },
+        note("← ↑ ↓ →", "Move the pointer; with Shift by one pixel"),
+        note("Space", "Click; held, it draws as the pointer moves"),
+        note("⇧ Space", "Click to subtract"),
       ],
     ],
     [
       "On the image, by mouse",
       [
-        { keys: [], show: "Right", about: "Subtract; so does Alt" },
-        { keys: [], show: "Wheel", about: "Zoom" },
-        { keys: [], show: "Space", about: "Held, dragging moves the image; so does the middle button" },
+        note("Right", "Subtract; so does Alt"),
+        note("Wheel", "Zoom"),
+        note("Space", "Held, dragging moves the image; so does the middle button"),
+        note("⇧ ⌃", "With a click on the list, or with V: select several"),
       ],
     ],
   ];
 }
 
-
+/** Names a key as the table does: Shift counts for letters, whatever Caps Lock does. @param {KeyboardEvent} event */
 function nameOf({ key, ctrlKey, metaKey, altKey, shiftKey }) {
   if (altKey) return "";
-  const name = key.length === 1 ? key.toLowerCase() : key;
-  return ctrlKey || metaKey ? `ctrl+${shiftKey ? "shift+" : ""}${name}` : name;
+  const isLetter = /^[a-z]$/i.test(key);
+  const name = isLetter ? key.toLowerCase() : key;
+  return `${ctrlKey || metaKey ? "ctrl+" : ""}${isLetter && shiftKey ? "shift+" : ""}${name}`;
 }
 
 /** Text fields take all keys; buttons and menus take those that work them. */
 function isTyping({ target, key }) {
   if (target.matches("input:not([type='checkbox'], [type='radio'], [type='range'], [type='color']), textarea"))
     return true;
-  return ["Enter", " "].includes(key) && target.matches("button, a, summary, select, label, input");
+  const works = key === "Enter" ? "button:not(.name), a, summary, select, label, input" : "button, a, summary, select, label, input";
+  return ["Enter", " "].includes(key) && target.matches(works);
 }

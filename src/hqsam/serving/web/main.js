@@ -1,5 +1,6 @@
 /** Puts the page together. Read this first: every part is made here, in the order in which parts need each other. */
 import { KeyTable } from "./keys.js";
+import { ClassList } from "./panels/class_list.js";
 import { watchConnection } from "./panels/connection_notice.js";
 import { Controls } from "./panels/controls.js";
 import { find } from "./panels/dom.js";
@@ -30,7 +31,7 @@ import { Viewport } from "./view/viewport.js";
 /** All parts. A part takes those that it needs when it is made, or the whole app where it needs later ones. */
 export class App {
   settings = settings;
-  notices = new Notices(find("#status"));
+  notices = new Notices(find("#status"), find("#failures"));
   viewport = new Viewport();
   classes = new Classes();
   saveQueue = new SaveQueue();
@@ -46,6 +47,7 @@ export class App {
   gallery = new Gallery();
   navigation = new ImageNavigation(this);
   objects = new ObjectsPanel(this);
+  classList = new ClassList(this);
   draftBar = new DraftBar(this);
   fileImport = new FileImport(this);
   dialogs = { help: new HelpDialog(), everything: new EverythingDialog(this), export: new ExportDialog(this) };

@@ -2,7 +2,18 @@
 import { Emitter } from "./events.js";
 
 const STORAGE_KEY = "hqsam.settings";
-const DEFAULTS = { model: "", source: "sum", detail: false, brush: 12, theme: "system", className: "object" };
+const DEFAULTS = {
+  model: "",
+  source: "sum",
+  detail: false,
+  brush: 12,
+  theme: "system",
+  className: "object",
+  colouring: "class", // or "object"
+  opacity: 0.25, // of masks; from 0 to 1
+  brightness: 1,
+  contrast: 1,
+};
 
 /** @typedef {typeof DEFAULTS} Values */
 
@@ -20,6 +31,11 @@ export class Settings extends Emitter {
     this.#values[name] = value;
     localStorage.setItem(STORAGE_KEY, JSON.stringify(this.#values));
     this.emit("change", name);
+  }
+
+  /** @param {keyof Values} name */
+  reset(name) {
+    this.set(name, DEFAULTS[name]);
   }
 
   /**

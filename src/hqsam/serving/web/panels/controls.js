@@ -14,6 +14,7 @@ export class Controls {
     this.#history();
     this.#zoom();
     this.#brush();
+    this.#view();
     this.#dialogs();
     this.#sheets();
   }
@@ -65,6 +66,19 @@ export class Controls {
       slider.value = String(size);
       find("#brush-size output").textContent = `${size} px`;
     });
+  }
+
+  #view() {
+    for (const name of /** @type {const} */ (["opacity", "brightness", "contrast"])) {
+      const slider = find(`#view-panel [name="${name}"]`, HTMLInputElement);
+      slider.addEventListener("input", () => settings.set(name, slider.valueAsNumber));
+      settings.watch(name, (value) => (slider.value = String(value)));
+      find("#view-reset").addEventListener("click", () => settings.reset(name));
+    }
+    for (const radio of findAll("#view-panel [name='colouring']", HTMLInputElement)) {
+      radio.addEventListener("change", () => settings.set("colouring", radio.value));
+      settings.watch("colouring", (value) => (radio.checked = radio.value === value));
+    }
   }
 
   #dialogs() {

@@ -4,26 +4,24 @@ import { settings } from "../settings.js";
 import { find, findAll, press } from "./dom.js";
 
 export class DraftBar {
-  /** @type {App["store"]} */
-  #store;
-  /** @type {App["draftEditor"]} */
-  #draftEditor;
+  /** @type {App} */
+  #app;
   #bar = find("#draft-bar", HTMLFormElement);
   #name = find("#draft-class", HTMLInputElement);
   #candidates = findAll("#draft-bar [data-candidate]", HTMLButtonElement);
 
   /** @param {App} app */
-  constructor({ store, draftEditor, notices }) {
-    this.#store = store;
-    this.#draftEditor = draftEditor;
+  constructor(app) {
+    this.#app = app;
+    const { draftEditor, store } = app;
     draftEditor.on("draft", () => this.#show());
     store.on("proposals", () => this.#show());
-    settings.watch("className", (name) => (this.#name.value = name));
-    this.#name.addEventListener("change", () => this.#rename());
+    settings.watch("className", () => this.#showName());
+    this.#listenToName();
     this.#bar.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#rename();
-      if (!draftEditor.keep()) notices.say("There is nothing in it to keep.");
+      this.#commitName();
+      if (!draftEditor.keep()) app.notices.say("There is nothing in it to keep.");
       find("#canvas").focus();
     });
     this.#candidates.forEach((button, number) => {
@@ -32,18 +30,44 @@ export class DraftBar {
     find("#discard").addEventListener("click", () => draftEditor.discard());
   }
 
-  #rename() {
+  /** Puts the cursor into the name, all of it selected, so that typing replaces it. */
+  focusName() {
+    this.#name.focus();
+    this.#name.select();
+  }
+
+  #listenToName() {
+    this.#name.addEventListener("change", () => this.#commitName());
+    this.#name.addEventListener("mousedown", (event) => {
+      if (document.activeElement === this.#name) return;
+      event.preventDefault(); // or the browser puts its cursor between the letters
+      this.focusName();
+    });
+    this.#name.addEventListener("keydown", ({ key }) => {
+      if (key !== "Escape") return;
+      this.#name.value = this.#className;
+      find("#canvas").focus();
+    });
+  }
+
+  #commitName() {
     const name = this.#name.value.trim();
-    const { object } = this.#draftEditor;
-    if (!name) return;
-    this.#store.addClass(name);
-    if (!object) settings.set("className", name);
-    else if (object.class_name !== name) this.#store.rename(object.key, name);
+    if (name && name !== this.#className) this.#app.commands.setClass(name);
+    this.#showName();
+  }
+
+  get #className() {
+    return this.#app.draftEditor.object?.class_name ?? settings.get("className");
+  }
+
+  /** What is being typed stays. */
+  #showName() {
+    if (document.activeElement !== this.#name) this.#name.value = this.#className;
   }
 
   #show() {
-    const { draft, mask, object, isBlank } = this.#draftEditor;
-    this.#bar.hidden = isBlank || this.#store.proposals.length > 0;
+    const { draft, mask, isBlank } = this.#app.draftEditor;
+    this.#bar.hidden = isBlank || this.#app.store.proposals.length > 0;
     const several = draft.answers.length > 1;
     find(".candidates", HTMLElement, this.#bar).hidden = !several;
     this.#candidates.forEach((button, number) => {
@@ -51,7 +75,7 @@ export class DraftBar {
       press(button, several && number === draft.chosen);
       button.setAttribute("aria-label", `Candidate ${number + 1}${several ? `, score ${score.toFixed(2)}` : ""}`);
     });
-    this.#name.value = object?.class_name ?? settings.get("className");
+    this.#showName();
     find("button.main", HTMLButtonElement, this.#bar).disabled = mask.isEmpty;
   }
 }

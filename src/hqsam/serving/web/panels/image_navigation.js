@@ -2,6 +2,7 @@
 /** @import { App } from "../main.js" */
 import { api } from "../api.js";
 import { settings } from "../settings.js";
+import { newKey } from "../state/save_queue.js";
 import { find, press } from "./dom.js";
 
 export class ImageNavigation {
@@ -47,10 +48,30 @@ export class ImageNavigation {
     await Promise.all([objects, encoded]);
   }
 
-  /** Marks it as done and goes on; or as to do, if it was done. */
-  async finish() {
+  /** Copies the objects of the image before, as one step: for images that follow each other. */
+  async copyFromPrevious() {
     const { store, gallery, notices } = this.#app;
+    const { image } = store;
+    const previous = image && (await gallery.neighbour(image, -1));
+    if (!previous) return notices.say("There is no image before this one.");
+    if (previous.width !== image.width || previous.height !== image.height)
+      return notices.say(`${previous.name} has another size: its objects do not fit.`);
+    try {
+      const objects = await this.#app.saveQueue.objectsOf(previous);
+      if (image !== store.image) return;
+      store.add(objects.map((object) => ({ ...object, key: newKey(), locked: false })), "Copy");
+      notices.say(objects.length ? `${objects.length} objects of ${previous.name}.` : `${previous.name} has no objects.`);
+    } catch (error) {
+      notices.fail(error.message);
+    }
+  }
+
+  /** Keeps the draft, marks the image as done and goes on; or marks it as to do, if it was done. */
+  async finish() {
+    const { store, gallery, draftEditor, notices } = this.#app;
     if (!store.image) return;
+    if (!draftEditor.isBlank && !draftEditor.keep())
+      return notices.fail("The object in the making has no mask yet: wait for it, or discard it with Esc, then press F again.");
     const isDone = store.image.status === "done";
     try {
       const image = await api.changeImage(store.image.id, { status: isDone ? "todo" : "done" });

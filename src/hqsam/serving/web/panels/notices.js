@@ -1,51 +1,52 @@
-/** Says in words what goes on and what went wrong, to eyes and to screen readers. */
+/** Says in words what goes on and what went wrong, to eyes and to screen readers. Nothing covers anything else. */
+import { icon, make } from "./dom.js";
 
 const SHOWN_MS = 6000;
 
 export class Notices {
-  #place;
+  #status;
+  #failures;
   /** @type {Map<symbol, string>} */
   #busy = new Map();
   #timer = 0;
 
-  /** @param {HTMLElement} place a live region */
-  constructor(place) {
-    this.#place = place;
+  /** @param {HTMLElement} status a live region for one notice @param {HTMLElement} failures a list */
+  constructor(status, failures) {
+    this.#status = status;
+    this.#failures = failures;
   }
 
   /** Says something for some seconds. @param {string} words */
   say(words) {
-    this.#show(words, "said");
+    this.#write(words, "said");
+    this.#timer = setTimeout(() => this.#showBusy(), SHOWN_MS);
   }
 
-  /** Says what went wrong; it stays longer. @param {string} words */
+  /** Says what went wrong: longer, each failure on a line of its own, until it is closed. @param {string} words */
   fail(words) {
-    this.#show(words, "failed");
+    const known = [...this.#failures.children].find(({ textContent }) => textContent === words);
+    known?.remove();
+    const item = make("li", {}, make("span", { textContent: words }));
+    const close = make("button", { onclick: () => item.remove(), aria: { label: "Close" } }, icon("close"));
+    item.append(close);
+    this.#failures.append(item);
+    setTimeout(() => item.remove(), 3 * SHOWN_MS);
   }
 
   /** Takes back what was said, if it is still shown. */
   clear() {
-    if (this.#kind === "said") this.#showBusy();
+    if (this.#status.dataset.kind === "said") this.#showBusy();
   }
 
   /** Says what goes on until the function that it returns is called. @param {string} words */
   begin(words) {
     const task = Symbol(words);
     this.#busy.set(task, words);
-    if (this.#kind !== "failed") this.#showBusy();
+    this.#showBusy();
     return () => {
       this.#busy.delete(task);
-      if (this.#kind === "busy") this.#showBusy();
+      if (this.#status.dataset.kind === "busy") this.#showBusy();
     };
-  }
-
-  get #kind() {
-    return this.#place.dataset.kind;
-  }
-
-  #show(words, kind) {
-    this.#write(words, kind);
-    this.#timer = setTimeout(() => this.#showBusy(), kind === "failed" ? 3 * SHOWN_MS : SHOWN_MS);
   }
 
   /** Shows what goes on, where nothing else is being said. */
@@ -56,7 +57,7 @@ export class Notices {
 
   #write(words, kind) {
     clearTimeout(this.#timer);
-    this.#place.textContent = words;
-    this.#place.dataset.kind = kind;
+    this.#status.textContent = words;
+    this.#status.dataset.kind = kind;
   }
 }

@@ -18,8 +18,8 @@ export class AnnotationStore extends Emitter {
   objects = [];
   /** @type {Proposal[]} what "everything" found and was not kept yet */
   proposals = [];
-  /** @type {string | null} the key of the selected object */
-  selected = null;
+  /** @type {string[]} the keys of the selected objects, the last one selected last */
+  selected = [];
   history = new History();
   /** @type {App["saveQueue"]} */
   #saveQueue;
@@ -35,7 +35,7 @@ export class AnnotationStore extends Emitter {
 
   /** Replaces all by another image, with nothing on it yet. @param {Image} image */
   open(image) {
-    Object.assign(this, { image, objects: [], proposals: [], selected: null, history: new History() });
+    Object.assign(this, { image, objects: [], proposals: [], selected: [], history: new History() });
     this.history.on("change", () => this.emit("history"));
     this.emit("image", image);
   }
@@ -55,20 +55,43 @@ export class AnnotationStore extends Emitter {
 
   /** @param {SavedObject} object */
   colourOf(object) {
+    const place = settings.get("colouring") === "object" ? this.objects.findIndex(({ key }) => key === object.key) : -1;
+    if (place >= 0) return this.#classes.paletteColour(place);
     return object.colour ?? this.#classes.colourOf(object.class_name);
   }
 
-  /** @param {string | null} key */
-  select(key) {
-    this.selected = key;
+  /** Selects these objects and no others. @param {string[]} keys */
+  select(...keys) {
+    this.selected = keys;
     this.emit("objects");
   }
 
-  /** @param {string} key @param {Partial<SavedObject>} change */
-  change(key, change, label) {
-    const before = this.object(key);
-    const after = { ...before, ...change };
-    this.history.do({ label, undo: () => this.put(key, before), redo: () => this.put(key, after) });
+  /** Selects an object too, or no longer. @param {string} key */
+  toggleSelected(key) {
+    const others = this.selected.filter((one) => one !== key);
+    this.select(...others, ...(others.length === this.selected.length ? [key] : []));
+  }
+
+  /** Selects also what is between the object that was selected last and this one. @param {string} key */
+  selectThrough(key) {
+    const keys = this.objects.map((object) => object.key);
+    const [from, to] = [keys.indexOf(this.selected.at(-1)), keys.indexOf(key)];
+    if (from < 0) return this.select(key);
+    const between = keys.slice(Math.min(from, to), Math.max(from, to) + 1);
+    this.select(...this.selected.filter((one) => !between.includes(one)), ...(from > to ? between.reverse() : between));
+  }
+
+  /** Changes several objects in one step; null deletes them. @param {string[]} keys @param {Partial<SavedObject> | null} change */
+  change(keys, change, label) {
+    const before = keys.map((key) => this.object(key));
+    const after = before.map((object) => change && { ...object, ...change });
+    this.#replace(label, keys, before, after);
+  }
+
+  /** Adds objects in one step. @param {SavedObject[]} objects */
+  add(objects, label) {
+    const keys = objects.map(({ key }) => key);
+    this.#replace(label, keys, objects.map(() => null), objects);
   }
 
   /** Makes a class of a name, if it is none yet. @param {string} name */
@@ -77,21 +100,22 @@ export class AnnotationStore extends Emitter {
     this.#classes.add(name, taken);
   }
 
-  rename(key, name) {
+  /** @param {string[]} keys @param {string} name */
+  rename(keys, name) {
     this.addClass(name);
-    this.change(key, { class_name: name, colour: null }, "Rename");
+    this.change(keys, { class_name: name, colour: null }, "Rename");
   }
 
   /** Gives an object another colour, and with it all of its class, unless it has one of its own. */
   recolour(key, colour) {
     const object = this.object(key);
-    if (object.colour) this.change(key, { colour }, "Colour");
+    if (object.colour) this.change([key], { colour }, "Colour");
     else this.#classes.recolour(object.class_name, colour);
   }
 
-  remove(key) {
-    const before = this.object(key);
-    this.history.do({ label: "Delete", undo: () => this.put(key, before), redo: () => this.put(key, null) });
+  /** @param {string[]} keys */
+  remove(keys) {
+    this.change(keys, null, keys.length === 1 ? "Delete" : `Delete ${keys.length} objects`);
   }
 
   setProposals(proposals) {
@@ -102,13 +126,11 @@ export class AnnotationStore extends Emitter {
   /** Makes objects of some of them. @param {Proposal[]} chosen */
   keepProposals(chosen) {
     const kept = chosen.map((proposal, place) => ({ ...this.newObject(place), ...proposal }));
+    const keys = kept.map(({ key }) => key);
     this.history.do({
       label: chosen.length === 1 ? "Keep" : `Keep ${chosen.length} objects`,
-      undo: () => [kept.forEach(({ key }) => this.put(key, null)), this.setProposals([...this.proposals, ...chosen])],
-      redo: () => [
-        kept.forEach((object) => this.put(object.key, object)),
-        this.setProposals(this.proposals.filter((proposal) => !chosen.includes(proposal))),
-      ],
+      undo: () => [this.put(keys, keys.map(() => null)), this.setProposals([...this.proposals, ...chosen])],
+      redo: () => [this.put(keys, kept), this.setProposals(this.proposals.filter((one) => !chosen.includes(one)))],
     });
   }
 
@@ -129,15 +151,25 @@ export class AnnotationStore extends Emitter {
     };
   }
 
-  /** Puts an object into the list, or takes it off; without a step in the history. @param {SavedObject | null} object */
-  put(key, object) {
-    const place = this.objects.findIndex((one) => one.key === key);
-    const objects = [...this.objects];
-    if (!object) objects.splice(place, 1);
-    else if (place < 0) objects.push(object);
-    else objects[place] = object;
-    this.objects = objects;
-    this.#saveQueue.put(this.image, key, object);
+  /**
+   * Puts objects into the list, or takes them off where there is null; without a step in the history.
+   * @param {string[]} keys @param {(SavedObject | null)[]} objects
+   */
+  put(keys, objects) {
+    const all = new Map(this.objects.map((object) => [object.key, object]));
+    keys.forEach((key, place) => {
+      if (objects[place]) all.set(key, objects[place]);
+      else all.delete(key);
+    });
+    /** @type {[string, SavedObject | null][]} */
+    const entries = keys.map((key, place) => [key, objects[place]]);
+    this.#saveQueue.put(this.image, entries);
+    this.objects = [...all.values()];
+    this.selected = this.selected.filter((key) => all.has(key));
     this.emit("objects");
+  }
+
+  #replace(label, keys, before, after) {
+    if (keys.length) this.history.do({ label, undo: () => this.put(keys, before), redo: () => this.put(keys, after) });
   }
 }

@@ -64,6 +64,11 @@ export class DraftEditor extends Emitter {
     if (!mask.isEmpty) this.#do(drafts.withDrawn(this.draft, mask, erase), label);
   }
 
+  /** Adds some pixels and erases others, in one step. @param {import("../masks/mask.js").Mask} added */
+  redraw(added, erased, label) {
+    this.#do(drafts.withDrawn(drafts.withDrawn(this.draft, added, false), erased, true), label);
+  }
+
   /** Shows another of SAM's three candidates; asks for them where there is only one. @param {number} number from 0 */
   async choose(number) {
     const draft = this.draft;
@@ -74,6 +79,11 @@ export class DraftEditor extends Emitter {
     if (candidates.length === 1) return this.#notices.say("HQ alone has one candidate; SAM and the sum have three.");
     const isDetailed = isAsked && draft.isDetailed;
     this.#do({ ...draft, answers: candidates, chosen: number, isDetailed }, `Candidate ${number + 1}`);
+  }
+
+  /** Shows the next of the candidates. */
+  chooseNext() {
+    return this.choose((this.draft.chosen + 1) % 3);
   }
 
   /** Begins to correct a finished object. @param {string} key */
@@ -96,10 +106,10 @@ export class DraftEditor extends Emitter {
     const after = { ...(before ?? store.newObject()), ...provenance(draft), rle: encode(mask) };
     store.history.do({
       label: before ? "Correct" : "Keep",
-      undo: () => [store.put(after.key, before), this.#set(draft)],
-      redo: () => [store.put(after.key, after), this.#set(drafts.newDraft(store.image))],
+      undo: () => [store.put([after.key], [before]), this.#set(draft)],
+      redo: () => [store.put([after.key], [after]), this.#set(drafts.newDraft(store.image))],
     });
-    store.select(null); // or the next stroke of a brush would go on with it
+    store.select(); // or the next stroke of a brush would go on with it
     return true;
   }
 

@@ -10,3 +10,12 @@ export function objectMask({ rle }) {
   if (!decoded.has(rle)) decoded.set(rle, decode(rle));
   return decoded.get(rle);
 }
+
+/**
+ * The smallest of those at a place: what is on something is smaller than it.
+ * @template {Masked} T @param {[number, number]} place @param {T[]} all @returns {T | null}
+ */
+export function smallestAt(place, all) {
+  const here = all.filter((one) => objectMask(one).has(...place));
+  return here.sort((one, other) => objectMask(one).area - objectMask(other).area)[0] ?? null;
+}

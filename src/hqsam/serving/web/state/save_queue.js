@@ -57,10 +57,12 @@ export class SaveQueue extends Emitter {
     return [...objects.values()];
   }
 
-  /** @param {SavedObject | null} wanted null to delete it */
-  put(image, key, wanted) {
-    const { id, name, width, height } = image;
-    this.#unsent.set(key, { image: { id, name, width, height }, wanted, saved: this.#saved.get(key) ?? null });
+  /** Saves an image's objects as they are wanted; null deletes. @param {Image} of @param {[string, SavedObject | null][]} entries */
+  put(of, entries) {
+    const { id, name, width, height } = of;
+    for (const [key, wanted] of entries) {
+      this.#unsent.set(key, { image: { id, name, width, height }, wanted, saved: this.#saved.get(key) ?? null });
+    }
     this.#changed();
     this.send();
   }

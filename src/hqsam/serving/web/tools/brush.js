@@ -60,7 +60,7 @@ export class BrushTool {
   /** A brush on a selected object corrects it; otherwise it begins a new one. */
   #beginIfNeeded() {
     const { store, draftEditor } = this.#app;
-    const object = store.object(store.selected);
+    const object = store.selected.length === 1 && store.object(store.selected[0]);
     if (object && !object.locked && !draftEditor.object && draftEditor.mask.isEmpty) draftEditor.correct(object.key);
   }
 

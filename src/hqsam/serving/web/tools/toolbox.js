@@ -11,12 +11,13 @@
  * @property {BoxXyxy} [box]
  * @property {{points: Point[], closed: boolean}} [stroke]
  * @property {{at: Point, radius: number}} [ring]
+ * @property {{points: Point[], active: Point | null}} [handles]
  *
  * @typedef {object} Tool
  * @property {boolean} [pans]  Dragging moves the image.
  * @property {boolean} [pansByTouch]
  * @property {(at: Point | null, subtracts?: boolean) => void} [hover]  null when the pointer leaves.
- * @property {(at: Point, subtracts: boolean) => void} [tap]
+ * @property {(at: Point, subtracts: boolean, isExtending: boolean) => void} [tap]  Extending means with Shift or Ctrl.
  * @property {(points: Point[], subtracts: boolean) => void} [drag]  On the way; the points so far.
  * @property {(points: Point[], subtracts: boolean) => void} [drop]  At the end of a drag.
  * @property {() => boolean} [finish]  Whether there was anything to finish.
@@ -28,6 +29,7 @@ import { Emitter } from "../events.js";
 import { BoxTool } from "./box.js";
 import { BrushTool } from "./brush.js";
 import { ClickTool } from "./click.js";
+import { CornersTool } from "./corners.js";
 import { LassoTool } from "./lasso.js";
 import { PickTool } from "./pick.js";
 
@@ -47,6 +49,7 @@ export class Toolbox extends Emitter {
       lasso: new LassoTool(app),
       brush: new BrushTool(app, { erases: false }),
       eraser: new BrushTool(app, { erases: true }),
+      corners: new CornersTool(app),
       pick: new PickTool(app),
     };
     app.renderer.overlay = () => this.active.overlay?.() ?? {};

@@ -95,7 +95,7 @@ export class Gestures {
     const tool = this.#toolbox.active;
     if (gesture.moved && !gesture.pans) tool.drop?.(gesture.points, gesture.subtracts);
     else if (!gesture.moved && event.button !== 1 && this.#viewport.isOnImage(gesture.from)) {
-      tool.tap?.(gesture.points[0], gesture.subtracts);
+      tool.tap?.(gesture.points[0], gesture.subtracts, event.shiftKey || event.ctrlKey || event.metaKey);
     }
   }
 

@@ -63,7 +63,7 @@ export class KeyboardPointer {
     if (!points) return;
     const subtracts = toolbox.subtracts !== event.shiftKey;
     if (points.length > 1) toolbox.active.drop?.(points, subtracts);
-    else toolbox.active.tap?.(points[0], subtracts);
+    else toolbox.active.tap?.(points[0], subtracts, event.shiftKey);
   }
 
   #hide() {

@@ -4,11 +4,14 @@ import { outlineOf } from "../masks/outline.js";
 const HALO = "rgb(0 0 0 / 50%)"; // around every line, so that it is seen on any image
 const GRID_SCALE = 18; // CSS pixels a pixel, from which a grid is of use
 
-export function paintImage(context, viewport, bitmap) {
+/** @param {string} filter a CSS filter, for brightness and contrast */
+export function paintImage(context, viewport, bitmap, filter) {
   const { x, y, scale, image } = viewport;
   context.imageSmoothingEnabled = scale * devicePixelRatio < 2;
   context.imageSmoothingQuality = "high";
+  context.filter = filter;
   context.drawImage(bitmap, x, y, image.width * scale, image.height * scale);
+  context.filter = "none";
   if (scale >= GRID_SCALE) paintGrid(context, viewport);
 }
 
@@ -62,6 +65,19 @@ export function paintClick(context, viewport, [x, y], label) {
   context.lineWidth = 1.5;
   context.stroke(sign);
   context.restore();
+}
+
+/** Corners of an outline that can be moved; one may be under the pointer. */
+export function paintHandles(context, viewport, points, active) {
+  const path = new Path2D();
+  for (const point of points) {
+    const [x, y] = viewport.toScreen(point);
+    const size = String(point) === String(active) ? 9 : 6;
+    path.rect(x - size / 2, y - size / 2, size, size);
+  }
+  context.fillStyle = "white";
+  context.fill(path);
+  line(context, path, "#1d5fd1", 1.5, []);
 }
 
 /** Where the brush would paint. */

@@ -1,6 +1,7 @@
 /** Paints two layers when something changes: image and objects below, the draft and what tools show above. */
 /** @import { App } from "../main.js" */
 import { Emitter } from "../events.js";
+import { settings } from "../settings.js";
 import { objectMask } from "../state/object_masks.js";
 import * as paint from "./paint.js";
 import { CanvasLayers } from "./canvas_layers.js";
@@ -36,6 +37,7 @@ export class Renderer extends Emitter {
     app.draftEditor.on("draft", () => this.refresh());
     app.hoverPreview.on("change", () => this.refresh("above"));
     app.classes.on("change", () => this.refresh());
+    settings.on("change", () => this.refresh());
   }
 
   /** @param {"below" | "above"} [layer] both if not given */
@@ -53,18 +55,20 @@ export class Renderer extends Emitter {
 
   #paintBelow(context) {
     if (!this.bitmap) return;
-    paint.paintImage(context, this.#viewport, this.bitmap);
+    const filter = `brightness(${settings.get("brightness")}) contrast(${settings.get("contrast")})`;
+    paint.paintImage(context, this.#viewport, this.bitmap, filter);
     if (this.masksHidden) return;
     const { objects, proposals, selected } = this.#app.store;
     const { objectKey } = this.#app.draftEditor.draft;
     for (const object of objects) {
-      if (object.visible && object.key !== objectKey) this.#paintObject(context, object, object.key === selected);
+      if (object.visible && object.key !== objectKey) this.#paintObject(context, object, selected.includes(object.key));
     }
     for (const proposal of proposals) this.#paintProposal(context, proposal);
   }
 
   #paintObject(context, object, isSelected) {
-    const look = isSelected ? { strength: 0.35, width: 2.5 } : { strength: 0.22, width: 1.5 };
+    const opacity = settings.get("opacity");
+    const look = isSelected ? { strength: Math.min(1, opacity + 0.13), width: 2.5 } : { strength: opacity, width: 1.5 };
     paint.paintMask(context, this.#viewport, objectMask(object), { colour: this.#app.store.colourOf(object), ...look });
   }
 
@@ -77,7 +81,7 @@ export class Renderer extends Emitter {
     if (!this.bitmap || this.masksHidden) return;
     const overlay = this.overlay?.() ?? {};
     const { draftEditor, hoverPreview } = this.#app;
-    const look = { colour: draftEditor.colour, strength: 0.38, width: 2 };
+    const look = { colour: draftEditor.colour, strength: Math.min(1, settings.get("opacity") + 0.16), width: 2 };
     paint.paintMask(context, this.#viewport, overlay.mask ?? draftEditor.mask, look);
     if (hoverPreview.mask)
       paint.paintMask(context, this.#viewport, hoverPreview.mask, { colour: "white", strength: 0.22, dashed: true });
@@ -91,7 +95,8 @@ export class Renderer extends Emitter {
   }
 
   /** @param {CanvasRenderingContext2D} context @param {import("../tools/toolbox.js").Overlay} overlay */
-  #paintOverlay(context, { box, stroke, ring }) {
+  #paintOverlay(context, { box, stroke, ring, handles }) {
+    if (handles) paint.paintHandles(context, this.#viewport, handles.points, handles.active);
     if (box) paint.paintBox(context, this.#viewport, box, "white");
     if (stroke) paint.paintStroke(context, this.#viewport, stroke.points, "white", stroke.closed);
     if (ring) paint.paintRing(context, this.#viewport, ring.at, ring.radius, "white");
