@@ -13,6 +13,8 @@ HqsamError
 ├── OutputError           a result could not be written; nothing half-written was left
 ├── ServerError           an hqsam server cannot be reached, or did not do what it was asked
 └── MissingExtra          an optional package is not installed (also an ImportError)
+
+ImageWarning              something about an image that was left out or changed when it was read (a UserWarning)
 """
 
 
@@ -75,3 +77,14 @@ class ServerError(HqsamError):
 
 class MissingExtra(HqsamError, ImportError):  # noqa: N818  (it is an ImportError first)
     """An optional package that is not installed; the message has the command that installs it."""
+
+
+class ImageWarning(UserWarning):
+    """Something that was left out or changed when an image was read, such as the further pages of a stack.
+
+    `kind` is one word for it: warnings of one kind say the same of different images.
+    """
+
+    def __init__(self, message: str, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind

@@ -1,9 +1,17 @@
 """Import of optional packages, with the command that installs them where they are missing."""
 
-import importlib
+import importlib.util
 from types import ModuleType
 
 from hqsam.errors import MissingExtra
+
+
+def is_installed(module: str) -> bool:
+    """Return True if an optional package can be imported, without importing it."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # ValueError: a test or program put None in its place
+        return False
 
 
 def require(module: str, *, extra: str) -> ModuleType:

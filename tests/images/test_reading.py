@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hqsam.errors import ImageError, OptionError
+from hqsam.errors import ImageError, ImageWarning, OptionError
 from hqsam.images.reading import name_of, read_image
 
 
@@ -137,7 +137,11 @@ def test_integers_of_other_sizes_run_to_255(photo):
 def test_of_an_animation_the_first_frame_is_taken(tmp_path):
     frames = [Image.new("RGB", (5, 4), colour) for colour in ("red", "blue")]
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
-    assert read_image(tmp_path / "moving.gif")[0, 0].tolist() == [255, 0, 0]
+    with pytest.warns(ImageWarning, match=r"moving.gif: page 1 of 2 was read, no other.*--page N"):
+        assert read_image(tmp_path / "moving.gif")[0, 0].tolist() == [255, 0, 0]
+    assert read_image(tmp_path / "moving.gif", page=2)[0, 0].tolist() == [0, 0, 255]
+    with pytest.raises(ImageError, match="has 2 pages and page 3 was asked for"):
+        read_image(tmp_path / "moving.gif", page=3)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (20000, 3), (3, 20000)])

@@ -9,7 +9,8 @@ from jaxtyping import UInt8
 
 from hqsam.errors import DataError, InputError
 from hqsam.images.image_info import orientation_of, upright_size_hw
-from hqsam.images.reading import open_image, read_image
+from hqsam.images.open_image import open_image
+from hqsam.images.reading import read_image
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from PIL import Image, PngImagePlugin
 from hqsam import storage
 from hqsam.errors import DataError, ImageError
 from hqsam.images.image_info import orientation_of, turned_upright, upright_size_hw
-from hqsam.images.reading import open_image
+from hqsam.images.open_image import open_image
 
 
 def write_png(path: Path, pixels: np.ndarray, notes: dict[str, str] | None = None) -> Path:

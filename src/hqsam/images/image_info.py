@@ -1,8 +1,12 @@
 """Facts about image files that need no pixels: suffixes, kinds by content, orientation, upright size."""
 
+from collections.abc import Callable
 from pathlib import PurePath
+from typing import Any
 
 from PIL import Image
+
+from hqsam import optional
 
 LOSSY_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp")
 TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
@@ -12,6 +16,10 @@ IMAGE_SUFFIXES = (
 )
 """Endings of the files that are taken for images, in lower case, the most frequent first."""
 
+HEIF_SUFFIXES = (".heic", ".heif", ".hif")
+"""Endings of images that pillow-heif reads, where it is installed."""
+
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 SIGNATURES = {
     "JPEG": (b"\xff\xd8\xff",),
     "MPO": (b"\xff\xd8\xff",),
@@ -23,8 +31,9 @@ SIGNATURES = {
     "PPM": (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"),
     "JPEG2000": (b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
     "AVIF": (b"ftypavif", b"ftypavis"),
+    "HEIF": tuple(b"ftyp" + brand for brand in _HEIF_BRANDS),
 }
-"""Pillow's names of the formats that strangers may send, and how such files begin; of AVIF from the fifth byte on.
+"""Pillow's names of the formats that strangers may send, and how such files begin; AVIF and HEIF at the fifth byte.
 
 Pillow reads further formats, some by running programs.
 """
@@ -43,13 +52,39 @@ _UPRIGHT = {
 
 def is_image_name(name: str) -> bool:
     """Return True for a file name with an image's suffix that is not hidden, as the `._a.jpg` of Macs are."""
-    return PurePath(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")
+    suffix = PurePath(name).suffix.lower()
+    known = suffix in IMAGE_SUFFIXES or (suffix in HEIF_SUFFIXES and optional.is_installed("pillow_heif"))
+    return known and not name.startswith(".")
+
+
+def is_heif(data: bytes) -> bool:
+    """Return True for the beginning of a HEIF file, such as the HEIC of phones."""
+    return data[4:8] == b"ftyp" and data[8:12] in (
+        b"heic",
+        b"heix",
+        b"heim",
+        b"heis",
+        b"hevc",
+        b"hevx",
+        b"mif1",
+        b"msf1",
+    )
+
+
+def is_tiff(data: bytes) -> bool:
+    """Return True for the beginning of a TIFF file."""
+    return data.startswith(SIGNATURES["TIFF"])
 
 
 def begins_as_image(data: bytes) -> bool:
     """Return True for the contents of a file in one of the formats of `SIGNATURES`."""
     start = data[4:12] if data[4:8] == b"ftyp" else data
     return any(start.startswith(signatures) for signatures in SIGNATURES.values())
+
+
+def tags_of(image: Image.Image) -> Callable[[int], Any]:
+    """Return a function from the number of a TIFF tag to its value; None for tags that are not there."""
+    return getattr(image, "tag_v2", {}).get
 
 
 def orientation_of(image: Image.Image) -> int:

@@ -1,63 +1,89 @@
-"""Photos as people have them, to the one thing that we compute with: uint8 RGB, upright.
+"""Read images of any kind as the one thing that we compute with: uint8 RGB, upright.
 
-| what comes                       | what is made of it                                                    |
+| input                            | result                                                                |
 | -------------------------------- | --------------------------------------------------------------------- |
-| a file, a PIL image              | turned upright by its EXIF tag; of an animation the first frame       |
+| a file, a PIL image              | turned upright by its EXIF tag; the first page or frame, if many      |
 | an array [H, W, 3]               | taken as it is: RGB, upright (OpenCV's are BGR: `image[..., ::-1]`)   |
 | gray [H, W] or [H, W, 1], 1 bit  | the same value in all three channels                                  |
 | transparency                     | laid on white, as a viewer shows it                                   |
 | palette, CMYK, YCbCr, HSV        | converted to RGB                                                      |
-| 16 bits                          | 0 to 65535 becomes 0 to 255; stretch a darker range yourself before   |
-| float arrays, 32-bit float files | 0 to 1 becomes 0 to 255; any other range is an error                  |
+| 16 bits, uint16 arrays           | 0 to 65535 becomes 0 to 255; a signal of fewer bits is stretched      |
+| files of floats                  | 0 to 1 becomes 0 to 255; another range is stretched                   |
+| float arrays                     | 0 to 1 becomes 0 to 255; any other range needs `value_range`          |
 | bool arrays                      | an error: they are masks                                              |
+
+What is left out or stretched is an `ImageWarning`.
 """
 
 import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import struct
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
+import cv2
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
-from hqsam.errors import ImageError, OptionError
-from hqsam.images.image_info import orientation_of, turned_upright
+from hqsam.errors import ImageError, MissingExtra
+from hqsam.images.image_info import is_tiff, orientation_of, tags_of, turned_upright
+from hqsam.images.open_image import cause_of, first_bytes, open_image, pixel_limit, source_name
+from hqsam.images.read_options import ReadOptions
+from hqsam.images.tiff import is_reduced, open_tiff
+from hqsam.images.to_rgb import as_array, note, note_bands, rgb_of_array, rgb_of_values
+from hqsam.images.value_range import declared_by_file, nodata_of
 
 if TYPE_CHECKING:
     ImageLike: TypeAlias = str | os.PathLike[str] | IO[bytes] | Image.Image | np.ndarray
 else:
     ImageLike = Any  # whatever comes is looked at, and what cannot be read is refused in our own words
 
-MAX_PIXELS = 250_000_000
-"""Larger files are refused before they are decoded, which would take 7 bytes a pixel. `HQSAM_MAX_PIXELS` overrules."""
+RgbImage = UInt8[np.ndarray, "height width 3"]
 
 _ONE_COLOUR_CLEAR = ("1", "L", "P", "RGB")
 """Modes in which a file may name a colour that is transparent."""
-_OPENING = threading.Lock()
+_MANY_PAGES = 16
+"""Frames of a TIFF that are looked at to tell a stack from a pyramid."""
 
 
-def read_image(image: ImageLike, max_pixels: int | None = None) -> UInt8[np.ndarray, "height width 3"]:
-    """A photo from a path, an open file, a PIL image or an array, as uint8 RGB, upright.
+def read_image(
+    image: ImageLike,
+    max_pixels: int | None = None,
+    *,
+    value_range: tuple[float, float] | None = None,
+    page: int | None = None,
+) -> RgbImage:
+    """Read an image from a path, an open file, a PIL image or an array, as uint8 RGB [H, W, 3], upright.
 
-    An array that is RGB already is returned itself, not a copy. Files of more than `max_pixels` are refused;
-    the default is `HQSAM_MAX_PIXELS` from the environment, else 250 million.
+    An array that is RGB already is returned itself, not a copy.
+
+    Args:
+        image: see the table above.
+        max_pixels: files of more are refused; by default `HQSAM_MAX_PIXELS` from the environment, else 250 million.
+        value_range: the values that become 0 and 255, for images of more than 8 bits: (0, 4095) for 12 bits. By default
+            it is found in the file's tags or in its values.
+        page: the page of a stack or frame of an animation, counted from 1; by default the first.
 
     Raises:
         ImageError: it cannot be read, is too large, or is no image.
+        MissingExtra: it is of a kind that needs a package which is not installed.
     """
+    return read_with(image, ReadOptions(max_pixels=max_pixels, value_range=value_range, page=page))
+
+
+def read_with(image: ImageLike, options: ReadOptions) -> RgbImage:
+    """Read an image as `read_image` does, with its options in one."""
     if isinstance(image, Image.Image):
-        return _from_pil(image, "the PIL image")
+        name = "the PIL image"
+        return _from_pil(_at_page(image, name, options) if options.page else image, name, options)
     if isinstance(image, str | os.PathLike) or hasattr(image, "read"):
-        with open_image(image, max_pixels) as picture:
-            return _from_pil(picture, _name(image))
-    return _from_array(_as_array(image))
+        return _from_file(image, options)
+    return rgb_of_array(as_array(image), value_range=options.value_range)
 
 
-def read_image_of_size(image: ImageLike, size_hw: tuple[int, int]) -> UInt8[np.ndarray, "height width 3"]:
-    """The photo that masks of this size are for.
+def read_image_of_size(image: ImageLike, size_hw: tuple[int, int]) -> RgbImage:
+    """Read the image that masks of this size are for.
 
     Raises:
         ImageError: it cannot be read, or is of another size.
@@ -73,162 +99,132 @@ def read_image_of_size(image: ImageLike, size_hw: tuple[int, int]) -> UInt8[np.n
 
 
 def name_of(image: ImageLike) -> str:
-    """The name of the file that an image comes from, without its folder; "image" where there is none."""
-    source = image if isinstance(image, str | os.PathLike) else getattr(image, "filename", getattr(image, "name", ""))
-    return Path(source).name if source and isinstance(source, str | os.PathLike) else "image"
+    """Return the name of the file that an image comes from, without its folder; "image" where there is none."""
+    origin = image if isinstance(image, str | os.PathLike) else getattr(image, "filename", getattr(image, "name", ""))
+    return Path(origin).name if origin and isinstance(origin, str | os.PathLike) else "image"
 
 
-def open_image(source: Any, max_pixels: int | None = None) -> Image.Image:
-    """A picture file of at most `max_pixels`, as Pillow has it, not decoded yet. Close it when done.
-
-    Raises:
-        ImageError: it is missing, too large, or no picture.
-    """
-    max_pixels = _pixel_limit() if max_pixels is None else max_pixels
-    name = _name(source)
-    if isinstance(source, str | os.PathLike):
-        _check_path(source)
+def _from_file(file: Any, options: ReadOptions) -> RgbImage:
+    name = source_name(file)
     try:
-        with _no_pixel_limit_of_pillow():
-            image = Image.open(source)
-    except Exception as error:  # on damaged files Pillow's readers raise whatever they trip over
-        raise ImageError(f"cannot read {name}: {_cause(error)}") from error
-    width, height = image.size
-    if width * height > max_pixels:
-        image.close()
-        raise ImageError(
-            f"{name} has {width} x {height} pixels, more than the {max_pixels:,} that are allowed; "
-            "shrink it, or raise the limit with HQSAM_MAX_PIXELS"
-        )
-    return image
+        with open_image(file, options.max_pixels) as image:
+            if not _is_deep_colour_tiff(image):
+                return _from_pil(_at_page(image, name, options), name, options)
+            try:
+                return _from_tiff(file, name, options)
+            except Exception:  # noqa: BLE001  (without tifffile, or on damaged files, Pillow's eight bits are left)
+                note(name, "depth", 'only the high byte of its colours was read; pip install "hqsam[tiles]" reads all')
+                return _from_pil(_at_page(image, name, options), name, options)
+    except ImageError as error:
+        if not isinstance(error.__cause__, Image.UnidentifiedImageError) or not is_tiff(first_bytes(file)):
+            raise
+        return _from_odd_tiff(file, name, options, error)
 
 
-def _name(source: Any) -> str:
-    return str(source) if isinstance(source, str | os.PathLike) else getattr(source, "name", "the open file")
-
-
-def _check_path(path: str | os.PathLike[str]) -> None:
-    if str(path).startswith(("http://", "https://")):
-        raise ImageError(f"{path} is an address; download the photo and give its path")
+def _from_odd_tiff(file: Any, name: str, options: ReadOptions, error: ImageError) -> RgbImage:
+    """Read a TIFF that Pillow does not know, such as of five bands, or say why it cannot be read."""
     try:
-        if Path(path).is_dir():
-            raise ImageError(f"{path} is a folder; give the path of a photo")
-        size = Path(path).stat().st_size
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        missing = isinstance(error, FileNotFoundError)
-        raise ImageError(f"cannot read {path}: {'there is no such file' if missing else error}") from error
-    if size == 0 and Path(path).is_file():
-        raise ImageError(f"{path} is empty: 0 bytes")
+        return _from_tiff(file, name, options)
+    except MissingExtra as missing:
+        raise ImageError(f"cannot read {name}: Pillow does not know this kind of TIFF. {missing}") from error
+    except ImageError as refused:
+        raise refused from error
+    except Exception as refused:  # noqa: BLE001  (on damaged files tifffile raises whatever it trips over)
+        raise ImageError(f"cannot read {name}: {refused}") from error
 
 
-@contextmanager
-def _no_pixel_limit_of_pillow() -> Iterator[None]:
-    """Pillow warns at 89 million pixels and stops at twice that; our own limit is checked instead."""
-    with _OPENING:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+def _from_tiff(file: Any, name: str, options: ReadOptions) -> RgbImage:
+    if hasattr(file, "seek"):
+        file.seek(0)
+    with open_tiff(file, name, options, any_orientation=True) as tiff:
+        height, width = tiff.size_hw
+        limit = pixel_limit(options.max_pixels)
+        if height * width > limit:
+            raise ImageError(f"{name} has {width} x {height} pixels, more than the {limit:,} that are allowed")
+        pixels = tiff.read(slice(0, height), slice(0, width))
+    return _turned(pixels, tiff.orientation)
 
 
-def _pixel_limit() -> int:
-    said = os.environ.get("HQSAM_MAX_PIXELS", "")
-    if not said:
-        return MAX_PIXELS
-    if not said.isdecimal():
-        raise OptionError(f"HQSAM_MAX_PIXELS is {said!r}; expected a number of pixels, such as 400000000")
-    return int(said)
-
-
-def _cause(error: Exception) -> str:
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "it is not an image, or of a kind that Pillow does not know"
-    return str(error) or type(error).__name__
-
-
-def _from_pil(image: Image.Image, name: str) -> UInt8[np.ndarray, "height width 3"]:
+def _from_pil(image: Image.Image, name: str, options: ReadOptions) -> RgbImage:
     if 0 in image.size:
         raise ImageError(f"{name} has no pixels: {image.width} x {image.height}")
     try:
+        declared, deep = declared_by_file(image), _deep_png(image)
         image.load()  # before the tag is asked for: a PNG may have it at its end, and Pillow turns a TIFF here
-        pixels = turned_upright(_plain_mode(image), orientation_of(image))
-        array = np.asarray(pixels)
+        orientation = orientation_of(image)
+        plain = _plain_mode(image)
+        array = np.asarray(plain) if deep is None else deep
     except Exception as error:  # as above: this is where the pixels are decoded
-        raise ImageError(f"cannot read {name}: {_cause(error)}") from error
-    return _from_array(_as_16_bit(array) if pixels.mode == "I" else array, name)
+        raise ImageError(f"cannot read {name}: {cause_of(error)}") from error
+    samples = tags_of(image)(277) or 1
+    if samples > 3 and plain.mode == "RGB" and image.mode == "RGB":
+        note_bands(name, samples)
+    if array.dtype == np.int32 and 0 <= array.min() <= array.max() <= 65535:
+        array = array.astype(np.uint16)  # Pillow reads some 16-bit files into 32-bit integers
+    # A colour that the file calls transparent is; a channel of its own may be something else.
+    clear = plain.mode == "RGBA" and image.mode not in ("RGBA", "LA")
+    pixels = rgb_of_values(array, name, options.value_range, declared, nodata_of(tags_of(image)), trust_alpha=clear)
+    return _turned(pixels, orientation)
+
+
+def _at_page(image: Image.Image, name: str, options: ReadOptions) -> Image.Image:
+    try:
+        page = options.choose_page(_pages(image), name)
+        if page != image.tell():
+            image.seek(page)
+    except (EOFError, OSError, SyntaxError, ValueError, struct.error) as error:
+        if isinstance(error, ImageError):
+            raise
+        raise ImageError(f"cannot read {name}: {cause_of(error)}") from error
+    return image
+
+
+def _pages(image: Image.Image) -> list[int]:
+    """Return the numbers of the frames that are images of their own; of a pyramid only the finest is one."""
+    frames, was_at = getattr(image, "n_frames", 1), image.tell()
+    if image.format in ("MPO", None) or frames < 2:  # the further images of an MPO are previews and depth
+        return [was_at]
+    if image.format != "TIFF" or frames > _MANY_PAGES:
+        return list(range(frames))
+    full = []
+    for frame in range(frames):
+        image.seek(frame)
+        full += [] if is_reduced(tags_of(image)(254)) else [frame]
+    image.seek(was_at)
+    return full or [was_at]
+
+
+def _is_deep_colour_tiff(image: Image.Image) -> bool:
+    """Return True for a TIFF of more than 8 bits a colour, of which Pillow keeps the high byte alone."""
+    bits = tags_of(image)(258)
+    return image.mode in ("RGB", "RGBA", "RGBX") and bits is not None and max(bits) > 8
+
+
+def _deep_png(image: Image.Image) -> np.ndarray | None:
+    """Return the 16-bit colours of a PNG, [H, W, 3 or 4]; of these Pillow keeps the high byte alone."""
+    if not isinstance(image, PngImageFile) or not image.tile or image.mode.startswith("I"):
+        return None
+    if image.fp is None or ";16" not in str(image.tile[0].args):
+        return None
+    was_at = image.fp.tell()
+    image.fp.seek(0)
+    decoded = cv2.imdecode(np.frombuffer(image.fp.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    image.fp.seek(was_at)
+    if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3:
+        return None
+    return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB if decoded.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
+
+
+def _turned(pixels: UInt8[np.ndarray, "_ _ 3"], orientation: int) -> UInt8[np.ndarray, "_ _ 3"]:
+    if orientation == 1:
+        return pixels
+    return np.asarray(turned_upright(Image.fromarray(pixels), orientation))
 
 
 def _plain_mode(image: Image.Image) -> Image.Image:
-    """The image in a mode whose array `_from_array` knows: gray, RGB, RGBA, 16 bits or float."""
+    """Return the image in a mode that `rgb_of_values` takes as an array: gray, RGB, RGBA, 16 bits or float."""
     if image.mode in ("LA", "PA", "La", "RGBa") or ("transparency" in image.info and image.mode in _ONE_COLOUR_CLEAR):
         return image.convert("RGBA")
     if image.mode in ("L", "RGB", "RGBA", "I", "F") or image.mode.startswith("I;16"):
         return image
     return image.convert("L" if image.mode == "1" else "RGB")
-
-
-def _as_16_bit(array: np.ndarray) -> np.ndarray:
-    """Pillow reads some 16-bit files into 32-bit integers."""
-    if array.min() < 0 or array.max() > 65535:
-        raise ImageError(
-            f"the image has integers from {array.min()} to {array.max()}; expected 8 or 16 bits a channel: "
-            "scale it to 0 to 255 first"
-        )
-    return array.astype(np.uint16)
-
-
-def _as_array(image: Any) -> np.ndarray:
-    try:
-        array = np.asarray(image)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ImageError(f"cannot make an array of this {type(image).__name__}: {error}") from error
-    if array.dtype.kind not in "biuf":
-        raise ImageError(
-            f"cannot read a {type(image).__name__} as an image; expected a path, an open file, a PIL image or "
-            "an array [H, W, 3] of uint8 RGB"
-        )
-    return array
-
-
-def _from_array(array: np.ndarray, name: str = "the image") -> UInt8[np.ndarray, "height width 3"]:
-    if array.ndim == 2:
-        array = array[..., None]
-    if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
-        channels_first = array.ndim == 3 and array.shape[0] in (1, 3, 4)
-        raise ImageError(
-            f"{name} has the shape {array.shape}; expected [H, W, 3] RGB, [H, W] gray or [H, W, 4] RGBA"
-            + ("; move the channels last: image.transpose(1, 2, 0)" if channels_first else "")
-        )
-    pixels = _as_8_bit(array, name)
-    if pixels.shape[2] == 1:
-        return np.repeat(pixels, 3, axis=2)
-    return pixels if pixels.shape[2] == 3 else _on_white(pixels)
-
-
-def _as_8_bit(array: np.ndarray, name: str) -> UInt8[np.ndarray, "height width channel"]:
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype == np.bool_:
-        raise ImageError(f"{name} is bool, as a mask is; expected a photo, uint8 from 0 to 255")
-    if array.dtype.kind == "u" and array.dtype.itemsize == 2:
-        return (array >> 8).astype(np.uint8)  # the high byte, as Pillow does for 16-bit RGB
-    low, high = array.min(), array.max()
-    floats = array.dtype.kind == "f"
-    if not (low >= 0 and high <= (1 if floats else 255)):  # so that NaN is refused too
-        kind = "floats" if floats else "integers"
-        raise ImageError(
-            f"{name} has {kind} ({array.dtype}) from {low} to {high}; expected uint8 from 0 to 255, or floats "
-            "from 0 to 1"
-        )
-    return np.rint(array * 255).astype(np.uint8) if floats else array.astype(np.uint8)
-
-
-def _on_white(rgba: UInt8[np.ndarray, "height width 4"]) -> UInt8[np.ndarray, "height width 3"]:
-    rgb, alpha = rgba[..., :3], rgba[..., 3:]
-    if alpha.min() == 255:
-        return np.ascontiguousarray(rgb)
-    white = Image.new("RGB", (rgba.shape[1], rgba.shape[0]), "white")
-    picture = Image.fromarray(np.ascontiguousarray(rgba))
-    white.paste(picture, mask=picture.getchannel("A"))
-    return np.asarray(white)

@@ -7,7 +7,8 @@ from PIL import Image
 
 from hqsam.errors import ImageError
 from hqsam.images.image_info import SIGNATURES, begins_as_image, orientation_of, upright_size_hw
-from hqsam.images.reading import open_image, read_image
+from hqsam.images.open_image import open_image
+from hqsam.images.reading import read_image
 from hqsam.serving.store.errors import UnsupportedFileError
 
 THUMBNAIL_SIDE = 256
