@@ -5,8 +5,9 @@ from pathlib import Path
 
 import torch
 
+from hqsam.training.config import RunOptions
 from hqsam.training.distributed import process_group
-from hqsam.training.trainer import RunOptions, train
+from hqsam.training.trainer import train
 from tests.training.small import drawn, small_recipe
 
 

@@ -9,8 +9,9 @@ import torch
 
 from hqsam.errors import MissingExtra, OptionError, TrainingError
 from hqsam.training import distributed
+from hqsam.training.config import RunOptions
 from hqsam.training.distributed import SingleProcess, process_group
-from hqsam.training.trainer import RunOptions, train
+from hqsam.training.trainer import train
 from tests import needs
 from tests.training.small import drawn, small_recipe
 

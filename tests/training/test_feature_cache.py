@@ -8,11 +8,12 @@ import torch
 from hqsam.data.loader import PromptedDataset, batches
 from hqsam.errors import OptionError, OutputError, TrainingError
 from hqsam.training import feature_cache
+from hqsam.training.config import RunOptions
 from hqsam.training.distributed import SingleProcess
 from hqsam.training.encoding import frozen_encoder
 from hqsam.training.recipes import finetune
 from hqsam.training.trainable import with_trainable
-from hqsam.training.trainer import RunOptions, train
+from hqsam.training.trainer import train
 from tests.tiny import tiny_model
 from tests.training.small import drawn, same_weights, size_of_tests, small_recipe
 

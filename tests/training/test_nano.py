@@ -11,11 +11,11 @@ from hqsam.data.augment import AugmentConfig
 from hqsam.engines.torch import TorchEngine
 from hqsam.masks.boundary import boundary_iou
 from hqsam.predict.segmenter import Segmenter
-from hqsam.training.config import Recipe
+from hqsam.training.config import Recipe, RunOptions
 from hqsam.training.data_split import DataSplit
 from hqsam.training.optimiser import learning_rate_share
 from hqsam.training.recipes import nano
-from hqsam.training.trainer import RunOptions, train
+from hqsam.training.trainer import train
 from hqsam.weights.load import load_model
 from hqsam.weights.save import save_model
 from tests.training.scenes import scene

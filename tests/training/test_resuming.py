@@ -15,10 +15,10 @@ from filelock import FileLock
 
 from hqsam.errors import OutputError, TrainingError
 from hqsam.training import checkpoint, trainer
-from hqsam.training.config import RENAMED_SETTINGS
+from hqsam.training.config import RENAMED_SETTINGS, RunOptions
 from hqsam.training.data_split import DataSplit
 from hqsam.training.run_folder import claim, require_free
-from hqsam.training.trainer import RunOptions, train
+from hqsam.training.trainer import train
 from hqsam.weights.load import load_model
 from tests.training.small import drawn, drawn_samples, same_weights, small_recipe
 

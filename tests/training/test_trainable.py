@@ -8,10 +8,11 @@ import torch
 from hqsam.errors import OptionError
 from hqsam.model.config import MODELS
 from hqsam.model.hq_sam import HQSam
+from hqsam.training.config import RunOptions
 from hqsam.training.initial_model import initial_model, resized, with_hq_part
 from hqsam.training.recipes import RECIPES, finetune, hq_vit_l, nano, recipe_of
 from hqsam.training.trainable import merge_lora, set_trainable, trainable_weights, with_trainable
-from hqsam.training.trainer import RunOptions, train
+from hqsam.training.trainer import train
 from hqsam.weights.convert import convert
 from hqsam.weights.load import load_model
 from hqsam.weights.save import save_model

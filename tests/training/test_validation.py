@@ -13,10 +13,11 @@ from hqsam.hardware import pick_precision
 from hqsam.masks.boxes import box_of_mask
 from hqsam.masks.regions import innermost_point
 from hqsam.predict.segmenter import Segmenter
+from hqsam.training.config import RunOptions
 from hqsam.training.data_split import DataSplit, open_data_split, split
 from hqsam.training.distributed import SingleProcess
 from hqsam.training.run_log import validations_of
-from hqsam.training.trainer import RunOptions, train
+from hqsam.training.trainer import train
 from hqsam.training.validation import score_table, spread, validate
 from tests import needs
 from tests.tiny import tiny_model

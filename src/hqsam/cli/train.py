@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from hqsam.training.config import Recipe, Trainable
+    from hqsam.training.config import OnProgress, Recipe, Trainable
     from hqsam.training.data_split import DataSplit
-    from hqsam.training.run_log import OnProgress
 
 _RECIPES = (
     "finetune: an HQ-SAM learns from your masks. hq_vit_tiny, hq_vit_b, hq_vit_l, hq_vit_h: the paper's training, from "
@@ -67,10 +66,11 @@ def train(
         raise typer.BadParameter("give the folder of images and masks: --data DIR")
     from hqsam import hardware
     from hqsam.training import tensorboard as board
+    from hqsam.training.config import RunOptions
     from hqsam.training.data_split import open_data_split
     from hqsam.training.distributed import is_distributed, process_group
     from hqsam.training.recipes import RECIPES
-    from hqsam.training.trainer import RunOptions, train
+    from hqsam.training.trainer import train
 
     if not is_distributed():
         hardware.limit_torch_threads()

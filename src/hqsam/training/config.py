@@ -1,9 +1,15 @@
-"""Settings of a training run: a recipe is a model and the stages that train it."""
+"""Settings of a training run: a recipe, which is a model and the stages that train it, and the options of the run."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from hqsam.data.sampling import SamplingConfig
+from hqsam.training.distributed import ProcessGroup, SingleProcess
+
+OnProgress = Callable[[str, int, int, Mapping[str, float]], None]
+"""Called with a stage's name (or "features", "validation"), its step, its number of steps, and metrics of that step."""
 
 Trainable = Literal["hq", "decoder", "lora", "sam"]
 """The parts that are trained. hq: the HQ part with SAM frozen, as in the paper; decoder: SAM's mask decoder as well;
@@ -66,6 +72,39 @@ class Recipe:
     seed: int = 42
     precision: Literal["auto", "bfloat16", "float32"] = "bfloat16"
     """Precision of the computation; the trained weights are float32. auto: bfloat16 where the hardware has it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Options of a run that do not change what is learnt: its folder, its processes, and who watches."""
+
+    folder: Path
+    """Run folder, for checkpoints, metrics and the trained model. A run that is found there is resumed."""
+    processes: ProcessGroup = field(default_factory=SingleProcess)
+    """Processes that share the run, seen from this one. All of them call `train`."""
+    on_progress: OnProgress = lambda *_: None
+    on_message: Callable[[str], None] = lambda _: None
+    """Called with what the user should read."""
+    workers: int = 1
+    """Dataloader workers: processes that prepare images ahead of time."""
+    save_every: int = 200
+    """Steps between checkpoints."""
+    cache: Path | None = None
+    """Folder for features that are computed once, where the recipe has `cached_views`."""
+    compile: bool = False
+    """Let torch compile the trained modules: minutes at first, and then faster steps on a GPU."""
+    tensorboard: bool = False
+    """Write for TensorBoard as well."""
+
+    @property
+    def model_path(self) -> Path:
+        """File of the trained model, which `hqsam.load` opens."""
+        return self.folder / "model.safetensors"
+
+    @property
+    def writes(self) -> bool:
+        """True in the process that writes files."""
+        return self.processes.rank == 0
 
 
 RENAMED_SETTINGS = {

@@ -1,7 +1,7 @@
 """Log of a run: metrics.jsonl, TensorBoard and whoever else watches."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -10,35 +10,24 @@ import numpy as np
 from PIL import Image
 
 from hqsam.storage import Journal, replacing, write_text
+from hqsam.training.config import RunOptions
 from hqsam.training.tensorboard import TensorBoard
 from hqsam.training.validation import PROMPTS, ValidationResult
 
 METRICS = "metrics.jsonl"
 """Name of the journal in a run's folder: a JSON object for each step and each validation."""
 
-OnProgress = Callable[[str, int, int, Mapping[str, float]], None]
-"""Called with a stage's name (or "features", "validation"), its step, its number of steps, and metrics of that step."""
-
 
 class RunLog:
     """Log that a training loop writes to, stage by stage. Only the first process's reaches the disk."""
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        resume_after: tuple[int, int],
-        writes: bool,
-        tensorboard: bool,
-        on_progress: OnProgress,
-        on_message: Callable[[str], None],
-    ) -> None:
+    def __init__(self, options: RunOptions, *, resume_after: tuple[int, int]) -> None:
         """Open the log of a run that resumes after a stage's number and a step; later records are dropped."""
-        self.folder, self.writes, self.on_progress, self.on_message = folder, writes, on_progress, on_message
-        if writes:
-            _drop_after(folder / METRICS, resume_after)
-        self._journal = Journal(folder / METRICS) if writes else None
-        self._board = TensorBoard(folder / "tensorboard") if tensorboard and writes else None
+        self.options = options
+        if options.writes:
+            _drop_after(options.folder / METRICS, resume_after)
+        self._journal = Journal(options.folder / METRICS) if options.writes else None
+        self._board = TensorBoard(options.folder / "tensorboard") if options.tensorboard and options.writes else None
         self._place: dict[str, Any] = {}
         self._steps = 0
 
@@ -56,22 +45,22 @@ class RunLog:
         self._record(step, {"validation": result.scores})
         self._show("validation", step, result.scores)
         for name, image in result.images.items():
-            if self.writes:
-                _write_jpeg(self.folder / "validation" / f"{self._place['stage']}-{step:07d}-{name}.jpg", image)
+            if self.options.writes:
+                _write_jpeg(self.options.folder / "validation" / f"{self._place['stage']}-{step:07d}-{name}.jpg", image)
             if self._board:
                 self._board.image(f"{self._place['stage']}/{name}", step, image)
 
     def note(self, step: int, words: str) -> None:
         """Log words that whoever watches the run, or reads its metrics later, should know."""
         self._record(step, {"note": words})
-        self.on_message(words)
+        self.options.on_message(words)
 
     def _record(self, step: int, entry: Mapping[str, Any]) -> None:
         if self._journal:
             self._journal.append({**self._place, "step": step, **entry})
 
     def _show(self, what: str, step: int, metrics: Mapping[str, float]) -> None:
-        self.on_progress(what, step, self._steps, metrics)
+        self.options.on_progress(what, step, self._steps, metrics)
         if self._board:
             self._board.scalars(what, step, metrics)
 

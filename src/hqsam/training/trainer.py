@@ -7,9 +7,9 @@ checkpoint, and processes that share a step, each with some of its rows, make to
 import copy
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -25,53 +25,20 @@ from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import HQSam
 from hqsam.training import checkpoint, feature_cache, run_folder
 from hqsam.training.batch_source import BatchSource, ImageSource, StepInput
-from hqsam.training.config import Recipe, StageConfig
+from hqsam.training.config import Recipe, RunOptions, StageConfig
 from hqsam.training.data_split import DataSplit
-from hqsam.training.distributed import ProcessGroup, SingleProcess, reduce_metrics
+from hqsam.training.distributed import ProcessGroup, reduce_metrics
 from hqsam.training.ema import EMA
 from hqsam.training.encoding import encoder_of
 from hqsam.training.initial_model import initial_model, resized
 from hqsam.training.memory import explain_out_of_memory
 from hqsam.training.optimiser import learning_rate_share, optimisers
 from hqsam.training.prompt_rng import PromptRng
-from hqsam.training.run_log import OnProgress, RunLog
+from hqsam.training.run_log import RunLog
 from hqsam.training.step import Metrics, training_loss
 from hqsam.training.trainable import merge_lora, set_trainable, trainable_weights
 from hqsam.training.validation import validate
 from hqsam.weights.save import save_model, sha256_of_tensors
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """Options of a run that do not change what is learnt: its folder, its processes, and who watches."""
-
-    folder: Path
-    """Run folder, for checkpoints, metrics and the trained model. A run that is found there is resumed."""
-    processes: ProcessGroup = field(default_factory=SingleProcess)
-    """Processes that share the run, seen from this one. All of them call `train`."""
-    on_progress: OnProgress = lambda *_: None
-    on_message: Callable[[str], None] = lambda _: None
-    """Called with what the user should read."""
-    workers: int = 1
-    """Dataloader workers: processes that prepare images ahead of time."""
-    save_every: int = 200
-    """Steps between checkpoints."""
-    cache: Path | None = None
-    """Folder for features that are computed once, where the recipe has `cached_views`."""
-    compile: bool = False
-    """Let torch compile the trained modules: minutes at first, and then faster steps on a GPU."""
-    tensorboard: bool = False
-    """Write for TensorBoard as well."""
-
-    @property
-    def model_path(self) -> Path:
-        """File of the trained model, which `hqsam.load` opens."""
-        return self.folder / "model.safetensors"
-
-    @property
-    def writes(self) -> bool:
-        """Return whether this process is the one that writes files."""
-        return self.processes.rank == 0
 
 
 def train(recipe: Recipe, data: DataSplit, options: RunOptions) -> HQSam:
@@ -112,16 +79,7 @@ def _open_run(recipe: Recipe, model: HQSam, data: DataSplit, options: RunOptions
         locked = run_folder.locked(options.folder, identity)
         options.processes.run_on_first(lambda: stack.enter_context(locked))
         folders = [_checkpoints_of(recipe, number, options) for number in range(len(recipe.stages))]
-        yield stack.enter_context(
-            RunLog(
-                options.folder,
-                resume_after=checkpoint.last_place(folders),
-                writes=options.writes,
-                tensorboard=options.tensorboard,
-                on_progress=options.on_progress,
-                on_message=options.on_message,
-            )
-        )
+        yield stack.enter_context(RunLog(options, resume_after=checkpoint.last_place(folders)))
 
 
 def _checkpoints_of(recipe: Recipe, number: int, options: RunOptions) -> Path:

@@ -140,8 +140,10 @@ def score_table(validations: Mapping[str, Mapping[str, float]]) -> str:
     titles = [f"{prompt}, {_TITLES[source]}" for prompt, _, source in (name.partition("_") for name in columns)]
     rows = [["IoU / boundary IoU", *titles], ["---", *["---:"] * len(titles)]]
     for label, scores in validations.items():
-        pairs = [(scores.get(f"{column}_iou"), scores.get(f"{column}_boundary_iou")) for column in columns]
-        rows.append([label, *("" if b is None else f"{100 * a:.1f} / {100 * b:.1f}" for a, b in pairs)])
+        pairs = [(f"{column}_iou", f"{column}_boundary_iou") for column in columns]
+        rows.append(
+            [label, *(" / ".join(f"{100 * scores[name]:.1f}" for name in pair if name in scores) for pair in pairs)]
+        )
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return "\n".join(f"| {' | '.join(map(str.ljust, row, widths))} |" for row in rows)
 
