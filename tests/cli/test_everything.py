@@ -36,8 +36,8 @@ def test_the_command_finds_what_the_library_finds(everything, photos, tiny_file)
     expected = package.load(tiny_file, device="cpu", precision="float32").everything(
         "cat.jpg", points_per_side=4, pred_iou_thresh=-9, stability_score_thresh=0, source="sam", candidates=3
     )
-    (document,) = coco.read(photos / "out" / "cat_coco.json")
-    assert [one.runs for one in document.objects] == expected.to_rle()
+    (found,) = coco.read(photos / "out" / "cat_coco.json")
+    assert list(found.rle) == expected.to_rle()
 
 
 def test_covered_no_pixel_is_left_over(everything, photos):

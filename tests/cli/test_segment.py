@@ -51,8 +51,8 @@ def test_detail_gives_what_the_library_gives(segment, photos, tiny_file):
 def test_several_boxes_are_several_objects(segment, photos):
     segment("cat.jpg", "--box", "20,30,300,200", "--box", "0,0,50,50", "--format", "png,coco")
     assert written(photos / "out") == ["cat_coco.json", "cat_mask_01.png", "cat_mask_02.png"]
-    (document,) = coco.read(photos / "out" / "cat_coco.json")
-    assert document.image_name == "cat.jpg" and len(document.objects) == 2
+    (found,) = coco.read(photos / "out" / "cat_coco.json")
+    assert found.image_name == "cat.jpg" and len(found) == 2
 
 
 def test_all_formats_can_be_asked_for_at_once(segment, photos):
@@ -247,8 +247,8 @@ def test_a_photo_whose_name_is_not_utf_8_is_written_under_a_readable_one(segment
     assert finished.code == 0 and "caf%E9.jpg" in finished.out
     folder = photos / "out"
     for module, ending in ((coco, "_coco.json"), (svg, ".svg"), (labelme, ".json"), (geojson, ".geojson")):
-        (document,) = module.read(folder / os.fsdecode(b"caf\xe9" + ending.encode()))
-        assert document.image_name == "caf%E9.jpg"
+        (found,) = module.read(folder / os.fsdecode(b"caf\xe9" + ending.encode()))
+        assert found.image_name == "caf%E9.jpg"
     record = json.loads(segment(name, "--box", "20,30,300,200", "--json").out)
     assert record["image"] == "caf%E9.jpg"
     failed = segment(os.fsdecode(b"\xe9.jpg"), "--box", "20,30,300,200")

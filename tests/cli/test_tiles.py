@@ -24,11 +24,11 @@ def test_a_photo_gives_a_label_map_and_coco_records(tiles, photos):
     finished = tiles("cat.jpg", "--tile", "200", "--json")
     assert finished.code == 0
     record = json.loads(finished.out)
-    [document] = coco.read(photos / "out" / "cat_coco.json")
+    [found] = coco.read(photos / "out" / "cat_coco.json")
     with Image.open("cat.jpg") as photo:
         width, height = photo.size
-    assert document.size_hw == (height, width) == tifffile.imread(photos / "out" / "cat_labels.tif").shape
-    assert len(document.objects) == record["count"] == np.unique(tifffile.imread(record["files"][0])).max()
+    assert found.image_size_hw == (height, width) == tifffile.imread(photos / "out" / "cat_labels.tif").shape
+    assert len(found) == record["count"] == np.unique(tifffile.imread(record["files"][0])).max()
 
 
 def test_a_wrong_tile_is_told_as_wrong_use(tiles):

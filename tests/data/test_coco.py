@@ -10,8 +10,8 @@ from hqsam.data.coco import open_coco
 from hqsam.data.open_dataset import open_dataset, open_datasets
 from hqsam.errors import DataError
 from hqsam.formats import coco as coco_format
-from hqsam.formats.document import Document, MaskedObject
 from hqsam.masks import rle
+from hqsam.masks.instances import Instances
 from tests.data.drawn import SIZE_HW, photo
 
 HEIGHT, WIDTH = SIZE_HW
@@ -89,9 +89,9 @@ def test_lvis_names_its_photos_by_address(tmp_path):
 def test_what_our_writer_writes_comes_back_pixel_for_pixel(tmp_path):
     random = np.random.default_rng(0)
     objects = [random.random(SIZE_HW) > 0.7 for _ in range(4)]
-    documents = [Document("a.jpg", SIZE_HW, tuple(MaskedObject.of(mask) for mask in objects))]
+    images = [Instances.from_masks(objects, SIZE_HW, image_name="a.jpg")]
     photo(tmp_path / "a.jpg")
-    found = open_dataset(coco_format.write_dataset(documents, tmp_path / "all.json"))
+    found = open_dataset(coco_format.write_dataset(images, tmp_path / "all.json"))
     assert all((found[0].mask(number) == mask).all() for number, mask in enumerate(objects, start=1))
 
 

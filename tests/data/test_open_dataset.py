@@ -9,7 +9,7 @@ from PIL import Image
 from hqsam import formats
 from hqsam.data.open_dataset import open_dataset, open_datasets
 from hqsam.errors import DataError
-from hqsam.formats.document import Document, MaskedObject
+from hqsam.masks.instances import Instances
 from tests.data.drawn import SIZE_HW, labels, mask, pairs, photo, save
 
 
@@ -80,8 +80,8 @@ def test_label_maps_are_told_from_masks_by_looking_at_some(tmp_path):
 
 def test_what_the_formats_write_can_be_trained_on(tmp_path):
     photo(tmp_path / "cup.jpg")
-    objects = tuple(MaskedObject.of(labels(3) == number, "bar") for number in (1, 2, 3))
-    formats.write(Document("cup.jpg", SIZE_HW, objects), tmp_path, ["label_map"])
+    bars = Instances.from_masks([labels(3) == number for number in (1, 2, 3)], labels="bar", image_name="cup.jpg")
+    formats.write(bars, tmp_path, ["label_map"])
     sample = open_dataset(tmp_path)[0]
     assert (sample.labels == labels(3)).all()
 

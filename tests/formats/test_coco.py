@@ -9,8 +9,8 @@ from pycocotools.coco import COCO
 
 from hqsam.errors import DataError
 from hqsam.formats import coco
-from hqsam.formats.document import Document, MaskedObject
-from tests.formats.documents import AWKWARD_DOCUMENTS, contents, document_of
+from hqsam.masks.instances import Instances
+from tests.formats.samples import AWKWARD_INSTANCES, contents, everything_of, instances_of, named, trip, write
 
 # pycocotools 2.0.11 has not caught up with NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -28,49 +28,47 @@ def read_by_pycocotools(path):
 @each_in_the_same_folder
 @given(content=contents)
 def test_pycocotools_reads_the_same_masks_boxes_and_labels(content, outlines, tmp_path):
-    document = document_of(content)
-    (path,) = coco.write(document, tmp_path, outlines)
+    instances = instances_of(content)
+    (path,) = write(coco, instances, tmp_path, outlines=outlines)
     theirs = read_by_pycocotools(path)
     annotations = theirs.loadAnns(theirs.getAnnIds())
-    assert len(annotations) == len(document.objects)
-    for annotation, one in zip(annotations, document.objects, strict=True):
-        assert np.array_equal(theirs.annToMask(annotation), one.mask)
-        assert annotation["area"] == one.mask.sum()
+    assert len(annotations) == len(instances)
+    for annotation, one in zip(annotations, instances, strict=True):
+        assert np.array_equal(theirs.annToMask(annotation), one.mask(0))
+        assert annotation["area"] == one.mask(0).sum()
         x, y, width, height = annotation["bbox"]
-        assert [x, y, x + width, y + height] == one.box_xyxy.tolist()
-        assert theirs.loadCats(annotation["category_id"])[0]["name"] == one.label
+        assert [x, y, x + width, y + height] == one.boxes[0].tolist()
+        assert theirs.loadCats(annotation["category_id"])[0]["name"] == one.labels[0]
 
 
-@pytest.mark.parametrize("name", AWKWARD_DOCUMENTS)
+@pytest.mark.parametrize("name", AWKWARD_INSTANCES)
 def test_awkward_masks_are_the_same_to_pycocotools_as_polygons(name, tmp_path):
-    document = AWKWARD_DOCUMENTS[name]
-    theirs = read_by_pycocotools(coco.write(document, tmp_path, "polygons")[0])
+    instances = AWKWARD_INSTANCES[name]
+    theirs = read_by_pycocotools(write(coco, instances, tmp_path, outlines="polygons")[0])
     (annotation,) = theirs.loadAnns(theirs.getAnnIds())
-    if document.objects[0].area:
-        assert np.array_equal(theirs.annToMask(annotation), document.objects[0].mask)
+    if instances.areas[0]:
+        assert np.array_equal(theirs.annToMask(annotation), instances.mask(0))
 
 
 @each_in_the_same_folder
 @given(content=contents)
 def test_polygons_are_read_back_exactly(content, tmp_path):
-    document = document_of(content)
-    assert coco.read(coco.write(document, tmp_path, "polygons")[0]) == [document]
+    instances = instances_of(content)
+    assert everything_of(trip(coco, instances, tmp_path, outlines="polygons")) == everything_of(instances)
 
 
-def square(label):
-    mask = np.zeros((6, 8), bool)
-    mask[1:4, 2:7] = True
-    return MaskedObject.of(mask, label)
+SQUARE = np.zeros((6, 8), bool)
+SQUARE[1:4, 2:7] = True
 
 
 def test_many_photos_go_into_one_file_with_shared_categories(tmp_path):
     photos = [
-        Document("b.jpg", (6, 8), (square("dog"), square("cat"))),
-        Document("a.jpg", (6, 8)),
-        Document("c.jpg", (6, 8), (square("dog"),)),
+        named(SQUARE, SQUARE, labels=["dog", "cat"], image_name="b.jpg"),
+        Instances.empty((6, 8), "a.jpg"),
+        named(SQUARE, labels="dog", image_name="c.jpg"),
     ]
     path = coco.write_dataset(photos, tmp_path / "all.json")
-    assert coco.read(path) == photos
+    assert list(map(everything_of, coco.read(path))) == list(map(everything_of, photos))
     content = json.loads(path.read_text())
     assert [category["name"] for category in content["categories"]] == ["cat", "dog"]
     assert [annotation["id"] for annotation in content["annotations"]] == [1, 2, 3]
@@ -78,9 +76,9 @@ def test_many_photos_go_into_one_file_with_shared_categories(tmp_path):
 
 
 def test_the_same_document_gives_the_same_bytes(tmp_path):
-    document = AWKWARD_DOCUMENTS["a chessboard"]
-    first = coco.write(document, tmp_path)[0].read_bytes()
-    assert coco.write(document, tmp_path)[0].read_bytes() == first
+    instances = AWKWARD_INSTANCES["a chessboard"]
+    first = write(coco, instances, tmp_path)[0].read_bytes()
+    assert write(coco, instances, tmp_path)[0].read_bytes() == first
 
 
 def dataset(**changes):
@@ -95,29 +93,29 @@ def dataset(**changes):
 def read(content, folder):
     path = folder / "given.json"
     path.write_text(json.dumps(content))
-    ((document),) = coco.read(path)
-    return document.objects
+    (instances,) = coco.read(path)
+    return instances
 
 
 def test_polygons_of_others_are_filled_as_pycocotools_fills_them(tmp_path):
     ring = [0.7, 0.3, 6.2, 1.1, 4.9, 5.5]
     (one,) = read(dataset(segmentation=[ring]), tmp_path)
     theirs = read_by_pycocotools(tmp_path / "given.json")
-    assert np.array_equal(one.mask, theirs.annToMask(theirs.loadAnns(1)[0]))
-    assert one.label == "kite"
+    assert np.array_equal(one.mask(0), theirs.annToMask(theirs.loadAnns(1)[0]))
+    assert one.labels[0] == "kite"
 
 
 def test_crowds_with_uncompressed_runs_are_read(tmp_path):
     (one,) = read(dataset(segmentation={"size": [6, 8], "counts": [6, 3, 39]}, iscrowd=1), tmp_path)
-    assert one.area == 3
+    assert one.areas[0] == 3
 
 
 def test_annotations_without_a_mask_are_passed_over(tmp_path):
-    assert read(dataset(segmentation=[]), tmp_path) == ()
+    assert read(dataset(segmentation=[]), tmp_path).labels == ()
 
 
 def test_a_category_that_nobody_names_has_its_number_for_a_name(tmp_path):
-    assert read(dataset(category_id=99), tmp_path)[0].label == "99"
+    assert read(dataset(category_id=99), tmp_path)[0].labels == ("99",)
 
 
 @pytest.mark.parametrize(

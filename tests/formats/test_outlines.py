@@ -11,11 +11,11 @@ from PIL import Image, ImageDraw
 
 from hqsam.errors import DataError, OptionError
 from hqsam.formats import geojson, labelme, svg, yolo
-from hqsam.formats.document import Document, MaskedObject
+from tests.formats.samples import named, write
 from tests.masks.strategies import draw
 
 RING_AND_SPECK = draw("........ .#####.. .#...#.# .#...#.. .#####.. ........")
-DOCUMENT = Document("photo.jpg", (6, 8), (MaskedObject.of(RING_AND_SPECK, "ring", 0.75),))
+RING = named(RING_AND_SPECK, labels="ring", scores=[0.75])
 
 
 def with_photo(folder, size_hw=(6, 8)):
@@ -25,47 +25,44 @@ def with_photo(folder, size_hw=(6, 8)):
 
 class TestYolo:
     def test_a_line_is_a_class_and_shares_of_the_photo(self, tmp_path):
-        path, classes = yolo.write(DOCUMENT, tmp_path)
+        path, classes = write(yolo, RING, tmp_path)
         number, *shares = path.read_text().split()
         assert number == "0" and classes.read_text() == "ring\n"
         assert len(shares) % 2 == 0 and all(0 <= float(share) <= 1 for share in shares)
         assert path.name == "photo.txt"
 
     def test_classes_keep_their_numbers_when_more_photos_are_written(self, tmp_path):
-        def document(label):
-            return Document(f"{label}.jpg", (6, 8), (MaskedObject.of(RING_AND_SPECK, label),))
-
         for label in ("zebra", "ape", "zebra"):
-            path, classes = yolo.write(document(label), tmp_path)
+            path, classes = write(yolo, named(RING_AND_SPECK, labels=label, image_name=f"{label}.jpg"), tmp_path)
         assert classes.read_text() == "zebra\nape\n"
         assert path.read_text().startswith("0 ")
         assert (tmp_path / "ape.txt").read_text().startswith("1 ")
 
     def test_a_label_that_is_no_class_is_an_error(self, tmp_path):
         with pytest.raises(OptionError, match="'ring' is none of the classes"):
-            yolo.write(DOCUMENT, tmp_path, classes=["cat"])
+            write(yolo, RING, tmp_path, classes=["cat"])
         assert not list(tmp_path.iterdir())
 
     def test_the_photo_is_found_in_images_beside_labels(self, tmp_path):
         for folder in ("images/train", "labels/train"):
             (tmp_path / folder).mkdir(parents=True)
         with_photo(tmp_path / "images/train")
-        path, _ = yolo.write(DOCUMENT, tmp_path / "labels/train")
-        assert yolo.read(path)[0].objects[0].runs == DOCUMENT.objects[0].runs
+        path, _ = write(yolo, RING, tmp_path / "labels/train")
+        assert yolo.read(path)[0].rle[0] == RING.rle[0]
 
     def test_a_photo_on_its_side_has_its_upright_size(self, tmp_path):
         sideways = Image.new("RGB", (6, 8))
         exif = sideways.getexif()
         exif[0x0112] = 6
         sideways.save(tmp_path / "photo.jpg", exif=exif)
-        path, _ = yolo.write(DOCUMENT, tmp_path)
-        assert yolo.read(path)[0].objects[0].runs == DOCUMENT.objects[0].runs
+        path, _ = write(yolo, RING, tmp_path)
+        assert yolo.read(path)[0].rle[0] == RING.rle[0]
 
     def test_without_a_photo_the_size_has_to_be_said(self, tmp_path):
-        path, _ = yolo.write(DOCUMENT, tmp_path)
+        path, _ = write(yolo, RING, tmp_path)
         with pytest.raises(DataError, match="pass size_hw"):
             yolo.read(path)
-        assert yolo.read(path, size_hw=(6, 8))[0].objects[0].runs == DOCUMENT.objects[0].runs
+        assert yolo.read(path, size_hw=(6, 8))[0].rle[0] == RING.rle[0]
 
     def test_lines_of_boxes_are_an_error(self, tmp_path):
         (with_photo(tmp_path) / "photo.txt").write_text("0 0.5 0.5 0.2 0.2\n")
@@ -74,19 +71,19 @@ class TestYolo:
 
     def test_classes_without_names_have_numbers(self, tmp_path):
         (with_photo(tmp_path) / "photo.txt").write_text("5 0 0 1 0 1 1 0 1\n\n")
-        (one,) = yolo.read(tmp_path / "photo.txt")[0].objects
-        assert one.label == "5" and one.area == 48
+        (one,) = yolo.read(tmp_path / "photo.txt")
+        assert one.labels == ("5",) and one.areas.tolist() == [48]
 
 
 class TestLabelme:
     def test_parts_share_a_group_and_a_whole_object_has_none(self, tmp_path):
-        shapes = json.loads(labelme.write(DOCUMENT, tmp_path)[0].read_text())["shapes"]
+        shapes = json.loads(write(labelme, RING, tmp_path)[0].read_text())["shapes"]
         assert [shape["group_id"] for shape in shapes] == [1, 1]
-        speck = Document("photo.jpg", (6, 8), (MaskedObject.of(np.eye(6, 8) == 2),))
-        assert json.loads(labelme.write(speck, tmp_path)[0].read_text())["shapes"] == []
+        nothing = named(np.eye(6, 8) == 2)
+        assert json.loads(write(labelme, nothing, tmp_path)[0].read_text())["shapes"] == []
 
     def test_the_fields_are_those_that_labelme_asks_for(self, tmp_path):
-        content = json.loads(labelme.write(DOCUMENT, tmp_path)[0].read_text())
+        content = json.loads(write(labelme, RING, tmp_path)[0].read_text())
         assert {"version", "flags", "shapes", "imagePath", "imageData", "imageHeight", "imageWidth"} == content.keys()
         assert (content["imagePath"], content["imageHeight"], content["imageWidth"]) == ("photo.jpg", 6, 8)
         for shape in content["shapes"]:
@@ -97,9 +94,9 @@ class TestLabelme:
         content = {"shapes": shapes, "imagePath": "..\\a\\photo.jpg", "imageHeight": 20, "imageWidth": 30}
         path = folder / "photo.json"
         path.write_text(json.dumps(content))
-        (document,) = labelme.read(path)
-        assert document.image_name == "../a/photo.jpg"
-        return document.objects
+        (instances,) = labelme.read(path)
+        assert instances.image_name == "../a/photo.jpg"
+        return instances
 
     def test_every_shape_that_encloses_something_is_read(self, tmp_path):
         objects = self.read(
@@ -110,8 +107,8 @@ class TestLabelme:
             {"label": "line", "shape_type": "line", "points": [[0, 0], [4, 0]]},
             {"label": "point", "shape_type": "point", "points": [[0, 0]]},
         )
-        assert [one.label for one in objects] == ["r", "c", "p"]
-        assert [one.area for one in objects] == [36, pytest.approx(25 * np.pi, abs=4), 16]
+        assert objects.labels == ("r", "c", "p")
+        assert objects.areas.tolist() == [36, pytest.approx(25 * np.pi, abs=4), 16]
 
     def test_labelme_s_own_masks_are_read(self, tmp_path):
         patch = np.eye(4, 3, dtype=bool)
@@ -123,12 +120,12 @@ class TestLabelme:
             (one,) = self.read(tmp_path, shape)
             expected = {(top + y, left + x) for y, x in np.argwhere(patch)}
             inside = {(y, x) for y, x in expected if 0 <= y < 20 and 0 <= x < 30}
-            assert set(map(tuple, np.argwhere(one.mask).tolist())) == inside
+            assert set(map(tuple, np.argwhere(one.mask(0)).tolist())) == inside
 
     def test_shapes_of_one_group_are_one_object_only_if_the_label_is_the_same(self, tmp_path):
         square = [[0, 0], [4, 0], [4, 4], [0, 4]]
         shapes = [{"label": label, "points": square, "group_id": group} for label, group in ("a1", "a1", "b1", "a2")]
-        assert [one.label for one in self.read(tmp_path, *shapes)] == ["a", "b", "a"]
+        assert self.read(tmp_path, *shapes).labels == ("a", "b", "a")
 
     def test_a_point_that_is_no_number_is_an_error(self, tmp_path):
         with pytest.raises(DataError, match="not as labelme has it"):
@@ -137,7 +134,7 @@ class TestLabelme:
 
 class TestSvg:
     def test_a_path_is_filled_by_the_even_odd_rule_and_lies_on_the_photo(self, tmp_path):
-        root = ElementTree.fromstring(svg.write(DOCUMENT, tmp_path)[0].read_text())
+        root = ElementTree.fromstring(write(svg, RING, tmp_path)[0].read_text())
         (path,) = root.iter("{http://www.w3.org/2000/svg}path")
         assert root.attrib["viewBox"] == "0 0 8 6"
         assert path.attrib["fill-rule"] == "evenodd"
@@ -158,13 +155,13 @@ class TestSvg:
             svg.read(file)
 
     def test_letters_that_xml_forbids_are_left_out(self, tmp_path):
-        document = Document("photo.jpg", (6, 8), (MaskedObject.of(RING_AND_SPECK, "a\x00\x1fb"),))
-        assert svg.read(svg.write(document, tmp_path)[0])[0].objects[0].label == "ab"
+        instances = named(RING_AND_SPECK, labels="a\x00\x1fb")
+        assert svg.read(write(svg, instances, tmp_path)[0])[0].labels == ("ab",)
 
 
 class TestGeojson:
     def test_rings_are_closed_and_wind_as_the_standard_asks(self, tmp_path):
-        (feature,) = json.loads(geojson.write(DOCUMENT, tmp_path)[0].read_text())["features"]
+        (feature,) = json.loads(write(geojson, RING, tmp_path)[0].read_text())["features"]
         assert feature["geometry"]["type"] == "MultiPolygon"
         for exterior, *holes in feature["geometry"]["coordinates"]:
             for sign, rings in ((1, [exterior]), (-1, holes)):
@@ -174,8 +171,8 @@ class TestGeojson:
                     assert sign * (x[:-1] * y[1:] - x[1:] * y[:-1]).sum() > 0
 
     def test_one_part_is_a_polygon(self, tmp_path):
-        document = Document("photo.jpg", (6, 8), (MaskedObject.of(np.ones((6, 8), bool)),))
-        (feature,) = json.loads(geojson.write(document, tmp_path)[0].read_text())["features"]
+        instances = named(np.ones((6, 8), bool))
+        (feature,) = json.loads(write(geojson, instances, tmp_path)[0].read_text())["features"]
         assert feature["geometry"] == {"type": "Polygon", "coordinates": [[[0, 0], [8, 0], [8, 6], [0, 6], [0, 0]]]}
 
     def test_a_file_of_others_needs_the_size_and_may_hold_other_things(self, tmp_path):
@@ -189,8 +186,8 @@ class TestGeojson:
         path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
         with pytest.raises(DataError, match="pass size_hw"):
             geojson.read(path)
-        (one,) = geojson.read(path, size_hw=(6, 8))[0].objects
-        assert one.area == 16 and one.label == "object"
+        (one,) = geojson.read(path, size_hw=(6, 8))[0]
+        assert one.areas.tolist() == [16] and one.labels == ("object",)
 
 
 def test_pillow_fills_the_labelme_outline_of_a_ring_with_its_hole(tmp_path):
@@ -198,8 +195,7 @@ def test_pillow_fills_the_labelme_outline_of_a_ring_with_its_hole(tmp_path):
     mask = np.zeros((60, 60), bool)
     mask[10:50, 10:50] = True
     mask[20:40, 20:40] = False
-    document = Document("photo.jpg", (60, 60), (MaskedObject.of(mask),))
-    (shape,) = json.loads(labelme.write(document, tmp_path)[0].read_text())["shapes"]
+    (shape,) = json.loads(write(labelme, named(mask), tmp_path)[0].read_text())["shapes"]
     image = Image.new("L", (60, 60))
     ImageDraw.Draw(image).polygon([tuple(point) for point in shape["points"]], fill=1, outline=1)
     drawn = np.asarray(image) == 1

@@ -4,8 +4,8 @@ from PIL import Image
 
 from hqsam.errors import DataError
 from hqsam.formats import label_map, png
-from hqsam.formats.document import Document, MaskedObject
 from hqsam.formats.files import size_of_picture
+from tests.formats.samples import everything_of, named, trip, write
 
 DISC = np.hypot(*(np.indices((20, 24)) - np.array([10, 12])[:, None, None])) < 7
 
@@ -83,7 +83,7 @@ def test_nothing_and_everything_are_masks(tmp_path):
 
 
 def test_masks_are_0_and_255_and_as_large_as_the_photo(tmp_path):
-    (path,) = png.write(Document("a.jpg", (20, 24), (MaskedObject.of(DISC),)), tmp_path)
+    (path,) = write(png, named(DISC), tmp_path)
     with Image.open(path) as image:
         assert image.mode == "L" and image.size == (24, 20)
         assert set(np.unique(np.asarray(image)).tolist()) == {0, 255}
@@ -92,22 +92,22 @@ def test_masks_are_0_and_255_and_as_large_as_the_photo(tmp_path):
 @pytest.mark.parametrize(("count", "depth"), [(3, np.uint8), (255, np.uint8), (256, np.uint16)])
 def test_a_label_map_has_as_many_bits_as_it_needs(count, depth, tmp_path):
     pixels = [np.arange(20 * 24).reshape(20, 24) == number for number in range(count)]
-    document = Document("a.jpg", (20, 24), tuple(map(MaskedObject.of, pixels)))
-    (path,) = label_map.write(document, tmp_path)
+    instances = named(*pixels, image_name="a.jpg")
+    (path,) = write(label_map, instances, tmp_path)
     with Image.open(path) as image:
         labels = np.asarray(image)
     assert labels.dtype == depth
     assert labels.ravel()[:count].tolist() == list(range(1, count + 1))
-    assert label_map.read(path) == [Document("a_labels.png", (20, 24), document.objects)]
+    assert everything_of(trip(label_map, instances, tmp_path))[1:] == everything_of(instances)[1:]
 
 
 def test_label_maps_of_others_are_read_by_value(tmp_path):
     numbers = DISC.astype(np.uint8) * 7
     numbers[0, 0] = 200
-    (document,) = label_map.read(saved(numbers, tmp_path))
-    assert [one.area for one in document.objects] == [DISC.sum(), 1]
-    (document,) = label_map.read(palette(DISC * 2, [(0, 0, 0), (128, 0, 0), (0, 128, 0)], tmp_path))
-    assert [one.area for one in document.objects] == [DISC.sum()]
+    (instances,) = label_map.read(saved(numbers, tmp_path))
+    assert instances.areas.tolist() == [DISC.sum(), 1]
+    (instances,) = label_map.read(palette(DISC * 2, [(0, 0, 0), (128, 0, 0), (0, 128, 0)], tmp_path))
+    assert instances.areas.tolist() == [DISC.sum()]
 
 
 def test_a_photo_is_no_label_map(tmp_path):

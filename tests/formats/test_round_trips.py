@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given, settings
 
 from hqsam.errors import DataError
 from hqsam.formats import FORMATS, coco, geojson, label_map, labelme, png, sam, svg, yolo
-from hqsam.formats.document import Document, MaskedObject
-from tests.formats.documents import AWKWARD_DOCUMENTS, contents, document_of, shapes, trip
+from hqsam.masks.instances import Instances
+from tests.formats.samples import AWKWARD_INSTANCES, contents, everything_of, instances_of, named, shapes, trip, write
 
 each_in_the_same_folder = settings(
     max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -27,66 +27,67 @@ def picture_of(size_hw, folder):
 @each_in_the_same_folder
 @given(content=contents)
 def test_masks_and_labels_come_back_pixel_for_pixel(content, module, tmp_path):
-    document = document_of(content)
-    picture_of(document.size_hw, tmp_path)
-    assert shapes(trip(module, document, tmp_path)) == shapes(document)
+    instances = instances_of(content)
+    picture_of(instances.image_size_hw, tmp_path)
+    assert shapes(trip(module, instances, tmp_path)) == shapes(instances)
 
 
 @pytest.mark.parametrize("module", KEEPS_SCORES.values(), ids=KEEPS_SCORES)
 @each_in_the_same_folder
 @given(content=contents)
 def test_scores_and_the_photo_s_name_come_back_too(content, module, tmp_path):
-    document = document_of(content)
-    assert trip(module, document, tmp_path) == document
+    instances = instances_of(content)
+    assert everything_of(trip(module, instances, tmp_path)) == everything_of(instances)
 
 
-@pytest.mark.parametrize("name", AWKWARD_DOCUMENTS)
+@pytest.mark.parametrize("name", AWKWARD_INSTANCES)
 @pytest.mark.parametrize("module", OUTLINES.values(), ids=OUTLINES)
 def test_awkward_masks_come_back(module, name, tmp_path):
-    document = AWKWARD_DOCUMENTS[name]
-    picture_of(document.size_hw, tmp_path)
-    lost = not document.objects[0].area and module in (yolo, labelme)
-    assert shapes(trip(module, document, tmp_path)) == ([] if lost else shapes(document))
+    instances = AWKWARD_INSTANCES[name]
+    picture_of(instances.image_size_hw, tmp_path)
+    lost = not instances.areas[0] and module in (yolo, labelme)
+    assert shapes(trip(module, instances, tmp_path)) == ([] if lost else shapes(instances))
 
 
 @each_in_the_same_folder
 @given(content=contents)
 def test_png_masks_come_back_one_by_one(content, tmp_path):
-    document = document_of(content)
-    paths = png.write(document, tmp_path)
-    assert tuple(one for path in paths for one in png.read(path)[0].objects) == document.objects
+    instances = instances_of(content)
+    for path, one in zip(write(png, instances, tmp_path), instances, strict=True):
+        assert everything_of(png.read(path)[0])[1:] == everything_of(one)[1:]
 
 
 @each_in_the_same_folder
 @given(content=contents)
 def test_a_label_map_keeps_objects_as_far_as_they_do_not_overlap(content, tmp_path):
-    document = document_of(content)
-    (again,) = label_map.read(label_map.write(document, tmp_path, order="last_on_top")[0])
-    assert [(one.label, one.score) for one in again.objects] == [(one.label, one.score) for one in document.objects]
-    covered = np.zeros(document.size_hw, bool)
-    for before, after in reversed(list(zip(document.objects, again.objects, strict=True))):
-        assert np.array_equal(after.mask, before.mask & ~covered)
-        covered |= before.mask
+    instances = instances_of(content)
+    again = trip(label_map, instances, tmp_path, order="last_on_top")
+    assert again.labels == instances.labels
+    assert np.array_equal(again.scores, instances.scores, equal_nan=True)
+    covered = np.zeros(instances.image_size_hw, bool)
+    for before, after in reversed(list(zip(instances.masks, again.masks, strict=True))):
+        assert np.array_equal(after, before & ~covered)
+        covered |= before
 
 
 @pytest.mark.parametrize("name", [name for name, each in FORMATS.items() if each.read])
 def test_no_objects_are_written_and_read_as_none(name, tmp_path):
     picture_of((5, 7), tmp_path)
-    paths = FORMATS[name].write(Document("photo.jpg", (5, 7)), tmp_path)
+    paths = write(FORMATS[name], Instances.empty((5, 7), "photo.jpg"), tmp_path)
     if name != "png":
-        assert FORMATS[name].read(paths[0])[0].objects == ()
+        assert len(FORMATS[name].read(paths[0])[0]) == 0
 
 
 @pytest.mark.parametrize("module", [svg, labelme, geojson, yolo])
 def test_simplified_outlines_are_smaller_files_and_nearly_the_same_mask(module, tmp_path):
     y, x = np.indices((200, 240))
     ring = (np.hypot(x - 120, y - 100) < 80) & (np.hypot(x - 110, y - 95) > 30)
-    document = Document("photo.jpg", (200, 240), (MaskedObject.of(ring),))
-    picture_of(document.size_hw, tmp_path)
-    exact = module.write(document, tmp_path)[0].stat().st_size
-    (again,) = trip(module, document, tmp_path, tolerance=1.0).objects
-    assert module.write(document, tmp_path, tolerance=1.0)[0].stat().st_size < exact / 2
-    assert (again.mask & ring).sum() / (again.mask | ring).sum() > 0.97
+    instances = named(ring)
+    picture_of(instances.image_size_hw, tmp_path)
+    exact = write(module, instances, tmp_path)[0].stat().st_size
+    again = trip(module, instances, tmp_path, tolerance=1.0).masks[0]
+    assert write(module, instances, tmp_path, tolerance=1.0)[0].stat().st_size < exact / 2
+    assert (again & ring).sum() / (again | ring).sum() > 0.97
 
 
 @pytest.mark.parametrize("name", [name for name, each in FORMATS.items() if each.read])
@@ -111,9 +112,9 @@ def test_a_missing_file_is_an_error_that_names_it(name, tmp_path):
     "name", [name for name, each in FORMATS.items() if each.read and name not in ("png", "label_map")]
 )
 def test_a_torn_file_is_an_error_and_not_half_a_result(name, tmp_path):
-    document = AWKWARD_DOCUMENTS["rings in rings"]
-    picture_of(document.size_hw, tmp_path)
-    path = FORMATS[name].write(document, tmp_path)[0]
+    instances = AWKWARD_INSTANCES["rings in rings"]
+    picture_of(instances.image_size_hw, tmp_path)
+    path = write(FORMATS[name], instances, tmp_path)[0]
     whole = path.read_bytes()
     for length in range(1, len(whole) - 2, 7):
         path.write_bytes(whole[:length])
@@ -121,4 +122,4 @@ def test_a_torn_file_is_an_error_and_not_half_a_result(name, tmp_path):
             (read,) = FORMATS[name].read(path)
         except DataError:
             continue
-        assert name == "yolo" and len(read.objects) <= 1  # lines of numbers have no end mark
+        assert name == "yolo" and len(read) <= 1  # lines of numbers have no end mark

@@ -43,11 +43,11 @@ def test_each_object_is_found_once_with_its_mask_box_point_and_area():
     assert mask_iou(np.asarray(everything.masks), np.stack(truth)).max(axis=0).min() > 0.75
     assert len(everything) == 3
     for one in everything:
-        assert one.area == one.mask.sum() == rle.area(one.rle)
-        assert one.box_xyxy.tolist() == box_of_mask(one.mask).tolist()
-        (x, y), (x0, y0, x1, y1) = one.point_xy, one.box_xyxy.tolist()
+        assert one.areas[0] == one.mask(0).sum() == rle.area(one.rle[0])
+        assert one.boxes[0].tolist() == box_of_mask(one.mask(0)).tolist()
+        (x, y), (x0, y0, x1, y1) = one.columns["point_coords"][0, 0], one.boxes[0].tolist()
         assert x0 <= x < x1 and y0 <= y < y1
-        assert one.crop_box == (0, 0, 220, 200) and one.stability > 0.5
+        assert one.columns["crop_box"].tolist() == [[0, 0, 220, 200]] and one.columns["stability_score"][0] > 0.5
 
 
 def test_of_a_photo_of_nothing_nothing_is_found():
@@ -78,7 +78,7 @@ def test_what_is_kept_is_what_the_plain_way_keeps(nano, photo, settings):
     assert (iou.max(axis=0) >= 0.95).mean() >= 0.97
     matched = iou.argmax(axis=1)
     np.testing.assert_allclose(fast.scores[matched], plain.scores, atol=1e-3)
-    np.testing.assert_allclose(fast.stability[matched], plain.stability, atol=5e-3)
+    np.testing.assert_allclose(fast.columns["stability_score"][matched], plain.stability, atol=5e-3)
 
 
 @pytest.mark.parametrize("kind", ["vit", "plain_vit"])
@@ -96,7 +96,7 @@ def test_little_memory_changes_nothing(noise, limit, candidates):
     rich, poor = (segmenter.everything(noise, memory_limit=memory, **options) for memory in (None, limit))
     assert len(rich) == len(poor)
     for one, other in zip(rich, poor, strict=True):
-        assert (one.mask != other.mask).mean() < 1e-3 and one.score == pytest.approx(other.score, abs=1e-5)
+        assert (one.mask(0) != other.mask(0)).mean() < 1e-3 and one.scores == pytest.approx(other.scores, abs=1e-5)
 
 
 def test_the_logits_that_are_held_never_take_more_than_they_may(noise, monkeypatch):
@@ -139,8 +139,8 @@ def test_a_stream_gives_the_same_and_can_be_closed():
     stream = segmenter.stream_everything(photo, **settings)
     first = next(stream)
     assert len(engine.encoded_sizes) == 1, "the first crop's objects come before the second crop is looked at"
-    assert first.rle == whole.found[0].rle
-    assert [one.rle for one in stream] == whole.to_rle()[1:]
+    assert first.rle == whole[0].rle
+    assert [one.rle[0] for one in stream] == whole.to_rle()[1:]
     segmenter.stream_everything(photo, **settings).close()
 
 
@@ -150,7 +150,7 @@ def test_objects_at_the_cut_of_a_crop_are_left_to_those_who_see_them_whole():
     everything = segmenter.everything(photo, points_per_side=12, crop_n_layers=1, stability_score_thresh=0.5)
     assert len(everything) == 2
     assert mask_iou(np.asarray(everything.masks), np.stack(truth)).max(axis=0).min() > 0.85
-    crops = {one.crop_box for one in everything}
+    crops = set(map(tuple, everything.columns["crop_box"].tolist()))
     assert (0, 0, 400, 400) in crops and len(crops) == 2
 
 
@@ -198,7 +198,7 @@ def test_small_regions_are_removed(nano):
     postprocess_small_regions = nano.everything(examples_folder() / "coffee.jpg", **settings)
     assert len(postprocess_small_regions)
     for one in postprocess_small_regions:
-        areas = np.bincount(components(one.mask).ravel())[1:]
+        areas = np.bincount(components(one.mask(0)).ravel())[1:]
         assert len(areas) == 1 or areas.min() >= 200
 
 
@@ -245,7 +245,7 @@ def test_a_thin_photo_and_one_of_a_pixel_are_no_trouble(noise):
     for size_hw in ((1, 1), (2, 300), (300, 3)):
         photo = np.resize(noise, (*size_hw, 3))
         everything = segmenter.everything(photo, crop_n_layers=1, **ANY_MASK)
-        assert all(one.mask.shape == size_hw and one.area for one in everything)
+        assert all(one.mask(0).shape == size_hw and one.areas[0] for one in everything)
 
 
 def test_torch_is_left_as_it_was(noise):

@@ -31,12 +31,12 @@ def logits_of(*shapes):
 def answer(*logits, scores=None, prompt_index=None, boxes=None):
     prompt_index = np.arange(len(logits)) if prompt_index is None else np.array(prompt_index)
     boxes = boxes or [(10, 10, 60, 60)] * (int(prompt_index.max(initial=0)) + 1)
-    return Segmentation(
-        logits=np.stack(logits) if logits else np.zeros((0, 32, 32), np.float32),
-        scores=np.array(scores or [0.5] * len(logits), np.float32),
-        prompt_index=prompt_index,
-        prompts=check_prompts(FRAME, 32, boxes=boxes),
-        source="sum",
+    return Segmentation.from_logits(
+        np.stack(logits) if logits else np.zeros((0, 32, 32), np.float32),
+        np.array(scores or [0.5] * len(logits), np.float32),
+        check_prompts(FRAME, 32, boxes=boxes),
+        "sum",
+        prompt_index,
     )
 
 
@@ -186,9 +186,9 @@ def test_coco_has_every_mask_with_its_score_and_label(discs):
 
 
 def test_there_is_a_label_for_each_mask_or_one_for_all(discs):
-    assert [one.label for one in discs.to_document(labels="cup").objects] == ["cup"] * 3
+    assert [one["name"] for one in discs.to_coco("cup")["categories"]] == ["cup"]
     with pytest.raises(OptionError, match="2 labels for 3 masks"):
-        discs.to_document(labels=["cup", "plate"])
+        discs.to_coco(["cup", "plate"])
 
 
 def test_one_mask_is_saved_under_exactly_the_name_given(discs, tmp_path):

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hqsam.masks.runs import runs_from_parts
-from hqsam.predict.found import Found
+from hqsam.masks.instances import Instances
 from hqsam.predict.small_regions import postprocess_small_regions, remove_small_regions
 from tests.masks.strategies import dense_noise, sizes
 
@@ -36,12 +35,11 @@ def test_a_mask_is_tidied_as_theirs(mask, min_area):
 def test_only_the_surroundings_of_a_mask_are_looked_at(mask, min_area, above, left):
     whole = np.pad(mask, ((above, 3), (left, 2)))
     (tidied,) = postprocess_small_regions([found(whole)], min_area, 0.7)
-    assert np.array_equal(tidied.mask, official(whole, min_area))
+    assert np.array_equal(tidied.mask(0), official(whole, min_area))
 
 
 def found(mask):
-    runs = runs_from_parts([(mask, 0, 0)], mask.shape[0])
-    return Found.of(runs, mask.shape, score=0.9, stability=0.9, point_xy=(0.5, 0.5), crop_box=(0, 0, *mask.shape[::-1]))
+    return Instances.from_masks([mask], scores=[0.9], columns={"stability_score": np.array([0.9])})
 
 
 def test_of_two_that_became_alike_the_one_that_needed_no_tidying_stays():
@@ -50,7 +48,7 @@ def test_of_two_that_became_alike_the_one_that_needed_no_tidying_stays():
     speckled = clean.copy()
     speckled[8, 8] = True
     kept = list(postprocess_small_regions([found(speckled), found(clean)], 2, 0.7))
-    assert len(kept) == 1 and np.array_equal(kept[0].mask, clean)
+    assert len(kept) == 1 and np.array_equal(kept[0].mask(0), clean)
 
 
 @pytest.mark.parametrize("count", [0, 2])

@@ -38,14 +38,14 @@ _ASKED = {
 _PROGRAM = """
 import numpy as np, torch, hqsam
 from hqsam.errors import OptionError
-from hqsam.predict.scene import Everything
+from hqsam.masks.instances import Instances
 from tests.tiny import tiny_segmenter
 
 segmenter = tiny_segmenter()
 photo = np.zeros((40, 60, 3), np.uint8)
 session = segmenter.open(photo)
 answer = session.segment(box=(1, 1, 30, 30))
-nothing = Everything((), (40, 60), "sum")
+nothing = Instances.empty((40, 60))
 for asked in {asked!r}:
     try:
         print(repr(eval(asked))[:60])

@@ -44,13 +44,6 @@ def for_each_image(
         raise typer.Exit(_report(failures, len(images)))
 
 
-def need_image(formats: list[str]) -> bool:
-    """Return True if any of the formats draws on the image itself."""
-    from hqsam.formats import FORMATS
-
-    return any(FORMATS[name].needs_pixels for name in formats)
-
-
 def _text_line(record: "Record", to_text: "Callable[[Record], str]") -> str:
     if "error" in record:
         return f"{record['image']}: failed"  # why is told at the end, where it is not scrolled away

@@ -17,7 +17,7 @@ from hqsam.cli.arguments import (
     SourceOption,
     formats_from_option,
 )
-from hqsam.cli.each_image import for_each_image, need_image
+from hqsam.cli.each_image import for_each_image
 from hqsam.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -104,23 +104,23 @@ def _find_in(segmenter: "Segmenter", path: Path, folder: Path, formats: list[str
     from hqsam.formats import write
 
     result = segmenter.everything(path, **options)
-    files = write(result.to_document(image=path if need_image(formats) else None), folder, formats)
+    files = write(result, folder, formats, image=path)
     height, width = result.image_size_hw
     return {
         "image": str(path),
         "size": {"width": width, "height": height},
         "model": segmenter.name,
-        "source": result.source,
+        "source": result.metadata["source"],
         "objects": [
             {
-                "score": round(one.score, 4),
-                "stability": round(one.stability, 4),
-                "point": list(one.point_xy),
-                "box": one.box_xyxy.tolist(),
-                "area": one.area,
-                "rle": one.rle,
+                "score": round(float(result.scores[row]), 4),
+                "stability": round(float(result.columns["stability_score"][row]), 4),
+                "point": result.columns["point_coords"][row][0].tolist(),
+                "box": result.boxes[row].tolist(),
+                "area": int(result.areas[row]),
+                "rle": rle,
             }
-            for one in result
+            for row, rle in enumerate(result.rle)
         ],
         "files": [str(file) for file in files],
     }

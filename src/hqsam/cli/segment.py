@@ -17,7 +17,7 @@ from hqsam.cli.arguments import (
     parse_point,
     prompt_from_options,
 )
-from hqsam.cli.each_image import for_each_image, need_image
+from hqsam.cli.each_image import for_each_image
 from hqsam.errors import OptionError
 
 if TYPE_CHECKING:
@@ -86,9 +86,8 @@ def _segment_one(
     from hqsam.formats import write
 
     result = segmenter.open(path).segment(**prompt)
-    document = result.to_document(image=path if need_image(formats) else None)
-    files = write(document, folder, formats)
-    height, width = document.size_hw
+    files = write(result, folder, formats, image=path)
+    height, width = result.image_size_hw
     return {
         "image": str(path),
         "size": {"width": width, "height": height},
@@ -96,13 +95,13 @@ def _segment_one(
         "source": result.source,
         "objects": [
             {
-                "prompt": int(prompt),
-                "score": round(float(score), 4),
-                "box": one.box_xyxy.tolist(),
-                "area": one.area,
-                "rle": one.runs,
+                "prompt": int(result.prompt_index[row]),
+                "score": round(float(result.scores[row]), 4),
+                "box": result.boxes[row].tolist(),
+                "area": int(result.areas[row]),
+                "rle": rle,
             }
-            for prompt, score, one in zip(result.prompt_index, result.scores, document.objects, strict=True)
+            for row, rle in enumerate(result.rle)
         ],
         "files": [str(file) for file in files],
     }

@@ -1,18 +1,20 @@
 """Files that people want masks in: one file here for each format, reading and writing.
 
 >>> from hqsam.formats import write
->>> write(document, "out", ["png", "coco"])
+>>> write(instances, "out", ["png", "coco"])
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from hqsam.errors import OptionError
-from hqsam.formats import coco, csv, cutout, geojson, label_map, labelme, overlay, png, sam, svg, yolo
-from hqsam.formats.document import Document
-from hqsam.formats.file_names import is_there, numbered_there
+from hqsam.formats import coco, csv, geojson, label_map, labelme, pictures, png, sam, svg, yolo
+from hqsam.formats.file_names import OutputPaths, is_there, numbered_there
+from hqsam.images.reading import ImageLike, read_image_of_size
+from hqsam.masks.instances import Instances
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,16 @@ class Format:
     about: str
     ending: str
     """What the names of its files have after the photo's stem; `*` where objects are numbered."""
-    write: Callable[[Document, Path], list[Path]]
-    """Takes the document and a folder; returns the files that it wrote."""
-    read: Callable[[Path], list[Document]] | None = None
-    needs_pixels: bool = False
-    """Whether it is a picture that the photo is needed for."""
+    write: Callable[..., list[Path]]
+    """Takes instances, `OutputPaths` and some of `options`; returns the files that it wrote."""
+    read: Callable[[Path], list[Instances]] | None = None
+    options: frozenset[str] = frozenset()
+    """The further arguments of `write`: "image" is the image itself, which pictures need."""
+
+    @property
+    def needs_image(self) -> bool:
+        """True for pictures of the image itself."""
+        return "image" in self.options
 
     @property
     def suffix(self) -> str:
@@ -39,33 +46,69 @@ class Format:
         return numbered_there(path) if "*" in self.ending else [path] * is_there(path)
 
 
+_OUTLINES = frozenset({"tolerance"})
+_PICTURE = frozenset({"image"})
+
 FORMATS: dict[str, Format] = {
     "png": Format("a black and white PNG for each object", "_mask*.png", png.write, png.read),
-    "overlay": Format("the photo with masks and prompts drawn on it", "_overlay.png", overlay.write, needs_pixels=True),
-    "cutout": Format("each object with a transparent background", "_cutout*.png", cutout.write, needs_pixels=True),
-    "coco": Format("COCO JSON, exact, as run lengths", "_coco.json", coco.write, coco.read),
-    "svg": Format("vector outlines with holes", ".svg", svg.write, svg.read),
-    "label_map": Format("one gray PNG, object numbers as values", "_labels.png", label_map.write, label_map.read),
-    "yolo": Format("YOLO segmentation labels and classes.txt", ".txt", yolo.write, yolo.read),
-    "labelme": Format("labelme JSON, to edit by hand", ".json", labelme.write, labelme.read),
-    "geojson": Format("polygons with holes, in pixels", ".geojson", geojson.write, geojson.read),
+    "overlay": Format(
+        "the image with masks and prompts drawn on it", "_overlay.png", pictures.write_overlay, options=_PICTURE
+    ),
+    "cutout": Format(
+        "each object with a transparent background", "_cutout*.png", pictures.write_cutouts, options=_PICTURE
+    ),
+    "coco": Format("COCO JSON, exact, as run lengths", "_coco.json", coco.write, coco.read, _OUTLINES | {"outlines"}),
+    "svg": Format("vector outlines with holes", ".svg", svg.write, svg.read, _OUTLINES),
+    "label_map": Format(
+        "one gray PNG, object numbers as values", "_labels.png", label_map.write, label_map.read, frozenset({"order"})
+    ),
+    "yolo": Format("YOLO segmentation labels and classes.txt", ".txt", yolo.write, yolo.read, _OUTLINES | {"classes"}),
+    "labelme": Format("labelme JSON, to edit by hand", ".json", labelme.write, labelme.read, _OUTLINES),
+    "geojson": Format("polygons with holes, in pixels", ".geojson", geojson.write, geojson.read, _OUTLINES),
     "sam": Format("the records of SAM's mask generator, as in SA-1B", "_sam.json", sam.write, sam.read),
     "csv": Format("a table of areas, scores and boxes", "_objects.csv", csv.write),
 }
 
 
-def write(document: Document, folder: str | PathLike[str], formats: Sequence[str]) -> list[Path]:
-    """Write a document into a folder in several formats; the folder is made if it is not there.
+def write(
+    instances: Instances,
+    folder: str | PathLike[str],
+    formats: Sequence[str],
+    *,
+    image: ImageLike | None = None,
+    only: Path | None = None,
+    **options: Any,
+) -> list[Path]:
+    """Write the masks of an image into a folder in several formats; the folder is made if it is not there.
+
+    Args:
+        instances: the masks.
+        folder: where the files go; they are named after the image.
+        formats: names of `FORMATS`.
+        image: the image itself, for formats that show it: anything that `segmenter.open` takes.
+        only: the file, for one format that shall not name it itself.
+        options: for those formats that have them: `tolerance`, `classes`, `order`, `outlines`.
 
     Raises:
-        OptionError: a format is not known, or needs the photo and the document is without; nothing was written.
+        OptionError: a format or an option is not known, or a format needs the image; nothing was written.
+        ImageError: the image cannot be read, or is of another size; nothing was written.
         OutputError: a file cannot be written; those before it are there, whole.
     """
-    chosen = [format_named(name) for name in formats]
-    for name, each in zip(formats, chosen, strict=True):
-        if each.needs_pixels:
-            document.required_pixels(name)
-    return [path for each in chosen for path in each.write(document, Path(folder))]
+    chosen = {name: format_named(name) for name in formats}
+    _check_options(options)
+    for name, each in chosen.items():
+        if each.needs_image and image is None:
+            raise OptionError(
+                f"the format {name!r} is a picture and needs the image; give it as `image=`, "
+                f"or choose a format that is made of masks alone"
+            )
+    if any(each.needs_image for each in chosen.values()) and image is not None:
+        options = options | {"image": read_image_of_size(image, instances.image_size_hw)}
+    paths, written = OutputPaths.of(instances, Path(folder), only), []
+    for each in chosen.values():
+        some = {name: value for name, value in options.items() if name in each.options}
+        written += each.write(instances, paths, **some)
+    return written
 
 
 def format_named(name: str) -> Format:
@@ -77,3 +120,10 @@ def format_named(name: str) -> Format:
     if name not in FORMATS:
         raise OptionError(f"there is no format {name!r}; choose from {', '.join(FORMATS)}")
     return FORMATS[name]
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    known = frozenset[str]().union(*(each.options for each in FORMATS.values())) - {"image"}
+    unknown = sorted(options.keys() - known)
+    if unknown:
+        raise OptionError(f"no format has the option {unknown[0]!r}; choose from {', '.join(sorted(known))}")

@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from hqsam import storage
-from hqsam.formats.document import Document, MaskedObject
+from hqsam.formats.file_names import OutputPaths
+from hqsam.masks.instances import Instances
 
 
-def write(document: Document, folder: Path) -> list[Path]:
-    """`photo_objects.csv`: number, label, score, area, box, and what else is known in single numbers."""
-    rows = [{"number": number, **_row(one)} for number, one in enumerate(document.objects, start=1)]
+def write(instances: Instances, paths: OutputPaths) -> list[Path]:
+    """Write `photo_objects.csv`: number, label, score, area, box, and what else is known in single numbers."""
+    rows = [{"number": row + 1, **_row(instances, row)} for row in range(len(instances))]
     text = io.StringIO()
     table = csv.DictWriter(text, list(dict.fromkeys(name for row in [_EMPTY, *rows] for name in row)), restval="")
     table.writeheader()
     table.writerows(rows)
-    path = document.path(folder, "_objects.csv")
+    path = paths.path("_objects.csv")
     storage.write_text(path, text.getvalue())
     return [path]
 
@@ -24,8 +25,9 @@ def write(document: Document, folder: Path) -> list[Path]:
 _EMPTY = dict.fromkeys(("number", "label", "score", "area", "x0", "y0", "x1", "y1"))
 
 
-def _row(one: MaskedObject) -> dict[str, Any]:
-    box = dict(zip(("x0", "y0", "x1", "y1"), one.box_xyxy.tolist(), strict=True))
-    score = "" if one.score is None else round(one.score, 6)
-    numbers = {name: value for name, value in one.more.items() if isinstance(value, int | float)}
-    return {"label": one.label, "score": score, "area": one.area, **box, **numbers}
+def _row(instances: Instances, row: int) -> dict[str, Any]:
+    box = dict(zip(("x0", "y0", "x1", "y1"), instances.boxes[row].tolist(), strict=True))
+    score = instances.known_score(row)
+    numbers = {name: value for name, value in instances.column_values(row).items() if isinstance(value, int | float)}
+    about = {"label": instances.labels[row], "score": "" if score is None else round(score, 6)}
+    return {**about, "area": int(instances.areas[row]), **box, **numbers}

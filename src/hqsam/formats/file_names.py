@@ -1,10 +1,39 @@
 """What files about several objects of one photo are called: cup_mask.png for one, else cup_mask_01.png and so on."""
 
 import os
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
+from hqsam.masks.instances import Instances
+
 _MOST_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class OutputPaths:
+    """Where the files about one image's masks go."""
+
+    folder: Path
+    stem: str
+    """The image's name without folder and suffix."""
+    count: int
+    """The number of masks."""
+    only: Path | None = None
+    """The name that the caller gave to the only file."""
+
+    @classmethod
+    def of(cls, instances: Instances, folder: Path, only: Path | None = None) -> "OutputPaths":
+        """Return the paths for these masks in a folder."""
+        return cls(folder, Path(instances.image_name).stem, len(instances), only)
+
+    def path(self, ending: str) -> Path:
+        """Return the file about the whole image."""
+        return self.only or self.folder / f"{self.stem}{ending}"
+
+    def mask_path(self, ending: str, row: int) -> Path:
+        """Return the file about one mask: numbered from 1, unless the mask is the only one."""
+        return numbered(self.path(ending), row, self.count)
 
 
 def numbered(path: Path, number: int, count: int) -> Path:

@@ -6,24 +6,25 @@ from typing import Any
 import numpy as np
 
 from hqsam.errors import DataError
-from hqsam.formats.document import Document, MaskedObject
+from hqsam.formats.file_names import OutputPaths
 from hqsam.formats.files import read_json, write_json
+from hqsam.masks.instances import Instances
 from hqsam.masks.polygons import Polygon, from_polygons, to_polygons
 
 
-def write(document: Document, folder: Path, tolerance: float = 0) -> list[Path]:
-    """`photo.geojson`: one feature for each object, with its label and score as properties."""
-    height, width = document.size_hw
+def write(instances: Instances, paths: OutputPaths, tolerance: float = 0) -> list[Path]:
+    """Write `photo.geojson`: one feature for each object, with its label and score as properties."""
+    height, width = instances.image_size_hw
     content = {
         "type": "FeatureCollection",
-        "image": {"name": document.image_name, "width": width, "height": height},
-        "features": [_feature(number, one, tolerance) for number, one in enumerate(document.objects, start=1)],
+        "image": {"name": instances.image_name, "width": width, "height": height},
+        "features": [_feature(instances, row, tolerance) for row in range(len(instances))],
     }
-    return [write_json(document.path(folder, ".geojson"), content)]
+    return [write_json(paths.path(".geojson"), content)]
 
 
-def read(path: Path, size_hw: tuple[int, int] | None = None) -> list[Document]:
-    """The polygons of a file in pixels; points and lines are passed over.
+def read(path: Path, size_hw: tuple[int, int] | None = None) -> list[Instances]:
+    """Read the polygons of a file in pixels; points and lines are skipped.
 
     Args:
         path: the file.
@@ -38,16 +39,17 @@ def read(path: Path, size_hw: tuple[int, int] | None = None) -> list[Document]:
         if size_hw is None and not image:
             raise DataError(f"{path} does not say how large its photo is; pass size_hw")
         size = size_hw or (int(image["height"]), int(image["width"]))
-        objects = [_object(feature, size) for feature in content["features"]]
+        rows = [one for feature in content["features"] if (one := _instance(feature, size)) is not None]
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(f"{path} is not GeoJSON as expected: {type(error).__name__}: {error}") from error
-    return [Document(str(image.get("name", path.name)), size, tuple(one for one in objects if one is not None))]
+    return [Instances.join([Instances.empty(size, str(image.get("name", path.name))), *rows])]
 
 
-def _feature(number: int, one: MaskedObject, tolerance: float) -> dict[str, Any]:
-    properties = {"label": one.label} | ({} if one.score is None else {"score": one.score})
-    geometry = _geometry(to_polygons(one.mask, tolerance))
-    return {"type": "Feature", "id": number, "properties": properties, "geometry": geometry}
+def _feature(instances: Instances, row: int, tolerance: float) -> dict[str, Any]:
+    score = instances.known_score(row)
+    properties = {"label": instances.labels[row]} | ({} if score is None else {"score": score})
+    geometry = _geometry(to_polygons(instances.mask(row), tolerance))
+    return {"type": "Feature", "id": row + 1, "properties": properties, "geometry": geometry}
 
 
 def _geometry(polygons: list[Polygon]) -> dict[str, Any]:
@@ -58,7 +60,7 @@ def _geometry(polygons: list[Polygon]) -> dict[str, Any]:
     return {"type": "MultiPolygon", "coordinates": parts}
 
 
-def _object(feature: dict[str, Any], size_hw: tuple[int, int]) -> MaskedObject | None:
+def _instance(feature: dict[str, Any], size_hw: tuple[int, int]) -> Instances | None:
     geometry: dict[str, Any] = feature.get("geometry") or {}
     match geometry.get("type"):
         case "Polygon":
@@ -70,7 +72,8 @@ def _object(feature: dict[str, Any], size_hw: tuple[int, int]) -> MaskedObject |
     properties = feature.get("properties") or {}
     score = properties.get("score")
     mask = from_polygons([_polygon(rings) for rings in parts], size_hw)
-    return MaskedObject.of(mask, str(properties.get("label", "object")), None if score is None else float(score))
+    score = None if score is None else float(score)
+    return Instances.from_masks([mask], labels=str(properties.get("label", "object")), scores=[score])
 
 
 def _polygon(rings: list[list[list[float]]]) -> Polygon:

@@ -6,32 +6,31 @@ from pathlib import Path
 import numpy as np
 
 from hqsam.errors import DataError, OutputError
-from hqsam.formats.document import Document, MaskedObject
+from hqsam.formats.file_names import OutputPaths
 from hqsam.formats.files import read_picture, write_png
-from hqsam.masks.label_map import paint
+from hqsam.masks.instances import Instances
 from hqsam.masks.overlap import Order
-from hqsam.masks.runs import runs_from_rle
 
 _MOST = 65535
 
 
-def write(document: Document, folder: Path, order: Order = "small_on_top") -> list[Path]:
-    """`photo_labels.png`: 8 bits for up to 255 objects, 16 bits for more. Labels and scores are in the file.
+def write(instances: Instances, paths: OutputPaths, order: Order = "small_on_top") -> list[Path]:
+    """Write `photo_labels.png`: 8 bits for up to 255 objects, 16 bits for more. Labels and scores are in the file.
 
     A pixel that several objects claim goes to one of them, by `order`.
 
     Raises:
         OutputError: there are more than 65535 objects.
     """
-    if len(document.objects) > _MOST:
-        raise OutputError(f"a label map counts to {_MOST}, and there are {len(document.objects)} objects; use coco")
-    labels = paint([runs_from_rle(one.runs) for one in document.objects], document.size_hw, order)
-    notes = json.dumps([[one.label, one.score] for one in document.objects], ensure_ascii=False)
-    return [write_png(document.path(folder, "_labels.png"), labels, {"objects": notes})]
+    if len(instances) > _MOST:
+        raise OutputError(f"a label map counts to {_MOST}, and there are {len(instances)} objects; use coco")
+    about = [[label, instances.known_score(row)] for row, label in enumerate(instances.labels)]
+    notes = json.dumps(about, ensure_ascii=False)
+    return [write_png(paths.path("_labels.png"), instances.label_map(order), {"objects": notes})]
 
 
-def read(path: Path) -> list[Document]:
-    """Every number but 0 is an object, from 8 or 16 bits of gray, or from a palette.
+def read(path: Path) -> list[Instances]:
+    """Read every number but 0 as an object, from 8 or 16 bits of gray, or from a palette.
 
     Raises:
         DataError: it cannot be read, or has colours instead of numbers.
@@ -42,8 +41,16 @@ def read(path: Path) -> list[Document]:
     labels = np.asarray(image).astype(np.int64)
     known = _known(notes.get("objects", "[]"), path)
     numbers = range(1, len(known) + 1) if known else np.unique(labels[labels != 0]).tolist()
-    objects = [MaskedObject.of(labels == number, *known.get(number, ("object", None))) for number in numbers]
-    return [Document(path.name, (labels.shape[0], labels.shape[1]), tuple(objects))]
+    said = [known.get(number, ("object", None)) for number in numbers]
+    return [
+        Instances.from_masks(
+            (labels == number for number in numbers),
+            (labels.shape[0], labels.shape[1]),
+            labels=[label for label, _ in said],
+            scores=[score for _, score in said],
+            image_name=path.name,
+        )
+    ]
 
 
 def _known(notes: str, path: Path) -> dict[int, tuple[str, float | None]]:

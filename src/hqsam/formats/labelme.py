@@ -14,8 +14,9 @@ import numpy as np
 from PIL import Image
 
 from hqsam.errors import DataError
-from hqsam.formats.document import Document, MaskedObject
+from hqsam.formats.file_names import OutputPaths
 from hqsam.formats.files import read_json, write_json
+from hqsam.masks.instances import Instances
 from hqsam.masks.polygons import as_one_ring, to_polygons
 from hqsam.masks.rasterize import fill_even_odd
 
@@ -23,32 +24,30 @@ _VERSION = "5.5.0"
 """The labelme that this was checked against."""
 
 
-def write(document: Document, folder: Path, tolerance: float = 0) -> list[Path]:
-    """`photo.json`, to be laid beside the photo. An object with an empty mask gets no shape.
+def write(instances: Instances, paths: OutputPaths, tolerance: float = 0) -> list[Path]:
+    """Write `photo.json`, to be laid beside the photo. An object with an empty mask gets no shape.
 
     Args:
-        document: the photo's objects.
-        folder: where to write.
+        instances: the masks.
+        paths: where to write.
         tolerance: see `masks.polygons`; 1 makes outlines that are pleasant to edit.
     """
-    height, width = document.size_hw
-    shapes = [
-        shape for number, one in enumerate(document.objects, start=1) for shape in _shapes(one, number, tolerance)
-    ]
+    height, width = instances.image_size_hw
+    shapes = [shape for row in range(len(instances)) for shape in _shapes(instances, row, tolerance)]
     content = {
         "version": _VERSION,
         "flags": {},
         "shapes": shapes,
-        "imagePath": document.image_name,
+        "imagePath": instances.image_name,
         "imageData": None,
         "imageHeight": height,
         "imageWidth": width,
     }
-    return [write_json(document.path(folder, ".json"), content)]
+    return [write_json(paths.path(".json"), content)]
 
 
-def read(path: Path) -> list[Document]:
-    """Polygons, rectangles, circles and masks; shapes that enclose nothing (points, lines) are passed over.
+def read(path: Path) -> list[Instances]:
+    """Read polygons, rectangles, circles and masks; shapes that enclose nothing (points, lines) are skipped.
 
     Shapes of one label and one `group_id` are one object.
 
@@ -62,21 +61,21 @@ def read(path: Path) -> list[Document]:
         for place, shape in enumerate(content["shapes"]):
             key = place if shape.get("group_id") is None else (shape["label"], shape["group_id"])
             groups.setdefault(key, []).append(shape)
-        objects = [_object(shapes, size_hw) for shapes in groups.values()]
+        rows = [one for shapes in groups.values() if (one := _instance(shapes, size_hw)) is not None]
         name = str(content.get("imagePath") or path.name).replace("\\", "/")
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
         raise DataError(f"{path} is not as labelme has it: {type(error).__name__}: {error}") from error
-    return [Document(name, size_hw, tuple(one for one in objects if one is not None))]
+    return [Instances.join([Instances.empty(size_hw, name), *rows])]
 
 
-def _shapes(one: MaskedObject, number: int, tolerance: float) -> list[dict[str, Any]]:
-    polygons = to_polygons(one.mask, tolerance)
-    score = {} if one.score is None else {"score": one.score}
+def _shapes(instances: Instances, row: int, tolerance: float) -> list[dict[str, Any]]:
+    polygons, known = to_polygons(instances.mask(row), tolerance), instances.known_score(row)
+    score = {} if known is None else {"score": known}
     return [
         {
-            "label": one.label,
+            "label": instances.labels[row],
             "points": as_one_ring([polygon]).astype(float).tolist(),
-            "group_id": number if len(polygons) > 1 else None,
+            "group_id": row + 1 if len(polygons) > 1 else None,
             "description": "",
             "shape_type": "polygon",
             "flags": {},
@@ -87,14 +86,13 @@ def _shapes(one: MaskedObject, number: int, tolerance: float) -> list[dict[str, 
     ]
 
 
-def _object(shapes: list[dict[str, Any]], size_hw: tuple[int, int]) -> MaskedObject | None:
+def _instance(shapes: list[dict[str, Any]], size_hw: tuple[int, int]) -> Instances | None:
     masks = [mask for mask in (_mask(shape, size_hw) for shape in shapes) if mask is not None]
     if not masks:
         return None
     score = shapes[0].get("score")
-    return MaskedObject.of(
-        np.logical_or.reduce(masks), str(shapes[0]["label"]), None if score is None else float(score)
-    )
+    scores = [None if score is None else float(score)]
+    return Instances.from_masks([np.logical_or.reduce(masks)], labels=str(shapes[0]["label"]), scores=scores)
 
 
 def _mask(shape: dict[str, Any], size_hw: tuple[int, int]) -> np.ndarray | None:

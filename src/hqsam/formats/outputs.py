@@ -1,4 +1,4 @@
-"""What `Instances` can do with files and images: the methods that `hqsam/__init__.py` gives it."""
+"""The methods of `Instances` that write files and draw; `hqsam/__init__.py` enters them in `masks.outputs`."""
 
 from collections.abc import Sequence
 from os import PathLike
@@ -8,43 +8,91 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from hqsam.formats import coco
-from hqsam.formats.document import Document, MaskedObject
-from hqsam.formats.overlay import picture_of
-from hqsam.formats.saving import save as save_document
+from hqsam.errors import OptionError
+from hqsam.formats import FORMATS, coco, format_named, pictures, write
 from hqsam.images import cutout as cutouts
+from hqsam.images.draw_prompts import DrawnPrompts
+from hqsam.images.image_info import is_image_name
 from hqsam.images.reading import ImageLike, read_image_of_size
 from hqsam.masks.instances import Instances
 
+_FORMAT_OF = {
+    ".png": "png",
+    ".json": "coco",
+    ".svg": "svg",
+    ".geojson": "geojson",
+    ".txt": "yolo",
+    ".csv": "csv",
+}
+"""The format that a suffix means if none is named."""
+
 
 def save(
-    instances: Instances, path: str | PathLike[str], formats: Sequence[str], image: ImageLike | None
+    instances: Instances,
+    path: str | PathLike[str],
+    formats: Sequence[str],
+    image: ImageLike | None = None,
+    **options: Any,
 ) -> list[Path]:
-    """Write instances into a file or a folder; see `Instances.save`."""
-    return save_document(_document(instances, image), path, formats)
+    """Write masks under a name that the caller gives, or into a folder under the names that formats give.
+
+    A path that ends in a suffix of the table above, or of images, is a file, and has to be that of its one format; any
+    other path is a folder. Where a format has a file for each mask, the files of several are numbered: cup_01.png,
+    cup_02.png.
+
+    Raises:
+        OptionError: there is no such format, or the suffix names none or another.
+        ImageError: the image cannot be read, or is of another size.
+        OutputError: it cannot be written; nothing half-written was left.
+    """
+    path = Path(path)
+    if not _is_file(path, formats):
+        return write(instances, path, formats or ["png"], image=image, **options)
+    return write(instances, path.parent, [_format_of(path, formats)], image=image, only=path, **options)
 
 
 def to_coco(instances: Instances) -> dict[str, Any]:
     """Return a whole COCO data set of one image."""
-    return coco.to_coco([_document(instances)])
+    return coco.to_coco([instances])
 
 
-def overlay(instances: Instances, image: ImageLike) -> UInt8[np.ndarray, "height width 3"]:
-    """Draw instances over their image."""
-    return picture_of(_document(instances, image))
+def overlay(
+    instances: Instances, image: ImageLike, prompts: DrawnPrompts | None
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Draw masks, and prompts if any are given, over their image."""
+    return pictures.draw(instances, read_image_of_size(image, instances.image_size_hw), prompts)
 
 
 def cutout(instances: Instances, image: ImageLike) -> UInt8[np.ndarray, "height width 4"]:
     """Return the image where any of the masks is, transparent elsewhere."""
-    pixels = read_image_of_size(image, instances.image_size_hw)
-    alphas = [instances.alpha(row) for row in range(len(instances))]
-    return cutouts.cutout(pixels, np.maximum.reduce(alphas) if alphas else np.zeros(instances.image_size_hw, bool))
+    return cutouts.cutout(read_image_of_size(image, instances.image_size_hw), instances.soft_alpha())
 
 
-def _document(instances: Instances, image: ImageLike | None = None) -> Document:
-    objects = tuple(
-        MaskedObject(rle, instances.labels[row], instances.known_score(row), instances.column_values(row))
-        for row, rle in enumerate(instances.rle)
-    )
-    pixels = None if image is None else read_image_of_size(image, instances.image_size_hw)
-    return Document(instances.image_name, instances.image_size_hw, objects, pixels, instances.marks())
+def _is_file(path: Path, formats: Sequence[str]) -> bool:
+    """Return True if a path is meant as a file: `run.2` is a folder as soon as formats say what goes there."""
+    named_as_file = path.suffix.lower() in _FORMAT_OF or is_image_name(path.name) or not formats
+    return bool(path.suffix) and named_as_file and not path.is_dir()
+
+
+def _format_of(path: Path, formats: Sequence[str]) -> str:
+    """Return the one format that a file is to have.
+
+    Raises:
+        OptionError: the suffix is not that of the format, or there are several formats, or none is known by it.
+    """
+    if len(formats) > 1:
+        raise OptionError(f"{path.name} is one file, and the formats are {', '.join(formats)}; give a folder for them")
+    suffix = path.suffix.lower()
+    if not formats and suffix not in _FORMAT_OF:
+        raise OptionError(
+            f"{path.name} ends in {path.suffix!r}; masks are written as {', '.join(_FORMAT_OF)}, or give a folder and "
+            f"formats: {', '.join(FORMATS)}"
+        )
+    name = formats[0] if formats else _FORMAT_OF[suffix]
+    expected = format_named(name).suffix
+    if suffix != expected:
+        raise OptionError(
+            f"{path.name} ends in {path.suffix!r}, and the format {name!r} is written as {expected}; "
+            f"call it {path.with_suffix(expected).name}, or give a folder"
+        )
+    return name

@@ -7,22 +7,24 @@ from jaxtyping import Bool
 from PIL import Image
 
 from hqsam.errors import DataError
-from hqsam.formats.document import Document, MaskedObject
+from hqsam.formats.file_names import OutputPaths
 from hqsam.formats.files import read_picture, write_png
+from hqsam.masks.instances import Instances
 
 
-def write(document: Document, folder: Path) -> list[Path]:
-    """`photo_mask.png`, or `photo_mask_01.png`, `photo_mask_02.png`, ... The label and score are in the file."""
-    paths = []
-    for number, one in enumerate(document.objects):
-        notes = {"label": one.label} | ({} if one.score is None else {"score": repr(one.score)})
-        path = document.object_path(folder, "_mask.png", number)
-        paths.append(write_png(path, one.mask * np.uint8(255), notes))
-    return paths
+def write(instances: Instances, paths: OutputPaths) -> list[Path]:
+    """Write `photo_mask.png`, or `photo_mask_01.png`, `photo_mask_02.png`, ... The label and score are in the file."""
+    written = []
+    for row in range(len(instances)):
+        score = instances.known_score(row)
+        notes = {"label": instances.labels[row]} | ({} if score is None else {"score": repr(score)})
+        path = paths.mask_path("_mask.png", row)
+        written.append(write_png(path, instances.mask(row) * np.uint8(255), notes))
+    return written
 
 
-def read(path: Path) -> list[Document]:
-    """A mask from any picture that can be one; see `read_mask`.
+def read(path: Path) -> list[Instances]:
+    """Read a mask from any picture that can be one; see `read_mask`.
 
     Raises:
         DataError: it cannot be read, or is no mask.
@@ -33,8 +35,7 @@ def read(path: Path) -> list[Document]:
         score = float(notes["score"]) if "score" in notes else None
     except ValueError as error:
         raise DataError(f"the notes in {path} are damaged: {error}") from error
-    one = MaskedObject.of(mask, notes.get("label", "object"), score)
-    return [Document(path.name, (mask.shape[0], mask.shape[1]), (one,))]
+    return [Instances.from_masks([mask], labels=notes.get("label", "object"), scores=[score], image_name=path.name)]
 
 
 def read_mask(path: Path) -> Bool[np.ndarray, "height width"]:

@@ -4,47 +4,45 @@ from pathlib import Path
 from typing import Any
 
 from hqsam.errors import DataError
-from hqsam.formats.document import Document, MaskedObject
+from hqsam.formats.file_names import OutputPaths
 from hqsam.formats.files import read_json, write_json
 from hqsam.masks import rle
+from hqsam.masks.instances import Instances
 
 _KNOWN = {"id", "segmentation", "bbox", "area", "predicted_iou", "label"}
 
 
-def write(document: Document, folder: Path) -> list[Path]:
-    """`photo_sam.json`; boxes are x, y, width, height, with the width and height counted in pixels."""
-    height, width = document.size_hw
-    image = {"image_id": 1, "file_name": document.image_name, "width": width, "height": height}
-    records = [{"id": number, **to_record(one)} for number, one in enumerate(document.objects, start=1)]
-    return [write_json(document.path(folder, "_sam.json"), {"image": image, "annotations": records})]
+def write(instances: Instances, paths: OutputPaths) -> list[Path]:
+    """Write `photo_sam.json`; boxes are x, y, width, height, with the width and height counted in pixels."""
+    height, width = instances.image_size_hw
+    image = {"image_id": 1, "file_name": instances.image_name, "width": width, "height": height}
+    records = [{"id": number, **record} for number, record in enumerate(instances.records(), start=1)]
+    return [write_json(paths.path("_sam.json"), {"image": image, "annotations": records})]
 
 
-def to_record(one: MaskedObject) -> dict[str, Any]:
-    """One object as a record of SAM's; what is known of it beside has the name that it has in `more`."""
-    x0, y0, x1, y1 = one.box_xyxy.tolist()
-    record = {"segmentation": one.runs, "bbox": [x0, y0, x1 - x0, y1 - y0], "area": one.area}
-    record |= {} if one.score is None else {"predicted_iou": one.score}
-    record |= {} if one.label == "object" else {"label": one.label}
-    return record | dict(one.more)
-
-
-def read(path: Path) -> list[Document]:
-    """The photo of the file, with its objects.
+def read(path: Path) -> list[Instances]:
+    """Read the image of the file with its masks; what else records say becomes columns, None where one does not.
 
     Raises:
-        DataError: it cannot be read, or a record does not fit the photo.
+        DataError: it cannot be read, or a record does not fit the image.
     """
     content = read_json(path)
     try:
-        image = content["image"]
-        size_hw = int(image["height"]), int(image["width"])
-        objects = tuple(_object(record) for record in content["annotations"])
-        return [Document(str(image["file_name"]), size_hw, objects)]
+        image, records = content["image"], content["annotations"]
+        names = dict.fromkeys(name for record in records for name in record if name not in _KNOWN)
+        instances = Instances.from_masks(
+            (rle.decode(record["segmentation"]) for record in records),
+            (int(image["height"]), int(image["width"])),
+            scores=[_score(record) for record in records],
+            labels=[str(record.get("label", "object")) for record in records],
+            columns={name: tuple(record.get(name) for record in records) for name in names},
+            image_name=str(image["file_name"]),
+        )
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{path} is not as SA-1B has it: {type(error).__name__}: {error}") from error
+    return [instances]
 
 
-def _object(record: dict[str, Any]) -> MaskedObject:
-    mask, score = rle.decode(record["segmentation"]), record.get("predicted_iou")
-    more = {name: value for name, value in record.items() if name not in _KNOWN}
-    return MaskedObject.of(mask, str(record.get("label", "object")), None if score is None else float(score), more)
+def _score(record: dict[str, Any]) -> float | None:
+    score = record.get("predicted_iou")
+    return None if score is None else float(score)

@@ -8,9 +8,10 @@ import numpy as np
 
 from hqsam import storage
 from hqsam.errors import DataError
-from hqsam.formats.document import Document, MaskedObject
+from hqsam.formats.file_names import OutputPaths
 from hqsam.formats.files import read_text
 from hqsam.images.palette import colour_of
+from hqsam.masks.instances import Instances
 from hqsam.masks.polygons import to_polygons
 from hqsam.masks.rasterize import fill_even_odd
 
@@ -18,21 +19,21 @@ _SVG = "http://www.w3.org/2000/svg"
 _TOKEN = re.compile(r"[A-Za-z]|[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 
-def write(document: Document, folder: Path, tolerance: float = 0) -> list[Path]:
-    """`photo.svg`. The label is the path's title; it and the score are also in `data-label` and `data-score`."""
-    height, width = document.size_hw
+def write(instances: Instances, paths: OutputPaths, tolerance: float = 0) -> list[Path]:
+    """Write `photo.svg`. The label is the path's title; it and the score are also in `data-label` and `data-score`."""
+    height, width = instances.image_size_hw
     attributes = {"viewBox": f"0 0 {width} {height}", "width": str(width), "height": str(height)}
-    root = ElementTree.Element("svg", {"xmlns": _SVG, **attributes, "data-image": _clean(document.image_name)})
-    for number, one in enumerate(document.objects):
-        root.append(_path(number, one, tolerance))
+    root = ElementTree.Element("svg", {"xmlns": _SVG, **attributes, "data-image": _clean(instances.image_name)})
+    for row in range(len(instances)):
+        root.append(_path(instances, row, tolerance))
     ElementTree.indent(root)
-    path = document.path(folder, ".svg")
+    path = paths.path(".svg")
     storage.write_text(path, ElementTree.tostring(root, encoding="unicode") + "\n")
     return [path]
 
 
-def read(path: Path) -> list[Document]:
-    """The paths of a file as we write it: straight lines, no transforms.
+def read(path: Path) -> list[Instances]:
+    """Read the paths of a file as we write it: straight lines, no transforms.
 
     Raises:
         DataError: it cannot be read, or has curves.
@@ -43,20 +44,21 @@ def read(path: Path) -> list[Document]:
     try:
         root = ElementTree.fromstring(text)
         size_hw = int(root.attrib["height"]), int(root.attrib["width"])
-        objects = tuple(_object(element, size_hw) for element in root.iter(f"{{{_SVG}}}path"))
+        rows = [_instance(element, size_hw) for element in root.iter(f"{{{_SVG}}}path")]
     except (ElementTree.ParseError, LookupError, ValueError, OverflowError) as error:
         raise DataError(f"{path} is no SVG that hqsam can read: {error}") from error
-    return [Document(root.get("data-image", path.name), size_hw, objects)]
+    return [Instances.join([Instances.empty(size_hw, root.get("data-image", path.name)), *rows])]
 
 
-def _path(number: int, one: MaskedObject, tolerance: float) -> ElementTree.Element:
-    red, green, blue = colour_of(number)
+def _path(instances: Instances, row: int, tolerance: float) -> ElementTree.Element:
+    label, known = _clean(instances.labels[row]), instances.known_score(row)
+    red, green, blue = colour_of(row)
     style = {"fill": f"#{red:02x}{green:02x}{blue:02x}", "fill-opacity": "0.6", "fill-rule": "evenodd"}
-    about = {"id": f"object-{number + 1}", "data-label": _clean(one.label)}
-    score = {} if one.score is None else {"data-score": repr(one.score)}
-    rings = [ring for polygon in to_polygons(one.mask, tolerance) for ring in polygon.rings]
+    about = {"id": f"object-{row + 1}", "data-label": label}
+    score = {} if known is None else {"data-score": repr(known)}
+    rings = [ring for polygon in to_polygons(instances.mask(row), tolerance) for ring in polygon.rings]
     element = ElementTree.Element("path", {**about, **score, **style, "d": "".join(map(_commands, rings))})
-    ElementTree.SubElement(element, "title").text = _clean(one.label)
+    ElementTree.SubElement(element, "title").text = label
     return element
 
 
@@ -70,10 +72,10 @@ def _commands(ring: np.ndarray) -> str:
     return "".join([*commands, "Z"])
 
 
-def _object(element: ElementTree.Element, size_hw: tuple[int, int]) -> MaskedObject:
-    score = element.get("data-score")
-    mask = fill_even_odd(_rings(element.get("d", "")), size_hw)
-    return MaskedObject.of(mask, element.get("data-label", "object"), None if score is None else float(score))
+def _instance(element: ElementTree.Element, size_hw: tuple[int, int]) -> Instances:
+    said = element.get("data-score")
+    mask, score = fill_even_odd(_rings(element.get("d", "")), size_hw), None if said is None else float(said)
+    return Instances.from_masks([mask], labels=element.get("data-label", "object"), scores=[score])
 
 
 def _rings(commands: str) -> list[np.ndarray]:

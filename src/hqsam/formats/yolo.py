@@ -12,21 +12,24 @@ import numpy as np
 
 from hqsam import storage
 from hqsam.errors import DataError, OptionError
-from hqsam.formats.document import Document, MaskedObject, labels_of
+from hqsam.formats.file_names import OutputPaths
 from hqsam.formats.files import read_text, size_of_picture
 from hqsam.images.image_info import IMAGE_SUFFIXES
+from hqsam.masks.instances import Instances
 from hqsam.masks.polygons import as_one_ring, to_polygons
 from hqsam.masks.rasterize import fill_even_odd
 
 _CLASSES = "classes.txt"
 
 
-def write(document: Document, folder: Path, tolerance: float = 0, classes: Sequence[str] | None = None) -> list[Path]:
-    """`photo.txt`, and beside it `classes.txt`. An object with an empty mask gets no line.
+def write(
+    instances: Instances, paths: OutputPaths, tolerance: float = 0, classes: Sequence[str] | None = None
+) -> list[Path]:
+    """Write `photo.txt`, and beside it `classes.txt`. An object with an empty mask gets no line.
 
     Args:
-        document: the photo's objects.
-        folder: where to write.
+        instances: the masks.
+        paths: where to write.
         tolerance: see `masks.polygons`.
         classes: the name of class 0, 1, ... By default the names in the folder's `classes.txt`, then the new
             ones in alphabetical order, so that photos written one after another agree.
@@ -34,16 +37,16 @@ def write(document: Document, folder: Path, tolerance: float = 0, classes: Seque
     Raises:
         OptionError: a label is not among `classes`.
     """
-    classes = _classes(document, folder) if classes is None else list(classes)
-    lines = [_line(one, classes, document.size_hw, tolerance) for one in document.objects if one.area]
-    storage.write_text(folder / _CLASSES, "".join(f"{name}\n" for name in classes))
-    path = document.path(folder, ".txt")
+    path, classes_path = paths.path(".txt"), paths.folder / _CLASSES
+    classes = _classes(instances, classes_path) if classes is None else list(classes)
+    lines = [_line(instances, row, classes, tolerance) for row in range(len(instances)) if instances.areas[row]]
+    storage.write_text(classes_path, "".join(f"{name}\n" for name in classes))
     storage.write_text(path, "".join(lines))
-    return [path, folder / _CLASSES]
+    return [path, classes_path]
 
 
-def read(path: Path, size_hw: tuple[int, int] | None = None) -> list[Document]:
-    """The objects of one label file; classes have the names in `classes.txt` beside it, else their numbers.
+def read(path: Path, size_hw: tuple[int, int] | None = None) -> list[Instances]:
+    """Read the masks of one label file; classes have the names in `classes.txt` beside it, else their numbers.
 
     Args:
         path: the label file.
@@ -59,13 +62,13 @@ def read(path: Path, size_hw: tuple[int, int] | None = None) -> list[Document]:
     size = size_hw or size_of_picture(photo or path)
     names = _names(path.parent / _CLASSES)
     lines = [line for line in read_text(path).splitlines() if line.strip()]
-    objects = tuple(_object(line, names, size, path) for line in lines)
-    return [Document(photo.name if photo else path.name, size, objects)]
+    rows = [_instance(line, names, size, path) for line in lines]
+    return [Instances.join([Instances.empty(size, photo.name if photo else path.name), *rows])]
 
 
-def _classes(document: Document, folder: Path) -> list[str]:
-    known = _names(folder / _CLASSES)
-    return known + [label for label in labels_of([document]) if label not in known]
+def _classes(instances: Instances, path: Path) -> list[str]:
+    known = _names(path)
+    return known + [label for label in sorted(set(instances.labels)) if label not in known]
 
 
 def _names(path: Path) -> list[str]:
@@ -73,14 +76,15 @@ def _names(path: Path) -> list[str]:
     return [line.rstrip("\r") for line in (lines if lines[-1] else lines[:-1])]
 
 
-def _line(one: MaskedObject, classes: list[str], size_hw: tuple[int, int], tolerance: float) -> str:
-    if "\n" in one.label or one.label not in classes:
-        raise OptionError(f"the label {one.label!r} is none of the classes {classes}; add it to them")
-    ring = as_one_ring(to_polygons(one.mask, tolerance)) / np.array(size_hw[::-1])
-    return " ".join([str(classes.index(one.label)), *(f"{share:.6f}" for share in ring.ravel().tolist())]) + "\n"
+def _line(instances: Instances, row: int, classes: list[str], tolerance: float) -> str:
+    label = instances.labels[row]
+    if "\n" in label or label not in classes:
+        raise OptionError(f"the label {label!r} is none of the classes {classes}; add it to them")
+    ring = as_one_ring(to_polygons(instances.mask(row), tolerance)) / np.array(instances.image_size_hw[::-1])
+    return " ".join([str(classes.index(label)), *(f"{share:.6f}" for share in ring.ravel().tolist())]) + "\n"
 
 
-def _object(line: str, names: list[str], size_hw: tuple[int, int], path: Path) -> MaskedObject:
+def _instance(line: str, names: list[str], size_hw: tuple[int, int], path: Path) -> Instances:
     try:
         number, *shares = line.split()
         index, ring = int(number), np.array([float(share) for share in shares]).reshape(-1, 2)
@@ -89,7 +93,7 @@ def _object(line: str, names: list[str], size_hw: tuple[int, int], path: Path) -
     if len(ring) < 3 or index < 0 or not all(map(math.isfinite, ring.ravel())):
         raise DataError(f"{path} has a line without an outline (is it of boxes?): {line[:60]!r}")
     label = names[index] if index < len(names) else str(index)
-    return MaskedObject.of(fill_even_odd([ring * np.array(size_hw[::-1])], size_hw), label)
+    return Instances.from_masks([fill_even_odd([ring * np.array(size_hw[::-1])], size_hw)], labels=label)
 
 
 def _photo_of(path: Path) -> Path | None:

@@ -21,7 +21,7 @@ from hqsam.masks.lazy_masks import LazyMasks
 from hqsam.masks.outputs import provided
 from hqsam.masks.overlap import Order
 from hqsam.masks.polygons import Polygon, to_polygons
-from hqsam.masks.rle import Rle, area, encode
+from hqsam.masks.rle import Rle, area, decode, encode
 from hqsam.masks.runs import Runs, runs_from_rle
 
 DEFAULT_LABEL = "object"
@@ -162,12 +162,12 @@ class Instances:
             encoded=tuple(rle for part in parts for rle in part.rle),
         )
 
-    @property
+    @cached_property
     def masks(self) -> LazyMasks | Bool[np.ndarray, "mask height width"]:
         """Bool masks [H, W] by number, each made when it is looked at; `np.asarray` makes all at once."""
         return LazyMasks(self.rle, self.image_size_hw)
 
-    @property
+    @cached_property
     def rle(self) -> tuple[Rle, ...]:
         """Each mask as COCO's compressed run lengths."""
         return self.encoded
@@ -193,7 +193,8 @@ class Instances:
         """Return some of the masks, by number, slice, list or bool array; one mask keeps its row."""
         rows = self._rows(index)
         fields = {name: _taken(getattr(self, name), rows) for name in self._row_fields}
-        return replace(self, columns={name: _taken(column, rows) for name, column in self.columns.items()}, **fields)
+        columns = {name: _taken(column, rows) for name, column in self.columns.items()}
+        return self._replace(rows, columns=columns, **fields)
 
     def __repr__(self) -> str:
         height, width = self.image_size_hw
@@ -205,7 +206,7 @@ class Instances:
         Raises:
             InputError: a column has not a row for each mask.
         """
-        return replace(self, columns={**self.columns, **columns})
+        return self._replace(columns={**self.columns, **columns})
 
     def with_labels(self: Self, labels: str | Sequence[str]) -> Self:
         """Return the same with another class for each mask, or one for all.
@@ -213,7 +214,7 @@ class Instances:
         Raises:
             OptionError: there are not as many labels as masks.
         """
-        return replace(self, labels=labels_for(labels, len(self)))
+        return self._replace(labels=labels_for(labels, len(self)))
 
     def best(self: Self) -> Self:
         """Return for each prompt its mask of the highest score; the official `multimask_output=True` for HQ-SAM."""
@@ -286,7 +287,7 @@ class Instances:
         Raises:
             OptionError: the tolerance is no number of pixels.
         """
-        return [to_polygons(mask, tolerance) for mask in self.masks]
+        return [to_polygons(self.mask(row), tolerance) for row in range(len(self))]
 
     def records(self) -> list[dict[str, Any]]:
         """Return the masks as SAM's mask generator does: a dict each, which JSON can hold.
@@ -297,20 +298,27 @@ class Instances:
         return [self._record(row) for row in range(len(self))]
 
     def column_values(self, row: int) -> dict[str, Any]:
-        """Return the further columns of one mask as JSON can hold them."""
-        return {name: _plain(column[row]) for name, column in self.columns.items()}
+        """Return the further columns of one mask as JSON can hold them, without those that are None."""
+        values = {name: _plain(column[row]) for name, column in self.columns.items()}
+        return {name: value for name, value in values.items() if value is not None}
 
     def known_score(self, row: int) -> float | None:
         """Return the score of one mask, None if it is not known."""
         return None if np.isnan(self.scores[row]) else float(self.scores[row])
 
-    def marks(self) -> Any:
-        """Return the prompts to draw over the masks (`DrawnPrompts`); None, as run lengths tell nothing of them."""
+    def mask(self, row: int) -> Bool[np.ndarray, "height width"]:
+        """Return one mask, made from its run lengths each time."""
+        return decode(self.rle[row])
+
+    def drawn_prompts(self) -> Any:
+        """Return the prompts to draw over the masks (`DrawnPrompts`), None where they are not known."""
         return None
 
-    def alpha(self, row: int) -> Float[np.ndarray, "height width"] | Bool[np.ndarray, "height width"]:
-        """Return how much of each pixel belongs to a mask, 0 to 1; the mask itself where nothing finer is known."""
-        return self.masks[row]
+    def soft_alpha(
+        self, row: int | None = None
+    ) -> Float[np.ndarray, "height width"] | Bool[np.ndarray, "height width"]:
+        """Return how much of each pixel belongs to a mask, or to any: 0 to 1, or the mask itself without logits."""
+        return self.label_map() > 0 if row is None else self.mask(row)
 
     def to_coco(self, labels: str | Sequence[str] | None = None) -> dict[str, Any]:
         """Return a whole COCO data set of this image: run lengths, boxes x, y, width, height, areas and scores.
@@ -326,6 +334,7 @@ class Instances:
         *formats: str,
         image: Any = None,
         labels: str | Sequence[str] | None = None,
+        **options: Any,
     ) -> list[Path]:
         """Write the masks, and return the files.
 
@@ -338,13 +347,14 @@ class Instances:
             formats: names of `hqsam.formats.FORMATS`.
             image: the image itself, for formats that show it: anything that `segmenter.open` takes.
             labels: a class for each mask, or one for all, instead of their own.
+            options: of `hqsam.formats.write`, such as `tolerance` for outlines.
 
         Raises:
-            OptionError: there is no such format, it has another suffix, or it shows the image and needs `image`.
+            OptionError: there is no such format or option, it has another suffix, or it needs `image`.
             ImageError: the image cannot be read, or is of another size.
             OutputError: a file cannot be written; nothing half-written was left.
         """
-        return provided("save")(self._labelled(labels), path, formats, image)
+        return provided("save")(self._labelled(labels), path, formats, image, **options)
 
     def overlay(self, image: Any) -> UInt8[np.ndarray, "height width 3"]:
         """Draw the masks over their image in colours, small ones on top of large ones.
@@ -352,7 +362,7 @@ class Instances:
         Raises:
             ImageError: the image cannot be read, or is of another size.
         """
-        return provided("overlay")(self, image)
+        return provided("overlay")(self, image, self.drawn_prompts())
 
     def cutout(self, image: Any) -> UInt8[np.ndarray, "height width 4"]:
         """Return the image where any of the masks is, transparent elsewhere, in RGBA.
@@ -372,8 +382,15 @@ class Instances:
         rows = np.atleast_1d(np.arange(len(self))[index])
         return slice(rows[0], rows[0] + 1) if len(rows) == 1 else rows
 
+    def _replace(self: Self, rows: slice | np.ndarray = slice(None), **changes: Any) -> Self:
+        """Return the same with other fields and these rows of what is computed already."""
+        changed = replace(self, **changes)
+        for name in {"masks", "rle", "boxes", "areas"} & self.__dict__.keys():
+            changed.__dict__[name] = _taken(self.__dict__[name], rows)
+        return changed
+
     def _with_each_mask(self: Self, change: Callable[[np.ndarray], np.ndarray]) -> Self:
-        return replace(self, encoded=tuple(encode(change(mask)) for mask in self.masks))
+        return replace(self, encoded=tuple(encode(change(self.mask(row))) for row in range(len(self))))
 
     def _record(self, row: int) -> dict[str, Any]:
         x0, y0, x1, y1 = self.boxes[row].tolist()
@@ -428,7 +445,7 @@ def _compressed(rle: Any, size_hw: tuple[int, int], number: int) -> Rle:
 
 def _taken(column: Any, rows: slice | np.ndarray) -> Any:
     """Return some rows of a column: of an array or a sequence; None and () stay, which say nothing of any mask."""
-    if isinstance(column, np.ndarray):
+    if isinstance(column, np.ndarray | LazyMasks):
         return column[rows]
     return tuple(column[row] for row in np.arange(len(column))[rows]) if column else column
 

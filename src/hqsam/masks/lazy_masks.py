@@ -9,7 +9,7 @@ from hqsam.masks.rle import Rle, decode
 
 
 class LazyMasks(Sequence[np.ndarray]):
-    """Bool masks [H, W] by number. A slice is as lazy as the whole; `np.asarray` makes all of them at once."""
+    """Bool masks [H, W] by number. Several of them are as lazy as all; `np.asarray` makes all of them at once."""
 
     def __init__(self, rles: Sequence[Rle], size_hw: tuple[int, int]) -> None:
         self.rles = rles
@@ -20,9 +20,9 @@ class LazyMasks(Sequence[np.ndarray]):
         return len(self.rles)
 
     def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return LazyMasks(self.rles[index], self.shape[1:])
-        return decode(self.rles[index])
+        if isinstance(index, int | np.integer):
+            return decode(self.rles[int(index)])
+        return LazyMasks([self.rles[row] for row in np.arange(len(self))[index]], self.shape[1:])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         masks = np.empty(self.shape, bool if dtype is None else dtype)

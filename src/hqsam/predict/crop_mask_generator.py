@@ -10,12 +10,12 @@ from jaxtyping import Int, UInt8
 from hqsam.engines import Engine, SelectedMasks
 from hqsam.geometry import Frame
 from hqsam.masks.boxes import Window
+from hqsam.masks.instances import Instances
 from hqsam.masks.runs import Runs, runs_from_parts
 from hqsam.model.preprocess import resize_longest_side
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.predict.candidates import Candidate, Candidates
 from hqsam.predict.detail import refine_each
-from hqsam.predict.found import Found
 from hqsam.predict.mask_generator_config import MaskGeneratorConfig, ResolvedConfig
 from hqsam.predict.point_grid import GridCrop, is_near_crop_edge, points_in_crop
 from hqsam.predict.result import Segmentation
@@ -54,7 +54,7 @@ class CropMaskGenerator:
             self._candidates.add(self._answers(some))
             yield len(some)
 
-    def masks(self) -> Iterator[Found]:
+    def masks(self) -> Iterator[Instances]:
         """What is kept of all that was collected, best first, at the image's size."""
         kept, at_once = self._candidates.kept(), self._resolved.prompts_at_once
         for start in range(0, len(kept), at_once):
@@ -62,15 +62,22 @@ class CropMaskGenerator:
             for one, runs in zip(some, self._runs_of(some), strict=True):
                 if not runs.area:
                     continue  # so small that no pixel of a photo smaller than the model's input is inside
-                x, y = (self._points[one.point_index] + self._crop.origin_xy).tolist()
-                yield Found.of(
-                    runs,
-                    self._image_size_hw,
-                    score=one.score,
-                    stability=one.stability,
-                    point_xy=(x, y),
-                    crop_box=self._crop.box_xyxy,
-                )
+                yield self._instance(one, runs)
+
+    def _instance(self, one: Candidate, runs: Runs) -> Instances:
+        """Return one mask with what SAM's records say of it."""
+        point = self._points[one.point_index] + self._crop.origin_xy
+        x0, y0, x1, y1 = self._crop.box_xyxy
+        return Instances.from_rle(
+            [runs.to_rle(self._image_size_hw)],
+            self._image_size_hw,
+            scores=[one.score],
+            columns={
+                "point_coords": point[None, None],
+                "stability_score": np.array([one.stability]),
+                "crop_box": np.array([[x0, y0, x1 - x0, y1 - y0]]),
+            },
+        )
 
     def _answers(self, some: Int[np.ndarray, "point"]) -> Iterator[Candidate]:
         kept = self._decode(some, self._resolved.least_score)
@@ -140,12 +147,8 @@ class CropMaskGenerator:
 
     def _fine_masks(self, some: list[Candidate], logits: list[np.ndarray]) -> list[np.ndarray]:
         """Masks of the crop's size with edges as fine as its pixels."""
-        coarse = Segmentation(
-            logits=np.stack(logits),
-            scores=np.array([one.score for one in some], np.float32),
-            prompt_index=np.arange(len(some)),
-            prompts=self._prompts(np.array([one.point_index for one in some])),
-            source=self._resolved.source,
-        )
+        prompts = self._prompts(np.array([one.point_index for one in some]))
+        scores = np.array([one.score for one in some], np.float32)
+        coarse = Segmentation.from_logits(np.stack(logits), scores, prompts, self._resolved.source)
         finer = {row: fine.masks[0] for row, fine in refine_each(coarse, self._pixels, self._engine)}
         return [finer[row] for row in range(len(some))]

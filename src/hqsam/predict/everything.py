@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from hqsam.engines import Engine
+from hqsam.masks.instances import Instances
 from hqsam.masks.overlap import box_iou
 from hqsam.predict.crop_mask_generator import CropMaskGenerator
-from hqsam.predict.found import Found
 from hqsam.predict.mask_generator_config import MaskGeneratorConfig, ResolvedConfig
 from hqsam.predict.point_grid import generate_crops, points_in_crop
 from hqsam.predict.small_regions import postprocess_small_regions
@@ -27,7 +27,7 @@ def find_everything(
     pixels: UInt8[np.ndarray, "height width 3"],
     config: MaskGeneratorConfig,
     progress: Progress | None = None,
-) -> Iterator[Found]:
+) -> Iterator[Instances]:
     """Masks one by one, each as soon as it is certain to be kept; close the iterator to stop.
 
     Args:
@@ -47,9 +47,19 @@ def find_everything(
     return postprocess_small_regions(found, config.min_mask_region_area, max_iou)
 
 
+def nothing(pixels: UInt8[np.ndarray, "height width 3"]) -> Instances:
+    """Return no masks of an image, with the columns that those of `find_everything` have."""
+    columns = {
+        "point_coords": np.zeros((0, 1, 2)),
+        "stability_score": np.zeros(0),
+        "crop_box": np.zeros((0, 4), np.int64),
+    }
+    return Instances.empty((pixels.shape[0], pixels.shape[1])).with_columns(**columns)
+
+
 def _find(
     engine: Engine, pixels: np.ndarray, config: MaskGeneratorConfig, resolved: ResolvedConfig, progress: Progress
-) -> Iterator[Found]:
+) -> Iterator[Instances]:
     crops = generate_crops((pixels.shape[0], pixels.shape[1]), config)
     done, total = 0, sum(len(points_in_crop(crop, config)) for crop in crops)
     taken = np.zeros((0, 4))
@@ -59,7 +69,7 @@ def _find(
             done += clicks
             progress(done, total)
         for one in in_crop.masks():
-            box = one.box_xyxy[None]
+            box = one.boxes
             if len(crops) == 1 or not (box_iou(box, taken) > config.crop_nms_thresh).any():
                 taken = np.concatenate([taken, box])
                 yield one

@@ -1,10 +1,12 @@
 """A model that is ready to segment: `hqsam.load` makes one, and it opens images."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from hqsam.engines import Engine
@@ -13,14 +15,13 @@ from hqsam.errors import OptionError
 from hqsam.geometry import Frame
 from hqsam.hardware import pick_device, pick_precision
 from hqsam.images.reading import ImageLike, name_of, read_image
+from hqsam.masks.instances import Instances
 from hqsam.masks.overlap import Order, check_order
 from hqsam.model.config import ModelConfig
 from hqsam.model.preprocess import resize_longest_side
-from hqsam.predict.everything import Progress, find_everything
-from hqsam.predict.found import Found
+from hqsam.predict.everything import Progress, find_everything, nothing
 from hqsam.predict.image_reference import ImageReference
 from hqsam.predict.mask_generator_config import MaskGeneratorConfig
-from hqsam.predict.scene import Everything
 from hqsam.predict.session import Session
 from hqsam.predict.sources import check_source
 from hqsam.predict.tiles.everything_in_tiles import TiledResult, everything_in_tiles
@@ -104,7 +105,7 @@ class Segmenter:
         progress: Progress | None = None,
         max_pixels: int | None = None,
         **settings: Any,
-    ) -> Everything:
+    ) -> Instances:
         """Every object of an image, found by clicks on a grid: SAM's automatic mask generator.
 
         Args:
@@ -124,10 +125,9 @@ class Segmenter:
         config = MaskGeneratorConfig.of(config, settings)
         check_order(order)
         pixels = read_image(image, max_pixels)
-        found = sorted(find_everything(self._engine, pixels, config, progress), key=lambda one: -one.score)
-        source = check_source(config.source, self.config)
-        everything = Everything(tuple(found), (pixels.shape[0], pixels.shape[1]), source, name_of(image))
-        return everything.disjoint(order, cover) if disjoint or cover else everything
+        found = Instances.join([nothing(pixels), *find_everything(self._engine, pixels, config, progress)])
+        found = self._about(found, image, config)[np.argsort(-found.scores, kind="stable")]
+        return found.disjoint(order, cover) if disjoint or cover else found
 
     def stream_everything(
         self,
@@ -137,14 +137,15 @@ class Segmenter:
         progress: Progress | None = None,
         max_pixels: int | None = None,
         **settings: Any,
-    ) -> Iterator[Found]:
+    ) -> Iterator[Instances]:
         """As `everything`, one by one: each object as soon as it is certain. Close the iterator to stop.
 
         With crops, those of the first crop come while the others are yet to be looked at; with one crop, after the
         last click. The image is read, and the settings are checked, when this is called.
         """
         config = MaskGeneratorConfig.of(config, settings)
-        return find_everything(self._engine, read_image(image, max_pixels), config, progress)
+        found = find_everything(self._engine, read_image(image, max_pixels), config, progress)
+        return (self._about(one, image, config) for one in found)
 
     def everything_in_tiles(
         self,
@@ -178,6 +179,10 @@ class Segmenter:
         config = MaskGeneratorConfig.of(config, settings)
         options = {"config": config, "side": tile, "overlap": overlap, "progress": progress}
         return everything_in_tiles(self._engine, Path(photo), Path(folder), **options)
+
+    def _about(self, found: Instances, image: ImageLike, config: MaskGeneratorConfig) -> Instances:
+        source = check_source(config.source, self.config)
+        return replace(found, image_name=name_of(image), metadata={"source": source})
 
     def _open_batches(self, images: Iterator[ImageLike], batch_size: int, max_pixels: int | None) -> Iterator[Session]:
         size = self.config.image_size

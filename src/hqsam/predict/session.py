@@ -84,12 +84,12 @@ class Session:
         given = {"points": points, "labels": labels, "box": box, "boxes": boxes, "mask": mask}
         prompts = self._check(given) if refine is None else self._refined(refine, given)
         logits, scores = decode_prompts(self.engine, self.encoded, prompts, chosen, candidates)
-        answer = Segmentation(
-            logits=logits.flatten(0, 1).numpy(),
-            scores=scores.flatten().numpy(),
-            prompt_index=np.repeat(np.arange(len(prompts)), logits.shape[1]),
-            prompts=prompts,
-            source=chosen,
+        answer = Segmentation.from_logits(
+            logits.flatten(0, 1).numpy(),
+            scores.flatten().numpy(),
+            prompts,
+            chosen,
+            np.repeat(np.arange(len(prompts)), logits.shape[1]),
             image_name=self.image_name,
         )
         return add_detail(answer, self._read_pixels(), self.engine, progress) if detail else answer

@@ -2,18 +2,19 @@
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from jaxtyping import Bool
 
 from hqsam.masks.boxes import Window
+from hqsam.masks.instances import Instances
 from hqsam.masks.overlap import box_nms
 from hqsam.masks.runs import runs_from_parts
-from hqsam.predict.found import Found
 
 
-def postprocess_small_regions(found: Iterable[Found], min_area: int, max_iou: float) -> Iterator[Found]:
+def postprocess_small_regions(found: Iterable[Instances], min_area: int, max_iou: float) -> Iterator[Instances]:
     """All masks without pieces and holes of fewer than `min_area` pixels, and of those that became alike one.
 
     Nothing can be given out before everything was found. Of two whose boxes overlap by more than `max_iou`, one that
@@ -24,7 +25,7 @@ def postprocess_small_regions(found: Iterable[Found], min_area: int, max_iou: fl
     if not after:
         return
     untouched = np.array([float(new is old) for new, old in zip(after, before, strict=True)])
-    boxes = np.stack([one.box_xyxy for one in after])
+    boxes = np.concatenate([one.boxes for one in after])
     for index in box_nms(boxes, untouched, max_iou):
         yield after[index]
 
@@ -46,23 +47,24 @@ def remove_small_regions(mask: Bool[np.ndarray, "height width"], min_area: int) 
     return large[labels]
 
 
-def _cleaned(one: Found, min_area: int) -> Found:
-    """The same object if there is nothing to postprocess_small_regions."""
+def _cleaned(one: Instances, min_area: int) -> Instances:
+    """Return the very same object if there is nothing to remove."""
     rows, columns = _surroundings(one, min_area)
-    mask = one.mask[rows, columns]
+    mask = one.mask(0)[rows, columns]
     tidied = remove_small_regions(mask, min_area)
     if np.array_equal(mask, tidied):
         return one
-    return one.with_runs(runs_from_parts([(tidied, rows.start, columns.start)], one.size_hw[0]))
+    runs = runs_from_parts([(tidied, rows.start, columns.start)], one.image_size_hw[0])
+    return replace(one, encoded=(runs.to_rle(one.image_size_hw),))
 
 
-def _surroundings(one: Found, min_area: int) -> Window:
+def _surroundings(one: Instances, min_area: int) -> Window:
     """The box of a mask and so much around it that what goes on beyond is seen to be no small hole.
 
     It begins at an even row and column: OpenCV numbers pieces by blocks of 2 x 2, and of pieces of one size the first
     is kept, which has to be the same one as in the whole image.
     """
-    (height, width), (x0, y0, x1, y1) = one.size_hw, one.box_xyxy.tolist()
+    (height, width), (x0, y0, x1, y1) = one.image_size_hw, one.boxes[0].tolist()
     above, beside = math.ceil(min_area / max(1, x1 - x0)), math.ceil(min_area / max(1, y1 - y0))
     rows = slice(max(0, y0 - above) // 2 * 2, min(height, y1 + above))
     return rows, slice(max(0, x0 - beside) // 2 * 2, min(width, x1 + beside))

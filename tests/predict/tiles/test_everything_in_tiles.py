@@ -36,10 +36,10 @@ def run(photo, folder, engine=None, **options):
 def test_every_object_is_found_once_and_whole(photo, tmp_path):
     path, truths = photo
     result = run(path, tmp_path / "out")
-    [document] = coco.read(result.coco)
-    assert result.count == len(document.objects) == len(truths)
+    [found] = coco.read(result.coco)
+    assert result.count == len(found) == len(truths)
     for truth in truths:
-        assert max(iou(one.mask, truth) for one in document.objects) > 0.85
+        assert max(iou(mask, truth) for mask in found.masks) > 0.85
 
 
 def test_the_label_map_says_the_same_as_the_records(photo, tmp_path):
@@ -47,9 +47,9 @@ def test_the_label_map_says_the_same_as_the_records(photo, tmp_path):
     labels = tifffile.imread(result.label_map)
     content = json.loads(result.coco.read_text())
     assert labels.dtype == np.uint32 and labels.shape == (400, 620)
-    [document] = coco.read(result.coco)
-    for annotation, one in zip(content["annotations"], document.objects, strict=True):
-        np.testing.assert_array_equal(labels == annotation["id"], one.mask)  # discs do not overlap
+    [found] = coco.read(result.coco)
+    for annotation, one in zip(content["annotations"], found, strict=True):
+        np.testing.assert_array_equal(labels == annotation["id"], one.mask(0))  # discs do not overlap
         assert 0.9 < annotation["score"] < 1 and annotation["tiles"] >= 1
     assert max(annotation["tiles"] for annotation in content["annotations"]) > 1
 

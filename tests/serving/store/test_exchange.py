@@ -48,8 +48,8 @@ def test_every_format_reads_back_as_the_masks_that_were_kept(alone, tmp_path, na
     if name == "yolo":
         photo = (tmp_path / "photos" / "coffee 2.jpg").read_bytes()
         (folder / "coffee 2.jpg").write_bytes(photo)
-    objects = [one for file in files for document in FORMATS[name].read(file) for one in document.objects]
-    found = {one.label: one.mask for one in objects}
+    objects = [one for file in files for found in FORMATS[name].read(file) for one in found]
+    found = {one.labels[0]: one.mask(0) for one in objects}
     assert set(found) == {"cup", "spoon"}
     assert np.array_equal(found["cup"], a_mask()) and np.array_equal(found["spoon"], a_mask(300, 200))
 

@@ -19,10 +19,10 @@ from hqsam.integrations.segment_anything.masks import (
 )
 from hqsam.integrations.segment_anything.modeling.sam import Sam
 from hqsam.integrations.segment_anything.predictor import SamPredictor
+from hqsam.masks.instances import Instances
 from hqsam.masks.overlap import box_nms
 from hqsam.masks.rle import run_lengths
 from hqsam.predict.everything import find_everything
-from hqsam.predict.found import Found
 from hqsam.predict.mask_generator_config import MaskGeneratorConfig
 
 _OUTPUT_MODES = ("binary_mask", "uncompressed_rle", "coco_rle")
@@ -134,16 +134,16 @@ class SamAutomaticMaskGenerator:
             most_points_at_once=self.points_per_batch,
         )
 
-    def _record(self, one: Found) -> dict[str, Any]:
-        record = one.to_record()
+    def _record(self, one: Instances) -> dict[str, Any]:
+        [record] = one.records()
         x, y, width, height = record["bbox"]
         record |= {"segmentation": self._segmentation(one), "bbox": [x, y, width - 1, height - 1]}
         order = ("segmentation", "area", "bbox", "predicted_iou", "point_coords", "stability_score", "crop_box")
         return {key: record[key] for key in order}
 
-    def _segmentation(self, one: Found) -> Any:
+    def _segmentation(self, one: Instances) -> Any:
         if self.output_mode == "binary_mask":
-            return one.mask
+            return one.mask(0)
         if self.output_mode == "coco_rle":
-            return dict(one.rle)
-        return {"size": one.rle["size"], "counts": run_lengths(one.rle["counts"]).tolist()}
+            return dict(one.rle[0])
+        return {"size": one.rle[0]["size"], "counts": run_lengths(one.rle[0]["counts"]).tolist()}

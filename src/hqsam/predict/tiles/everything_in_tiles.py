@@ -12,8 +12,9 @@ import numpy as np
 from hqsam.engines import Engine
 from hqsam.errors import ImageError, OutputError
 from hqsam.formats import coco
-from hqsam.formats.document import Document, MaskedObject
+from hqsam.formats.file_names import OutputPaths
 from hqsam.images.windows import Windows, open_windows
+from hqsam.masks.instances import Instances
 from hqsam.predict.everything import Progress, find_everything
 from hqsam.predict.mask_generator_config import MaskGeneratorConfig
 from hqsam.predict.tiles.label_map import write_label_map
@@ -87,7 +88,8 @@ def _look_at_the_rest(
     progress(len(grid.tiles) - len(rest), len(grid.tiles))
     for left, tile in zip(reversed(range(len(rest))), rest, strict=True):
         pixels = np.ascontiguousarray(windows.read(*grid.window(tile)))
-        objects = [[one.rle["counts"], round(one.score, 4)] for one in find_everything(engine, pixels, config)]
+        found = find_everything(engine, pixels, config)
+        objects = [[one.rle[0]["counts"], round(float(one.scores[0]), 4)] for one in found]
         journal.append({"tile": tile, "objects": objects})
         progress(len(grid.tiles) - left, len(grid.tiles))
 
@@ -105,16 +107,22 @@ def _parts(journal: Journal) -> Iterator[Part]:
 
 
 def _write(photo: Path, folder: Path, parts: list[Part], grid: TileGrid) -> TiledResult:
-    objects = [_object(group, grid) for group in join(parts, grid)]
-    label_map = write_label_map(folder / f"{photo.stem}_labels.tif", objects, grid.size_hw)
-    [records] = coco.write(Document(photo.name, grid.size_hw, tuple(objects)), folder)
-    return TiledResult(label_map, records, len(objects))
+    groups = join(parts, grid)
+    found = Instances.from_rle(
+        (whole(group, grid).to_rle(grid.size_hw) for group in groups),
+        grid.size_hw,
+        scores=[_mean_score(group) for group in groups],
+        columns={"tiles": [len({part.tile for part in group}) for group in groups]},
+        image_name=photo.name,
+    )
+    paths = OutputPaths.of(found, folder)
+    label_map = write_label_map(paths.path("_labels.tif"), found)
+    [records] = coco.write(found, paths)
+    return TiledResult(label_map, records, len(found))
 
 
-def _object(parts: list[Part], grid: TileGrid) -> MaskedObject:
-    score = np.average([part.score for part in parts], weights=[part.area for part in parts])
-    more = {"tiles": len({part.tile for part in parts})}
-    return MaskedObject(whole(parts, grid).to_rle(grid.size_hw), score=round(float(score), 4), more=more)
+def _mean_score(parts: list[Part]) -> float:
+    return round(float(np.average([part.score for part in parts], weights=[part.area for part in parts])), 4)
 
 
 def _heading(photo: Path, grid: TileGrid, engine: Engine, config: MaskGeneratorConfig) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from hqsam import storage
-from hqsam.formats import coco, format_named, yolo
-from hqsam.formats.document import Document, MaskedObject, labels_of
+from hqsam.formats import coco, format_named, write
 from hqsam.images.reading import read_image
+from hqsam.masks.instances import Instances
 from hqsam.serving.store.annotations import AnnotationTable
 from hqsam.serving.store.errors import NotFoundError
 from hqsam.serving.store.image_library import ImageLibrary
@@ -36,33 +37,35 @@ def export(
     format_named(format_name)
     places = _places(rows)
     if format_name == "coco":
-        documents = [_document(row, annotations, None) for row in rows]
-        return coco.write_dataset(documents, folder / "annotations_coco.json")
-    classes = _all_labels(rows, annotations) if format_name == "yolo" else []
+        return coco.write_dataset([_instances(row, annotations) for row in rows], folder / "annotations_coco.json")
+    # A class has one number in all files.
+    options: dict[str, Any] = {"classes": _all_labels(rows, annotations)} if format_name == "yolo" else {}
     files: list[Path] = []
     for row, place in zip(rows, places, strict=True):
         check()
-        document = _document(row, annotations, library if format_named(format_name).needs_pixels else None)
-        if format_name == "yolo":
-            files += yolo.write(document, folder / place, classes=classes)
-        else:
-            files += format_named(format_name).write(document, folder / place)
+        image = None
+        if format_named(format_name).needs_image:
+            image = read_image(library.get(row.id).path, library.max_pixels)
+        files += write(_instances(row, annotations), folder / place, [format_name], image=image, **options)
     if not files:
         raise NotFoundError("there is nothing to export: no image has an annotation yet")
     files = list(dict.fromkeys(files))
     return files[0] if len(files) == 1 else _zipped(files, folder / f"annotations_{format_name}.zip", check)
 
 
-def _document(row: ImageRow, annotations: AnnotationTable, library: ImageLibrary | None) -> Document:
-    stored = annotations.of_image(row.id)
-    objects = tuple(MaskedObject(one.content.rle, one.content.class_name, one.content.score) for one in stored)
-    pixels = None if library is None else read_image(library.get(row.id).path, library.max_pixels)
-    return Document(row.name, (row.height, row.width), objects, pixels)
+def _instances(row: ImageRow, annotations: AnnotationTable) -> Instances:
+    contents = [one.content for one in annotations.of_image(row.id)]
+    return Instances.from_rle(
+        [content.rle for content in contents],
+        (row.height, row.width),
+        scores=[content.score for content in contents],
+        labels=[content.class_name for content in contents],
+        image_name=row.name,
+    )
 
 
 def _all_labels(rows: Sequence[ImageRow], annotations: AnnotationTable) -> list[str]:
-    """Return the classes of all images, so that a class has one number in all files."""
-    return labels_of([_document(row, annotations, None) for row in rows])
+    return sorted({one.content.class_name for row in rows for one in annotations.of_image(row.id)})
 
 
 def _places(rows: Sequence[ImageRow]) -> list[Path]:

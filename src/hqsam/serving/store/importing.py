@@ -12,9 +12,8 @@ from typing import Any
 
 from hqsam.errors import DataError
 from hqsam.formats import coco, label_map, png
-from hqsam.formats.document import Document, MaskedObject
 from hqsam.formats.files import read_json, read_picture, write_json
-from hqsam.masks.runs import runs_from_rle
+from hqsam.masks.instances import Instances
 from hqsam.serving.store import image_files
 from hqsam.serving.store.annotations import AnnotationContent, AnnotationTable
 from hqsam.serving.store.classes import ClassTable
@@ -42,12 +41,12 @@ def import_coco(path: Path, rows: list[ImageRow], annotations: AnnotationTable, 
     content = read_json(path)
     matched, unmatched = _matched(content, _finder(rows))
     _keep_only(content, matched)
-    documents = coco.read(write_json(path, content))
+    parts = coco.read(write_json(path, content))
     ids = [matched[image["id"]].id for image in content["images"]]
-    count = sum(_add(image_id, one, annotations, classes) for image_id, one in zip(ids, documents, strict=True))
+    count = sum(_add(image_id, one, annotations, classes) for image_id, one in zip(ids, parts, strict=True))
     return ImportResult(
         annotations=count,
-        images=[image_id for image_id, one in zip(ids, documents, strict=True) if one.objects],
+        images=[image_id for image_id, one in zip(ids, parts, strict=True) if len(one)],
         unmatched=unmatched,
     )
 
@@ -66,12 +65,12 @@ def import_png(
             f"the picture is {size[1]} x {size[0]} and the image {row.width} x {row.height}; a mask has to be of the "
             "upright image's size"
         )
-    document = _read_png(path)
-    count = _add(row.id, document, annotations, classes)
+    found = _read_png(path)
+    count = _add(row.id, found, annotations, classes)
     return ImportResult(annotations=count, images=[row.id] if count else [], unmatched=[])
 
 
-def _read_png(path: Path) -> Document:
+def _read_png(path: Path) -> Instances:
     if "objects" in read_picture(path)[1]:  # as we write label maps
         return label_map.read(path)[0]
     try:
@@ -132,18 +131,23 @@ def _check_extent(segmentation: Any, row: ImageRow) -> None:
                 raise DataError(f"{row.name} has an outline that leads far out of the image")
 
 
-def _add(image_id: int, document: Document, annotations: AnnotationTable, classes: ClassTable) -> int:
-    contents = [_content(one) for one in document.objects if one.area]
+def _add(image_id: int, found: Instances, annotations: AnnotationTable, classes: ClassTable) -> int:
+    contents = [_content(one) for one in found if one.areas[0]]
     classes.ensure([one.class_name for one in contents])
     annotations.add(image_id, [(None, one) for one in contents])
     return len(contents)
 
 
-def _content(one: MaskedObject) -> AnnotationContent:
-    height = int(one.runs["size"][0])
-    x0, y0, x1, y1 = runs_from_rle(one.runs).box_xyxy(height).tolist()
-    label = "".join(letter for letter in one.label if letter >= " " and letter != "\x7f")[:200] or "object"
-    score = one.score if one.score is not None and math.isfinite(one.score) else None
+def _content(one: Instances) -> AnnotationContent:
+    x0, y0, x1, y1 = one.boxes[0].tolist()
+    label = "".join(letter for letter in one.labels[0] if letter >= " " and letter != "\x7f")[:200] or "object"
+    score = one.known_score(0)
     return AnnotationContent(
-        class_name=label, rle=one.runs, box=(x0, y0, x1, y1), area=one.area, source="import", score=score, prompts=[]
+        class_name=label,
+        rle=one.rle[0],
+        box=(x0, y0, x1, y1),
+        area=int(one.areas[0]),
+        source="import",
+        score=score if score is not None and math.isfinite(score) else None,
+        prompts=[],
     )

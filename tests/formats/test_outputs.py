@@ -1,4 +1,4 @@
-"""What can be made of everything that was found."""
+"""Files and pictures made of instances, as of everything that was found in an image."""
 
 import json
 
@@ -8,9 +8,7 @@ from PIL import Image
 
 from hqsam.errors import ImageError, OptionError
 from hqsam.formats import coco, label_map, sam
-from hqsam.masks.runs import runs_from_parts
-from hqsam.predict.found import Found
-from hqsam.predict.scene import Everything
+from hqsam.masks.instances import Instances
 
 SIZE = (60, 80)
 PHOTO = np.random.default_rng(1).integers(0, 255, (*SIZE, 3), dtype=np.uint8)
@@ -25,14 +23,14 @@ def rectangle(x0, y0, x1, y1):
 MASKS = [rectangle(0, 0, 40, 60), rectangle(5, 5, 20, 20), rectangle(41, 0, 60, 60)]
 
 
-def found(mask, score=0.9):
-    runs = runs_from_parts([(mask, 0, 0)], SIZE[0])
-    return Found.of(runs, SIZE, score=score, stability=0.96, point_xy=(10.5, 7.5), crop_box=(0, 0, 80, 60))
-
-
 @pytest.fixture
 def scene():
-    return Everything(tuple(found(mask, 0.9 - index / 10) for index, mask in enumerate(MASKS)), SIZE, "sum", "cup.jpg")
+    columns = {
+        "point_coords": np.array([[[10.5, 7.5]]] * 3),
+        "stability_score": np.array([0.96] * 3),
+        "crop_box": np.array([[0, 0, 80, 60]] * 3),
+    }
+    return Instances.from_masks(MASKS, scores=[0.9, 0.8, 0.7], columns=columns, image_name="cup.jpg")
 
 
 def test_masks_are_made_one_at_a_time_or_all_at_once(scene):
@@ -46,7 +44,7 @@ def test_numbers_are_arrays_with_a_row_for_each(scene):
     assert scene.areas.tolist() == [2400, 225, 1140]
     assert scene.boxes[1].tolist() == [5, 5, 20, 20]
     assert scene.scores.tolist() == pytest.approx([0.9, 0.8, 0.7])
-    assert scene.stability.tolist() == [0.96] * 3 and scene.points.shape == (3, 2)
+    assert scene.columns["stability_score"].tolist() == [0.96] * 3 and scene.columns["point_coords"].shape == (3, 1, 2)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +78,7 @@ def test_cover_gives_gaps_to_neighbours_and_wide_ones_become_objects_without_a_s
     assert covered.areas.sum() == 60 * 80
     assert covered.scores.tolist() == pytest.approx([0.9, 0.8, 0.7, 0.0])
     assert covered.boxes[3].tolist() == [60, 0, 80, 60]
-    x, y = covered.points[3].astype(int)
+    x, y = covered.columns["point_coords"][3, 0].astype(int)
     assert covered.masks[3][y, x]
 
 
@@ -97,13 +95,13 @@ def test_records_have_the_keys_of_sam_s(scene):
 def test_it_saves_itself_in_the_formats_of_every_answer(scene, tmp_path):
     paths = scene.save(tmp_path, "coco", "label_map", "csv", "sam", "overlay", "svg", "png", image=PHOTO)
     assert {path.name for path in paths} >= {"cup_coco.json", "cup_labels.png", "cup_objects.csv", "cup_sam.json"}
-    (document,) = coco.read(tmp_path / "cup_coco.json")
-    assert all(np.array_equal(one.mask, mask) for one, mask in zip(document.objects, MASKS, strict=True))
+    (read,) = coco.read(tmp_path / "cup_coco.json")
+    assert np.array_equal(read.masks, MASKS)
     annotation = json.loads((tmp_path / "cup_coco.json").read_text())["annotations"][0]
     assert annotation["stability_score"] == 0.96 and annotation["score"] == 0.9
-    assert sam.read(tmp_path / "cup_sam.json")[0].objects[1].more["point_coords"] == [[10.5, 7.5]]
+    assert sam.read(tmp_path / "cup_sam.json")[0].columns["point_coords"][1] == [[10.5, 7.5]]
     (labels,) = label_map.read(tmp_path / "cup_labels.png")
-    assert [one.area for one in labels.objects] == [2400 - 225, 225, 1140]
+    assert labels.areas.tolist() == [2400 - 225, 225, 1140]
     with Image.open(tmp_path / "cup_overlay.png") as overlay:
         assert overlay.size == (80, 60)
 
@@ -113,7 +111,7 @@ def test_a_file_by_its_suffix(scene, tmp_path):
 
 
 def test_the_overlay_shows_few_as_many(scene):
-    many = Everything(scene.found * 5, SIZE, "sum")
+    many = Instances.join([scene] * 5)
     for one in (scene, many):
         picture = one.overlay(PHOTO)
         assert picture.shape == PHOTO.shape and (picture != PHOTO).any()
@@ -123,9 +121,9 @@ def test_the_photo_and_the_labels_have_to_fit(scene):
     with pytest.raises(ImageError, match="80 x 60"):
         scene.overlay(PHOTO[:10])
     with pytest.raises(OptionError, match="2 labels for 3"):
-        scene.to_document(labels=["a", "b"])
+        scene.save("out", labels=["a", "b"])
 
 
 def test_it_says_what_it_is(scene):
-    assert repr(scene) == "Everything(3 masks of 80 x 60, source='sum')"
-    assert [one.area for one in scene] == scene.areas.tolist()
+    assert repr(scene) == "Instances(3 masks of 80 x 60, labels=['object'])"
+    assert [int(one.areas[0]) for one in scene] == scene.areas.tolist()
