@@ -41,7 +41,7 @@ def package(name: str) -> SimpleNamespace:
 
 @pytest.fixture(scope="module")
 def ours():
-    return package("hqsam.integrations.segment_anything")
+    return package("hqsam.integrations.segment_anything_hq")
 
 
 @pytest.fixture(scope="module")

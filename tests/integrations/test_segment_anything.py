@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from hqsam.errors import CheckpointError, ImageError, OptionError, PromptError
-from hqsam.integrations import segment_anything
-from hqsam.integrations.segment_anything import ResizeLongestSide, Sam, SamPredictor, sam_model_registry
+from hqsam.integrations import segment_anything, segment_anything_hq
+from hqsam.integrations.segment_anything import ResizeLongestSide, Sam, SamPredictor
 from hqsam.model.config import MODELS
 from hqsam.model.encoders.tiny_vit import BiasedAttention
 from hqsam.model.hq_sam import HQSam
@@ -386,55 +386,59 @@ def test_the_encoder_returns_what_theirs_does():
 @pytest.fixture
 def small_table(monkeypatch):
     """The registry's names, for models of the tests' size."""
-    for name, kind in (("vit_b", "vit"), ("vit_tiny", "tiny_vit")):
+    for name, kind in (
+        *(("vit_b", "vit"), ("vit_tiny", "tiny_vit")),
+        *(("sam_vit_b", "plain_vit"), ("mobile_sam", "plain_tiny_vit")),
+    ):
         monkeypatch.setitem(MODELS, name, tiny_model(kind).config)
 
 
 def test_a_model_without_a_checkpoint_is_hq_sam_and_random(small_table):
-    sam = sam_model_registry["vit_b"]()
+    sam = segment_anything_hq.sam_model_registry["vit_b"]()
     assert isinstance(sam.model, HQSam)
     assert sam.model.hq is not None
     assert not sam.training
     trainable = {name.split(".")[0] for name, value in sam.model.named_parameters() if value.requires_grad}
     assert trainable == {"hq"}
-    assert sam_model_registry["vit_tiny"](checkpoint=None).image_encoder.img_size == 128
+    assert segment_anything_hq.sam_model_registry["vit_tiny"](checkpoint=None).image_encoder.img_size == 128
 
 
-def test_a_checkpoint_is_hq_or_plain_as_it_says_itself(small_table, monkeypatch):
-    for kind in ("vit", "plain_vit"):
-        builders = import_module("hqsam.integrations.segment_anything.build_sam")  # whose name a function has, too
-        monkeypatch.setattr(builders, "load_model", lambda checkpoint, kind=kind: tiny_model(kind))
-        sam = sam_model_registry["vit_b"](checkpoint="sam.pth")
-        assert (sam.model.hq is None) == (kind == "plain_vit")
+def test_a_model_of_meta_s_package_without_a_checkpoint_is_plain_sam_and_random(small_table):
+    for registry in (segment_anything.sam_model_registry, segment_anything_hq.sam_model_registry_baseline):
+        sam = registry["vit_b"]()
+        assert sam.model.hq is None and not sam.training
+        assert all(value.requires_grad for value in sam.parameters())
+        assert sam.image_encoder(torch.zeros(1, 3, 128, 128)).shape == (1, 32, 8, 8)
+    assert registry["vit_tiny"]().model.hq is None
+
+
+def load_tiny_model(monkeypatch, kind):
+    builders = import_module("hqsam.integrations.segment_anything.build_sam")  # whose name a function has, too
+    monkeypatch.setattr(builders, "load_model", lambda checkpoint: tiny_model(kind))
+
+
+@pytest.mark.parametrize("kind", ["vit", "plain_vit"])
+def test_at_the_door_of_hq_sam_a_checkpoint_is_hq_or_plain_as_it_says_itself(small_table, monkeypatch, kind):
+    load_tiny_model(monkeypatch, kind)
+    sam = segment_anything_hq.sam_model_registry["vit_b"](checkpoint="sam.pth")
+    assert (sam.model.hq is None) == (kind == "plain_vit")
     with pytest.raises(CheckpointError, match="not vit_tiny"):
-        sam_model_registry["vit_tiny"](checkpoint="sam.pth")
+        segment_anything_hq.sam_model_registry["vit_tiny"](checkpoint="sam.pth")
 
 
-def test_the_baseline_without_a_checkpoint_is_plain(monkeypatch):
-    monkeypatch.setitem(MODELS, "sam_vit_b", tiny_model("plain_vit").config)
-    assert segment_anything.sam_model_registry_baseline["vit_b"]().model.hq is None
+def test_at_the_door_of_plain_sam_an_hq_sam_is_told_the_other_door(small_table, monkeypatch):
+    load_tiny_model(monkeypatch, "plain_vit")
+    assert segment_anything.sam_model_registry["vit_b"](checkpoint="sam.pth").model.hq is None
+    load_tiny_model(monkeypatch, "vit")
+    with pytest.raises(CheckpointError, match=r"sam.pth holds an HQ-SAM.*segment_anything_hq"):
+        segment_anything.build_sam_vit_b("sam.pth")
+    assert segment_anything.sam_hq_model_registry["vit_b"](checkpoint="sam.pth").model.hq is not None
 
 
-def test_the_registry_has_every_name_of_both_packages():
-    assert {"default", "vit_b", "vit_l", "vit_h", "vit_tiny", "vit_t"} <= set(sam_model_registry)
-    assert sam_model_registry["default"] is segment_anything.build_sam is segment_anything.build_sam_vit_h
-
-
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [
-        ("build_sam", "sam_model_registry"),
-        ("modeling", "Sam"),
-        ("modeling", "MaskDecoder"),
-        ("predictor", "SamPredictor"),
-        ("automatic_mask_generator", "SamAutomaticMaskGenerator"),
-        ("utils.transforms", "ResizeLongestSide"),
-        ("utils.amg", "remove_small_regions"),
-    ],
-)
-def test_names_are_where_scripts_import_them_from(path, name):
-    found = getattr(import_module(f"hqsam.integrations.segment_anything.{path}"), name)
-    assert found is getattr(segment_anything, name, found)
+@pytest.mark.parametrize("package", [segment_anything, segment_anything_hq])
+def test_the_registry_has_every_name_of_both_packages(package):
+    assert {"default", "vit_b", "vit_l", "vit_h", "vit_tiny", "vit_t"} <= set(package.sam_model_registry)
+    assert package.sam_model_registry["default"] is package.build_sam is package.build_sam_vit_h
 
 
 def test_tiny_vit_has_its_biases_once_the_caller_calls_eval(photo):

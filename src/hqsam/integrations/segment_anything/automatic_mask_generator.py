@@ -1,4 +1,4 @@
-"""Masks of everything in an image, as the official generator gives them."""
+"""Masks of everything in an image, called as by the official generators."""
 
 from typing import Any
 
@@ -29,9 +29,9 @@ _OUTPUT_MODES = ("binary_mask", "uncompressed_rle", "coco_rle")
 
 
 class SamAutomaticMaskGenerator:
-    """The official generator's twin: segment-anything-hq's for an HQ-SAM, Meta's for a plain SAM.
+    """A generator of masks for a whole image: segment-anything-hq's for an HQ-SAM, Meta's for a plain SAM.
 
-    The masks are found as `segmenter.everything` finds them, which is many times faster and holds no stack of masks.
+    It finds masks as `segmenter.everything` does, which is many times faster and holds no stack of masks.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class SamAutomaticMaskGenerator:
     ) -> None:
         """See `hqsam.predict.mask_generator_config` for what each is.
 
-        `points_per_batch` is at most so many; memory decides.
+        `points_per_batch` is the most; memory decides.
 
         Raises:
             OptionError: a value is out of range, or there is not exactly one of points_per_side and point_grids.
@@ -74,7 +74,7 @@ class SamAutomaticMaskGenerator:
         self.crop_n_points_downscale_factor = crop_n_points_downscale_factor
         self.min_mask_region_area = min_mask_region_area
         self.point_grids = point_grids or []
-        self._config()
+        self._config(points_per_side or 1)
         if points_per_side is not None:
             self.point_grids = build_all_layer_point_grids(
                 points_per_side, crop_n_layers, crop_n_points_downscale_factor
@@ -83,7 +83,11 @@ class SamAutomaticMaskGenerator:
     def generate(
         self, image: UInt8[np.ndarray, "height width 3"], multimask_output: bool = True
     ) -> list[dict[str, Any]]:
-        """A record for each mask of an RGB image.
+        """Return a record for each mask of an image.
+
+        Args:
+            image: colours, RGB [H, W, 3].
+            multimask_output: choose among SAM's masks 1 to 3 for each click, instead of its mask 0.
 
         Returns:
             Records with the keys segmentation (by `output_mode` a bool array [H, W] or run lengths), area, bbox
@@ -95,10 +99,15 @@ class SamAutomaticMaskGenerator:
 
     @staticmethod
     def postprocess_small_regions(mask_data: MaskData, min_area: int, nms_thresh: float) -> MaskData:
-        """Small pieces and holes removed from the masks of `rles`, and of those that became alike one kept.
+        """Remove small pieces and holes from masks, and masks that became duplicates by it.
 
-        `mask_data`, which is changed and returned, has uncompressed `rles` and their `boxes`, and whatever else.
-        Of two masks whose boxes overlap by more than `nms_thresh`, one that needed no change is preferred.
+        Args:
+            mask_data: masks as uncompressed `rles` with their `boxes`, and any other columns; it is changed.
+            min_area: pieces and holes of fewer pixels are removed.
+            nms_thresh: IoU of boxes above which two masks are duplicates; one that needed no change is kept.
+
+        Returns:
+            `mask_data` itself.
         """
         before = [rle_to_mask(rle) for rle in mask_data["rles"]]
         if not before:
@@ -113,14 +122,16 @@ class SamAutomaticMaskGenerator:
         mask_data.filter(torch.from_numpy(kept))
         return mask_data
 
-    def _config(self) -> MaskGeneratorConfig:
-        """The settings as they are now, for callers may set them between two images.
+    def _config(self, points_per_side: int = 1) -> MaskGeneratorConfig:
+        """Return the settings as they are now, for callers may set them between two images.
+
+        A subclass that builds itself sets what the official generator does, which is `point_grids` alone.
 
         Raises:
             OptionError: a value is out of range.
         """
         return MaskGeneratorConfig(
-            points_per_side=self.points_per_side or 1,
+            points_per_side=points_per_side,
             point_grids=self.point_grids or None,
             pred_iou_thresh=self.pred_iou_thresh if self.pred_iou_thresh > 0 else -np.inf,
             stability_score_thresh=self.stability_score_thresh,

@@ -1,7 +1,6 @@
-"""Models by the official packages' names, at the path that these have for it."""
+"""Plain SAM by the names of Meta's package; `build_sam_hq` beside this has HQ-SAM."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from hqsam.errors import CheckpointError
@@ -11,36 +10,32 @@ from hqsam.model.hq_sam import HQSam
 from hqsam.weights.load import load_model
 
 
-def _build(name: str, checkpoint: str | Path | None = None) -> Sam:
-    model = HQSam(MODELS[name]) if checkpoint is None else load_model(checkpoint)
-    if model.config.encoder != MODELS[name].encoder:
-        raise CheckpointError(
-            f"{checkpoint} holds {model.config.name}, not {name}; build it by its own name, or with hqsam.load"
-        )
-    if model.config.hq is not None:  # what the HQ package trains, and nothing else
-        for part in model.sam_parts():
-            part.requires_grad_(False)
-    return Sam(model.eval())  # and not Sam(model).eval(), which is the caller's to call: see Sam.train
-
-
 def build_sam_vit_h(checkpoint: str | Path | None = None) -> Sam:
-    """ViT-H; HQ-SAM or plain SAM, whichever the checkpoint is. Without one, HQ-SAM with random weights."""
-    return _build("vit_h", checkpoint)
+    """Build plain SAM with ViT-H.
+
+    Args:
+        checkpoint: a checkpoint of Meta's package, or any other of this model that hqsam reads; None for random
+            weights.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read, or is of another model or an HQ-SAM.
+    """
+    return _build_plain("sam_vit_h", checkpoint)
 
 
 def build_sam_vit_l(checkpoint: str | Path | None = None) -> Sam:
-    """ViT-L, as `build_sam_vit_h`."""
-    return _build("vit_l", checkpoint)
+    """Build plain SAM with ViT-L; see `build_sam_vit_h`."""
+    return _build_plain("sam_vit_l", checkpoint)
 
 
 def build_sam_vit_b(checkpoint: str | Path | None = None) -> Sam:
-    """ViT-B, as `build_sam_vit_h`."""
-    return _build("vit_b", checkpoint)
+    """Build plain SAM with ViT-B; see `build_sam_vit_h`."""
+    return _build_plain("sam_vit_b", checkpoint)
 
 
 def build_sam_vit_t(checkpoint: str | Path | None = None) -> Sam:
-    """TinyViT, as `build_sam_vit_h`; the plain one is MobileSAM."""
-    return _build("vit_tiny", checkpoint)
+    """Build MobileSAM, plain SAM with TinyViT; see `build_sam_vit_h`."""
+    return _build_plain("mobile_sam", checkpoint)
 
 
 build_sam = build_sam_vit_h
@@ -53,12 +48,28 @@ sam_model_registry: dict[str, Callable[..., Sam]] = {
     "vit_tiny": build_sam_vit_t,
     "vit_t": build_sam_vit_t,
 }
+"""Builders of plain SAM by the name of their encoder."""
 
-sam_model_registry_baseline: dict[str, Callable[..., Sam]] = {
-    "default": partial(_build, "sam_vit_h"),
-    "vit_h": partial(_build, "sam_vit_h"),
-    "vit_l": partial(_build, "sam_vit_l"),
-    "vit_b": partial(_build, "sam_vit_b"),
-    "vit_tiny": partial(_build, "mobile_sam"),
-}
-"""The HQ package's name for plain SAM."""
+
+def build_model(name: str, checkpoint: str | Path | None) -> HQSam:
+    """Return a model of the table, from a checkpoint or with random weights, ready to predict.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read, or its encoder is another.
+    """
+    model = HQSam(MODELS[name]) if checkpoint is None else load_model(checkpoint)
+    if model.config.encoder != MODELS[name].encoder:
+        raise CheckpointError(
+            f"{checkpoint} holds {model.config.name}, not {name}; build it by its own name, or with hqsam.load"
+        )
+    return model.eval()
+
+
+def _build_plain(name: str, checkpoint: str | Path | None) -> Sam:
+    model = build_model(name, checkpoint)
+    if model.hq is not None:
+        raise CheckpointError(
+            f"{checkpoint} holds an HQ-SAM, and this is the door to plain SAM; import "
+            "hqsam.integrations.segment_anything_hq in its place, or take build_sam_hq or sam_hq_model_registry"
+        )
+    return Sam(model)  # and not Sam(model).eval(), which is the caller's to call: see Sam.train

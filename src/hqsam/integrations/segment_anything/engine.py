@@ -1,4 +1,4 @@
-"""A caller's model behind the interface that the search for everything asks; the model itself stays as it is."""
+"""Engines around a caller's `Sam` for the mask generator; the model itself stays as it is."""
 
 from dataclasses import replace
 
@@ -12,6 +12,7 @@ from hqsam.engines.cpu import CpuEngine
 from hqsam.engines.fused.decoder import FusedDecoder
 from hqsam.engines.kernels.build import best_kernels
 from hqsam.engines.torch import TorchEngine
+from hqsam.errors import OptionError
 from hqsam.hardware import keep_freed_memory
 from hqsam.integrations.segment_anything.modeling.sam import Sam
 from hqsam.model.hq_sam import Source
@@ -20,16 +21,23 @@ from hqsam.model.prompt_encoder import PromptBatch
 
 
 def engine_for(sam: Sam, multimask_output: bool) -> Engine:
-    """Runs the model as it is now, in its own precision and place.
+    """Return an engine that runs a model as it is now, in its own precision and on its device.
 
-    Without `multimask_output` each click has SAM's mask 0, where engines else choose among its masks 1 to 3.
+    Args:
+        sam: the model.
+        multimask_output: choose among SAM's masks 1 to 3 for each click, as engines usually do, instead of its mask 0.
+
+    Raises:
+        OptionError: a part of the model is not hqsam's own, so that only `SamPredictor` can run it.
     """
+    if "model" not in vars(sam):
+        raise OptionError("the mask generator runs parts of hqsam's own, and this Sam has others; use SamPredictor")
     engine = _SamCpuEngine(sam) if sam.device.type == "cpu" else _SamTorchEngine(sam)
     return engine if multimask_output else _SingleMaskEngine(engine)
 
 
 class _SamCpuEngine(CpuEngine):
-    """Its decoder is a copy that is tuned; of the encoder, which is large and may be in training, there is none."""
+    """An engine for processors: the decoder is a tuned copy, the encoder, which may be in training, is the caller's."""
 
     def __init__(self, sam: Sam) -> None:
         keep_freed_memory()
@@ -42,6 +50,8 @@ class _SamCpuEngine(CpuEngine):
 
 
 class _SamTorchEngine(TorchEngine):
+    """An engine for other devices, with the caller's modules."""
+
     def __init__(self, sam: Sam) -> None:
         self.sam, self.config, self.device = sam, sam.model.config, sam.device
         self.model, self.precision = sam.model, next(sam.model.parameters()).dtype
@@ -51,7 +61,7 @@ class _SamTorchEngine(TorchEngine):
 
 
 class _SingleMaskEngine:
-    """An engine that answers with SAM's mask 0 only."""
+    """An engine that decodes SAM's mask 0 only."""
 
     def __init__(self, engine: CpuEngine | TorchEngine) -> None:
         self.config, self.device = engine.config, engine.device
@@ -60,7 +70,7 @@ class _SingleMaskEngine:
     def decode_selected(
         self, image: EncodedImage, prompts: PromptBatch, source: Source, selection: MaskSelection, least_score: float
     ) -> SelectedMasks:
-        """Mask 0 of each prompt, where its score is good enough."""
+        """Return mask 0 of each prompt whose score is high enough."""
         logits, scores = self.decode(image, prompts, source, 1)
         [prompt] = (scores[:, 0] >= least_score).nonzero(as_tuple=True)
         return SelectedMasks(logits[prompt, 0], scores[prompt, 0], prompt, torch.zeros_like(prompt))

@@ -1,4 +1,4 @@
-"""One image at a time: set it, then predict."""
+"""Prediction for one image at a time, called as by the official predictors."""
 
 from collections.abc import Sequence
 from operator import is_not
@@ -13,20 +13,32 @@ from hqsam.errors import ImageError, OptionError, PromptError
 from hqsam.geometry import Frame
 from hqsam.images.reading import ImageLike, read_image
 from hqsam.integrations.segment_anything.modeling.mask_decoder import MaskDecoder
-from hqsam.integrations.segment_anything.modeling.sam import Sam
+from hqsam.integrations.segment_anything.modeling.sam import Sam, hq_options
 from hqsam.integrations.segment_anything.transforms import ResizeLongestSide
 
 
 class NoImageError(PromptError, RuntimeError):
-    """No image is set. The official predictors raise a RuntimeError."""
+    """No image is set; a RuntimeError as in the official predictors."""
 
 
 class SamPredictor:
-    """The official predictor's twin.
+    """A predictor for one image at a time: `set_image`, then `predict`.
 
-    As there, an image that was encoded before is restored by assigning `features`, `interm_features` (of an HQ-SAM),
-    `original_size`, `input_size` and `is_image_set`.
+    As in the official predictors, an image that was encoded before is restored by assigning `features`,
+    `interm_features` (of an HQ-SAM), `original_size`, `input_size` and `is_image_set`.
     """
+
+    is_image_set = False
+    """Whether `predict` may be called."""
+    features: Tensor | None = None
+    """The image's embedding [1, C, h, w]."""
+    interm_features: Sequence[Tensor] | Tensor | None = None
+    """The early features of an HQ-SAM [1, h, w, D], in a list."""
+    original_size: tuple[int, ...] | None = None
+    """Height and width of the image."""
+    input_size: tuple[int, ...] | None = None
+    """Height and width of the image in the model's pixels."""
+    _hq_cache: "_HqFeatureCache | None" = None
 
     def __init__(self, sam_model: Sam) -> None:
         self.model = sam_model
@@ -34,7 +46,16 @@ class SamPredictor:
         self.reset_image()
 
     def set_image(self, image: ImageLike, image_format: str = "RGB") -> None:
-        """Encode an image [H, W, 3] of uint8; "BGR" if OpenCV read it."""
+        """Encode an image.
+
+        Args:
+            image: colours [H, W, 3] of uint8, a PIL image or a path.
+            image_format: "RGB", or "BGR" as OpenCV reads images.
+
+        Raises:
+            ImageError: the image cannot be read.
+            OptionError: `image_format` is another word.
+        """
         if image_format not in ("RGB", "BGR"):
             raise OptionError(f"image_format is {image_format!r}; choose RGB or BGR")
         pixels = read_image(image)
@@ -45,7 +66,15 @@ class SamPredictor:
 
     @torch.no_grad()
     def set_torch_image(self, transformed_image: Tensor, original_image_size: tuple[int, ...]) -> None:
-        """Encode an image [1, 3, H, W] that `transform` has scaled, with values from 0 to 255."""
+        """Encode an image that `transform` has scaled.
+
+        Args:
+            transformed_image: colours [1, 3, H, W] from 0 to 255, the long side as long as the model's square.
+            original_image_size: height and width of the image before it was scaled.
+
+        Raises:
+            ImageError: the sizes do not belong together.
+        """
         size = self.transform.target_length
         if transformed_image.shape[:2] != (1, 3) or max(transformed_image.shape[2:]) != size:
             raise ImageError(
@@ -55,7 +84,8 @@ class SamPredictor:
         input_size = tuple(transformed_image.shape[2:])
         _frame(original_image_size, input_size, size)
         self.reset_image()
-        self.features, self.interm_features = self.model.encode(self.model.preprocess(transformed_image))
+        found = self.model.image_encoder(self.model.preprocess(transformed_image))
+        self.features, self.interm_features = found if isinstance(found, tuple) else (found, None)
         self.original_size, self.input_size = tuple(original_image_size), input_size
         self.is_image_set = True
 
@@ -69,7 +99,16 @@ class SamPredictor:
         return_logits: bool = False,
         hq_token_only: bool = False,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Masks for one prompt in the image's pixels. Without any it is whatever the model takes for the object.
+        """Return masks for one prompt in the image's pixels; without a prompt the model guesses the object.
+
+        Args:
+            point_coords: points x, y [N, 2].
+            point_labels: a label for each point [N]: 1 inside, 0 outside.
+            box: x0, y0, x1, y1.
+            mask_input: logits [1, h, w] of an earlier answer.
+            multimask_output: three masks of a plain SAM, for an ambiguous prompt, or the best of them of an HQ-SAM.
+            return_logits: return logits instead of bool masks.
+            hq_token_only: return an HQ-SAM's HQ mask alone, without adding SAM's.
 
         Returns:
             Masks [C, H, W], bool or logits; their predicted IoU [C]; logits [C, h, w] that `mask_input` takes.
@@ -87,7 +126,10 @@ class SamPredictor:
             boxes = torch.from_numpy(self.transform.apply_boxes(_one_box(box), size_hw))
         if mask_input is not None:
             mask = torch.as_tensor(np.asarray(mask_input, np.float32))[None]
-        found = self.predict_torch(points, labels, boxes, mask, multimask_output, return_logits, hq_token_only)
+        hq_only = {"hq_token_only": True} if hq_token_only else {}  # which Meta's predict_torch, in a subclass, lacks
+        found = self.predict_torch(
+            points, labels, boxes, mask, multimask_output, return_logits=return_logits, **hq_only
+        )
         masks, scores, logits = (part[0].cpu().numpy() for part in found)
         return masks, scores, logits
 
@@ -102,9 +144,16 @@ class SamPredictor:
         return_logits: bool = False,
         hq_token_only: bool = False,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Masks for B prompts that `transform` has scaled: points [B, N, 2], labels [B, N], boxes [B, 4].
+        """Return masks for B prompts in the model's pixels, as `transform` scales them.
 
-        `mask_input` is [B, 1, h, w], or [1, 1, h, w] for all of them.
+        Args:
+            point_coords: points x, y [B, N, 2].
+            point_labels: a label for each point [B, N]: 1 inside, 0 outside, -1 for padding.
+            boxes: x0, y0, x1, y1 [B, 4].
+            mask_input: logits of an earlier answer [B, 1, h, w], or [1, 1, h, w] for all prompts.
+            multimask_output: three masks of a plain SAM, for ambiguous prompts, or the best of them of an HQ-SAM.
+            return_logits: return logits instead of bool masks.
+            hq_token_only: return an HQ-SAM's HQ mask alone, without adding SAM's.
 
         Returns:
             Masks [B, C, H, W], bool or logits; predicted IoU [B, C]; logits [B, C, h, w] that `mask_input` takes.
@@ -117,15 +166,14 @@ class SamPredictor:
         points = None if point_coords is None else (point_coords, point_labels)
         sparse, dense = self.model.prompt_encoder(points=points, boxes=boxes, masks=mask_input)
         decoder = self.model.mask_decoder
-        known = {"hq_features": self._hq_features(decoder)} if isinstance(decoder, MaskDecoder) else {}
+        known = {"hq_features": self._hq_features(decoder)} if type(decoder).forward is MaskDecoder.forward else {}
         logits, scores = decoder(
             image_embeddings=self.get_image_embedding(),
             image_pe=self.model.prompt_encoder.get_dense_pe(),
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=dense,
             multimask_output=multimask_output,
-            hq_token_only=hq_token_only,
-            interm_embeddings=self.interm_features,
+            **hq_options(self.interm_features, hq_token_only),
             **known,
         )
         flat = logits.flatten(0, 1)
@@ -133,7 +181,11 @@ class SamPredictor:
         return masks.unflatten(0, logits.shape[:2]), scores, logits
 
     def get_image_embedding(self) -> Float[Tensor, "1 channel height width"]:
-        """The embedding of the image that is set."""
+        """Return the embedding of the image that is set.
+
+        Raises:
+            NoImageError: no image is set.
+        """
         if not self.is_image_set or self.features is None:
             raise NoImageError("no image is set; call set_image(image) first")
         return self.features
@@ -141,24 +193,15 @@ class SamPredictor:
     def reset_image(self) -> None:
         """Forget the image."""
         self.is_image_set = False
-        """Whether `predict` may be called."""
-        self.features: Tensor | None = None
-        """The image's embedding [1, C, h, w]."""
-        self.interm_features: Sequence[Tensor] | Tensor | None = None
-        """Of an HQ-SAM, the early features [1, h, w, D] in a list."""
-        self.original_size: tuple[int, ...] | None = None
-        """Height and width of the image."""
-        self.input_size: tuple[int, ...] | None = None
-        """Height and width of it in the model's pixels."""
-        self._hq_cache: _HqFeatureCache | None = None
+        self.features = self.interm_features = self.original_size = self.input_size = self._hq_cache = None
 
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
+        """The device of the model."""
         return self.model.device
 
     def _hq_features(self, decoder: MaskDecoder) -> Tensor | None:
-        """Made once for all prompts, and anew when the image or the weights are others."""
+        """Return the HQ features of the image, made once for all prompts until the image or the weights change."""
         made_of = (decoder, self.features, self.interm_features)
         weights = [] if decoder.hq is None else [one for part in decoder.hq.of_image() for one in part.parameters()]
         versions = [0 if weight.is_inference() else weight._version for weight in weights]
@@ -181,16 +224,16 @@ class SamPredictor:
 
 
 class _HqFeatureCache(NamedTuple):
-    """The part of the HQ features that depends on the image alone, and what it was made of."""
+    """The part of the HQ features that depends on the image alone, with what it was made of."""
 
     made_of: tuple[object, ...]
     versions: list[int]
-    """How often each weight had been written to."""
+    """Number of times that each weight had been written to."""
     features: Tensor | None
 
 
 def _frame(original_size: tuple[int, ...], input_size: tuple[int, ...], model_size: int) -> Frame:
-    """How an image of `original_size` lies in the model's square, having been scaled to `input_size`."""
+    """Return the frame of an image of `original_size` that was scaled to `input_size` for the model's square."""
     height, width = original_size
     frame = Frame((int(height), int(width)), model_size)
     if frame.resized_hw != tuple(input_size):

@@ -1,0 +1,1 @@
+"""Helpers at their official paths."""
