@@ -1,6 +1,7 @@
 """The ASGI application: routes, the page, and responses to errors."""
 
 import logging
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp
 from hqsam.errors import HqsamError
 from hqsam.serving.http.errors import ApiError, to_api_error
 from hqsam.serving.http.middleware import RequestMiddleware
+from hqsam.serving.http.openapi import describe
 from hqsam.serving.http.reference import reference_page
 from hqsam.serving.http.routes import annotations, exchange, images, jobs, masks, models
 from hqsam.serving.http.security import AccessControl
@@ -38,6 +40,7 @@ def create_app(service: Service) -> ASGIApp:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,  # stays the same when a path changes
     )
+    app.openapi = partial(describe, app)
     app.state.service = service
     app.include_router(models.open_routes)
     for part in (models, images, masks, jobs, annotations, exchange):

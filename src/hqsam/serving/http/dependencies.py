@@ -40,8 +40,12 @@ def router(tag: str) -> APIRouter:
 
 
 def binary(*media_types: str, description: str) -> Responses:
-    """Return the description of a response whose body is a file of one of these media types."""
-    content = {one: {"schema": {"type": "string", "format": "binary"}} for one in media_types}
+    """Return the description of a response whose body is a file of one of these media types.
+
+    Generators that know no images take the last one, which stands for bytes.
+    """
+    file = {"schema": {"type": "string", "format": "binary"}}
+    content = dict.fromkeys([*media_types, "application/octet-stream"], file)
     return {200: {"content": content, "description": description}}
 
 

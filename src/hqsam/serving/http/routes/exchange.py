@@ -23,7 +23,7 @@ from hqsam.serving.store.exporting import export
 from hqsam.serving.store.importing import import_coco, import_png
 
 routes = router("export and import")
-_FILE = binary("application/octet-stream", description="A file, or a zip of several.")
+_FILE = binary(description="A file, or a zip of several.")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PREFIX = "hqsam-"
 
