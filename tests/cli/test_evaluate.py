@@ -49,7 +49,7 @@ def test_shards_say_what_is_left_and_the_last_writes_the_reports(hqsam, data, ti
         (["folder", "--prompt", "boxes"], "unknown prompt 'boxes'"),
         (["folder", "--prompt", "click:0"], "cannot be meant"),
         (["folder", "--shard", "5/4"], "shard '5/4' cannot be meant"),
-        (["folder", "--source", "hd"], "no source 'hd'"),
+        (["folder", "--source", "hd"], "unknown source 'hd'"),
         (["folder", "--prompt", "clicks-to-target", "--pipeline", "official"], "--pipeline user"),
     ],
 )

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hqsam.errors import OptionError
-from hqsam.evaluation.pipelines import UserView
+from hqsam.evaluation.pipelines import FramedImage
 from hqsam.evaluation.prompt_protocols import (
     TRIALS,
     FramedTarget,
@@ -23,7 +23,7 @@ TRUTH[10:41, 20:61] = True
 
 
 def shown(truth=TRUTH, box=None, coarse=None):
-    view = UserView(np.zeros((*truth.shape, 3), np.uint8), 128)
+    view = FramedImage.of("user", np.zeros((*truth.shape, 3), np.uint8), 128)
     return FramedTarget(Target("1", truth, box, coarse), truth, view, 32)
 
 

@@ -210,7 +210,7 @@ def test_other_data_under_one_name_is_another_run(tmp_path, tiny_segmenter):
 
 
 def test_a_source_that_a_model_does_not_have_is_refused_before_any_work(tmp_path, tiny_segmenter):
-    with pytest.raises(OptionError, match="no source 'hd'; it has sum, hq, sam"):
+    with pytest.raises(OptionError, match="unknown source 'hd'; choose one of sum, hq, sam"):
         run(tiny_segmenter, made("folder", tmp_path), tmp_path / "out", sources=("hd",))
     assert not (tmp_path / "out").exists()
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from hqsam.evaluation.pipelines import Pipeline, encode
 from hqsam.evaluation.record import SampleRecord
-from hqsam.evaluation.run_protocol import Prediction, PromptProtocol, ask
+from hqsam.evaluation.run_protocol import Prediction, PromptProtocol, run_protocol
 from hqsam.evaluation.samples import EvaluationSample
 from hqsam.evaluation.stages import LoadedSample, load_sample, score_sample
 from hqsam.predict.segmenter import Segmenter
@@ -72,9 +72,9 @@ def _answers(
     """The model's part: every image is encoded once for all sources and prompts."""
     while batch := list(islice(loaded_samples, batch_size)):
         began = time.perf_counter()
-        sessions = list(encode(segmenter, [loaded.view for loaded in batch]))
+        sessions = list(encode(segmenter, [loaded.framed for loaded in batch]))
         encoding = (time.perf_counter() - began) / len(batch)
         for loaded, session in zip(batch, sessions, strict=True):
             began = time.perf_counter()
-            predictions = list(ask(session, loaded.sample.name, loaded.objects, protocol))
+            predictions = list(run_protocol(session, loaded.sample.name, loaded.objects, protocol))
             yield loaded, predictions, {"encode": encoding, "ask": time.perf_counter() - began}

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 
 from hqsam.data.prompting import noisy_mask
 from hqsam.errors import OptionError
-from hqsam.evaluation.pipelines import ModelView
+from hqsam.evaluation.pipelines import FramedImage
 from hqsam.evaluation.samples import Target
 from hqsam.masks.regions import innermost_point
 
@@ -29,7 +29,7 @@ class FramedTarget:
     target: Target
     truth: Bool[np.ndarray, "height width"] | None
     """In the pixels of what is shown."""
-    view: ModelView
+    framed: FramedImage
     mask_size: int
     """Side of the model's logits."""
 
@@ -37,8 +37,8 @@ class FramedTarget:
     def box(self) -> Float[np.ndarray, "4"]:
         """The box that comes with the object, else that of its true mask."""
         if self.target.box is not None:
-            return self.view.show_box(self.target.box)
-        return self.view.box_of(self.required_truth)
+            return self.framed.show_box(self.target.box)
+        return self.framed.box_of(self.required_truth)
 
     @property
     def required_truth(self) -> Bool[np.ndarray, "height width"]:
@@ -84,7 +84,7 @@ def noisy_box(scale: float) -> SimulatedPrompt:
     """That box with DN-DETR's noise, cut off where the image ends (paper, table 13)."""
 
     def draw(shown: FramedTarget, random: np.random.Generator) -> dict[str, Any]:
-        height, width = shown.view.pixels.shape[:2]
+        height, width = shown.framed.shown.shape[:2]
         return {"box": with_noise(shown.box, scale, (height, width), random)}
 
     return SimulatedPrompt(f"noisy box {scale:g}", draw, needs_truth=False)
@@ -123,9 +123,9 @@ def coarse_mask() -> SimulatedPrompt:
         coarse = shown.target.coarse
         if coarse is None:
             coarse = noisy_mask(shown.required_truth.astype(np.float32), shown.mask_size, random) > 0
-        prompt = shown.view.mask_prompt(coarse, shown.mask_size)
+        prompt = shown.framed.mask_prompt(coarse, shown.mask_size)
         # Of a tiny object the noise may leave nothing.
-        return {"mask": prompt if prompt.any() else shown.view.mask_prompt(shown.required_truth, shown.mask_size)}
+        return {"mask": prompt if prompt.any() else shown.framed.mask_prompt(shown.required_truth, shown.mask_size)}
 
     return SimulatedPrompt("coarse mask", draw)
 

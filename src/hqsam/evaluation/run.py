@@ -21,6 +21,7 @@ from hqsam.evaluation.run_protocol import CandidateChoice, PromptProtocol
 from hqsam.evaluation.samples import EvaluationSample
 from hqsam.evaluation.suites.suite import OpenSuite
 from hqsam.predict.segmenter import Segmenter
+from hqsam.predict.sources import check_source
 from hqsam.version import __version__
 from hqsam.weights.digest import sha256_of_file
 
@@ -112,17 +113,12 @@ def _protocol_for(
     suite: OpenSuite, config: EvaluationConfig, segmenter: Segmenter
 ) -> tuple[Sequence[EvaluationSample], PromptProtocol, str]:
     """The cases as they are asked about, what is asked, and a fingerprint of the detector's boxes."""
-    sources = config.sources or segmenter.config.sources
-    unknown = [source for source in sources if source not in segmenter.config.sources]
-    if unknown:
-        raise OptionError(
-            f"{segmenter.name} has no source {unknown[0]!r}; it has {', '.join(segmenter.config.sources)}"
-        )
+    sources = tuple(check_source(source, segmenter.config) for source in config.sources or segmenter.config.sources)
     files = [Path(prompt.partition(":")[2]) for prompt in config.prompts if prompt.startswith("detector:")]
     prompt_kinds, samples, boxes = tuple(_asked(config, files)), suite.samples, ""
     if files:
         samples, boxes = with_detections(suite, files[0]), f"{files[0].name} {_fingerprint(files[0])}"
-    return samples, PromptProtocol(prompt_kinds, tuple(sources), config.candidates, config.seed), boxes
+    return samples, PromptProtocol(prompt_kinds, sources, config.candidates, config.seed), boxes
 
 
 def _check_together(protocol: PromptProtocol, pipeline: Pipeline) -> None:

@@ -1,9 +1,7 @@
-"""All questions about the objects of one encoded image: what is slow and must go through the model one at a time."""
+"""Every prompt of a protocol for every object of an encoded image: the part that the model does, one at a time."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -11,99 +9,95 @@ from jaxtyping import Float32
 
 from hqsam.evaluation.interactive import click_to_target
 from hqsam.evaluation.prompt_protocols import FramedTarget, InteractiveProtocol, PromptKind, random_for
+from hqsam.model.hq_sam import Source
+from hqsam.predict.decode_prompts import decode_prompts
 from hqsam.predict.result import Segmentation
 from hqsam.predict.session import Session
+from hqsam.prompts import Prompts, check_prompts
 
 CandidateChoice = Literal["single", "best"]
-"""SAM's mask 0, or of its three readings the one with the highest predicted IoU (official `multimask_output=True`)."""
+"""SAM's mask 0, or the one of its three candidates that it predicts the highest IoU for (`multimask_output=True`)."""
 
+_COUNTS = {"single": 1, "best": 3}
 _AT_ONCE = 64
-"""Prompts in one call: coarse masks of a large photo's objects would fill the memory."""
+"""Prompts in one batch: the logits of a large image's objects would fill the memory."""
 
 
 @dataclass(frozen=True)
 class PromptProtocol:
-    """What is asked about every object."""
+    """The prompts for every object, and which masks are taken for the answer."""
 
     prompt_kinds: tuple[PromptKind, ...]
-    sources: tuple[str, ...]
+    sources: tuple[Source, ...]
     candidates: CandidateChoice = "single"
     seed: int = 0
 
 
 class Prediction(NamedTuple):
-    """An answer before it is measured."""
+    """A mask before it is measured."""
 
     number: int
-    """Which of the objects it is about."""
+    """The number of its object."""
     source: str
     prompt: str
     trial: int
     logits: Float32[np.ndarray, "h w"]
     score: float
     ious: tuple[float, ...] = ()
+    """The IoU after each click, where the prompt is interactive."""
 
 
-def ask(
+def run_protocol(
     session: Session, sample: str, objects: Sequence[FramedTarget], protocol: PromptProtocol
 ) -> Iterator[Prediction]:
-    """Ask all questions about all objects; the same prompts for every source."""
-    for prompt_kind in protocol.prompt_kinds:
-        for trial in range(prompt_kind.trials):
+    """Yield a prediction for every prompt, trial, source and object; the prompts are the same for every source.
+
+    Args:
+        session: the encoded image.
+        sample: its name, which random prompts depend on.
+        objects: what is prompted for.
+        protocol: the prompts.
+    """
+    for kind in protocol.prompt_kinds:
+        for trial in range(kind.trials):
             for source in protocol.sources:
-                segment = partial(_segment, session, protocol.candidates, source)
-                for number, logits, score, ious in _ask(
-                    segment, prompt_kind, objects, _randoms(protocol, sample, trial)
-                ):
-                    yield Prediction(number, source, prompt_kind.name, trial, logits, score, ious)
+                if isinstance(kind, InteractiveProtocol):
+                    found = _interactive(session, objects, kind, source, protocol.candidates)
+                else:
+                    prompts = [
+                        kind.draw(one, random_for(protocol.seed, sample, one.target.name, kind.name, str(trial)))
+                        for one in objects
+                    ]
+                    found = _in_batches(session, prompts, source, protocol.candidates)
+                for number, logits, score, ious in found:
+                    yield Prediction(number, source, kind.name, trial, logits, score, ious)
 
 
-def _segment(session: Session, candidates: CandidateChoice, source: str, **prompt: Any) -> Segmentation:
-    answer = session.segment(**prompt, source=source, candidates=1 if candidates == "single" else 3)
-    return answer.best()
+_Found = Iterator[tuple[int, np.ndarray, float, tuple[float, ...]]]
 
 
-_RandomFor = Callable[[FramedTarget, PromptKind], np.random.Generator]
-_Answered = tuple[int, np.ndarray, float, tuple[float, ...]]
+def _interactive(
+    session: Session,
+    objects: Sequence[FramedTarget],
+    kind: InteractiveProtocol,
+    source: Source,
+    candidates: CandidateChoice,
+) -> _Found:
+    def segment(**prompt: Any) -> Segmentation:
+        return session.segment(**prompt, source=source, candidates=_COUNTS[candidates]).best()
 
-
-def _randoms(protocol: PromptProtocol, sample: str, trial: int) -> _RandomFor:
-    return lambda one, prompt_kind: random_for(protocol.seed, sample, one.target.name, prompt_kind.name, str(trial))
-
-
-def _ask(
-    segment: Callable[..., Segmentation], prompt_kind: PromptKind, objects: Sequence[FramedTarget], random: _RandomFor
-) -> Iterator[_Answered]:
-    if isinstance(prompt_kind, InteractiveProtocol):
-        return _converse(segment, prompt_kind, objects)
-    return _ask_at_once(segment, [prompt_kind.draw(one, random(one, prompt_kind)) for one in objects])
-
-
-def _converse(
-    segment: Callable[..., Segmentation], prompt_kind: InteractiveProtocol, objects: Sequence[FramedTarget]
-) -> Iterator[_Answered]:
     for number, one in enumerate(objects):
-        result = click_to_target(segment, one.required_truth, prompt_kind.goal, prompt_kind.most_clicks)
+        result = click_to_target(segment, one.required_truth, kind.goal, kind.most_clicks)
         yield number, result.last.logits[0], float(result.last.scores[0]), result.ious
 
 
-def _ask_at_once(segment: Callable[..., Segmentation], prompts: Sequence[dict[str, Any]]) -> Iterator[_Answered]:
+def _in_batches(
+    session: Session, given: Sequence[dict[str, Any]], source: Source, candidates: CandidateChoice
+) -> _Found:
     """Prompts of one shape go to the decoder together."""
-    for numbers in _alike(prompts):
-        for start in range(0, len(numbers), _AT_ONCE):
-            some = numbers[start : start + _AT_ONCE]
-            answer = segment(**_stacked([prompts[number] for number in some]))
-            for number, logits, score in zip(some, answer.logits, answer.scores, strict=True):
-                yield number, logits, float(score), ()
-
-
-def _alike(prompts: Sequence[dict[str, Any]]) -> list[list[int]]:
-    groups: dict[Any, list[int]] = defaultdict(list)
-    for number, prompt in enumerate(prompts):
-        groups[tuple((name, np.shape(part)) for name, part in prompt.items())].append(number)
-    return list(groups.values())
-
-
-def _stacked(prompts: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
-    parts = {name: np.stack([prompt[name] for prompt in prompts]) for name in prompts[0]}
-    return {"boxes" if name == "box" else name: part for name, part in parts.items()}
+    prompts = [check_prompts(session.frame, session.engine.config.mask_size, **one) for one in given]
+    for numbers, batch in Prompts.batches(prompts, _AT_ONCE):
+        masks = decode_prompts(session.engine, session.encoded, batch, source, _COUNTS[candidates])
+        for number, logits, scores in zip(numbers, masks.logits, masks.scores, strict=True):
+            best = int(scores.argmax())
+            yield number, logits[best].numpy(), float(scores[best]), ()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hqsam.errors import DataError
-from hqsam.evaluation.pipelines import ModelView, Pipeline, open_view
+from hqsam.evaluation.pipelines import FramedImage, Pipeline
 from hqsam.evaluation.prompt_protocols import FramedTarget
 from hqsam.evaluation.record import PredictionRecord, SampleRecord, TargetRecord
 from hqsam.evaluation.run_protocol import Prediction
@@ -26,7 +26,7 @@ class LoadedSample:
     """A case that has been read."""
 
     sample: EvaluationSample
-    view: ModelView
+    framed: FramedImage
     size_hw: tuple[int, int]
     """Of the photo."""
     objects: list[FramedTarget]
@@ -46,14 +46,15 @@ def load_sample(sample: EvaluationSample, pipeline: Pipeline, config: ModelConfi
     began = time.perf_counter()
     pixels = read_image(sample.image)
     size_hw = (pixels.shape[0], pixels.shape[1])
-    view = open_view(pipeline, pixels, config.image_size)
+    framed = FramedImage.of(pipeline, pixels, config.image_size)
     targets = sample.targets()
     skipped = {target.name: why for target in targets if (why := _why_not(target, size_hw, needs_truth))}
     asked = [target for target in targets if target.name not in skipped]
     objects = [
-        FramedTarget(target, _shown_truth(sample, target, view, size_hw), view, config.mask_size) for target in asked
+        FramedTarget(target, _shown_truth(sample, target, framed, size_hw), framed, config.mask_size)
+        for target in asked
     ]
-    return LoadedSample(sample, view, size_hw, objects, skipped, time.perf_counter() - began)
+    return LoadedSample(sample, framed, size_hw, objects, skipped, time.perf_counter() - began)
 
 
 def score_sample(loaded: LoadedSample, predictions: Sequence[Prediction], seconds: dict[str, float]) -> SampleRecord:
@@ -63,7 +64,7 @@ def score_sample(loaded: LoadedSample, predictions: Sequence[Prediction], second
     edges = [None if one.target.truth is None else boundary(one.target.truth) for one in loaded.objects]
     for prediction in predictions:
         target = loaded.objects[prediction.number].target
-        answers[prediction.number].append(_answer(prediction, loaded.view, target, edges[prediction.number]))
+        answers[prediction.number].append(_answer(prediction, loaded.framed, target, edges[prediction.number]))
     targets = tuple(
         TargetRecord(one.target.name, one.target.about, tuple(its))
         for one, its in zip(loaded.objects, answers, strict=True)
@@ -87,7 +88,7 @@ def _why_not(target: Target, size_hw: tuple[int, int], needs_truth: bool) -> str
 
 
 def _shown_truth(
-    sample: EvaluationSample, target: Target, view: ModelView, size_hw: tuple[int, int]
+    sample: EvaluationSample, target: Target, framed: FramedImage, size_hw: tuple[int, int]
 ) -> np.ndarray | None:
     if target.truth is None:
         return None
@@ -97,11 +98,11 @@ def _shown_truth(
             f"the true mask {target.name} of {sample.name} is {width} x {height} pixels, and its image "
             f"{sample.image} is {image_width} x {image_height}; they must be of one size"
         )
-    return view.show(target.truth, target.gray)
+    return framed.show(target.truth, target.gray)
 
 
-def _answer(prediction: Prediction, view: ModelView, target: Target, edge: np.ndarray | None) -> PredictionRecord:
-    mask = view.mask(prediction.logits)
+def _answer(prediction: Prediction, framed: FramedImage, target: Target, edge: np.ndarray | None) -> PredictionRecord:
+    mask = framed.mask(prediction.logits)
     return PredictionRecord(
         source=prediction.source,
         prompt=prediction.prompt,
