@@ -86,6 +86,21 @@ def test_what_is_kept_while_the_server_is_dead_reaches_it_when_it_lives_again(an
     assert annotator.draft.any(), "the click that was made meanwhile is answered"
 
 
+def test_a_draft_outlives_a_click_that_was_made_while_the_server_was_away(annotator, server):
+    annotator.click(300, 60)
+    first = annotator.draft
+    server.kill()
+    annotator.page.mouse.click(*annotator.at(120, 150))
+    annotator.until("!document.querySelector('#connection-notice').hidden")
+    assert np.array_equal(annotator.draft, first), "what was there stays"
+    server.start()
+    annotator.until("document.querySelector('#connection-notice').hidden")
+    annotator.settle()
+    assert annotator.look("app.draftEditor.draft.points.length") == 2
+    assert annotator.draft.any()
+    assert not annotator.failures or "does not answer" in annotator.failures
+
+
 def test_a_page_that_is_loaded_again_after_a_kill_shows_all_that_was_kept(annotator, server):
     annotator.click(300, 60)
     drawn = annotator.draft

@@ -44,8 +44,8 @@ export const api = {
   pixelsUrl: (id) => `${V1}/images/${id}/pixels`,
   thumbnailUrl: (id) => `${V1}/images/${id}/thumbnail`,
   open: (id, model, signal) => retryWhileBusy(() => send("POST", `/images/${id}/open`, { model }, signal), signal),
-  masks: (id, question, signal) => send("POST", `/images/${id}/masks`, question, signal),
-  everything: (id, question) => send("POST", `/images/${id}/everything`, question),
+  masks: (id, prompts, signal) => retryWhileBusy(() => send("POST", `/images/${id}/masks`, prompts, signal), signal),
+  everything: (id, options) => send("POST", `/images/${id}/everything`, options),
 
   job: (id) => get(`/jobs/${id}`),
   cancelJob: (id) => send("DELETE", `/jobs/${id}`),

@@ -59,8 +59,11 @@ export class ImageNavigation {
     try {
       const objects = await this.#app.saveQueue.objectsOf(previous);
       if (image !== store.image) return;
-      store.add(objects.map((object) => ({ ...object, key: newKey(), locked: false })), "Copy");
-      notices.say(objects.length ? `${objects.length} objects of ${previous.name}.` : `${previous.name} has no objects.`);
+      const here = new Set(store.objects.map(({ rle }) => rle.counts));
+      const copies = objects.filter(({ rle }) => !here.has(rle.counts));
+      store.add(copies.map((object) => ({ ...object, key: newKey(), locked: false })), "Copy");
+      const left = objects.length - copies.length;
+      notices.say(`${copies.length} objects of ${previous.name}${left ? `; ${left} were here already` : ""}.`);
     } catch (error) {
       notices.fail(error.message);
     }

@@ -10,7 +10,7 @@
  * Emits "draft" whenever there is another one.
  */
 /** @import { App } from "../main.js" */
-import { connection, NetworkError } from "../api.js";
+import { ApiError, connection } from "../api.js";
 import { Emitter } from "../events.js";
 import { encode } from "../masks/rle.js";
 import { settings } from "../settings.js";
@@ -190,7 +190,8 @@ export class DraftEditor extends Emitter {
       return await this.#predictor.predict(this.#store.image.id, prompt, { signal, ...how });
     } catch (error) {
       if (signal.aborted) return null;
-      if (!(error instanceof NetworkError)) onRefused();
+      // What the model cannot take is undone; a click that nobody could answer now waits, also through a reload.
+      if (error instanceof ApiError && error.status < 500 && error.status !== 401) onRefused();
       this.#notices.fail(error.message);
       return null;
     }
