@@ -1,5 +1,7 @@
 """What somebody does who labels a folder of images: done, copies, corners, a look at what is there."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from hqsam.masks.rle import decode
@@ -145,6 +147,6 @@ def test_notices_stand_below_each_other(annotator):
     )
     shown = ["#connection-notice", "#status", "#failures li:nth-child(1)", "#failures li:nth-child(2)"]
     boxes = sorted((annotator.page.locator(one).bounding_box() for one in shown), key=lambda box: box["y"])
-    assert all(above["y"] + above["height"] <= below["y"] for above, below in zip(boxes, boxes[1:], strict=False))
+    assert all(above["y"] + above["height"] <= below["y"] for above, below in pairwise(boxes))
     annotator.page.locator("#failures button").first.click()
     assert annotator.failures == "two"
