@@ -3,7 +3,6 @@ from PIL import Image
 import hqsam
 from hqsam.cli.demo import EXAMPLES, examples_folder, segment_example
 from hqsam.geometry import Frame
-from hqsam.masks.boxes import mask_of_box
 from hqsam.prompts import check_prompts
 
 
@@ -41,7 +40,6 @@ def test_the_demo_writes_masks_overlays_cutouts_and_a_sheet_and_says_what_to_ope
 def test_the_bundled_model_sees_the_rocket_better_after_the_corrections(tmp_path):
     rocket = next(example for example in EXAMPLES if example.correction)
     segmenter = hqsam.load("nano", device="cpu", precision="float32")
-    first, last = segment_example(segmenter, rocket, examples_folder() / rocket.image)
-    around = mask_of_box((300, 120, 345, 415), first.image_size_hw)
-    assert (last.masks[0] & around).sum() / last.masks[0].sum() > 0.9
+    _, last = segment_example(segmenter, rocket, examples_folder() / rocket.image)
+    assert last.masks[0][120:415, 300:345].sum() / last.masks[0].sum() > 0.9
     assert last.masks[0][300, 322] and not last.masks[0][250, 370]

@@ -1,7 +1,7 @@
 import numpy as np
 from hypothesis import given
 
-from hqsam.masks.boxes import box_of_mask, boxes_of_masks, mask_of_box
+from hqsam.masks.boxes import box_of_mask, boxes_of_masks
 from tests.masks.strategies import masks, stacks
 
 
@@ -31,17 +31,3 @@ def test_boxes_of_many_masks_are_the_boxes_of_each(stack):
 
 def test_no_masks_have_no_boxes():
     assert boxes_of_masks(np.zeros((0, 5, 6), bool)).shape == (0, 4)
-
-
-def test_a_filled_box_has_that_box():
-    assert box_of_mask(mask_of_box((1, 2, 5, 4), (6, 7))).tolist() == [1, 2, 5, 4]
-
-
-def test_a_filled_box_counts_pixels_whose_centre_is_inside():
-    assert box_of_mask(mask_of_box((0.6, 0.4, 2.4, 2.6), (6, 7))).tolist() == [1, 0, 2, 3]
-
-
-def test_a_box_beyond_the_image_is_cut_off():
-    assert mask_of_box((-5, -5, 50, 50), (3, 4)).all()
-    assert not mask_of_box((-5, -5, -1, -1), (3, 4)).any()
-    assert not mask_of_box((10, 10, 20, 20), (3, 4)).any()

@@ -5,9 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco_mask
 
-from hqsam.masks import rle
-from hqsam.masks.boundary import iou
-from hqsam.masks.overlap import box_iou, box_nms, disjoint_labels, mask_iou, suppress_masks
+from hqsam.masks.boxes import boxes_of_masks
+from hqsam.masks.overlap import box_iou, box_nms, disjoint_labels
 from tests.masks.strategies import stacks
 
 corners = arrays(np.float64, st.tuples(st.integers(0, 6), st.just(4)), elements=st.integers(0, 20))
@@ -26,21 +25,12 @@ def test_boxes_overlap_as_pycocotools_says(some, others):
     assert np.allclose(box_iou(some, others), expected)
 
 
-@given(stacks)
-def test_masks_overlap_as_one_by_one_and_as_pycocotools_says(stack):
-    table = mask_iou(stack, stack[::-1])
-    assert np.array_equal(table, [[iou(one, other) for other in stack[::-1]] for one in stack])
-    runs = [rle.encode(mask) for mask in stack if mask.any()]
-    if runs:
-        full = stack[stack.any(axis=(1, 2))]
-        assert np.allclose(mask_iou(full, full), coco_mask.iou(runs, runs, [0] * len(runs)))
-
-
 @given(stacks, st.sampled_from([0.0, 0.3, 0.7]))
 def test_what_is_kept_does_not_overlap_and_what_goes_overlaps_something_better(stack, limit):
     scores = np.linspace(0, 1, len(stack))[::-1] ** 2
-    kept = suppress_masks(stack, scores, limit).tolist()
-    table = mask_iou(stack, stack)
+    boxes = boxes_of_masks(stack)
+    kept = box_nms(boxes, scores, limit).tolist()
+    table = box_iou(boxes, boxes)
     for i in range(len(stack)):
         better = [j for j in kept if j < i]
         assert (i in kept) == all(table[i, j] <= limit for j in better)
@@ -53,7 +43,6 @@ def test_the_best_of_two_equal_boxes_is_kept():
 
 def test_suppressing_nothing_keeps_nothing():
     assert box_nms(np.zeros((0, 4)), np.zeros(0), 0.5).shape == (0,)
-    assert suppress_masks(np.zeros((0, 3, 3), bool), np.zeros(0), 0.5).shape == (0,)
 
 
 BIG_AND_SMALL = np.zeros((2, 6, 6), bool)

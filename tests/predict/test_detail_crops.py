@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hqsam.predict.detail_crops import MARGIN, crops_around_objects, lattice, tiles_along_edges
+from hqsam.predict.detail_crops import MARGIN, crops_around_objects, tiles_along_edges
 
 SIZE = (2000, 3000)
 MODEL = 256
@@ -58,15 +58,6 @@ def test_a_small_object_beside_a_large_one_gets_a_crop_of_its_own():
 def test_empty_and_huge_objects_are_in_no_crop():
     assert crops_around_objects(np.array([(0.0, 0, 0, 0), (10, 10, 2900, 1900)]), SIZE, MODEL) == []
     assert crops_around_objects(np.zeros((0, 4)), SIZE, MODEL) == []
-
-
-@given(st.integers(1, 9000), st.integers(16, 1200), st.sampled_from([0.1, 0.25, 0.5]))
-def test_a_lattice_covers_the_length_with_overlap(length, side, overlap):
-    starts = lattice(length, side, overlap)
-    assert starts[0] == 0 and starts[-1] == max(0, length - side)
-    if len(starts) > 1:
-        steps = np.diff(starts)
-        assert steps.min() > 0 and steps.max() <= side * (1 - overlap) + 1
 
 
 @given(st.lists(st.tuples(st.floats(0, 2999), st.floats(0, 1999)), min_size=1, max_size=40))

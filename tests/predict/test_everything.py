@@ -9,8 +9,8 @@ from hqsam.cli.demo import examples_folder
 from hqsam.errors import OptionError
 from hqsam.images.reading import read_image
 from hqsam.masks import rle
+from hqsam.masks.boundary import iou
 from hqsam.masks.boxes import box_of_mask
-from hqsam.masks.overlap import mask_iou
 from hqsam.masks.regions import components
 from hqsam.predict.mask_generator_config import MaskGeneratorConfig
 from tests.nano import nano_file
@@ -30,6 +30,10 @@ def nano(tmp_path_factory):
 @pytest.fixture(scope="module")
 def noise():
     return np.random.default_rng(3).integers(0, 255, (60, 90, 3), dtype=np.uint8)
+
+
+def mask_iou(masks, others):
+    return np.array([[iou(one, other) for other in others] for one in masks])
 
 
 def same(one, other):
@@ -73,10 +77,10 @@ def test_what_is_kept_is_what_the_plain_way_keeps(nano, photo, settings):
     plain = plain_everything(nano._engine, pixels, config)
     fast = nano.everything(pixels, config)
     assert len(plain.masks) >= 5
-    iou = mask_iou(plain.masks, np.asarray(fast.masks))
-    assert (iou.max(axis=1) >= 0.95).mean() >= 0.97
-    assert (iou.max(axis=0) >= 0.95).mean() >= 0.97
-    matched = iou.argmax(axis=1)
+    agreement = mask_iou(plain.masks, np.asarray(fast.masks))
+    assert (agreement.max(axis=1) >= 0.95).mean() >= 0.97
+    assert (agreement.max(axis=0) >= 0.95).mean() >= 0.97
+    matched = agreement.argmax(axis=1)
     np.testing.assert_allclose(fast.scores[matched], plain.scores, atol=1e-3)
     np.testing.assert_allclose(fast.columns["stability_score"][matched], plain.stability, atol=5e-3)
 

@@ -19,7 +19,8 @@ from hqsam.evaluation.record import Row
 from hqsam.evaluation.samples import EvaluationSample, OpenSplit
 from hqsam.masks import rle
 from hqsam.masks.boundary import iou
-from hqsam.masks.boxes import Window, box_of_mask, window_of_box
+from hqsam.masks.boxes import box_of_mask
+from hqsam.masks.windows import Window, grow_window, window_of_box
 
 TOLERANCE = 0.008
 """How far apart contours may be and still agree, as a share of the diagonal."""
@@ -111,7 +112,8 @@ def contour_accuracy(
     if predicted.shape != truth.shape:
         raise InputError(f"masks of {predicted.shape} and {truth.shape} (height, width) cannot be compared; resize one")
     reach = math.ceil(tolerance * math.hypot(*truth.shape))
-    window = _around_both(predicted, truth, reach + 1)
+    # what lies further off can matter to neither contour
+    window = grow_window(window_of_box(box_of_mask(predicted | truth)), reach + 1, truth.shape)
     found, wanted = _contour(predicted, window), _contour(truth, window)
     found_length, wanted_length = np.count_nonzero(found), np.count_nonzero(wanted)
     if not found_length or not wanted_length:
@@ -119,16 +121,6 @@ def contour_accuracy(
     precision = np.count_nonzero(found & _widened(wanted, reach)) / found_length
     recall = np.count_nonzero(wanted & _widened(found, reach)) / wanted_length
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-
-
-def _around_both(mask: np.ndarray, other: np.ndarray, margin: int) -> Window:
-    """What lies further off than `margin` can matter to neither contour."""
-    rows, columns = window_of_box(box_of_mask(mask | other))
-    height, width = mask.shape
-    return (
-        slice(max(0, rows.start - margin), min(height, rows.stop + margin)),
-        slice(max(0, columns.start - margin), min(width, columns.stop + margin)),
-    )
 
 
 def _contour(mask: np.ndarray, window: Window) -> np.ndarray:

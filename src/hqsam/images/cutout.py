@@ -5,7 +5,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
 from hqsam.images.row_chunks import map_row_chunks, row_chunks
-from hqsam.masks.boxes import box_of_mask, window_of_box
+from hqsam.masks.boxes import box_of_mask
+from hqsam.masks.windows import window_of_box
 
 _REACH = 3
 """Pixels to either side of the edge that may be partly transparent."""

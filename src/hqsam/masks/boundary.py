@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Bool
 
 from hqsam.errors import InputError
-from hqsam.masks.boxes import box_of_mask, window_of_box
+from hqsam.masks.boxes import box_of_mask
+from hqsam.masks.windows import window_of_box
 
 
 def boundary(mask: Bool[np.ndarray, "height width"], ratio: float = 0.02) -> Bool[np.ndarray, "height width"]:

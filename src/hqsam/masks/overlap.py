@@ -1,13 +1,12 @@
 """Masks and boxes beside each other: how much they overlap, which repeat others, who gets a shared pixel."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Num
 
 from hqsam.errors import OptionError
-from hqsam.masks.boxes import boxes_of_masks, window_of_box
 
 Order = Literal["small_on_top", "large_on_top", "first_on_top", "last_on_top"]
 """Who gets a pixel that several masks claim."""
@@ -22,32 +21,16 @@ def box_iou(boxes: Num[np.ndarray, "box 4"], others: Num[np.ndarray, "other 4"])
     return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
 
 
-def mask_iou(
-    masks: Bool[np.ndarray, "mask height width"], others: Bool[np.ndarray, "other height width"]
-) -> Float[np.ndarray, "mask other"]:
-    """Intersection over union of each mask with each other mask; 1 where both are empty."""
-    areas, other_areas = np.count_nonzero(masks, axis=(1, 2)), np.count_nonzero(others, axis=(1, 2))
-    boxes, other_boxes = boxes_of_masks(masks), boxes_of_masks(others)
-    intersection = np.zeros((len(masks), len(others)))
-    for i, j in zip(*np.nonzero(box_iou(boxes, other_boxes)), strict=True):
-        window = window_of_box(_shared_box(boxes[i], other_boxes[j]))
-        intersection[i, j] = np.count_nonzero(masks[i][window] & others[j][window])
-    union = areas[:, None] + other_areas[None] - intersection
-    return np.divide(intersection, union, out=np.ones_like(intersection), where=union > 0)
-
-
 def box_nms(
     boxes: Num[np.ndarray, "box 4"], scores: Float[np.ndarray, "box"], max_iou: float
 ) -> Int[np.ndarray, "kept"]:
-    """Which boxes to keep so that no two overlap by more than `max_iou`, best scores first."""
-    return _suppress(scores, max_iou, lambda one, rest: box_iou(boxes[one : one + 1], boxes[rest])[0])
-
-
-def suppress_masks(
-    masks: Bool[np.ndarray, "mask height width"], scores: Float[np.ndarray, "mask"], max_iou: float
-) -> Int[np.ndarray, "kept"]:
-    """Which masks to keep so that no two overlap by more than `max_iou`, best scores first."""
-    return _suppress(scores, max_iou, lambda one, rest: mask_iou(masks[one : one + 1], masks[rest])[0])
+    """Return which boxes to keep so that no two overlap by more than `max_iou`, best scores first."""
+    rest, kept = np.argsort(-scores, kind="stable"), []
+    while len(rest):
+        best, rest = int(rest[0]), rest[1:]
+        kept.append(best)
+        rest = rest[box_iou(boxes[best : best + 1], boxes[rest])[0] <= max_iou]
+    return np.array(kept, dtype=np.int64)
 
 
 def disjoint_labels(
@@ -97,21 +80,5 @@ def painting_order(areas: Sequence[int], order: Order) -> list[int]:
             return sorted(last_to_first, key=lambda index: areas[index])
 
 
-def _suppress(
-    scores: np.ndarray, max_iou: float, iou_of_one: Callable[[int, np.ndarray], np.ndarray]
-) -> Int[np.ndarray, "kept"]:
-    rest = np.argsort(-scores, kind="stable")
-    kept = []
-    while len(rest):
-        best, rest = int(rest[0]), rest[1:]
-        kept.append(best)
-        rest = rest[iou_of_one(best, rest) <= max_iou]
-    return np.array(kept, dtype=np.int64)
-
-
 def _box_areas(boxes: np.ndarray) -> np.ndarray:
     return np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), axis=1, dtype=np.float64)
-
-
-def _shared_box(box: np.ndarray, other: np.ndarray) -> np.ndarray:
-    return np.concatenate([np.maximum(box[:2], other[:2]), np.minimum(box[2:], other[2:])])

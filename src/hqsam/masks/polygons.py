@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Bool, Num
 
 from hqsam.errors import OptionError
-from hqsam.masks.boxes import Window
 from hqsam.masks.outlines import trace
 from hqsam.masks.rasterize import fill_even_odd
+from hqsam.masks.windows import Window
 
 
 @dataclass(frozen=True, eq=False)

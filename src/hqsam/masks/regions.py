@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from hqsam.errors import InputError, OptionError
-from hqsam.masks.boxes import box_of_mask, window_of_box
+from hqsam.masks.boxes import box_of_mask
+from hqsam.masks.windows import window_of_box
 
 
 def components(

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Int
 from pycocotools import mask as coco_mask
 
-from hqsam.masks.boxes import Window
 from hqsam.masks.rle import Rle, run_lengths
+from hqsam.masks.windows import Window
 
 
 class Runs(NamedTuple):

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Float32
 
-from hqsam.masks.boxes import Window
 from hqsam.masks.overlap import box_nms
+from hqsam.masks.windows import Window
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,9 @@ from jaxtyping import Int, UInt8
 
 from hqsam.engines import Engine, SelectedMasks
 from hqsam.geometry import Frame
-from hqsam.masks.boxes import Window
 from hqsam.masks.instances import Instances
 from hqsam.masks.runs import Runs, runs_from_parts
+from hqsam.masks.windows import Window
 from hqsam.model.preprocess import resize_longest_side
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.predict.candidates import Candidate, Candidates

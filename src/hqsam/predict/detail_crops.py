@@ -1,14 +1,13 @@
 """Which parts of a photo to encode again, so that every mask's edge is seen closer, and few parts do."""
 
-import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from hqsam.geometry import clip_boxes
-from hqsam.masks.boxes import Window
+from hqsam.masks.windows import Window, tile_starts
 
 MARGIN = 0.3
 """What is seen around an object, to each side, as a share of its longer side. Measured: see docs/detail.md."""
@@ -86,7 +85,7 @@ def tiles_along_edges(
     `edges` has, by object, places x, y on its outline, closer together than the squares are wide.
     """
     rows: dict[tuple[int, int], list[int]] = {}
-    columns_at, rows_at = lattice(size_hw[1], side), lattice(size_hw[0], side)
+    rows_at, columns_at = (tile_starts(length, side, _OVERLAP) for length in size_hw)
     for number, places in edges.items():
         across, down = _tile_of(places[:, 0], columns_at, side), _tile_of(places[:, 1], rows_at, side)
         for tile in sorted(set(zip(down.tolist(), across.tolist(), strict=True))):
@@ -98,14 +97,6 @@ def tiles_along_edges(
         )
         for down, across in sorted(rows)
     ]
-
-
-def lattice(length: int, side: int, overlap: float = _OVERLAP) -> Int[np.ndarray, "tile"]:
-    """Where tiles of this side begin, so that they cover the length evenly and share at least `overlap` of a side."""
-    if length <= side:
-        return np.zeros(1, np.int64)
-    count = math.ceil((length - side) / (side * (1 - overlap))) + 1
-    return np.rint(np.linspace(0, length - side, count)).astype(np.int64)
 
 
 def _tile_of(places: np.ndarray, starts: np.ndarray, side: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Float32
 
 from hqsam.geometry import Frame
-from hqsam.masks.boxes import Window
+from hqsam.masks.windows import Window
 
 
 @dataclass(frozen=True, eq=False)

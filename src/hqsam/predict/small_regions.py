@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from jaxtyping import Bool
 
-from hqsam.masks.boxes import Window
 from hqsam.masks.instances import Instances
 from hqsam.masks.overlap import box_nms
 from hqsam.masks.runs import runs_from_parts
+from hqsam.masks.windows import Window
 
 
 def postprocess_small_regions(found: Iterable[Instances], min_area: int, max_iou: float) -> Iterator[Instances]:

@@ -6,7 +6,8 @@ from jaxtyping import Bool, Float32
 
 from hqsam.images.cutout import smooth_alpha, soft_alpha
 from hqsam.images.row_chunks import row_chunks
-from hqsam.masks.boxes import Window, box_of_mask, window_of_box
+from hqsam.masks.boxes import box_of_mask
+from hqsam.masks.windows import grow_window, window_of_box
 from hqsam.predict.multiscale_logits import MultiscaleLogits
 
 _MARGIN = 4
@@ -22,7 +23,7 @@ def add_soft_edge(
 
     Where the mask was changed by hand, the logits know nothing of its edge; it is smoothed there instead.
     """
-    rows, columns = _with_margin(window_of_box(box_of_mask(mask)), mask.shape)
+    rows, columns = grow_window(window_of_box(box_of_mask(mask)), _MARGIN, mask.shape)
     for chunk in row_chunks((rows.stop - rows.start, columns.stop - columns.start), _MARGIN):
         around = slice(rows.start + chunk.around.start, rows.start + chunk.around.stop)
         share = _soft_edge(mask[around, columns], logits.in_window(around, columns))[chunk.inner]
@@ -38,11 +39,3 @@ def _soft_edge(mask: np.ndarray, logits: np.ndarray) -> np.ndarray:
         near = cv2.dilate(changed.astype(np.uint8), np.ones((2 * _MARGIN + 1, 2 * _MARGIN + 1), np.uint8)) > 0
         share = np.where(near, smooth_alpha(mask), share)
     return share
-
-
-def _with_margin(window: Window, size_hw: tuple[int, ...]) -> Window:
-    rows, columns = (
-        slice(max(0, side.start - _MARGIN), min(side.stop + _MARGIN, limit))
-        for side, limit in zip(window, size_hw, strict=True)
-    )
-    return rows, columns

@@ -15,7 +15,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from hqsam.geometry import Frame, clip_boxes
-from hqsam.masks.boxes import Window
+from hqsam.masks.windows import Window
 
 _UNSURE = 0.0025
 """Stabilities in the model's and in the photo's pixels have been seen to differ by up to so much."""

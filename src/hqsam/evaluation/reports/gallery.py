@@ -16,6 +16,7 @@ from hqsam.images.palette import OBJECTS, WHITE
 from hqsam.images.reading import read_image
 from hqsam.masks.boxes import box_of_mask
 from hqsam.masks.rle import decode
+from hqsam.masks.windows import Window
 
 RIGHT, MISSING, SURPLUS = OBJECTS[0], OBJECTS[1], OBJECTS[2]
 """What is in both masks, in the true one alone, and in the answer alone: blue, orange and pink."""
@@ -121,7 +122,7 @@ def _answer(target: TargetRecord, column: Column) -> PredictionRecord:
     return next(answer for answer in target.answers if answer.column == column)
 
 
-def _window(mask: Mask) -> tuple[slice, slice]:
+def _window(mask: Mask) -> Window:
     """The surroundings of a mask: neither too narrow for what is small, nor too flat for what is long."""
     starts, ends = box_of_mask(mask).reshape(2, 2)
     size = np.array(mask.shape[::-1])

@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float
 
-from hqsam.masks.boxes import Window
 from hqsam.masks.rle import Rle, area
 from hqsam.masks.runs import Runs, crop_runs, runs_from_parts, runs_from_rle, union
+from hqsam.masks.windows import Window
 from hqsam.predict.tiles.tile_grid import Tile, TileGrid
 
 _LEAST_AGREEMENT = 0.4

@@ -6,8 +6,7 @@ from functools import cached_property
 from itertools import product
 
 from hqsam.errors import OptionError
-from hqsam.masks.boxes import Window
-from hqsam.predict.detail_crops import lattice
+from hqsam.masks.windows import Window, tile_starts
 
 Tile = tuple[int, int]
 """Its number down and its number across, from 0."""
@@ -39,11 +38,11 @@ class TileGrid:
 
     @cached_property
     def _tops(self) -> list[int]:
-        return lattice(self.size_hw[0], self.side, self.overlap).tolist()
+        return tile_starts(self.size_hw[0], self.side, self.overlap).tolist()
 
     @cached_property
     def _lefts(self) -> list[int]:
-        return lattice(self.size_hw[1], self.side, self.overlap).tolist()
+        return tile_starts(self.size_hw[1], self.side, self.overlap).tolist()
 
     def window(self, tile: Tile) -> Window:
         """Its rows and columns in the photo."""

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from hqsam.geometry import Frame
-from hqsam.masks.boxes import Window
 from hqsam.masks.runs import Runs, runs_from_parts
+from hqsam.masks.windows import Window
 from hqsam.predict.multiscale_logits import MultiscaleLogits
 
 _MARGIN = 2
