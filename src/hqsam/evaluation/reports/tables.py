@@ -28,6 +28,20 @@ class Table:
     """Of the scores, the headline first."""
     lines: list[Line]
 
+    @property
+    def headlines(self) -> list[Line]:
+        """The lines of the first prompt that were measured here."""
+        return self.alike(self.lines[0].prompt)
+
+    def alike(self, prompt: str) -> list[Line]:
+        """The lines of one prompt that were measured here."""
+        return [line for line in self.lines if line.prompt == prompt and not line.where]
+
+    def is_best(self, line: Line, name: str) -> bool:
+        """Return True for the best of several scores that were measured here by one prompt."""
+        alike = self.alike(line.prompt)
+        return line in alike and len(alike) > 1 and line.scores[name] == max(one.scores.get(name, 0) for one in alike)
+
 
 def tables(summary: Summary, order: tuple[str, ...] = ()) -> list[Table]:
     """A table for each set, and for their mean; `order` names the scores that come first."""
