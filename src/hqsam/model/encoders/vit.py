@@ -71,15 +71,17 @@ class RelativeAttention(nn.Module):
         self.column_distances = nn.Parameter(torch.zeros(2 * size - 1, width // heads))
 
     def forward(
-        self, x: Float[Tensor, "batch height width channel"], window: int | None
+        self, x: Float[Tensor, "batch height width channel"], window: int | None = None
     ) -> Float[Tensor, "batch height width channel"]:
         """Over the whole grid, or in windows of a side."""
         size_hw = (x.shape[1], x.shape[2])
         layout = AttentionLayout(self.heads, qkv_order="by_part", window_hw=(window, window) if window else size_hw)
         # The grid is padded with zeros to whole windows, and the padding is attended to, as in the official code: the
         # weights were trained with it. What the padding gives is the bias alone, so only real places are projected; by
-        # calling the layer, not by its weight, since LoRA may be wrapped around it.
-        query, key, value = self.ops.split_heads(self.qkv(x), self.qkv.bias, layout)
+        # calling the layer, not by its weight, since LoRA may be wrapped around it, with or without a bias to ask for.
+        bias = getattr(self.qkv, "bias", None)
+        padding = self.qkv(x.new_zeros(x.shape[-1])) if bias is None else bias
+        query, key, value = self.ops.split_heads(self.qkv(x), padding, layout)
         attended = attend_with_relative_positions(
             query, key, value, self.row_distances, self.column_distances, layout.window_hw, self.ops
         )
