@@ -7,8 +7,10 @@ import pytest
 
 from hqsam.cli import main
 from hqsam.weights import cache
+from hqsam.weights.load import load_model
 from tests.docs.blocks import ROOT, blocks_of, documents
 from tests.nano import nano_file
+from tests.training.small import same_weights
 
 PYTHON = [block for document in documents() for block in blocks_of(document, ("python",))]
 SHELL = [block for document in documents() for block in blocks_of(document, ("sh", "shell", "bash", "console"))]
@@ -45,6 +47,15 @@ def test_commands_in_the_documents_run(block, workplace):
         with pytest.raises(SystemExit) as left:
             main(words[1:])
         assert not left.value.code, f"{block}: {' '.join(words)}"
+
+
+def test_the_page_about_training_can_be_followed_from_top_to_bottom_in_one_folder(workplace):
+    tests = {"python": test_python_in_the_documents_runs, "sh": test_commands_in_the_documents_run}
+    for block in blocks_of(ROOT / "docs" / "training.md", tuple(tests)):
+        if not block.reason_not_to_run:
+            tests[block.language](block, workplace)
+    command, python = (load_model(workplace / "runs" / name / "model.safetensors") for name in ("cup", "cup-in-python"))
+    assert same_weights(command, python)
 
 
 def test_the_readme_has_code_that_runs():

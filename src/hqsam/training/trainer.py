@@ -59,6 +59,8 @@ def train(recipe: Recipe, data: DataSplit, options: RunOptions) -> HQSam:
         TrainingError: the folder is another run's, memory ran out, or the loss is not a number.
     """
     hardware.keep_freed_memory()
+    if options.cache is None:
+        recipe = replace(recipe, cached_views=0)  # so that a run is the same one, however its recipe was made
     model = initial_model(recipe)
     with _open_run(recipe, model, data, options) as log:
         for number in range(len(recipe.stages)):
