@@ -3,7 +3,9 @@
 import torch
 
 from hqsam.engines.build import build_engine
-from hqsam.model.config import DecoderConfig, HqConfig, ModelConfig, TinyVitConfig, VitConfig
+from hqsam.model.config import DecoderConfig, HqConfig, ModelConfig
+from hqsam.model.encoders.tiny_vit.config import TinyVitConfig
+from hqsam.model.encoders.vit.config import VitConfig
 from hqsam.model.hq_sam import HQSam
 from hqsam.predict.segmenter import Segmenter
 

@@ -13,6 +13,7 @@ from hqsam.cli.demo import EXAMPLES, Example, examples_folder
 from hqsam.engines.build import build_engine
 from hqsam.engines.cpu import CpuEngine
 from hqsam.engines.fused import int8
+from hqsam.engines.fused.conv import FusedConv
 from hqsam.engines.fused.int8 import QuantisedLinear, quantise_linears
 from hqsam.engines.fused.linear import PackedLinear, PackedUpscale, pack_linears
 from hqsam.engines.kernels.build import compiled_kernels
@@ -22,7 +23,6 @@ from hqsam.errors import OptionError
 from hqsam.hardware import cpu_features
 from hqsam.masks.boundary import iou
 from hqsam.model.config import NANO
-from hqsam.model.fused_conv import FusedConv
 from hqsam.model.hq_sam import HQSam
 from hqsam.model.layers import ConvNorm, Mlp, Upscale2x
 from hqsam.model.prompt_encoder import PromptBatch
@@ -103,15 +103,15 @@ def test_a_score_that_nothing_reaches_keeps_nothing(engines):
 def test_both_encode_the_same_features(engines):
     ours, plain = (encoded(engine, rows=2) for engine in engines)
     for name in ("final", "hq_features"):
-        expected = getattr(plain, name)
-        torch.testing.assert_close(getattr(ours, name), expected, rtol=0, atol=1e-4 * float(expected.std()))
+        expected = plain.tensors[name]
+        torch.testing.assert_close(ours.tensors[name], expected, rtol=0, atol=1e-4 * float(expected.std()))
 
 
 def test_a_session_holds_only_what_masks_need():
     engine = CpuEngine(tiny_model("tiny_vit"), torch.float32, PlainKernels())
     image = encoded(engine)
-    assert image.early is None
-    assert image.final.is_contiguous(memory_format=torch.channels_last)
+    assert set(image.tensors) == {"final", "hq_features"}
+    assert image.tensors["final"].is_contiguous(memory_format=torch.channels_last)
 
 
 def test_the_tuned_engine_is_what_a_cpu_gets():
@@ -153,8 +153,8 @@ def test_images_encoded_together_are_as_encoded_alone(backend):
     images = [random.integers(0, 256, (512, 200 + 100 * row, 3), np.uint8) for row in range(3)]
     for image, together in zip(images, engine.encode(images), strict=True):
         [alone] = engine.encode([image])
-        torch.testing.assert_close(together.final, alone.final, rtol=1e-3, atol=1e-4)
-        assert together.final.shape[-2:] == (32, min(32, -(-image.shape[1] // 16) + 2))
+        torch.testing.assert_close(together.tensors["final"], alone.tensors["final"], rtol=1e-3, atol=1e-4)
+        assert together.tensors["final"].shape[-2:] == (32, min(32, -(-image.shape[1] // 16) + 2))
     assert engine.encode([]) == []
 
 
@@ -168,7 +168,7 @@ def test_an_encoder_of_bytes_is_near_its_plain_twin(monkeypatch, kind, features)
     monkeypatch.setattr(hardware, "cpu_features", lambda: features)
     plain, quantised = (build_engine(tiny_model(kind), CPU, precision) for precision in (torch.float32, torch.int8))
     assert quantised.decoder.precision == (torch.bfloat16 if "avx512_bf16" in features else torch.float32)
-    expected, found = (encoded(engine, rows=3).final.float() for engine in (plain, quantised))
+    expected, found = (encoded(engine, rows=3).tensors["final"].float() for engine in (plain, quantised))
     assert float((found - expected).norm() / expected.norm()) < 0.05
     assert quantised.encode([]) == []
 

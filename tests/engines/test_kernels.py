@@ -10,14 +10,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hqsam.engines.attention import CPU_OPS
 from hqsam.engines.kernels import Bottleneck, Kernels, Norm, build
 from hqsam.engines.kernels.build import best_kernels, compiled_kernels
 from hqsam.engines.kernels.plain import PlainKernels
 from hqsam.errors import OptionError
-from hqsam.model.attention import attend
 from hqsam.model.attention_ops import AttentionLayout
 from hqsam.model.config import NANO
-from hqsam.model.encoders.tiny_vit import absolute_distances
+from hqsam.model.encoders.tiny_vit.encoder import absolute_distances
 from hqsam.model.preprocess import batches
 from tests import needs
 
@@ -127,10 +127,10 @@ def test_attention_with_a_relative_bias(compiled, height, width, rows, columns, 
     for order in ("by_head", "by_part"):
         numbers, layout = Numbers(seed, precision), AttentionLayout(2, order, (rows, columns))
         qkv, outside = numbers(3, height, width, 6 * channels), numbers(6 * channels)
-        padding = None if layout.fit((height, width)) else outside
+        padding = None if layout.fits((height, width)) else outside
         table = numbers(2, rows, 11) if biased else None  # of a longer reach than the window
         bias = None if table is None else table.flatten(1)[:, absolute_distances((rows, columns), 11, qkv.device)]
-        attended = attend(*PLAIN.split_heads(qkv, padding, layout), bias)
+        attended = CPU_OPS.attend(*PLAIN.split_heads(qkv, padding, layout), bias)
         found = attend_at_once(qkv, padding, layout, table)
         alike(found, PLAIN.merge_heads(attended, layout, (height, width)), precision)
 
@@ -148,7 +148,7 @@ def test_what_the_kernels_do_not_multiply_is_left_to_pytorch(compiled, monkeypat
 def test_heads_are_split_and_merged(compiled, height, width, rows, columns, order, channels, precision, seed):
     numbers, layout = Numbers(seed, precision), AttentionLayout(3, order, (rows, columns))
     qkv, padding = numbers(2, height, width, 9 * channels), numbers(9 * channels)
-    padding = None if layout.fit((height, width)) else padding
+    padding = None if layout.fits((height, width)) else padding
     ours, plain = compiled.split_heads(qkv, padding, layout), PLAIN.split_heads(qkv, padding, layout)
     for part, expected in zip(ours, plain, strict=True):
         torch.testing.assert_close(part, expected, rtol=0.01, atol=1e-6)

@@ -11,7 +11,7 @@ from hqsam.errors import CheckpointError, ImageError, OptionError, PromptError
 from hqsam.integrations import segment_anything, segment_anything_hq
 from hqsam.integrations.segment_anything import ResizeLongestSide, Sam, SamPredictor
 from hqsam.model.config import MODELS
-from hqsam.model.encoders.tiny_vit import BiasedAttention
+from hqsam.model.encoders.tiny_vit.encoder import BiasedAttention
 from hqsam.model.hq_sam import HQSam
 from hqsam.weights.keys import from_ours
 from tests.tiny import KINDS, tiny_model, tiny_segmenter

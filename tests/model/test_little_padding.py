@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from hqsam.model.attention_ops import PLAIN_OPS
+from hqsam.engines.fused.tiny_vit import FusedBiasedAttention
 from hqsam.model.config import ModelConfig
 from hqsam.model.hq_sam import HQSam, fill_square
 from hqsam.model.preprocess import batches, normalise_and_pad
@@ -82,7 +82,6 @@ def test_biases_looked_up_before_are_those_of_the_table():
     [block] = HQSam(tiny_config(KIND)).image_encoder.stages[3].blocks
     attention, x = block.attention, torch.randn(1, 5, 7, 64)
     torch.nn.init.normal_(attention.bias)
-    before = attention(x)
-    attention.prepare_for_inference(8, PLAIN_OPS)
-    assert attention.expanded is not None
-    torch.testing.assert_close(attention(x), before)
+    fused = FusedBiasedAttention(attention, 8, None)
+    assert fused.looked_up is not None
+    torch.testing.assert_close(fused(x), attention(x))

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import hqsam
+from hqsam.engines import EncodedImage
 from hqsam.engines.torch import TorchEngine
 from hqsam.model.config import MODELS
 from hqsam.model.hq_sam import HQSam
@@ -44,7 +45,7 @@ def session_of(tmp_path_factory):
     @lru_cache(maxsize=2)
     def session(model: str, name: str) -> hqsam.Session:
         opened = segmenter(model).open(photo(name))
-        return replace(opened, encoded=replace(opened.encoded, early=early["last"]))
+        return replace(opened, encoded=EncodedImage({**opened.encoded.tensors, "early": early["last"]}))
 
     yield session
     session.cache_clear()
@@ -104,11 +105,13 @@ def test_the_features_are_the_official_ones(model, session_of):
         if f"{name}/features" not in record(model):
             continue
         encoded = session_of(model, name).encoded
-        assert_close(encoded.final[0, ::8, ::4, ::4].numpy(), record(model)[f"{name}/features"])
+        assert_close(encoded.tensors["final"][0, ::8, ::4, ::4].numpy(), record(model)[f"{name}/features"])
         if f"{name}/early" not in record(model):
             continue
         step = 8 if model == "vit_tiny" else 16
-        assert_close(encoded.early[0, ::step, ::4, ::4].permute(1, 2, 0).numpy(), record(model)[f"{name}/early"])
+        assert_close(
+            encoded.tensors["early"][0, ::step, ::4, ::4].permute(1, 2, 0).numpy(), record(model)[f"{name}/early"]
+        )
 
 
 @pytest.mark.parametrize("source", ["sum", "hq"])
@@ -129,7 +132,7 @@ def test_the_source_sam_is_plain_sam(model, session_of):
 @pytest.mark.parametrize("model", TWINS.values())
 def test_a_plain_sam_s_file_gives_plain_sam_s_masks(model, session_of):
     session = session_of(model, "coffee")
-    assert_close(session.encoded.final[0, ::8, ::4, ::4].numpy(), record(model)["coffee/features"])
+    assert_close(session.encoded.tensors["final"][0, ::8, ::4, ::4].numpy(), record(model)["coffee/features"])
     for case in CASES:
         for mode, found in answers(session, case, "sam").items():
             assert_as_recorded(found, part(model, f"coffee/{case}/{mode}/sam/"))
@@ -142,6 +145,8 @@ def test_with_its_attention_biases_tiny_vit_is_the_official_one_after_a_second_e
         model = HQSam(config)
     model.load_state_dict(to_ours(state_dict("vit_tiny"), "official").ours, assign=True)
     session = hqsam.Segmenter(TorchEngine(model, torch.device("cpu"), torch.float32)).open(photo("coffee"))
-    assert_close(session.encoded.final[0, ::8, ::4, ::4].numpy(), record("vit_tiny_biased")["coffee/features"])
+    assert_close(
+        session.encoded.tensors["final"][0, ::8, ::4, ::4].numpy(), record("vit_tiny_biased")["coffee/features"]
+    )
     found = session.segment(**prompt("box", session.image_size_hw))
     assert_as_recorded(found, part("vit_tiny_biased", "coffee/box/single/sum/"))

@@ -32,7 +32,7 @@ class SeeingEngine:
     def decode(self, image, prompts, source="sum", candidates=1):
         self.asked.append(prompts)
         logits = [
-            self._within(image.final[0, 0], points, labels)
+            self._within(image.tensors["cells"][0, 0], points, labels)
             for points, labels in zip(prompts.points, prompts.labels, strict=True)
         ]
         return MaskPrediction(
@@ -41,7 +41,7 @@ class SeeingEngine:
 
     def decode_selected(self, image, prompts, source, selection, least_score):
         """What lies under each first click, surely; nothing for a click on black."""
-        cells, stride = image.final[0, 0], self.config.image_size / self.config.mask_size
+        cells, stride = image.tensors["cells"][0, 0], self.config.image_size / self.config.mask_size
         _, pieces = cv2.connectedComponents((cells > 0).numpy().astype(np.uint8))
         columns, rows = (prompts.points[:, 0].numpy() / stride).astype(int).clip(0, len(cells) - 1).T
         here = torch.from_numpy(pieces[rows, columns])
@@ -53,7 +53,7 @@ class SeeingEngine:
         square = np.zeros((self.config.image_size, self.config.image_size), np.float32)
         square[: image.shape[0], : image.shape[1]] = image[..., 0] / 255
         cells = cv2.resize(square, (self.config.mask_size,) * 2, interpolation=cv2.INTER_AREA)
-        return EncodedImage(torch.from_numpy(cells * 10 - 5)[None, None], torch.zeros(1, 1, 1, 1), None)
+        return EncodedImage({"cells": torch.from_numpy(cells * 10 - 5)[None, None]})
 
     def _within(self, cells, points, labels):
         if not (labels == BOX_START).any():

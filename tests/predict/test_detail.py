@@ -91,7 +91,7 @@ class Distracted:
             return self.engine.encode(images)
         cells = torch.full((1, 1, 32, 32), -5.0)
         cells[..., :3, :3] = 5
-        return [EncodedImage(cells, torch.zeros(1, 1, 1, 1), None)]
+        return [EncodedImage({"cells": cells})]
 
     def decode(self, *asked):
         return self.engine.decode(*asked)

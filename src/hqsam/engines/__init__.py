@@ -1,49 +1,62 @@
-"""Who can run a model: encode images, decode prompts. One file per runtime, all with the interface below."""
+"""Engines run a model: they encode images and decode prompts. One file per runtime, all with the interface below."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from hqsam.engines.selection import MaskSelection, select_masks
 from hqsam.model.config import ModelConfig
 from hqsam.model.hq_sam import MaskPrediction, Source
 from hqsam.model.preprocess import batches
 from hqsam.model.prompt_encoder import PromptBatch
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EncodedImage:
-    """One image as an engine keeps it: all that does not depend on the prompt."""
+    """One image as an engine keeps it: everything that does not depend on the prompt.
 
-    final: Float[Tensor, "1 channel height width"]
-    early: Float[Tensor, "1 early_channel early_height early_width"] | None
-    """The encoder's early features, where the engine keeps them: masks need only `hq_features`, made of them."""
-    hq_features: Float[Tensor, "1 pixel_channel mask_height mask_width"] | None
+    What the tensors are is known to the engines alone. Others can measure them, store them and read them back.
+    """
+
+    tensors: Mapping[str, Tensor]
 
     @property
     def nbytes(self) -> int:
-        """Memory it holds."""
-        parts = (self.final, self.early, self.hq_features)
-        return sum(part.nbytes for part in parts if part is not None)
+        """Memory that it holds, in bytes."""
+        return sum(tensor.nbytes for tensor in self.tensors.values())
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """Return the tensors by name, contiguous and on the CPU, as a safetensors file takes them."""
+        return {name: tensor.contiguous().cpu() for name, tensor in self.tensors.items()}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor], device: torch.device) -> "EncodedImage":
+        """Rebuild an encoded image from `to_tensors`, on the device of its engine."""
+        return cls({name: tensor.to(device) for name, tensor in tensors.items()})
+
+    @classmethod
+    def from_batch(cls, tensors: Mapping[str, Tensor | None]) -> "list[EncodedImage]":
+        """Cut tensors [image, ...] into encoded images [1, ...]; what is None is left out."""
+        known = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+        return [
+            cls(dict(zip(known, row, strict=True))) for row in zip(*(x.split(1) for x in known.values()), strict=True)
+        ]
 
 
 class SelectedMasks(NamedTuple):
     """The masks that were worth making, in order of their prompts."""
 
-    logits: Float[Tensor, "kept height width"]
-    scores: Float[Tensor, "kept"]
-    prompt: Int[Tensor, "kept"]
-    """Which prompt each answers."""
-    candidate: Int[Tensor, "kept"]
+    logits: Float[Tensor, "selected height width"]
+    scores: Float[Tensor, "selected"]
+    prompt: Int[Tensor, "selected"]
+    """The prompt that each answers."""
+    candidate: Int[Tensor, "selected"]
     """Which of SAM's masks it is, or whose score it has: 1 to 3."""
-
-
-MaskSelection = Literal["each", "best"]
-"""Of the masks for a prompt that can be read in several ways: each of them, or the one with the highest score."""
 
 
 @runtime_checkable
@@ -54,25 +67,28 @@ class Engine(Protocol):
     device: torch.device
 
     def digest(self) -> str:
-        """A short name for its weights and how it computes with them: work can go on with the same one only."""
+        """Return a short name for its weights and its way to compute; work can be resumed with the same one only."""
         ...
 
     def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
-        """RGB images whose longer side is the model's image size; what is alike in shape in one batch."""
+        """Encode RGB images whose longer side is the model's image size; those of one shape in one batch."""
         ...
 
     def decode(self, image: EncodedImage, prompts: PromptBatch, source: Source, candidates: Any) -> MaskPrediction:
-        """Prompts about one image to low-resolution logits and scores."""
+        """Decode prompts about one image to low-resolution logits and scores."""
         ...
 
     def decode_selected(
         self, image: EncodedImage, prompts: PromptBatch, source: Source, selection: MaskSelection, least_score: float
     ) -> SelectedMasks:
-        """Prompts that can be read in several ways, to the masks whose predicted IoU is at least `least_score`.
+        """Decode ambiguous prompts to the masks whose predicted IoU is at least `least_score`.
 
-        With `hq` there is one mask a prompt in any case, scored by the best reading. Masks are made after the choice.
+        With `hq` there is one mask a prompt in any case, scored by the best candidate. Engines that can make masks
+        after the selection override this, which makes all of them first.
         """
-        ...
+        logits, scores = self.decode(image, prompts, source, self.config.decoder.candidates)
+        prompt, candidate, scores = select_masks(scores, selection, least_score)
+        return SelectedMasks(logits[prompt, candidate - 1], scores, prompt, candidate)
 
 
 def in_batches(

@@ -1,4 +1,8 @@
-"""Which engine runs a model."""
+"""The table of engines, and the one that runs a model or a file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -10,42 +14,89 @@ from hqsam.engines.torch import TorchEngine
 from hqsam.errors import OptionError
 from hqsam.hardware import pick_precision
 from hqsam.model.hq_sam import HQSam
-
-BACKENDS = ("auto", "torch", "cpu")
-"""`torch` is the plain model on any device, `cpu` the same tuned to processors; `auto` is `cpu` on a CPU."""
+from hqsam.weights.load import load_model
 
 
-def build_engine(model: HQSam, device: torch.device, precision: torch.dtype, backend: str = "auto") -> Engine:
-    """The engine that runs `model` on `device`.
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """A row of the table of engines."""
 
-    Raises:
-        OptionError: there is no such backend, or it does not run on this device or in this precision.
-    """
-    check_backend(backend, device, precision)
-    if _chosen(backend, device) == "torch":
-        return TorchEngine(model, device, precision)
+    devices: tuple[str, ...] | None
+    """Kinds of devices that it runs on; None: any."""
+    build: Callable[[HQSam, torch.device, torch.dtype], Engine]
+    """From a model, which stays as it is."""
+    int8: bool = False
+    """Whether it can multiply bytes."""
+    recognises: Callable[[Path], bool] = lambda path: False
+    """Whether a path holds a model in a form of its own, such as a graph, of which no `HQSam` is made."""
+    open: Callable[[Path, torch.device, torch.dtype], Engine] | None = None
+    """From a path that it recognises."""
+
+    def runs_on(self, device: torch.device) -> bool:
+        """Return whether it runs on a device."""
+        return self.devices is None or device.type in self.devices
+
+
+def _build_cpu(model: HQSam, device: torch.device, precision: torch.dtype) -> Engine:
     int8 = precision == torch.int8
     if int8:
         precision = pick_precision("auto", device)
     return CpuEngine(model, precision, best_kernels(precision), int8)
 
 
-def check_backend(backend: str, device: torch.device, precision: torch.dtype) -> None:
-    """Before anything is loaded for it.
+BACKENDS: dict[str, Backend] = {
+    "cpu": Backend(devices=("cpu",), build=_build_cpu, int8=True),
+    "torch": Backend(devices=None, build=TorchEngine),
+}
+"""`torch` is the plain model on any device, `cpu` the same tuned to processors; `auto` is the first that runs."""
+
+
+def load_engine(
+    name_or_path: str | Path, device: torch.device, precision: torch.dtype, backend: str = "auto"
+) -> Engine:
+    """Load the engine for a model's name, for a checkpoint, or for a path that a backend recognises as its own.
+
+    Raises:
+        OptionError: there is no such backend, or it does not run on this device or in this precision.
+        CheckpointError: the file is damaged, unsafe or of another model.
+        DownloadError: the weights are not here and cannot be fetched.
+    """
+    path = Path(name_or_path).expanduser()
+    for name, row in BACKENDS.items():
+        if row.open and backend in ("auto", name) and row.runs_on(device) and row.recognises(path):
+            return row.open(path, device, precision)
+    check_backend(backend, device, precision)
+    return build_engine(load_model(name_or_path), device, precision, backend)
+
+
+def build_engine(model: HQSam, device: torch.device, precision: torch.dtype, backend: str = "auto") -> Engine:
+    """Build the engine that runs a model on a device; the model stays as it is.
 
     Raises:
         OptionError: there is no such backend, or it does not run on this device or in this precision.
     """
-    if backend not in BACKENDS:
-        raise OptionError(f"unknown backend {backend!r}; choose one of {', '.join(BACKENDS)}")
-    if backend == "cpu" and device.type != "cpu":
-        raise OptionError(f'backend "cpu" does not run on {device}; take device="cpu", or backend="torch"')
+    check_backend(backend, device, precision)
+    return BACKENDS[_chosen(backend, device)].build(model, device, precision)
+
+
+def check_backend(backend: str, device: torch.device, precision: torch.dtype) -> None:
+    """Check a choice before anything is loaded for it.
+
+    Raises:
+        OptionError: there is no such backend, or it does not run on this device or in this precision.
+    """
+    if backend != "auto" and backend not in BACKENDS:
+        raise OptionError(f"unknown backend {backend!r}; choose one of auto, {', '.join(BACKENDS)}")
+    chosen = _chosen(backend, device)
+    row = BACKENDS[chosen]
+    if not row.runs_on(device):
+        devices = " or ".join(f'device="{kind}"' for kind in row.devices or ())
+        raise OptionError(f'backend "{chosen}" does not run on {device}; take {devices}, or backend="torch"')
     if precision != torch.int8:
         return
-    if _chosen(backend, device) != "cpu":
+    if not row.int8:
         raise OptionError(
-            'precision "int8" needs device="cpu" and backend "cpu" or "auto"; '
-            f'this is {device} with backend "{_chosen(backend, device)}"'
+            f'precision "int8" needs device="cpu" and backend "cpu" or "auto"; this is {device} with backend "{chosen}"'
         )
     check_int8()
 
@@ -53,4 +104,4 @@ def check_backend(backend: str, device: torch.device, precision: torch.dtype) ->
 def _chosen(backend: str, device: torch.device) -> str:
     if backend != "auto":
         return backend
-    return "cpu" if device.type == "cpu" else "torch"
+    return next(name for name, row in BACKENDS.items() if row.runs_on(device))

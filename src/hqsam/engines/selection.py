@@ -1,24 +1,25 @@
-"""Which masks are worth making: a selected from their scores alone."""
+"""Which masks are worth making: a selection from their scores alone."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from hqsam.engines import MaskSelection
+MaskSelection = Literal["each", "best"]
+"""Of SAM's candidates for an ambiguous prompt: each of them, or the one with the highest score."""
 
 
 class Selection(NamedTuple):
     """Some of the candidates 1 to M of N prompts, in order of their prompts."""
 
-    prompt: Int[Tensor, "chosen"]
-    candidate: Int[Tensor, "chosen"]
-    scores: Float[Tensor, "chosen"]
+    prompt: Int[Tensor, "selected"]
+    candidate: Int[Tensor, "selected"]
+    scores: Float[Tensor, "selected"]
 
 
 def select_masks(scores: Float[Tensor, "prompt candidate"], selection: MaskSelection, least_score: float) -> Selection:
-    """The candidates with a score of at least `least_score`: each of them, or the best of each prompt."""
+    """Select the candidates with a score of at least `least_score`: each of them, or the best of each prompt."""
     candidate = torch.arange(1, 1 + scores.shape[1], device=scores.device).expand_as(scores)
     if selection == "best":
         scores, best = scores.max(dim=1, keepdim=True)

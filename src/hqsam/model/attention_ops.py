@@ -1,17 +1,18 @@
-"""The steps of attention that are not matrix products: into heads and windows, softmax, and back.
+"""The operations of attention beside its projections: into heads and windows, softmax, and back.
 
-They cost memory traffic rather than arithmetic, so an engine may bring its own; here they are as PyTorch has them.
+They cost memory traffic rather than arithmetic, so an engine may bring its own. Here they are as PyTorch has them.
 """
 
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
+import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 
 class AttentionLayout(NamedTuple):
-    """How the channels of a projection to queries, keys and values are laid out, and in which windows they attend."""
+    """The order of a projection's channels to queries, keys and values, and the windows that they attend in."""
 
     heads: int
     qkv_order: Literal["by_head", "by_part"]
@@ -19,12 +20,12 @@ class AttentionLayout(NamedTuple):
     window_hw: tuple[int, int]
 
     def window_count(self, size_hw: tuple[int, int]) -> int:
-        """How many windows cover a grid; the last may stick out."""
+        """Return how many windows cover a grid; the last of a row or column may stick out."""
         (height, width), (window_height, window_width) = size_hw, self.window_hw
         return -(-height // window_height) * -(-width // window_width)
 
-    def fit(self, size_hw: tuple[int, int]) -> bool:
-        """Whether the windows cover a grid exactly."""
+    def fits(self, size_hw: tuple[int, int]) -> bool:
+        """Return whether the windows cover a grid exactly."""
         return all(size % window == 0 for size, window in zip(size_hw, self.window_hw, strict=True))
 
 
@@ -33,23 +34,8 @@ Rows = Float[Tensor, "window head token channel"]
 
 
 @runtime_checkable
-class RelativeBiasAttention(Protocol):
-    """Attention in windows whose logits gain a bias for how many rows and columns query and key lie apart."""
-
-    def __call__(
-        self,
-        qkv: Float[Tensor, "image height width three_heads_channel"],
-        padding: Float[Tensor, "three_heads_channel"] | None,
-        layout: AttentionLayout,
-        biases: Float[Tensor, "head rows_apart columns_apart"] | None,
-    ) -> Float[Tensor, "image height width head_channel"]:
-        """From the projection to what is attended; `padding` as for `AttentionOps.split_heads`."""
-        ...
-
-
-@runtime_checkable
 class AttentionOps(Protocol):
-    """Who takes them. Logits may be overwritten; all else stays as it is."""
+    """An implementation of the operations. It may overwrite logits; all else stays as it is."""
 
     def split_heads(
         self,
@@ -57,46 +43,51 @@ class AttentionOps(Protocol):
         padding: Float[Tensor, "three_heads_channel"] | None,
         layout: AttentionLayout,
     ) -> tuple[Rows, Rows, Rows]:
-        """Queries, scaled by channel^-0.5; keys; and values.
+        """Cut a projection into the queries (scaled by channel^-0.5), keys and values of windows and heads.
 
-        Windows stick out of the grid at its bottom and right; there all places are as `padding`, which may be None
-        where windows fit.
+        Windows stick out of the grid at its bottom and right; there all tokens are `padding`, which may be None where
+        windows fit.
         """
         ...
 
     def merge_heads(
         self, attended: Rows, layout: AttentionLayout, size_hw: tuple[int, int]
     ) -> Float[Tensor, "image height width head_channel"]:
-        """What was attended, put in its place in the grids, heads side by side."""
+        """Put windows back together to grids, heads side by side: the inverse of `split_heads`."""
         ...
 
-    def relative_bias_attention(self, channels: int) -> "RelativeBiasAttention | None":
-        """All of attention in one step, for heads of so many channels; None: it is left to the others."""
-        ...
-
-    def softmax(
-        self, logits: Float[Tensor, "*rows column"], bias: Float[Tensor, "*some_rows column"] | None = None
-    ) -> Float[Tensor, "*rows column"]:
-        """Of each row, after adding a bias, whose rows come again and again."""
-        ...
-
-    def softmax_of_grid(
+    def attend(
         self,
-        logits: Float[Tensor, "query height*width"],
-        by_row: Float[Tensor, "query height"],
-        by_column: Float[Tensor, "query width"],
-    ) -> Float[Tensor, "query height*width"]:
-        """Of each row, after adding to a place of the grid what belongs to its row, and what to its column."""
+        query: Float[Tensor, "batch head query channel"],
+        key: Float[Tensor, "batch head key channel"],
+        value: Float[Tensor, "batch head key value_channel"],
+        bias: Float[Tensor, "head query key"] | None = None,
+    ) -> Float[Tensor, "batch head query value_channel"]:
+        """Return softmax(query key^T + bias) value; queries come scaled."""
+        ...
+
+    def attend_on_grid(
+        self,
+        query: Rows,
+        key: Rows,
+        value: Rows,
+        by_row: Float[Tensor, "window head token height"],
+        by_column: Float[Tensor, "window head token width"],
+    ) -> Rows:
+        """Return attention whose bias depends on a key's row and on its column alone.
+
+        Tokens are a grid, row by row; `by_row` and `by_column` are what each query adds for each row and column.
+        """
         ...
 
 
 class PlainAttentionOps:
-    """As PyTorch has them."""
+    """Attention as PyTorch has it."""
 
     def split_heads(self, qkv: Tensor, padding: Tensor | None, layout: AttentionLayout) -> tuple[Rows, Rows, Rows]:
         size_hw = (qkv.shape[1], qkv.shape[2])
         windows = to_windows(qkv, layout.window_hw)
-        if not layout.fit(size_hw):
+        if not layout.fits(size_hw):
             assert padding is not None
             outside = 1 - to_windows(qkv.new_ones(1, *size_hw, 1), layout.window_hw).repeat(len(qkv), 1, 1, 1)
             windows = windows.addcmul(outside, padding.to(windows.dtype))
@@ -112,22 +103,27 @@ class PlainAttentionOps:
         windows = attended.transpose(1, 2).flatten(2).unflatten(1, layout.window_hw)
         return from_windows(windows, size_hw)
 
-    def relative_bias_attention(self, channels: int) -> None:
-        return None
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None) -> Tensor:
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=1.0)
 
-    def softmax(self, logits: Tensor, bias: Tensor | None = None) -> Tensor:
-        if bias is not None:
-            logits += bias
-        return logits.softmax(dim=-1)
-
-    def softmax_of_grid(self, logits: Tensor, by_row: Tensor, by_column: Tensor) -> Tensor:
-        grid = logits.view(len(logits), by_row.shape[1], by_column.shape[1])
-        grid += by_row[:, :, None]
-        grid += by_column[:, None, :]
-        return logits.softmax(dim=-1)
+    def attend_on_grid(self, query: Rows, key: Rows, value: Rows, by_row: Tensor, by_column: Tensor) -> Rows:
+        # The bias is a product, too: of the query's further channels with one-hot codes of the key's row and column.
+        # So plain fused attention computes it, and no token x token array is stored.
+        height, width = by_row.shape[-1], by_column.shape[-1]
+        rows = torch.eye(height, dtype=key.dtype, device=key.device).repeat_interleave(width, dim=0)
+        columns = torch.eye(width, dtype=key.dtype, device=key.device).repeat(height, 1)
+        code = torch.cat([rows, columns], dim=1).expand(*key.shape[:2], -1, -1)
+        return self.attend(torch.cat([query, by_row, by_column], dim=-1), torch.cat([key, code], dim=-1), value)
 
 
 PLAIN_OPS = PlainAttentionOps()
+
+
+def set_attention_ops(module: nn.Module, ops: AttentionOps) -> None:
+    """Let all attention in a module be computed by `ops`."""
+    for child in module.modules():
+        if isinstance(getattr(child, "ops", None), AttentionOps):
+            setattr(child, "ops", ops)  # noqa: B010  (a module's attributes are typed as tensors and modules)
 
 
 def to_windows(

@@ -33,7 +33,7 @@ class HqPart(nn.Module):
             nn.Conv2d(config.hq.fusion_width, pixel_width, 3, padding=1),
         )
 
-    def of_image(self) -> tuple[nn.Module, nn.Module]:
+    def image_modules(self) -> tuple[nn.Module, nn.Module]:
         """The parts that depend on the image alone."""
         return self.from_final, self.from_early
 

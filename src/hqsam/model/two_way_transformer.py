@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hqsam.model.attention import attend
+from hqsam.model.attention_ops import PLAIN_OPS, AttentionOps
 from hqsam.model.config import DecoderConfig
 from hqsam.model.layers import Mlp
 
@@ -71,6 +71,7 @@ class CrossAttention(nn.Module):
     def __init__(self, width: int, heads: int, inner: int) -> None:
         super().__init__()
         self.heads = heads
+        self.ops: AttentionOps = PLAIN_OPS
         self.query = nn.Linear(width, inner)
         self.key = nn.Linear(width, inner)
         self.value = nn.Linear(width, inner)
@@ -86,7 +87,7 @@ class CrossAttention(nn.Module):
         parts = [self._split(part) for part in (self.query(query), self.key(key), self.value(value))]
         parts[0] = parts[0] * parts[0].shape[-1] ** -0.5
         query, key, value = (part.expand(batch, -1, -1, -1) for part in parts)
-        attended = attend(query, key, value)
+        attended = self.ops.attend(query, key, value)
         return self.out(attended.transpose(1, 2).flatten(2))
 
     def _split(self, x: Tensor) -> Float[Tensor, "batch head token channel"]:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from hqsam.engines import Engine
-from hqsam.engines.build import build_engine, check_backend
+from hqsam.engines.build import load_engine
 from hqsam.errors import OptionError
 from hqsam.geometry import Frame
 from hqsam.hardware import pick_device, pick_precision
@@ -25,7 +25,6 @@ from hqsam.predict.mask_generator_config import MaskGeneratorConfig
 from hqsam.predict.session import Session
 from hqsam.predict.sources import check_source
 from hqsam.predict.tiles.everything_in_tiles import TiledResult, everything_in_tiles
-from hqsam.weights.load import load_model
 
 
 def load(
@@ -46,8 +45,7 @@ def load(
     """
     place = pick_device(device)
     dtype = pick_precision(precision, place)
-    check_backend(backend, place, dtype)
-    return Segmenter(build_engine(load_model(name), place, dtype, backend))
+    return Segmenter(load_engine(name, place, dtype, backend))
 
 
 class Segmenter:

@@ -1,15 +1,14 @@
 """Image encoders for training: with gradients, or frozen and fused."""
 
-import copy
 from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hqsam.engines.fused.layers import fuse_layers
+from hqsam.engines.fused.layers import fuse_encoder
+from hqsam.engines.inference import inference_copy
 from hqsam.engines.kernels.build import best_kernels
-from hqsam.model.attention_ops import PLAIN_OPS
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import HQSam
 
@@ -30,14 +29,9 @@ def frozen_encoder(model: HQSam, precision: torch.dtype) -> Encode:
     A CPU takes one image at a time, channels last: of many, the widest layers do not fit
     its caches.
     """
-    encoder = copy.deepcopy(model.image_encoder).eval().requires_grad_(False)
-    if next(encoder.parameters()).device.type == "cpu":
-        kernels = best_kernels(precision)
-        encoder.prepare_for_inference(model.config.image_size, kernels)
-        fuse_layers(encoder, precision, kernels)
-    else:
-        encoder.prepare_for_inference(model.config.image_size, PLAIN_OPS)
-        encoder.to(precision)
+    encoder = inference_copy(model.image_encoder)
+    on_cpu = next(encoder.parameters()).device.type == "cpu"
+    fuse_encoder(encoder, model.config, precision, best_kernels(precision) if on_cpu else None)
 
     def encode(images: Tensor) -> ImageFeatures:
         device = images.device.type

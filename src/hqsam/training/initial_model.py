@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from hqsam.errors import OptionError
-from hqsam.model.config import MODELS, HqConfig, ModelConfig, VitConfig
+from hqsam.model.config import MODELS, HqConfig, ModelConfig
+from hqsam.model.encoders import family_of
 from hqsam.model.hq_sam import HQSam
 from hqsam.training.config import Recipe
 from hqsam.weights.load import load_model
@@ -61,7 +62,7 @@ def resized(model: HQSam, size: int) -> HQSam:
     """
     if model.config.image_size == size:
         return copy.deepcopy(model)
-    if isinstance(model.config.encoder, VitConfig):
+    if family_of(model.config.encoder).fixed_size:
         own = model.config.image_size
         raise OptionError(
             f"{model.config.name} sees images of {own} pixels, not of {size}; leave the sampling's size 0"

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from hqsam import hardware
 from hqsam.data.loader import PromptedDataset, rows_of
 from hqsam.data.random_streams import derived_seed, random_stream
+from hqsam.engines.attention import CPU_OPS
 from hqsam.errors import OptionError, TrainingError
-from hqsam.model.features import ImageFeatures
+from hqsam.model.attention_ops import set_attention_ops
 from hqsam.model.hq_sam import HQSam
 from hqsam.training import checkpoint, feature_cache, run_folder
 from hqsam.training.batch_source import BatchSource, ImageSource, StepInput
@@ -208,6 +209,7 @@ class Trainer:
     ) -> None:
         """Make the model's parts trainable that the stage trains, in place, and start at step 0 of `steps`."""
         self.model, self.stage, self.steps, self.seed = model.to(processes.device), stage, steps, seed
+        set_attention_ops(self.model, CPU_OPS)
         self.precision, self.processes = precision, processes
         torch.manual_seed(derived_seed(seed, "training.init"))
         self.trained = set_trainable(self.model, stage).to(processes.device)
@@ -251,7 +253,7 @@ class Trainer:
             if given.features is None:
                 features = self.encode(batch.images)
             else:
-                features = ImageFeatures(*(part.to(device, self.precision) for part in given.features))
+                features = given.features.map(lambda part: part.to(device, self.precision))
             return training_loss(
                 self.model,
                 features,

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from hqsam.errors import CheckpointError
-from hqsam.model.config import MODELS, ModelConfig, TinyVitConfig, VitConfig
+from hqsam.model.config import MODELS, ModelConfig
+from hqsam.model.encoders import FAMILIES
 from hqsam.model.hq_sam import HQSam
 from hqsam.weights.keys import Naming, Sorted, names_in, to_ours
 from hqsam.weights.meta_model import meta_model
@@ -70,42 +71,18 @@ def _named(config: ModelConfig) -> ModelConfig:
 
 
 def _config_by_shapes(stored: StoredCheckpoint, ours: Mapping[str, Tensor]) -> ModelConfig:
-    """The row of the table whose encoder is as wide and as deep."""
-    encoder = _outline_of_tensors(ours)
+    """Return the row of the table whose encoder is as wide and as deep."""
+    outlines = [found for family in FAMILIES.values() if (found := family.outline(ours)) is not None]
     has_hq = any(key.startswith("hq.") for key in ours)
     for config in MODELS.values():
-        if _outline_of_config(config) == encoder and (config.hq is not None) == has_hq:
+        if config.encoder.outline in outlines and (config.hq is not None) == has_hq:
             return config
     if not any(key.startswith("image_encoder.") for key in ours):
         raise CheckpointError(
             f"{stored.path} has no image encoder; it is a part of a model, to be merged with its SAM checkpoint"
         )
-    raise CheckpointError(f"{stored.path} is of no model that we know: its encoder has widths and depths {encoder}")
-
-
-def _outline_of_config(config: ModelConfig) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    encoder = config.encoder
-    if isinstance(encoder, VitConfig):
-        return (encoder.width,), (encoder.depth,)
-    assert isinstance(encoder, TinyVitConfig)
-    return encoder.widths, encoder.depths
-
-
-def _outline_of_tensors(ours: Mapping[str, Tensor]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Widths and depths of the encoder; empty where there is none."""
-    if (positions := ours.get("image_encoder.positions")) is not None:
-        return (positions.shape[-1],), (_count(ours, "image_encoder.blocks."),)
-    stages = range(_count(ours, "image_encoder.stages."))
-    depths = tuple(_count(ours, f"image_encoder.stages.{stage}.blocks.") for stage in stages)
-    norms = [ours.get(f"image_encoder.stages.{stage}.blocks.0.local.conv.weight") for stage in stages]
-    stem = ours.get("image_encoder.stem.2.conv.weight")
-    widths = tuple(len(weight) for weight in (stem, *norms[1:]) if weight is not None)
-    return widths, depths
-
-
-def _count(tensors: Mapping[str, Tensor], prefix: str) -> int:
-    """How many numbers follow the prefix."""
-    return len({key[len(prefix) :].partition(".")[0] for key in tensors if key.startswith(prefix)})
+    found = ", ".join(map(str, outlines)) or "of a family that we do not know"
+    raise CheckpointError(f"{stored.path} is of no model that we know: its encoder has widths and depths {found}")
 
 
 def _what_else(found: ModelConfig, wanted: str) -> str:

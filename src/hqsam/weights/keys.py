@@ -1,7 +1,8 @@
-"""What others call our parameters: the only place that knows.
+"""What others call our parameters, and the way to rename a file's tensors.
 
-Each row of the tables has our name, the official one (segment-anything, segment-anything-hq, MobileSAM) and the
-one of Hugging Face transformers (`SamModel`, `SamHQModel`). A dash: that code has no such part.
+Each row of the tables, here and in the folders of encoders' families, has our name, the official one
+(segment-anything, segment-anything-hq, MobileSAM) and the one of Hugging Face transformers (`SamModel`, `SamHQModel`).
+A dash: that code has no such part.
 """
 
 import re
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from hqsam.errors import CheckpointError
+from hqsam.model.encoders import FAMILIES
 
 Naming = Literal["hqsam", "official", "transformers"]
 NAMINGS: tuple[Naming, ...] = ("hqsam", "official", "transformers")
@@ -51,7 +53,7 @@ def to_ours(tensors: Mapping[str, Tensor], naming: Naming) -> Sorted:
         if naming == "hqsam":
             (found.unused if key.startswith(UNUSED) else found.ours)[key] = tensor
         elif match is None:
-            is_unused = re.fullmatch(_UNUSED_NAMES[naming], key)
+            is_unused = _is_unused(key, naming)
             (found.unused if is_unused else found.unknown)[UNUSED + key if is_unused else key] = tensor
         elif match.rule.change == "stack":
             stacks.setdefault(match.name_in("hqsam"), {})[int(match.words["stack"])] = tensor
@@ -75,7 +77,7 @@ def from_ours(tensors: Mapping[str, Tensor], naming: Naming) -> dict[str, Tensor
             theirs[key] = tensor
         elif original == key:
             theirs.update(_split(key, tensor, naming))
-        elif re.fullmatch(_UNUSED_NAMES[naming], original):
+        elif _is_unused(original, naming):
             theirs[original] = tensor
     return theirs
 
@@ -102,21 +104,13 @@ def _split(key: str, tensor: Tensor, naming: Naming) -> dict[str, Tensor]:
     return dict(zip(names, rows, strict=True))
 
 
-# {i} and {j} stand for numbers and * for the rest; the other words in braces are looked up in _WORDS.
+_ENCODER = ("image_encoder", "image_encoder", "vision_encoder")
+
+# {i} and {j} stand for numbers and * for the rest; the other words in braces are looked up in _WORDS. What only one
+# family of encoders has is in its folder, `model/encoders/*/tensor_names.py`.
 _TABLES = {
-    ("image_encoder", "image_encoder", "vision_encoder"): """
+    _ENCODER: """
         neck.{neck}.*                 neck.{neck}.*               neck.{neck}.*
-        positions                     pos_embed                   pos_embed
-        patches.*                     patch_embed.proj.*          patch_embed.projection.*
-        blocks.{i}.attention_norm.*   blocks.{i}.norm1.*          layers.{i}.layer_norm1.*
-        blocks.{i}.{attention}        blocks.{i}.{attention}      layers.{i}.{attention}
-        blocks.{i}.mlp_norm.*         blocks.{i}.norm2.*          layers.{i}.layer_norm2.*
-        blocks.{i}.{mlp}.*            blocks.{i}.{mlp}.*          layers.{i}.{mlp}.*
-        stem.{i}.{unit}.*             patch_embed.seq.{i}.{unit}.* -
-        stages.{i}.{merge}.{unit}.*   layers.{i}.{merge}.{unit}.*  -
-        stages.{i}.blocks.{j}.{convolution}.{unit}.* layers.{i}.blocks.{j}.{convolution}.{unit}.* -
-        stages.{i}.blocks.{j}.{window}.*      layers.{i}.blocks.{j}.{window}.*            -
-        stages.{i}.blocks.{j}.attention.bias  layers.{i}.blocks.{j}.attn.attention_biases -
     """,
     ("prompt_encoder", "prompt_encoder", "prompt_encoder"): """
         point_kinds.weight            point_embeddings.{stack}.weight  point_embed.{stack}.weight
@@ -153,21 +147,7 @@ _TABLES = {
 # Ours, official, transformers; where the third is missing, it is the second.
 _WORDS = {
     "neck": ("reduce 0 conv1", "reduce_norm 1 layer_norm1", "smooth 2 conv2", "smooth_norm 3 layer_norm2"),
-    "attention": (
-        "attention.qkv.* attn.qkv.*",
-        "attention.out.* attn.proj.*",
-        "attention.row_distances attn.rel_pos_h",
-        "attention.column_distances attn.rel_pos_w",
-    ),
     "mlp": ("mlp.0 mlp.lin1", "mlp.2 mlp.lin2"),
-    "unit": ("conv c", "norm bn"),
-    "merge": ("merge.0 downsample.conv1", "merge.2 downsample.conv2", "merge.4 downsample.conv3"),
-    "convolution": ("widen conv1", "mix conv2", "narrow conv3"),
-    "window": (
-        *("attention.norm attn.norm", "attention.qkv attn.qkv", "attention.out attn.proj"),
-        *("local.conv local_conv.c", "local.norm local_conv.bn"),
-        *("mlp_norm mlp.norm", "mlp.0 mlp.fc1", "mlp.2 mlp.fc2"),
-    ),
     "mask": ("0 0 conv1", "1 1 layer_norm1", "3 3 conv2", "4 4 layer_norm2", "6 6 conv3"),
     "look": (
         "self_attention self_attn",
@@ -184,15 +164,20 @@ _WORDS = {
     "conv": ("0 0 conv1", "1 1 norm", "3 3 conv2"),
 }
 
-# TinyViT's classifier; buffers that some versions store though they are constants; and a tensor that transformers
-# ties to shared_image_embedding's, of which a file may hold both.
+# A constant that some versions store; and a tensor that transformers ties to shared_image_embedding's, of which a file
+# may hold both.
 _UNUSED_NAMES: dict[Naming, str] = {
-    "official": r"image_encoder\.(norm_head|head)\..+|.+\.attention_bias_idxs|.+\.attn\.ab|pixel_(mean|std)",
+    "official": r"pixel_(mean|std)",
     "transformers": r"prompt_encoder\.shared_embedding\.positional_embedding",
 }
 
 _STACKED = 4
 """How many kinds of points there are: others keep an embedding for each, we keep a table."""
+
+
+def _is_unused(key: str, naming: Naming) -> bool:
+    of_families = (family.tensor_names.unused.get(naming) for family in FAMILIES.values())
+    return any(re.fullmatch(pattern, key) for pattern in (_UNUSED_NAMES[naming], *of_families) if pattern)
 
 
 @dataclass(frozen=True)
@@ -237,20 +222,28 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 @cache
 def _rules() -> list[_Rule]:
-    rows = [
-        [f"{prefix}.{name}" if name != "-" else None for prefix, name in zip(prefixes, line.split(), strict=True)]
-        for prefixes, table in _TABLES.items()
-        for line in table.strip().splitlines()
+    tables = [(prefixes, rows, _WORDS) for prefixes, rows in _TABLES.items()]
+    tables += [
+        (_ENCODER, family.tensor_names.rows, {**_WORDS, **family.tensor_names.words}) for family in FAMILIES.values()
     ]
-    return [_rule(names) for row in rows for names in _spelled_out(row)]
+    return [
+        _rule(names)
+        for prefixes, rows, words in tables
+        for line in rows.strip().splitlines()
+        for names in _spelled_out(_with_prefixes(prefixes, line.split()), words)
+    ]
 
 
-def _spelled_out(row: list[str | None]) -> Iterator[list[str | None]]:
-    """The row once for each choice of its words."""
-    words = [word for word in _WORDS if f"{{{word}}}" in (row[0] or "")]
-    for choice in product(*(_WORDS[word] for word in words)):
+def _with_prefixes(prefixes: tuple[str, str, str], names: list[str]) -> list[str | None]:
+    return [f"{prefix}.{name}" if name != "-" else None for prefix, name in zip(prefixes, names, strict=True)]
+
+
+def _spelled_out(row: list[str | None], words: Mapping[str, tuple[str, ...]]) -> Iterator[list[str | None]]:
+    """Yield the row once for each choice of its words."""
+    used = [word for word in words if f"{{{word}}}" in (row[0] or "")]
+    for choice in product(*(words[word] for word in used)):
         columns = [(*spelling.split(), spelling.split()[-1])[:3] for spelling in choice]
-        yield [_fill(name, words, [column[index] for column in columns]) for index, name in enumerate(row)]
+        yield [_fill(name, used, [column[index] for column in columns]) for index, name in enumerate(row)]
 
 
 def _fill(name: str | None, words: list[str], spellings: list[str]) -> str | None:

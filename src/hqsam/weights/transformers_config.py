@@ -1,27 +1,13 @@
 """The `config.json` of Hugging Face's SamModel and SamHQModel, from and to ours."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hqsam.errors import CheckpointError
-from hqsam.model.config import DecoderConfig, HqConfig, ModelConfig, VitConfig
+from hqsam.model.config import DecoderConfig, HqConfig, ModelConfig
+from hqsam.model.encoders import FAMILIES, family_of
 
 _DEFAULTS = {
-    "vision_config": {
-        "hidden_size": 768,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 12,
-        "image_size": 1024,
-        "patch_size": 16,
-        "window_size": 14,
-        "global_attn_indexes": [2, 5, 8, 11],
-        "output_channels": 256,
-        "mlp_ratio": 4.0,
-        "hidden_act": "gelu",
-        "qkv_bias": True,
-        "use_abs_pos": True,
-        "use_rel_pos": True,
-    },
     "prompt_encoder_config": {"mask_input_channels": 16},
     "mask_decoder_config": {
         "mlp_dim": 2048,
@@ -35,11 +21,10 @@ _DEFAULTS = {
     },
 }
 """What a config file that does not say otherwise means."""
-_FIXED = {
-    "vision_config": ("hidden_act", "qkv_bias", "use_abs_pos", "use_rel_pos"),
-    "mask_decoder_config": ("hidden_act",),
-}
-"""What our model cannot vary."""
+_FIXED = ("hidden_act",)
+"""What our decoder cannot vary."""
+_FAMILIES = {"sam": "vit", "sam_hq": "vit"}
+"""The family of each model type's encoder."""
 
 
 def from_transformers(values: Mapping[str, Any], name: str = "custom") -> ModelConfig:
@@ -49,13 +34,16 @@ def from_transformers(values: Mapping[str, Any], name: str = "custom") -> ModelC
         CheckpointError: it describes something that our model cannot be.
     """
     kind = values.get("model_type")
-    if kind not in ("sam", "sam_hq"):
+    if kind not in _FAMILIES:
         raise CheckpointError(f"config.json is of a {kind!r}; expected 'sam' or 'sam_hq'")
-    vision, prompt, decoder = (_section(values, section) for section in _DEFAULTS)
+    transformers = FAMILIES[_FAMILIES[kind]].transformers
+    assert transformers is not None
+    vision = _section(values, "vision_config", transformers.defaults, transformers.fixed)
+    prompt, decoder = (_section(values, section, defaults, _FIXED) for section, defaults in _DEFAULTS.items())
     width = vision["output_channels"]
     return ModelConfig(
         name=name,
-        encoder=_vit(vision),
+        encoder=transformers.read(vision),
         hq=HqConfig(fusion_width=width // 4) if kind == "sam_hq" else None,
         image_size=vision["image_size"],
         width=width,
@@ -78,33 +66,28 @@ def to_transformers(config: ModelConfig) -> dict[str, Any]:
     Raises:
         CheckpointError: transformers has no such model.
     """
-    vit, decoder, side = config.encoder, config.decoder, config.embedding_size
-    if not isinstance(vit, VitConfig):
-        raise CheckpointError(f"transformers' SAM has no TinyViT encoder, so {config.name} cannot be written for it")
+    family, decoder = family_of(config.encoder), config.decoder
+    if family.transformers is None:
+        raise CheckpointError(
+            f"transformers' SAM has no {family.title} encoder, so {config.name} cannot be written for it"
+        )
     kind = "sam_hq" if config.hq else "sam"
     return {
         "architectures": ["SamHQModel" if config.hq else "SamModel"],
         "model_type": kind,
-        "vision_config": _DEFAULTS["vision_config"]
-        | {
+        "vision_config": {
+            **family.transformers.defaults,
+            **family.transformers.write(config.encoder),
             "model_type": f"{kind}_vision_model",
-            "hidden_size": vit.width,
-            "num_hidden_layers": vit.depth,
-            "num_attention_heads": vit.heads,
             "image_size": config.image_size,
-            "patch_size": vit.patch,
-            "window_size": vit.window,
-            "global_attn_indexes": list(vit.global_blocks),
             "output_channels": config.width,
             "num_pos_feats": config.width // 2,
-            "mlp_ratio": float(vit.mlp_ratio),
-            "mlp_dim": vit.mlp_ratio * vit.width,
         },
         "prompt_encoder_config": {
             "hidden_size": config.width,
             "image_size": config.image_size,
-            "patch_size": vit.patch,
-            "image_embedding_size": side,
+            "patch_size": config.stride,
+            "image_embedding_size": config.embedding_size,
             "mask_input_channels": config.mask_prompt_channels,
         },
         "mask_decoder_config": {
@@ -117,7 +100,7 @@ def to_transformers(config: ModelConfig) -> dict[str, Any]:
             "num_multimask_outputs": decoder.candidates,
             "iou_head_depth": decoder.iou_depth,
             "iou_head_hidden_dim": decoder.iou_width,
-            **({"vit_dim": vit.width} if config.hq else {}),
+            **({"vit_dim": config.encoder.early_width} if config.hq else {}),
         },
     }
 
@@ -143,22 +126,11 @@ def preprocessor_for(config: ModelConfig) -> dict[str, Any]:
     }
 
 
-def _section(values: Mapping[str, Any], section: str) -> dict[str, Any]:
-    merged = _DEFAULTS[section] | (values.get(section) or {})
-    for key in _FIXED.get(section, ()):
-        if merged[key] != _DEFAULTS[section][key]:
-            raise CheckpointError(f"config.json has {key} = {merged[key]!r}; expected {_DEFAULTS[section][key]!r}")
+def _section(
+    values: Mapping[str, Any], section: str, defaults: Mapping[str, Any], fixed: Iterable[str]
+) -> dict[str, Any]:
+    merged = {**defaults, **(values.get(section) or {})}
+    for key in fixed:
+        if key in defaults and merged[key] != defaults[key]:
+            raise CheckpointError(f"config.json has {key} = {merged[key]!r}; expected {defaults[key]!r}")
     return merged
-
-
-def _vit(vision: Mapping[str, Any]) -> VitConfig:
-    width = vision["hidden_size"]
-    return VitConfig(
-        width=width,
-        depth=vision["num_hidden_layers"],
-        heads=vision["num_attention_heads"],
-        global_blocks=tuple(vision["global_attn_indexes"]),
-        patch=vision["patch_size"],
-        window=vision["window_size"],
-        mlp_ratio=int((vision.get("mlp_dim") or vision["mlp_ratio"] * width) / width),
-    )

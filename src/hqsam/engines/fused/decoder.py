@@ -13,7 +13,6 @@ product with one filter is asked for. All of it is exact; `HQSam.decode` is the 
 Tokens are computed in float32, where they cost little and decide much; the image's side in the engine's precision.
 """
 
-import copy
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -21,9 +20,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from hqsam.engines.attention import CPU_OPS
 from hqsam.engines.fused.attention import FusedTwoWayBlock, ImageTokens, TokenToImageAttention
 from hqsam.engines.fused.upscaling import HqMaskHead, Pixels
+from hqsam.engines.inference import inference_copy
 from hqsam.engines.kernels import Kernels
+from hqsam.model.attention_ops import set_attention_ops
 from hqsam.model.hq_sam import HQSam, fill_square
 from hqsam.model.prompt_encoder import PromptBatch
 
@@ -53,9 +55,10 @@ class FusedDecoder:
 
     def __init__(self, model: HQSam, precision: torch.dtype, kernels: Kernels) -> None:
         self.config, self.precision, self.kernels = model.config, precision, kernels
-        prompt_encoder, decoder, hq = copy.deepcopy((model.prompt_encoder, model.mask_decoder, model.hq))
-        self.prompt_encoder, self.mask_decoder = prompt_encoder.float(), decoder.float()
-        self.hq = hq.float() if hq else None
+        self.prompt_encoder = inference_copy(model.prompt_encoder).float()
+        self.mask_decoder = inference_copy(model.mask_decoder).float()
+        self.hq = inference_copy(model.hq).float() if model.hq else None
+        set_attention_ops(self.mask_decoder, CPU_OPS)
         side = model.config.embedding_size
         positions = self.prompt_encoder.grid_positions((side, side))
         self.positions = positions.to(precision, memory_format=torch.channels_last)  # whole rows need no copy

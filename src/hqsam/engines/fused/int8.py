@@ -4,10 +4,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from hqsam.engines.fused.conv import take_gelu_after
 from hqsam.engines.kernels import Kernels
 from hqsam.errors import OptionError
 from hqsam.hardware import cpu_features
-from hqsam.model.fused_conv import take_gelu_after
 
 
 class QuantisedLinear(nn.Module):

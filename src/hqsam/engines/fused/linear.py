@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hqsam.model.fused_conv import has_fused_gelu, take_gelu_after
+from hqsam.engines.fused.conv import has_fused_gelu, take_gelu_after
 from hqsam.model.layers import Upscale2x, side_by_side
 
 

@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from hqsam.engines.fused.conv import take_gelu_after
 from hqsam.engines.kernels import Kernels, Norm
-from hqsam.model.fused_conv import take_gelu_after
 from hqsam.model.layers import ChannelNorm
 
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from hqsam.model.attention_ops import AttentionOps
+from hqsam.model.attention_ops import AttentionLayout, AttentionOps
 from hqsam.model.config import ModelConfig
 
 
@@ -35,11 +35,36 @@ class Bottleneck(NamedTuple):
 
 
 @runtime_checkable
+class RelativeBiasAttention(Protocol):
+    """Attention in windows whose logits gain a bias for how many rows and columns query and key lie apart."""
+
+    def __call__(
+        self,
+        qkv: Float[Tensor, "image height width three_heads_channel"],
+        padding: Float[Tensor, "three_heads_channel"] | None,
+        layout: AttentionLayout,
+        biases: Float[Tensor, "head rows_apart columns_apart"] | None,
+    ) -> Float[Tensor, "image height width head_channel"]:
+        """Attend, from the projection on; `padding` as for `AttentionOps.split_heads`."""
+        ...
+
+
+@runtime_checkable
 class Kernels(AttentionOps, Protocol):
     """Each may overwrite what it is given first, unless it says otherwise; tensors are contiguous.
 
     They are in the engine's precision, where nothing else is said.
     """
+
+    def relative_bias_attention(self, channels: int) -> RelativeBiasAttention | None:
+        """Return attention in one step for heads of so many channels; None: it is left to the other operations."""
+        ...
+
+    def softmax(
+        self, logits: Float[Tensor, "*rows column"], bias: Float[Tensor, "*some_rows column"] | None = None
+    ) -> Float[Tensor, "*rows column"]:
+        """Return the softmax of each row, after adding a bias, whose rows come again and again."""
+        ...
 
     def softmax_over_tokens(
         self, logits: Float[Tensor, "prompt token*head place"], offset: Float[Tensor, "prompt token head"]

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hqsam.engines.kernels import Bottleneck, Norm
-from hqsam.model.attention_ops import AttentionLayout, RelativeBiasAttention
+from hqsam.engines.attention import CpuAttentionOps
+from hqsam.engines.kernels import Bottleneck, Norm, RelativeBiasAttention
+from hqsam.model.attention_ops import AttentionLayout
 from hqsam.model.config import ModelConfig
 from hqsam.model.preprocess import batch_hw
 
@@ -18,7 +19,7 @@ PRECISIONS = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 _MOST_CHANNELS, _LANES, _HEAD_CHANNELS = 1024, 16, 32
 
 
-class CompiledKernels:
+class CompiledKernels(CpuAttentionOps):
     """See `Kernels`."""
 
     def __init__(self, library: ctypes.CDLL) -> None:
@@ -45,7 +46,7 @@ class CompiledKernels:
         images, height, width, channels = qkv.shape
         windows, per_head = images * layout.window_count((height, width)), channels // (3 * layout.heads)
         tokens = layout.window_hw[0] * layout.window_hw[1]
-        assert padding is not None or layout.fit((height, width))
+        assert padding is not None or layout.fits((height, width))
         padding = None if padding is None else padding.to(qkv.dtype).contiguous()
         parts = qkv.new_empty(3, windows, layout.heads, tokens, per_head)
         grid = (images, height, width, *layout.window_hw, layout.heads, per_head)
@@ -61,7 +62,7 @@ class CompiledKernels:
     ) -> Tensor:
         images, height, width, channels = qkv.shape
         per_head = channels // (3 * layout.heads)
-        assert padding is not None or layout.fit((height, width))
+        assert padding is not None or layout.fits((height, width))
         padding = None if padding is None else padding.to(qkv.dtype).contiguous()
         biases = None if biases is None else biases.to(qkv.dtype).contiguous()
         reach = (0, 0) if biases is None else biases.shape[1:]

@@ -5,14 +5,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from hqsam.engines.attention import CpuAttentionOps
 from hqsam.engines.kernels import Bottleneck, Norm
-from hqsam.model.attention_ops import PlainAttentionOps
 from hqsam.model.config import ModelConfig
 from hqsam.model.preprocess import normalise_and_pad
 
 
-class PlainKernels(PlainAttentionOps):
+class PlainKernels(CpuAttentionOps):
     """See `Kernels`."""
+
+    def relative_bias_attention(self, channels: int) -> None:
+        return None
 
     def softmax_over_tokens(self, logits: Tensor, offset: Tensor) -> Tensor:
         tokens, heads = offset.shape[1:]

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from torch import Tensor
 
 from hqsam.engines import EncodedImage, Engine, MaskSelection, SelectedMasks
 from hqsam.engines.cpu import CpuEngine
@@ -81,10 +80,4 @@ def _encode(sam: Sam, images: list[np.ndarray]) -> list[EncodedImage]:
     square = replace(sam.model.config, padding=None)  # as `Sam.preprocess` does
     batch = normalise_and_pad(images, square).to(sam.device, next(sam.model.parameters()).dtype)
     features = sam.model.encode_image(batch)
-    hq: Tensor | None = sam.model.hq_features(features)
-    return [
-        EncodedImage(
-            features.final[row : row + 1], features.early[row : row + 1], None if hq is None else hq[row : row + 1]
-        )
-        for row in range(len(images))
-    ]
+    return EncodedImage.from_batch({"final": features.final, "hq_features": sam.model.hq_features(features)})

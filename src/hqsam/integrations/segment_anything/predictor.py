@@ -203,7 +203,9 @@ class SamPredictor:
     def _hq_features(self, decoder: MaskDecoder) -> Tensor | None:
         """Return the HQ features of the image, made once for all prompts until the image or the weights change."""
         made_of = (decoder, self.features, self.interm_features)
-        weights = [] if decoder.hq is None else [one for part in decoder.hq.of_image() for one in part.parameters()]
+        weights = (
+            [] if decoder.hq is None else [one for part in decoder.hq.image_modules() for one in part.parameters()]
+        )
         versions = [0 if weight.is_inference() else weight._version for weight in weights]
         known = self._hq_cache
         if known is None or known.versions != versions or any(map(is_not, known.made_of, made_of)):

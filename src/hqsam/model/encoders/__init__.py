@@ -1,13 +1,29 @@
-"""Image encoders: one file per family, chosen by the type of the config."""
+"""Image encoders: a folder for each family, and the table of families."""
 
-from hqsam.model.config import ModelConfig, VitConfig
-from hqsam.model.encoders.tiny_vit import TinyVit
-from hqsam.model.encoders.vit import Vit
+from typing import TYPE_CHECKING
+
+from hqsam.model.encoders import tiny_vit, vit
+from hqsam.model.encoders.family import EncoderConfig, EncoderFamily, ImageEncoder
+
+if TYPE_CHECKING:
+    from hqsam.model.config import ModelConfig
+
+FAMILIES: dict[str, EncoderFamily] = {"vit": vit.FAMILY, "tiny_vit": tiny_vit.FAMILY}
+"""By the name that a model's config is stored under. To add a family is to add a folder and a row."""
 
 
-def build_encoder(config: ModelConfig) -> Vit | TinyVit:
-    """The encoder that a config describes: images in, `ImageFeatures` out."""
-    if isinstance(config.encoder, VitConfig):
-        assert config.padding is None, "a ViT has a position for each place of the square"
-        return Vit(config.encoder, config.image_size, config.width)
-    return TinyVit(config.encoder, config.width)
+def build_encoder(config: "ModelConfig") -> ImageEncoder:
+    """Build the image encoder of a model."""
+    family = family_of(config.encoder)
+    assert config.padding is None or not family.fixed_size, "this encoder sees whole squares only"
+    return family.build(config.encoder, config.image_size, config.width)
+
+
+def family_name(config: EncoderConfig) -> str:
+    """Return the name of the family that a config belongs to."""
+    return next(name for name, family in FAMILIES.items() if isinstance(config, family.config))
+
+
+def family_of(config: EncoderConfig) -> EncoderFamily:
+    """Return the family that a config belongs to."""
+    return FAMILIES[family_name(config)]

@@ -48,8 +48,7 @@ class FeatureCache:
         except SafetensorError:
             path.unlink(missing_ok=True)
             return None
-        on_device = {name: part.to(device) for name, part in parts.items()}
-        return EncodedImage(on_device["final"], on_device.get("early"), on_device.get("hq_features"))
+        return EncodedImage.from_tensors(parts, device)
 
     def write(self, key: str, encoded: EncodedImage) -> None:
         """Write the features, and remove older ones if the folder is full.
@@ -59,11 +58,9 @@ class FeatureCache:
         """
         if encoded.nbytes > self._max_bytes:
             return
-        parts = {"final": encoded.final, "early": encoded.early, "hq_features": encoded.hq_features}
-        tensors = {name: part.contiguous().cpu() for name, part in parts.items() if part is not None}
         path = self._path(key)
         with storage.replacing(path) as temporary_path:
-            safetensors.torch.save_file(tensors, temporary_path)
+            safetensors.torch.save_file(encoded.to_tensors(), temporary_path)
         with self._lock:
             self.bytes += path.stat().st_size
             if self.bytes > self._max_bytes:

@@ -18,10 +18,12 @@ from hqsam.integrations.segment_anything.modeling.vit_layers import (
     window_partition,
     window_unpartition,
 )
-from hqsam.model.config import OFFICIAL_TINY_VIT, ModelConfig, VitConfig
+from hqsam.model.config import ModelConfig
 from hqsam.model.encoders import build_encoder
-from hqsam.model.encoders.tiny_vit import BiasedAttention, TinyVit
-from hqsam.model.encoders.vit import Vit, VitBlock
+from hqsam.model.encoders.tiny_vit.config import OFFICIAL_TINY_VIT
+from hqsam.model.encoders.tiny_vit.encoder import BiasedAttention, TinyVit
+from hqsam.model.encoders.vit.config import VitConfig
+from hqsam.model.encoders.vit.encoder import Vit, VitBlock
 from hqsam.model.hq_sam import HQSam
 
 __all__ = [

@@ -9,11 +9,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hqsam.engines.attention import CPU_OPS
 from hqsam.errors import OptionError
 from hqsam.integrations.segment_anything.modeling.image_encoder import ImageEncoder
 from hqsam.integrations.segment_anything.modeling.mask_decoder import MaskDecoder
 from hqsam.integrations.segment_anything.modeling.official_module import OfficialModule
 from hqsam.integrations.segment_anything.modeling.prompt_encoder import PromptEncoder
+from hqsam.model.attention_ops import set_attention_ops
 from hqsam.model.config import MODELS
 from hqsam.model.hq_sam import HQSam
 from hqsam.weights.meta_model import meta_model
@@ -65,6 +67,7 @@ class Sam(nn.Module):
         if model is not None:
             self.__dict__["model"] = model  # no child: its modules are those of the parts, and would be counted twice
         self.image_encoder, self.prompt_encoder, self.mask_decoder = parts
+        set_attention_ops(self, CPU_OPS)
         self.pixel_mean: Tensor
         self.pixel_std: Tensor
         for name, values in (("pixel_mean", pixel_mean), ("pixel_std", pixel_std)):

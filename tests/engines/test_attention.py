@@ -4,21 +4,22 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from hqsam.engines import attention
+from hqsam.engines.attention import CPU_OPS
 from hqsam.engines.kernels.build import compiled_kernels
-from hqsam.model import attention
-from hqsam.model.attention import attend, attend_with_relative_positions, relative_rows
 from hqsam.model.attention_ops import PLAIN_OPS, AttentionLayout, from_windows, to_windows
+from hqsam.model.encoders.vit.encoder import decomposed_bias, relative_rows
 from tests import needs
 
 WAYS = {"whole": {}, "in blocks": {"_SMALL": 0, "_WHOLE": 0, "_BLOCK": 100}, "small": {"_SMALL": 10**9}}
 
 
-@pytest.fixture(params=["plain", "compiled"])
-def steps(request):
-    if request.param == "plain":
-        return PLAIN_OPS
-    needs.compiler()
-    return compiled_kernels()
+@pytest.fixture(params=["plain", "cpu", "compiled"])
+def ops(request):
+    if request.param == "compiled":
+        needs.compiler()
+        return compiled_kernels()
+    return PLAIN_OPS if request.param == "plain" else CPU_OPS
 
 
 @pytest.fixture(params=WAYS)
@@ -27,35 +28,35 @@ def way(request, monkeypatch):
         monkeypatch.setattr(attention, name, value)
 
 
-def heads_of(steps, images=3, side=17, heads=2):
+def heads_of(ops, images=3, side=17, heads=2):
     """Queries, keys and values of whole grids, as an encoder has them."""
     torch.manual_seed(0)
     qkv = torch.randn(images, side, side, 3 * heads * 8)
-    return steps.split_heads(qkv, None, AttentionLayout(heads, "by_part", (side, side)))
+    return ops.split_heads(qkv, None, AttentionLayout(heads, "by_part", (side, side)))
 
 
 @torch.no_grad()
 @pytest.mark.usefixtures("way")
-def test_attention_of_several_images_is_pytorch_s(steps):
-    query, key, value = heads_of(steps)
+def test_attention_of_several_images_is_pytorch_s(ops):
+    query, key, value = heads_of(ops)
     bias = torch.randn(2, 289, 289)
     expected = F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=1.0)
-    torch.testing.assert_close(attend(query, key, value, bias, steps), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(ops.attend(query, key, value, bias), expected, rtol=1e-4, atol=1e-5)
     expected = F.scaled_dot_product_attention(query, key, value, scale=1.0)
-    torch.testing.assert_close(attend(query, key, value, None, steps), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(ops.attend(query, key, value), expected, rtol=1e-4, atol=1e-5)
 
 
 @torch.no_grad()
 @pytest.mark.usefixtures("way")
-def test_relative_positions_of_several_images_are_a_bias(steps):
-    query, key, value = heads_of(steps)
+def test_relative_positions_of_several_images_are_a_bias(ops):
+    query, key, value = heads_of(ops)
     rows, columns = torch.randn(33, 8), torch.randn(33, 8)
     grid = query.reshape(3, 2, 17, 17, 8) * 8**0.5
     by_row = torch.einsum("nhyxc,ykc->nhyxk", grid, relative_rows(rows, 17))
     by_column = torch.einsum("nhyxc,xkc->nhyxk", grid, relative_rows(columns, 17))
     bias = (by_row[..., :, None] + by_column[..., None, :]).reshape(3, 2, 289, 289)
     expected = F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=1.0)
-    found = attend_with_relative_positions(query, key, value, rows, columns, (17, 17), steps)
+    found = ops.attend_on_grid(query, key, value, *decomposed_bias(query, rows, columns, (17, 17)))
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 

@@ -7,15 +7,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hqsam.model.attention import attend
-from hqsam.model.attention_ops import PLAIN_OPS, AttentionLayout, AttentionOps, RelativeBiasAttention
-from hqsam.model.config import TinyVitConfig
+from hqsam.model.attention_ops import PLAIN_OPS, AttentionLayout, AttentionOps
+from hqsam.model.encoders.family import ImageEncoder
+from hqsam.model.encoders.tiny_vit.config import TinyVitConfig
 from hqsam.model.features import ImageFeatures
-from hqsam.model.fused_conv import FusedConv, fuse_convolutions
 from hqsam.model.layers import ConvNorm, Mlp, Neck
 
 
-class TinyVit(nn.Module):
+class TinyVit(ImageEncoder):
     """Images of any size to features; the early feature leaves at the stage that the config names."""
 
     def __init__(self, config: TinyVitConfig, out_channels: int) -> None:
@@ -37,19 +36,6 @@ class TinyVit(nn.Module):
             if index == self.early_stage:
                 early = x if self.early_after_merging else before_merging
         return ImageFeatures(final=self.neck(x), early=early)
-
-    def prepare_for_inference(self, image_size: int, ops: AttentionOps = PLAIN_OPS) -> None:
-        """Fold what can be folded, for inference at this size and for good: norms, and the looking up of biases."""
-        grid = image_size // 4
-        for stage, merge in zip(self.stages, (*self.merge_strides, 1), strict=True):
-            for module in stage.modules():
-                if isinstance(module, BiasedAttention):
-                    module.prepare_for_inference(grid, ops)
-            grid //= merge
-        for block in self.stages[0].modules():
-            if isinstance(block, ConvBlock):
-                block.prepare_for_inference()
-        fuse_convolutions(self)
 
 
 class Stage(nn.Module):
@@ -92,17 +78,11 @@ class ConvBlock(nn.Module):
         self.widen: nn.Module = ConvNorm(width, inner)
         self.mix: nn.Module = ConvNorm(inner, inner, 3, groups=inner)
         self.narrow = ConvNorm(inner, width)
-        self.activation = nn.GELU()
+        self.activation: nn.Module = nn.GELU()
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height width"]:
         mixed = self.activation(self.mix(self.activation(self.widen(x))))
         return F.gelu(x + self.narrow(mixed))
-
-    def prepare_for_inference(self) -> None:
-        """Fold norms and activations into the convolutions: for inference, and for good."""
-        assert isinstance(self.widen, ConvNorm) and isinstance(self.mix, ConvNorm)
-        self.widen, self.mix = FusedConv(self.widen, gelu=True), FusedConv(self.mix, gelu=True)
-        self.activation = nn.Identity()
 
 
 class WindowBlock(nn.Module):
@@ -136,52 +116,35 @@ class BiasedAttention(nn.Module):
         self.bias = nn.Parameter(torch.zeros(heads, window * window))
         """Row by absolute distance: rows apart * window + columns apart."""
         self.ops: AttentionOps = PLAIN_OPS
-        self.fused_attention: RelativeBiasAttention | None = None
-        self.register_buffer("expanded", None, persistent=False)
-        self.expanded: Tensor | None
-
-    @torch.no_grad()
-    def prepare_for_inference(self, grid: int, ops: AttentionOps) -> None:
-        """Choose the ops; where they are several, look the biases up, for windows of grids up to this side.
-
-        Once and for all, in a buffer, so that they are cast with the weights and not at each use: for `nano` that
-        took a sixth of the time.
-        """
-        self.ops, self.fused_attention = ops, ops.relative_bias_attention(self.out.in_features // self.heads)
-        if self.biased and self.fused_attention is None:
-            side = min(self.window, grid)
-            self.expanded = self._looked_up((side, side)).unflatten(2, (side, side)).unflatten(1, (side, side))
 
     def forward(self, x: Float[Tensor, "batch height width channel"]) -> Float[Tensor, "batch height width channel"]:
         size_hw = (x.shape[1], x.shape[2])
-        layout = AttentionLayout(self.heads, qkv_order="by_head", window_hw=self._windows_of(size_hw))
+        layout = AttentionLayout(self.heads, qkv_order="by_head", window_hw=self._window_hw(size_hw))
         # The grid is padded with zeros before the norm, as in the official code: of those the norm leaves its bias.
-        padding = None if layout.fit(size_hw) else self.qkv(self.norm.bias[None])[0]
-        qkv = self.qkv(self.norm(x))
-        if self.fused_attention:
-            return self.out(self.fused_attention(qkv, padding, layout, self._table() if self.biased else None))
-        query, key, value = self.ops.split_heads(qkv, padding, layout)
-        bias = self._bias_for(layout.window_hw).to(query.dtype) if self.biased else None
-        return self.out(self.ops.merge_heads(attend(query, key, value, bias, self.ops), layout, size_hw))
+        padding = None if layout.fits(size_hw) else self.qkv(self.norm.bias[None])[0]
+        return self.out(self.attend(self.qkv(self.norm(x)), padding, layout))
 
-    def _windows_of(self, size_hw: tuple[int, int]) -> tuple[int, int]:
+    def attend(
+        self,
+        qkv: Float[Tensor, "image height width three_heads_channel"],
+        padding: Float[Tensor, "three_heads_channel"] | None,
+        layout: AttentionLayout,
+    ) -> Float[Tensor, "image height width head_channel"]:
+        """Attend in windows; `padding` as for `AttentionOps.split_heads`."""
+        query, key, value = self.ops.split_heads(qkv, padding, layout)
+        bias = self.biases(layout.window_hw).to(query.dtype) if self.biased else None
+        return self.ops.merge_heads(self.ops.attend(query, key, value, bias), layout, (qkv.shape[1], qkv.shape[2]))
+
+    def biases(self, window_hw: tuple[int, int]) -> Float[Tensor, "head token token"]:
+        """Look up the bias of each pair of a window's tokens."""
+        return self.bias[:, absolute_distances(window_hw, self.window, self.bias.device)]
+
+    def _window_hw(self, size_hw: tuple[int, int]) -> tuple[int, int]:
         if self.even_windows:
             height, width = (ceil(size / ceil(size / self.window)) for size in size_hw)
             return height, width
         side = min(self.window, max(size_hw))
         return side, side
-
-    def _table(self) -> Float[Tensor, "head rows_apart columns_apart"]:
-        return self.bias.unflatten(1, (self.window, self.window))
-
-    def _bias_for(self, window_hw: tuple[int, int]) -> Float[Tensor, "head token token"]:
-        height, width = window_hw
-        if self.expanded is None or max(window_hw) > self.expanded.shape[1]:
-            return self._looked_up(window_hw)
-        return self.expanded[:, :height, :width, :height, :width].flatten(3, 4).flatten(1, 2)
-
-    def _looked_up(self, window_hw: tuple[int, int]) -> Float[Tensor, "head token token"]:
-        return self.bias[:, absolute_distances(window_hw, self.window, self.bias.device)]
 
 
 def absolute_distances(window_hw: tuple[int, int], reach: int, device: torch.device) -> Int[Tensor, "token token"]:

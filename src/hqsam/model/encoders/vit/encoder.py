@@ -1,17 +1,18 @@
 """SAM's image encoder: a plain ViT, most blocks in windows, a few over the whole image."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from hqsam.model.attention import attend_with_relative_positions
 from hqsam.model.attention_ops import PLAIN_OPS, AttentionLayout, AttentionOps
-from hqsam.model.config import VitConfig
+from hqsam.model.encoders.family import ImageEncoder
+from hqsam.model.encoders.vit.config import VitConfig
 from hqsam.model.features import ImageFeatures
 from hqsam.model.layers import Mlp, Neck
 
 
-class Vit(nn.Module):
+class Vit(ImageEncoder):
     """Images to features at stride `patch`; the early feature leaves after the first global block."""
 
     def __init__(self, config: VitConfig, image_size: int, out_channels: int) -> None:
@@ -34,12 +35,6 @@ class Vit(nn.Module):
             if index == self.early_block:
                 early = x
         return ImageFeatures(final=self.neck(x.permute(0, 3, 1, 2)), early=early.permute(0, 3, 1, 2))
-
-    def prepare_for_inference(self, image_size: int, ops: AttentionOps = PLAIN_OPS) -> None:
-        """Make it ready for inference, for good. There is nothing to fold."""
-        for block in self.blocks:
-            assert isinstance(block, VitBlock)
-            block.attention.ops = ops
 
 
 class VitBlock(nn.Module):
@@ -82,7 +77,41 @@ class RelativeAttention(nn.Module):
         bias = getattr(self.qkv, "bias", None)
         padding = self.qkv(x.new_zeros(x.shape[-1])) if bias is None else bias
         query, key, value = self.ops.split_heads(self.qkv(x), padding, layout)
-        attended = attend_with_relative_positions(
-            query, key, value, self.row_distances, self.column_distances, layout.window_hw, self.ops
-        )
+        by_row, by_column = decomposed_bias(query, self.row_distances, self.column_distances, layout.window_hw)
+        attended = self.ops.attend_on_grid(query, key, value, by_row, by_column)
         return self.out(self.ops.merge_heads(attended, layout, size_hw))
+
+
+def decomposed_bias(
+    query: Float[Tensor, "window head token channel"],
+    row_table: Float[Tensor, "row_distance channel"],
+    column_table: Float[Tensor, "column_distance channel"],
+    size_hw: tuple[int, int],
+) -> tuple[Float[Tensor, "window head token height"], Float[Tensor, "window head token width"]]:
+    """Return q . R_row and q . R_column: what each query adds for each row and each column (ViTDet, section A).
+
+    The tables are multiplied by the unscaled query, as the official weights expect.
+    """
+    height, width = size_hw
+    unscaled = query.shape[-1] ** 0.5
+    grid = query.unflatten(2, size_hw)
+    by_row = torch.einsum("nhyxc,ykc->nhyxk", grid, relative_rows(row_table * unscaled, height).to(query.dtype))
+    by_column = torch.einsum("nhyxc,xkc->nhyxk", grid, relative_rows(column_table * unscaled, width).to(query.dtype))
+    return by_row.flatten(2, 3), by_column.flatten(2, 3)
+
+
+def relative_rows(table: Float[Tensor, "distance channel"], size: int) -> Float[Tensor, "size size channel"]:
+    """Look up a table's row for each (query, key) pair of positions along one axis.
+
+    The table holds distances -(S-1) to S-1 for the size S that it was trained at; another size interpolates it.
+    """
+    wanted = 2 * size - 1
+    if len(table) != wanted:
+        resized = F.interpolate(table.T[None].float(), size=wanted, mode="linear")
+        table = resized[0].T.to(table.dtype)
+    return table[_distances(size, table.device)]
+
+
+def _distances(size: int, device: torch.device) -> Int[Tensor, "query key"]:
+    position = torch.arange(size, device=device)
+    return position[:, None] - position[None, :] + size - 1
