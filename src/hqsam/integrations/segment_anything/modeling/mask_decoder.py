@@ -15,7 +15,8 @@ from hqsam.integrations.segment_anything.modeling.image_encoder import require_o
 from hqsam.integrations.segment_anything.modeling.official_module import OfficialModule, Weight
 from hqsam.integrations.segment_anything.modeling.transformer import TwoWayTransformer
 from hqsam.model import mask_decoder
-from hqsam.model.config import HqConfig, ModelConfig, VitConfig
+from hqsam.model.config import HqConfig, ModelConfig
+from hqsam.model.encoders.vit.config import VitConfig
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_features import HqPart
 from hqsam.model.hq_sam import HQSam

@@ -10,7 +10,8 @@ from hqsam.errors import OptionError, PromptError
 from hqsam.integrations.segment_anything.modeling.image_encoder import require_official
 from hqsam.integrations.segment_anything.modeling.official_module import OfficialModule, Weight
 from hqsam.model import prompt_encoder
-from hqsam.model.config import ModelConfig, VitConfig
+from hqsam.model.config import ModelConfig
+from hqsam.model.encoders.vit.config import VitConfig
 from hqsam.model.hq_sam import HQSam
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.prompts import BOX_END, BOX_START, NEGATIVE, PADDING, POSITIVE
