@@ -14,6 +14,7 @@ HqsamError
 ├── ServerError           an hqsam server cannot be reached, or did not do what it was asked
 └── MissingExtra          an optional package is not installed (also an ImportError)
 
+DataWarning               something in an annotation file that was left out when it was read (a UserWarning)
 ImageWarning              something about an image that was left out or changed when it was read (a UserWarning)
 """
 
@@ -77,6 +78,10 @@ class ServerError(HqsamError):
 
 class MissingExtra(HqsamError, ImportError):  # noqa: N818  (it is an ImportError first)
     """An optional package that is not installed; the message has the command that installs it."""
+
+
+class DataWarning(UserWarning):
+    """Something in an annotation file that was left out when it was read, with how many, why and which."""
 
 
 class ImageWarning(UserWarning):

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 import hqsam as package
-from hqsam.formats import coco, geojson, labelme, png, svg
+from hqsam.formats import coco, geojson, labelme, svg
+from hqsam.formats.mask_images import read_mask
 from hqsam.masks import rle
 from hqsam.predict.segmenter import Segmenter
 
@@ -38,14 +39,14 @@ def test_the_command_gives_what_the_library_gives(segment, photos, tiny_file):
     segment("cat.jpg", "--point", "100,100", "--point", "120,90", "--not-point", "10,10", "--source", "hq")
     session = package.load(tiny_file, device="cpu", precision="float32").open("cat.jpg")
     expected = session.segment(points=[(100, 100), (120, 90), (10, 10)], labels=[1, 1, 0], source="hq")
-    assert np.array_equal(png.read_mask(photos / "out" / "cat_mask.png"), expected.masks[0])
+    assert np.array_equal(read_mask(photos / "out" / "cat_mask.png"), expected.masks[0])
 
 
 def test_detail_gives_what_the_library_gives(segment, photos, tiny_file):
     assert segment("cat.jpg", "--box", "100,60,160,120", "--detail").code == 0
     session = package.load(tiny_file, device="cpu", precision="float32").open("cat.jpg")
     expected = session.segment(box=(100, 60, 160, 120), detail=True)
-    assert np.array_equal(png.read_mask(photos / "out" / "cat_mask.png"), expected.masks[0])
+    assert np.array_equal(read_mask(photos / "out" / "cat_mask.png"), expected.masks[0])
 
 
 def test_several_boxes_are_several_objects(segment, photos):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from pycocotools.coco import COCO
 
-from hqsam.errors import DataError
+from hqsam.errors import DataWarning
 from hqsam.formats import coco
 from hqsam.masks.instances import Instances
 from tests.formats.samples import AWKWARD_INSTANCES, contents, everything_of, instances_of, named, trip, write
@@ -110,8 +110,17 @@ def test_crowds_with_uncompressed_runs_are_read(tmp_path):
     assert one.areas[0] == 3
 
 
-def test_annotations_without_a_mask_are_passed_over(tmp_path):
-    assert read(dataset(segmentation=[]), tmp_path).labels == ()
+def test_a_crowd_is_known_as_one(tmp_path):
+    crowd = read(dataset(segmentation={"size": [6, 8], "counts": [6, 3, 39]}, iscrowd=1), tmp_path)
+    assert crowd.columns["iscrowd"] == (1,)
+    assert coco.to_coco([crowd])["annotations"][0]["iscrowd"] == 1
+
+
+def test_what_else_an_annotation_says_comes_back(tmp_path):
+    one = read(dataset(stability_score=0.5, attributes={"occluded": True}), tmp_path)
+    assert one.columns["attributes"] == ({"occluded": True},) and one.columns["stability_score"] == (0.5,)
+    (written,) = coco.to_coco([one])["annotations"]
+    assert written["id"] == 1 and written["attributes"] == {"occluded": True}
 
 
 def test_a_category_that_nobody_names_has_its_number_for_a_name(tmp_path):
@@ -119,17 +128,28 @@ def test_a_category_that_nobody_names_has_its_number_for_a_name(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "reason"),
     [
-        {"image_id": 8},
-        {"segmentation": {"size": [5, 8], "counts": [6, 3, 31]}},
-        {"segmentation": {"size": [6, 8], "counts": [6, 3, 3]}},
-        {"segmentation": [[0, 0, 1, 1, 2, "x"]]},
-        {"segmentation": [[0, 0, 1, 1, 2, 2, 3]]},
-        {"segmentation": "no"},
-        {"category_id": None, "image_id": None},
+        ({"segmentation": []}, r"boxes without masks \(1\)"),
+        ({"image_id": 8}, r"annotations of images that are not listed \(1\)"),
+        ({"segmentation": {"size": [5, 8], "counts": [6, 3, 31]}}, r"masks of another size than their image \(1\)"),
+        ({"segmentation": {"size": [6, 8], "counts": [6, 3, 3]}}, r"damaged run lengths \(1\)"),
+        ({"segmentation": [[0, 0, 1, 1, 2, "x"]]}, r"coordinates that are no numbers \(1\)"),
+        ({"segmentation": [[0, 0, 1, 1, 2, 2, 3]]}, r"odd number of coordinates \(1\)"),
+        ({"segmentation": "no"}, r"neither run lengths nor outlines \(1\)"),
+        ({"category_id": None, "image_id": None}, r"damaged annotations \(1\)"),
     ],
 )
-def test_an_annotation_that_does_not_fit_is_an_error(changes, tmp_path):
-    with pytest.raises((DataError, ValueError)):
-        read(dataset(**changes), tmp_path)
+def test_an_annotation_that_does_not_fit_is_left_out_and_named(changes, reason, tmp_path):
+    content = dataset(**changes)
+    content["annotations"].append(dataset()["annotations"][0] | {"id": 2})
+    with pytest.warns(DataWarning, match=rf"given.json: 1 left out: .*{reason}"):
+        instances = read(content, tmp_path)
+    assert len(instances) == 1
+
+
+def test_an_image_without_a_size_is_left_out_and_named(tmp_path):
+    content = dataset()
+    content["images"].append({"id": 9, "file_name": "y.jpg"})
+    with pytest.warns(DataWarning, match=r"images without a size \(9\)"):
+        assert len(read(content, tmp_path)) == 1

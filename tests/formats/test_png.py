@@ -5,6 +5,7 @@ from PIL import Image
 from hqsam.errors import DataError
 from hqsam.formats import label_map, png
 from hqsam.formats.files import size_of_picture
+from hqsam.formats.mask_images import read_mask
 from tests.formats.samples import everything_of, named, trip, write
 
 DISC = np.hypot(*(np.indices((20, 24)) - np.array([10, 12])[:, None, None])) < 7
@@ -40,46 +41,46 @@ def palette(indices, colours, folder):
     ids=["0/1", "0/255", "0/100", "16 bits", "1 bit", "RGB", "red", "cutout", "RGB with a full alpha"],
 )
 def test_a_mask_is_read_however_it_was_written(array, tmp_path):
-    assert np.array_equal(png.read_mask(saved(array, tmp_path)), DISC)
+    assert np.array_equal(read_mask(saved(array, tmp_path)), DISC)
 
 
 def test_a_mask_is_turned_upright_as_photos_are(tmp_path):
     picture, exif = Image.fromarray(DISC * np.uint8(255)), Image.Exif()
     exif[0x0112] = 6
     picture.save(tmp_path / "turned.png", exif=exif)
-    assert np.array_equal(png.read_mask(tmp_path / "turned.png"), np.rot90(DISC, -1))
+    assert np.array_equal(read_mask(tmp_path / "turned.png"), np.rot90(DISC, -1))
 
 
 def test_a_soft_mask_is_cut_at_a_half(tmp_path):
     ramp = np.tile(np.arange(256, dtype=np.uint8), (2, 1))
-    assert np.array_equal(png.read_mask(saved(ramp, tmp_path)), ramp > 127)
+    assert np.array_equal(read_mask(saved(ramp, tmp_path)), ramp > 127)
 
 
 def test_a_coloured_palette_is_read_by_index(tmp_path):
     path = palette(DISC * 2, [(0, 0, 0), (128, 0, 0), (0, 128, 0)], tmp_path)
-    assert np.array_equal(png.read_mask(path), DISC)
+    assert np.array_equal(read_mask(path), DISC)
 
 
 def test_a_black_and_white_palette_is_read_by_colour(tmp_path):
     path = palette(~DISC, [(255, 255, 255), (0, 0, 0)], tmp_path)
-    assert np.array_equal(png.read_mask(path), DISC)
+    assert np.array_equal(read_mask(path), DISC)
 
 
 def test_a_jpeg_of_a_mask_is_read(tmp_path):
     path = tmp_path / "mask.jpg"
     Image.fromarray(DISC * np.uint8(255)).save(path, quality=95)
-    assert (png.read_mask(path) ^ DISC).sum() <= 2
+    assert (read_mask(path) ^ DISC).sum() <= 2
 
 
 def test_a_map_of_numbered_objects_is_no_mask(tmp_path):
     with pytest.raises(DataError, match="label_map"):
-        png.read_mask(saved(DISC + np.eye(20, 24).astype(np.uint8), tmp_path))
+        read_mask(saved(DISC + np.eye(20, 24).astype(np.uint8), tmp_path))
 
 
 def test_nothing_and_everything_are_masks(tmp_path):
-    assert not png.read_mask(saved(np.zeros((3, 4), np.uint8), tmp_path)).any()
-    assert png.read_mask(saved(np.full((3, 4), 255, np.uint8), tmp_path)).all()
-    assert png.read_mask(saved(np.ones((3, 4), np.uint8), tmp_path)).all()
+    assert not read_mask(saved(np.zeros((3, 4), np.uint8), tmp_path)).any()
+    assert read_mask(saved(np.full((3, 4), 255, np.uint8), tmp_path)).all()
+    assert read_mask(saved(np.ones((3, 4), np.uint8), tmp_path)).all()
 
 
 def test_masks_are_0_and_255_and_as_large_as_the_photo(tmp_path):
@@ -111,8 +112,24 @@ def test_label_maps_of_others_are_read_by_value(tmp_path):
 
 
 def test_a_photo_is_no_label_map(tmp_path):
-    with pytest.raises(DataError, match="RGB"):
-        label_map.read(saved(np.zeros((3, 4, 3), np.uint8), tmp_path))
+    with pytest.raises(DataError, match="as a photo has"):
+        label_map.read(saved(np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8), tmp_path))
+
+
+def test_a_map_in_colours_has_an_object_for_each(tmp_path):
+    colours = np.zeros((20, 24, 3), np.uint8)
+    colours[2:8, 2:9], colours[10:19, 3:20] = (200, 30, 90), (0, 90, 200)
+    (instances,) = label_map.read(saved(colours, tmp_path))
+    assert instances.areas.tolist() == [9 * 17, 6 * 7]
+
+
+def test_what_is_void_in_a_map_of_others_is_no_object_and_in_ours_every_number_is_one(tmp_path):
+    numbers = np.zeros((20, 24), np.uint8)
+    numbers[2:8, 2:9], numbers[10:19, 3:20] = 7, 255
+    assert len(label_map.read(saved(numbers, tmp_path))[0]) == 1
+    pixels = [np.arange(20 * 24).reshape(20, 24) == min(number, 253) for number in range(255)]
+    (ours,) = label_map.read(write(label_map, named(*pixels), tmp_path)[0])
+    assert ours.areas.tolist() == [1] * 254 + [0]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no picture"])

@@ -120,7 +120,7 @@ def prompt_from_options(
     if points or not_points:
         prompt |= {"points": points + not_points, "labels": [1] * len(points) + [0] * len(not_points)}
     if mask:
-        from hqsam.formats.png import read_mask
+        from hqsam.formats.mask_images import read_mask
 
         prompt["mask"] = read_mask(mask)
     return prompt

@@ -1,21 +1,24 @@
 """COCO's annotation JSON, for one photo or many; exact, as run lengths."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
-from hqsam.errors import DataError
+from hqsam.formats.coco_reader import Entry, instances_of, read_coco
 from hqsam.formats.file_names import OutputPaths
-from hqsam.formats.files import read_json, write_json
-from hqsam.masks import rle
+from hqsam.formats.files import write_json
+from hqsam.formats.left_out import LeftOut, warn_of
 from hqsam.masks.instances import Instances
 from hqsam.masks.polygons import as_one_ring, to_polygons
 
 Outlines = Literal["runs", "polygons"]
 """How masks are said: run lengths are exact and short; polygons are what some tools ask for."""
+
+
+_KNOWN = {"id", "image_id", "category_id", "segmentation", "area", "bbox", "iscrowd", "score"}
 
 
 def write(instances: Instances, paths: OutputPaths, outlines: Outlines = "runs", tolerance: float = 0) -> list[Path]:
@@ -54,22 +57,36 @@ def to_coco(images: Sequence[Instances], outlines: Outlines = "runs", tolerance:
 
 
 def read(path: Path) -> list[Instances]:
-    """Read every image of the file, in its order, with its masks; annotations without a mask are skipped.
+    """Read every image of the file, in its order, with its masks, crowds included.
+
+    What else the file says of annotations, such as `stability_score`, becomes columns. What cannot be taken is left
+    out, and a `DataWarning` says what.
 
     Raises:
-        DataError: it cannot be read, or an annotation does not fit its photo.
+        DataError: it cannot be read, or is no COCO file.
     """
-    content = read_json(path)
-    try:
-        names = {category["id"]: str(category["name"]) for category in content.get("categories", [])}
-        images = {image["id"]: image for image in content["images"]}
-        rows = {number: [Instances.empty(_size(image), str(image["file_name"]))] for number, image in images.items()}
-        for annotation in content["annotations"]:
-            if annotation.get("segmentation"):
-                rows[annotation["image_id"]].append(_instance(annotation, images[annotation["image_id"]], names))
-        return [Instances.join(parts) for parts in rows.values()]
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise DataError(f"{path} is not as COCO has it: {type(error).__name__}: {error}") from error
+    file = read_coco(path)
+    left_out, found = list(file.left_out), []
+    by_image = file.by_image("with crowds")
+    for image in file.images:
+        if image["height"] is None:
+            left_out.append(LeftOut("images without a size", str(image["id"])))
+            continue
+        size_hw, annotations = (image["height"], image["width"]), by_image[image["id"]]
+        instances, unusable = instances_of(annotations, file.categories, size_hw, image["file_name"], "kept")
+        left_out += unusable
+        found.append(_with_facts(instances, {annotation["id"]: annotation for annotation in annotations}))
+    warn_of(left_out, path)
+    return found
+
+
+def _with_facts(instances: Instances, annotations: Mapping[int | str, Entry]) -> Instances:
+    """Return instances with a column for each further fact in annotations."""
+    rows = [annotations[number] for number in instances.columns["id"]]
+    names = dict.fromkeys(
+        name for row in rows for name, value in row.items() if name not in _KNOWN or (name == "iscrowd" and value)
+    )
+    return replace(instances, columns={name: tuple(row.get(name) for row in rows) for name in names})
 
 
 def _image(number: int, instances: Instances) -> dict[str, Any]:
@@ -91,31 +108,3 @@ def _annotation(instances: Instances, row: int, outlines: Outlines, tolerance: f
 
 def _rings(mask: np.ndarray, tolerance: float) -> list[list[float]]:
     return [as_one_ring([polygon]).ravel().tolist() for polygon in to_polygons(mask, tolerance)]
-
-
-def _size(image: dict[str, Any]) -> tuple[int, int]:
-    return int(image["height"]), int(image["width"])
-
-
-def _instance(annotation: dict[str, Any], image: dict[str, Any], names: dict[Any, str]) -> Instances:
-    label = names.get(annotation["category_id"], str(annotation["category_id"]))
-    mask = mask_of_segmentation(annotation["segmentation"], _size(image))
-    score = annotation.get("score")
-    return Instances.from_masks([mask], labels=label, scores=[None if score is None else float(score)])
-
-
-def mask_of_segmentation(segmentation: Any, size_hw: tuple[int, int]) -> np.ndarray:
-    """Run lengths, or polygons as pycocotools fills them, so that areas agree with everyone else's."""
-    if isinstance(segmentation, dict):
-        return rle.decode(segmentation)
-    if not isinstance(segmentation, list):
-        raise ValueError(f"a segmentation is {segmentation!r}, and run lengths or a list of polygons were expected")
-    # pycocotools takes four numbers for a box; two corners enclose nothing.
-    rings = [[float(number) for number in ring] for ring in segmentation if len(ring) >= 6]
-    if any(len(ring) % 2 for ring in rings):
-        raise ValueError("a polygon has an odd number of coordinates")
-    if not rings:
-        return np.zeros(size_hw, bool)
-    polygons: Any = rings  # pycocotools' types do not know that it takes polygons
-    parts: Any = coco_mask.frPyObjects(polygons, *size_hw)
-    return rle.decode(coco_mask.merge(parts))

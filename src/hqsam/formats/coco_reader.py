@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pycocotools import mask as coco_mask
@@ -43,11 +43,13 @@ class CocoFile:
     content: Mapping[str, Any]
     """The rest of the file, as it is."""
 
-    def by_image(self) -> dict[int | str, list[Entry]]:
-        """Return the annotations of each image by its id, without crowds; images without one have an empty list."""
+    def by_image(
+        self, crowds: Literal["without crowds", "with crowds"] = "without crowds"
+    ) -> dict[int | str, list[Entry]]:
+        """Return the annotations of each image by its id; images without one have an empty list."""
         found: dict[int | str, list[Entry]] = {image["id"]: [] for image in self.images}
         for annotation in self.annotations:
-            if not annotation["iscrowd"]:
+            if crowds == "with crowds" or not annotation["iscrowd"]:
                 found[annotation["image_id"]].append(annotation)
         return found
 
@@ -124,7 +126,11 @@ def mask_or_none(segmentation: Any, size_hw: tuple[int, int]) -> Rle | None:
 
 
 def instances_of(
-    annotations: Sequence[Entry], names: Mapping[int | str, str], size_hw: tuple[int, int], image_name: str = "image"
+    annotations: Sequence[Entry],
+    names: Mapping[int | str, str],
+    size_hw: tuple[int, int],
+    image_name: str = "image",
+    empty: Literal["left out", "kept"] = "left out",
 ) -> tuple[Instances, list[LeftOut]]:
     """Return an image's annotations as instances with the column `id`, and those that have no usable mask."""
     usable: list[Entry] = []
@@ -133,7 +139,7 @@ def instances_of(
     for annotation in annotations:
         try:
             runs = rle_of_segmentation(annotation["segmentation"], size_hw)
-            if not rle.area(runs):
+            if empty == "left out" and not rle.area(runs):
                 raise DataError("masks without pixels")
         except DataError as error:
             left_out.append(LeftOut(str(error), str(annotation["id"])))

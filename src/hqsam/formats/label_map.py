@@ -8,6 +8,7 @@ import numpy as np
 from hqsam.errors import DataError, OutputError
 from hqsam.formats.file_names import OutputPaths
 from hqsam.formats.files import read_picture, write_png
+from hqsam.formats.mask_images import labels_of, levels_of, values_of
 from hqsam.masks.instances import Instances
 from hqsam.masks.overlap import Order
 
@@ -30,17 +31,19 @@ def write(instances: Instances, paths: OutputPaths, order: Order = "small_on_top
 
 
 def read(path: Path) -> list[Instances]:
-    """Read every number but 0 as an object, from 8 or 16 bits of gray, or from a palette.
+    """Read a map of any tool, in numbers, a palette or colours: every value but black and void is an object.
 
     Raises:
-        DataError: it cannot be read, or has colours instead of numbers.
+        DataError: it cannot be read, or is no map.
     """
     image, notes = read_picture(path)
-    if image.mode not in ("L", "P", "1") and not image.mode.startswith("I"):
-        raise DataError(f"{path} is a picture in {image.mode}; a label map has one number a pixel, gray or a palette")
-    labels = np.asarray(image).astype(np.int64)
     known = _known(notes.get("objects", "[]"), path)
-    numbers = range(1, len(known) + 1) if known else np.unique(labels[labels != 0]).tolist()
+    if known:  # written by us, so that every number is meant
+        labels, numbers = np.asarray(image), list(known)
+    else:
+        levels = levels_of(image, path)
+        labels = labels_of(levels, "labels" if levels.ndim == 2 else "colours", path)
+        numbers = [int(number) for number in values_of(labels) if number]
     said = [known.get(number, ("object", None)) for number in numbers]
     return [
         Instances.from_masks(
@@ -54,7 +57,7 @@ def read(path: Path) -> list[Instances]:
 
 
 def _known(notes: str, path: Path) -> dict[int, tuple[str, float | None]]:
-    """Label and score by number."""
+    """Return label and score by number."""
     try:
         return {number: (str(label), score) for number, (label, score) in enumerate(json.loads(notes), start=1)}
     except (ValueError, TypeError) as error:

@@ -1,7 +1,11 @@
 """What a reader leaves out of a file: counted, with the reason, and named so that it can be found there."""
 
+import warnings
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
+
+from hqsam.errors import DataWarning
 
 _NAMED = 5
 """Entries that are named in words for each reason; the rest is counted."""
@@ -24,6 +28,13 @@ def in_words(left_out: Iterable[LeftOut]) -> str:
     count = sum(map(len, by_reason.values()))
     said = ", ".join(f"{why} ({_named(entries)})" for why, entries in by_reason.items())
     return f"{count} left out: {said}" if count else ""
+
+
+def warn_of(left_out: Iterable[LeftOut], path: Path) -> None:
+    """Warn of what a reader left out of a file; not at all if there is nothing."""
+    said = in_words(left_out)
+    if said:
+        warnings.warn(DataWarning(f"{path}: {said}"), stacklevel=3)
 
 
 def _named(entries: list[str]) -> str:

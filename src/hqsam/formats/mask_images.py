@@ -62,7 +62,15 @@ def read_mask(path: Path) -> Bool[np.ndarray, "height width"]:
     Raises:
         DataError: it cannot be read, or marks several objects.
     """
-    levels = read_levels(path)
+    return mask_of(read_levels(path), path)
+
+
+def mask_of(levels: Levels, path: Path) -> Bool[np.ndarray, "height width"]:
+    """Return the one object that numbers or colours mark.
+
+    Raises:
+        DataError: they mark several objects.
+    """
     encoding = guess_encoding(levels)
     if encoding in ("labels", "colours"):
         numbers = values_of(labels_of(levels, encoding, path))
