@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -139,3 +140,26 @@ def test_two_processes_cannot_do_the_same_part(hqsam, data, tiny_file, tmp_path)
             refused = hqsam(*words, "--shard", part)
             assert refused.code == 1 and "another process is working on part 1 of 2" in refused.err
         assert hqsam(*words, "--shard", "2/2").code == 0
+
+
+def test_models_of_two_training_runs_have_the_names_of_their_runs(hqsam, data, tiny_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("cups", "cats.v2"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        shutil.copy(tiny_file, tmp_path / "runs" / name / "model.safetensors")
+        done = hqsam("evaluate", "folder", "--data", data, "--model", f"runs/{name}/model.safetensors")
+        assert done.code == 0, done.err
+        assert f"| {name} | sum | box |" in done.out
+        assert (tmp_path / "runs" / "evaluate" / f"folder-{name}" / "report.json").is_file()
+
+
+def test_an_evaluation_of_version_0_1_that_names_no_run_goes_on(hqsam, data, tiny_file, tmp_path):
+    path = shutil.copy(tiny_file, tmp_path / "model.safetensors")
+    words = ("evaluate", "folder", "--data", data, "--model", path, "--out", tmp_path / "out")
+    assert hqsam(*words).code == 0
+    settings = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert settings["model"] == tmp_path.name
+    (tmp_path / "out" / "run.json").write_text(json.dumps({**settings, "model": "model.safetensors"}))
+    assert hqsam(*words).code == 0
+    (tmp_path / "out" / "run.json").write_text(json.dumps({**settings, "model": "other"}))
+    assert hqsam(*words).code == 1

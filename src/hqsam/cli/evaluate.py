@@ -87,7 +87,7 @@ def evaluate(
         candidates=candidates.value,
         seed=seed,
     )
-    folder = out or Path("runs") / "evaluate" / f"{suite}-{Path(config.model).stem}"
+    folder = out or Path("runs") / "evaluate" / f"{suite}-{config.model.removesuffix(Path(model).suffix)}"
     with progress_bar("images") as on_progress:
         outcome = evaluate(
             segmenter,
@@ -133,10 +133,15 @@ def _model(model: str, segmenter: "Segmenter", device: str, precision: str) -> d
     path = locate(name)
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     return {
-        "model": Path(name).name,
+        "model": _model_name(Path(name)),
         "weights": " ".join(sha256_of_file(file) for file in files),
         "precision": str(pick_precision(precision, pick_device(device))).removeprefix("torch."),
     }
+
+
+def _model_name(path: Path) -> str:
+    """Return what reports call a model: its name or file; that of a training run by the name of the run's folder."""
+    return path.absolute().parent.name if path.name == "model.safetensors" else path.name
 
 
 def _print_outcome(outcome: "Outcome", folder: Path) -> None:

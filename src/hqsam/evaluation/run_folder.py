@@ -116,8 +116,10 @@ def _check_folder(folder: Path, settings: dict[str, Any]) -> None:
         return
     try:
         there = json.loads(manifest.read_text("utf-8"))
+        if there.get("model") == "model.safetensors" and there.get("weights") == settings.get("weights"):
+            there["model"] = settings.get("model")  # so version 0.1 called the model of every training run
         different = [name for name in settings | there if settings.get(name) != there.get(name)]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise OutputError(f"{manifest} is not of an evaluation ({error}); choose a new folder") from error
     if different:
         said = "; ".join(f"{name} was {there.get(name)!r} and is {settings.get(name)!r}" for name in different)
