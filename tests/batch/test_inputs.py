@@ -17,30 +17,30 @@ def folder(tmp_path, monkeypatch):
 
 
 def folders(*asked):
-    return [name.as_posix() for name in result_folders(find_images(list(asked)))]
+    return [name.as_posix() for name in result_folders(find_images(list(asked)).images)]
 
 
 def test_a_folder_means_all_photos_below_it(folder):
-    found = [photo.inside.as_posix() for photo in find_images(["."])]
+    found = [photo.inside.as_posix() for photo in find_images(["."]).images]
     assert found == ["a.jpg", "b.PNG", "street/1.jpg", "street/1.png", "yard/1.jpg"]
 
 
 def test_a_pattern_the_shell_left_alone_is_expanded_to_photos(folder):
-    assert [photo.path for photo in find_images(["**/1.jpg"])] == [Path("street/1.jpg"), Path("yard/1.jpg")]
-    assert [photo.path for photo in find_images(["*.*"])] == [Path("a.jpg"), Path("b.PNG")]
+    assert [photo.path for photo in find_images(["**/1.jpg"]).images] == [Path("street/1.jpg"), Path("yard/1.jpg")]
+    assert [photo.path for photo in find_images(["*.*"]).images] == [Path("a.jpg"), Path("b.PNG")]
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_taken_by_name(folder):
     (folder / "x[1].jpg").touch()
-    assert [photo.path for photo in find_images(["x[1].jpg"])] == [Path("x[1].jpg")]
+    assert [photo.path for photo in find_images(["x[1].jpg"]).images] == [Path("x[1].jpg")]
 
 
 def test_a_photo_asked_for_twice_is_done_once(folder):
-    assert len(find_images(["a.jpg", str(folder / "a.jpg"), "a.*"])) == 1
+    assert len(find_images(["a.jpg", str(folder / "a.jpg"), "a.*"]).images) == 1
 
 
 def test_a_missing_file_is_kept_so_that_the_others_are_done(folder):
-    assert [photo.path.name for photo in find_images(["gone.jpg", "a.jpg"])] == ["gone.jpg", "a.jpg"]
+    assert [photo.path.name for photo in find_images(["gone.jpg", "a.jpg"]).images] == ["gone.jpg", "a.jpg"]
 
 
 @pytest.mark.parametrize("asked", ["empty", "*.gif"])

@@ -50,3 +50,13 @@ def photos(tmp_path, monkeypatch) -> Path:
     for photo in examples_folder().glob("*.jpg"):
         shutil.copy(photo, tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def segment(hqsam, photos, tiny_file):
+    """Run `hqsam segment` in a folder of photos, with a tiny model on the CPU."""
+
+    def run(*words):
+        return hqsam("segment", *words, "--model", tiny_file, "--device", "cpu", "--precision", "float32")
+
+    return run

@@ -13,16 +13,6 @@ from hqsam.masks import rle
 from hqsam.predict.segmenter import Segmenter
 
 
-@pytest.fixture
-def segment(hqsam, photos, tiny_file):
-    """Run `hqsam segment` in a folder of photos, with a tiny model on the CPU."""
-
-    def run(*words):
-        return hqsam("segment", *words, "--model", tiny_file, "--device", "cpu", "--precision", "float32")
-
-    return run
-
-
 def written(folder):
     return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
 
@@ -191,10 +181,10 @@ def segment_with(hqsam, photos, tiny_file, monkeypatch):
     def run(name, happens, *words):
         opened = Segmenter.open
 
-        def open_or_fail(self, image, *more):
+        def open_or_fail(self, image, *more, **named):
             if name in str(image):
                 happens()
-            return opened(self, image, *more)
+            return opened(self, image, *more, **named)
 
         monkeypatch.setattr(Segmenter, "open", open_or_fail)
         return hqsam("segment", *words, "--model", tiny_file, "--device", "cpu", "--precision", "float32")

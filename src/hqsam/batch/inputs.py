@@ -1,13 +1,18 @@
 """Find the images that somebody names, and the folder for the results of each."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from glob import glob, has_magic
+from itertools import takewhile
 from pathlib import Path
 
-from hqsam.errors import InputError
-from hqsam.images.image_info import is_image_name
+from hqsam.errors import HqsamError, ImageError, InputError
+from hqsam.images.image_info import is_tiff
+from hqsam.images.open_image import first_bytes, open_image
+from hqsam.images.walk import FoundImages, describe_skipped, images_in
+from hqsam.storage import holds_results
+from hqsam.storage.file_names import comparable_name
 
 
 @dataclass(frozen=True)
@@ -19,19 +24,53 @@ class ImageFile:
     """The path below the folder that was asked for; the name, of a file that was asked for itself."""
 
 
-def find_images(asked: list[str]) -> list[ImageFile]:
+@dataclass(frozen=True)
+class Inputs:
+    """The images to work on, and what was left out of the folders and patterns that were asked for."""
+
+    images: list[ImageFile]
+    skipped: dict[str, list[Path]] = field(default_factory=dict)
+    """Files and folders by the reason; `images.walk.describe_skipped` makes lines of it."""
+
+
+def find_images(asked: Sequence[str]) -> Inputs:
     """Find files by name, folders with all below them, and patterns that the shell did not expand; each file once.
 
-    A file that does not exist is kept: reading it fails later, without stopping the others.
+    A file that does not exist is kept: reading it fails later, without stopping the others. Results that hqsam wrote
+    are left out, unless they are asked for by name.
 
     Raises:
         InputError: a folder or pattern has no image in it.
     """
     found: dict[Path, ImageFile] = {}
+    skipped: dict[str, list[Path]] = {}
     for one in asked:
-        for image in _expand(one):
+        for image in _expand(one, skipped):
             found.setdefault(image.path.absolute(), image)
-    return list(found.values())
+    return Inputs(list(found.values()), skipped)
+
+
+def check_opens(path: Path) -> None:
+    """Look whether a file can be opened as an image, without decoding it.
+
+    Raises:
+        ImageError: it is missing, too large, or no image.
+        MissingExtra: it needs a package that is not installed.
+    """
+    try:
+        open_image(path).close()
+    except ImageError:
+        if not is_tiff(first_bytes(path)):  # of which tifffile reads kinds that Pillow does not
+            raise
+
+
+def opens(path: Path) -> bool:
+    """Return True for a file that can be opened as an image."""
+    try:
+        check_opens(path)
+    except HqsamError:
+        return False
+    return True
 
 
 def result_folders(images: list[ImageFile]) -> list[Path]:
@@ -52,26 +91,37 @@ def result_folders(images: list[ImageFile]) -> list[Path]:
     return next((folders for folders in tries if _all_differ(folders, images)), tries[-1])
 
 
-def _expand(asked: str) -> list[ImageFile]:
+def _expand(asked: str, skipped: dict[str, list[Path]]) -> list[ImageFile]:
     path = Path(asked)
     if path.is_dir():
-        below = sorted(file for file in path.rglob("*") if _is_image(file))
-        return [ImageFile(file, file.relative_to(path)) for file in _not_none(below, f"the folder {asked}")]
-    if has_magic(asked) and not path.exists():
-        matches = sorted(Path(name) for name in glob(asked, recursive=True))  # noqa: PTH207  (takes absolute ones, too)
-        matches = [file for file in matches if _is_image(file)]
-        return [ImageFile(file, Path(file.name)) for file in _not_none(matches, f"the pattern {asked!r}")]
-    return [ImageFile(path, Path(path.name))]
-
-
-def _is_image(path: Path) -> bool:
-    return is_image_name(path.name) and path.is_file()
-
-
-def _not_none(images: list[Path], where: str) -> list[Path]:
+        found = images_in(path)
+        images = [ImageFile(file, file.relative_to(path)) for file in found.files]
+        where = f"the folder {asked}"
+    elif has_magic(asked) and not path.exists():
+        found = _matches(asked)
+        images = [ImageFile(file, Path(file.name)) for file in found.files]
+        where = f"the pattern {asked!r}"
+    else:
+        return [ImageFile(path, Path(path.name))]
     if not images:
-        raise InputError(f"there is no image in {where}; images are known by their suffix, such as .jpg or .png")
+        about = "".join(f" ({line})" for line in describe_skipped(found.skipped))
+        raise InputError(f"there is no image in {where}{about}; images are known by their suffix, such as .jpg or .png")
+    for reason, paths in found.skipped.items():
+        skipped[reason] = [*skipped.get(reason, []), *paths]
     return images
+
+
+def _matches(pattern: str) -> FoundImages:
+    """Return the images that a pattern matches, without results of hqsam below the folder that it begins with."""
+    found = FoundImages()
+    plain = list(takewhile(lambda part: not has_magic(part), Path(pattern).parts))
+    for path in sorted(Path(name) for name in glob(pattern, recursive=True)):  # noqa: PTH207  (takes absolute ones, too)
+        results = [folder for folder in path.parents if len(folder.parts) > len(plain) and holds_results(folder)]
+        if results:
+            found.skip("results", results[-1])
+        elif path.is_file():
+            found.add_file(path)
+    return found
 
 
 def _without_dot(path: Path) -> Path:
@@ -80,6 +130,5 @@ def _without_dot(path: Path) -> Path:
 
 
 def _all_differ(folders: list[Path], images: list[ImageFile]) -> bool:
-    # Two names that differ only in case are one file on macOS and Windows.
-    names = {str(folder / image.path.stem).casefold() for folder, image in zip(folders, images, strict=True)}
+    names = {comparable_name(str(folder / image.path.stem)) for folder, image in zip(folders, images, strict=True)}
     return len(names) == len(images)

@@ -1,25 +1,25 @@
 """Do the same work on image after image: a failure does not stop the others, and earlier results may be kept."""
 
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from hqsam import storage
 from hqsam.batch.failures import Failure
 from hqsam.batch.inputs import ImageFile, result_folders
-from hqsam.errors import OutputError
+from hqsam.batch.records import Record
+from hqsam.errors import ImageWarning, OutputError
 from hqsam.formats import FORMATS
-
-Record = dict[str, Any]
-"""Facts about one image and its results, ready for JSON; `files` lists what was written."""
 
 Existing = Literal["replace", "keep", "refuse"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageTask:
-    """Work to do on each image, whatever runs it: a loop here, or a pool of processes."""
+class GuardedWork:
+    """Work that returns a failure instead of raising it, and leaves earlier results as asked."""
 
     work: Callable[[Path, Path], Record]
     """Takes an image's path and the folder of its results, writes them, and returns the record."""
@@ -31,16 +31,21 @@ class ImageTask:
     """Absolute paths of all images of this run: none of them is removed as an old result."""
 
     def __call__(self, path: Path, folder: Path) -> tuple[Record, Failure | None]:
-        """Work on one image. Whatever goes wrong, even by a mistake of ours or lack of memory, becomes a `Failure`."""
-        try:
-            record = self._kept(path, folder)
-            if record is None:
-                record = self.work(path, folder)
-                self._remove_stale(record, path, folder)
-        except Exception as error:  # noqa: BLE001  (a night's work must not end with its first odd image)
-            failure = Failure.of(path, error)
-            return {"image": str(path), "error": failure.message}, failure
-        return record, None
+        """Work on one image. Whatever goes wrong, even by a mistake of ours or lack of memory, becomes a `Failure`.
+
+        What was left out or changed in reading the image is also in the record, as `notes`.
+        """
+        with collecting_notes() as notes:
+            try:
+                record = self._kept(path, folder)
+                if record is None:
+                    record = self.work(path, folder)
+                    self._remove_stale(record, path, folder)
+                failure = None
+            except Exception as error:  # noqa: BLE001  (a night's work must not end with its first odd image)
+                failure = Failure.of(path, error)
+                record = {"image": str(path), "error": failure.message}
+        return record | ({"notes": notes} if notes else {}), failure
 
     def _kept(self, path: Path, folder: Path) -> Record | None:
         """Return the record of an image that is done already, if such are to be kept."""
@@ -66,6 +71,18 @@ class ImageTask:
         return [FORMATS[name].files_there(folder, path.stem) for name in self.formats]
 
 
+@contextmanager
+def collecting_notes() -> Iterator[list[str]]:
+    """Lend a list that has the text of each `ImageWarning` after the block; they are shown as warnings as well."""
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ImageWarning)
+        yield notes
+    for one in {str(one.message): one for one in caught}.values():
+        notes += [str(one.message)] if isinstance(one.message, ImageWarning) else []
+        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+
+
 def for_each_image(
     images: list[ImageFile],
     out: Path,
@@ -88,6 +105,6 @@ def for_each_image(
     if formats:
         storage.check_folder(out)
     inputs = frozenset(image.path.absolute() for image in images)
-    task = ImageTask(work=work, formats=tuple(formats), existing=existing, inputs=inputs)
+    guarded = GuardedWork(work=work, formats=tuple(formats), existing=existing, inputs=inputs)
     for image, folder in zip(images, result_folders(images), strict=True):
-        yield task(image.path, out / folder)
+        yield guarded(image.path, out / folder)

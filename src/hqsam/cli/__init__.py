@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from hqsam.cli import compare, data, demo, doctor, evaluate, everything, segment, serve, tiles, train, weights
+from hqsam.cli.console import print_any_name, printing_notes
 from hqsam.cli.exit_codes import BAD_USE, FAILED_WORK
 from hqsam.errors import HqsamError
 from hqsam.version import __version__
@@ -38,8 +39,10 @@ app.add_typer(weights.app, name="weights")
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit: 0 done, 1 failed, 2 a command line that cannot be meant, 130 stopped by Ctrl-C."""
     _log_if_asked()
+    print_any_name()
     try:
-        app(arguments)
+        with printing_notes():
+            app(arguments)
     except HqsamError as error:
         from hqsam.batch.failures import is_misuse, one_line
 

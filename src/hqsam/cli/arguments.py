@@ -38,6 +38,28 @@ JsonOption = Annotated[
 ]
 
 
+def parse_value_range(text: str) -> tuple[float, float]:
+    """Parse `LOW,HIGH`."""
+    low, high = _numbers(text, "LOW,HIGH")
+    if not low < high:
+        raise typer.BadParameter(f"{text!r} is not LOW,HIGH: the first number has to be the lower one")
+    return low, high
+
+
+ValueRangeOption = Annotated[
+    Any,
+    typer.Option(
+        "--value-range",
+        parser=parse_value_range,
+        metavar="LOW,HIGH",
+        help="Values that are black and white in images of more than 8 bits.  [default: as file or values say]",
+    ),
+]
+PageOption = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Page of a stack, or frame of an animation.  [default: 1]")
+]
+
+
 def _at_most_one(value: float | None) -> float | None:
     if value is not None and not value <= 1:  # not a number is not, either
         raise typer.BadParameter(f"{value:g} is not a number up to 1; the lower, the more is found")
@@ -133,5 +155,5 @@ def _numbers(text: str, form: str) -> list[float]:
     except ValueError:
         numbers = []
     if len(numbers) != expected:
-        raise typer.BadParameter(f"{text!r} is not {form}: {expected} numbers with commas between them, in pixels")
+        raise typer.BadParameter(f"{text!r} is not {form}: {expected} numbers with commas between them")
     return numbers

@@ -59,11 +59,13 @@ def demo(
     model: Annotated[str, typer.Option(help="A name of `hqsam weights list`, a file, or auto.")] = "nano",
 ) -> None:
     """Segment the example images and write masks, overlays, cutouts and a contact sheet."""
+    from hqsam import storage
     from hqsam.cli.models import load_segmenter
     from hqsam.formats.files import write_png
     from hqsam.images.contact_sheet import contact_sheet
 
     images = examples_folder()
+    storage.check_folder(out)
     segmenter = load_segmenter(model)
     panels = [panel for example in EXAMPLES for panel in _show(segmenter, example, images, out)]
     sheet = write_png(out / "contact_sheet.png", contact_sheet(panels, columns=3))

@@ -2,7 +2,7 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,16 +13,19 @@ from hqsam.cli.arguments import (
     MinScoreOption,
     MinStabilityOption,
     ModelOption,
+    PageOption,
     PrecisionOption,
     SourceOption,
+    ValueRangeOption,
     formats_from_option,
 )
-from hqsam.cli.each_image import for_each_image
-from hqsam.cli.progress import progress_bar
+from hqsam.cli.each_image import find_inputs, for_each_image
+from hqsam.cli.progress import with_progress
 
 if TYPE_CHECKING:
-    from hqsam.batch.run import Record
-    from hqsam.predict.segmenter import Segmenter
+    from collections.abc import Callable
+
+    from hqsam.batch.records import Record
 
 
 class Order(str, Enum):
@@ -67,11 +70,12 @@ def everything(
     ] = "overlay,coco",
     existing: Annotated[Existing, typer.Option(help="Results of an earlier run.")] = Existing.replace,
     json_output: JsonOption = False,
+    value_range: ValueRangeOption = None,
+    page: PageOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
 ) -> None:
     """Segment every object in images, without being told where: clicks on a grid, and of their masks the good ones."""
-    from hqsam.batch.inputs import find_images
     from hqsam.cli.models import load_segmenter
     from hqsam.predict.mask_generator_config import MaskGeneratorConfig
 
@@ -87,43 +91,21 @@ def everything(
         memory_limit=None if memory_limit is None else memory_limit << 20,
     )
     names = formats_from_option(formats, out is not None or not json_output)
-    found = find_images(images)
-    segmenter = load_segmenter(model, device, precision)
+    inputs = find_inputs(images, out, names)
     options = {"config": config, "disjoint": disjoint, "cover": cover, "order": order.value}
 
-    def work(path: Path, folder: Path) -> "Record":
-        if len(found) > 1:
-            return _find_in(segmenter, path, folder, names, options)
-        with progress_bar("clicking") as tell:
-            return _find_in(segmenter, path, folder, names, options | {"progress": tell})
+    def load() -> "Callable[[Path, Path], Record]":
+        from hqsam.batch.tasks import EverythingTask
 
-    for_each_image(found, out, names, existing, work, None if json_output else _to_text)
+        task = EverythingTask(
+            segmenter=load_segmenter(model, device, precision),
+            formats=tuple(names),
+            options=options,
+            reading={"value_range": value_range, "page": page},
+        )
+        return task if len(inputs.images) > 1 else with_progress(task, "clicking")
 
-
-def _find_in(segmenter: "Segmenter", path: Path, folder: Path, formats: list[str], options: dict[str, Any]) -> "Record":
-    from hqsam.formats import write
-
-    result = segmenter.everything(path, **options)
-    files = write(result, folder, formats, image=path)
-    height, width = result.image_size_hw
-    return {
-        "image": str(path),
-        "size": {"width": width, "height": height},
-        "model": segmenter.name,
-        "source": result.metadata["source"],
-        "objects": [
-            {
-                "score": round(float(result.scores[row]), 4),
-                "stability": round(float(result.columns["stability_score"][row]), 4),
-                "point": result.columns["point_coords"][row][0].tolist(),
-                "box": result.boxes[row].tolist(),
-                "area": int(result.areas[row]),
-                "rle": rle,
-            }
-            for row, rle in enumerate(result.rle)
-        ],
-        "files": [str(file) for file in files],
-    }
+    for_each_image(inputs, out, names, existing, load, None if json_output else _to_text)
 
 
 def _to_text(record: "Record") -> str:

@@ -4,6 +4,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -48,6 +50,16 @@ def progress_bar(unit: str, every_s: float = 30) -> Iterator[Callable[[int, int]
     with Progress(*columns, console=Console(stderr=True), redirect_stdout=False, transient=True) as progress:
         task = progress.add_task(unit, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def with_progress(task: Callable[..., Any], unit: str) -> Callable[[Path, Path], Any]:
+    """Return work on an image that shows its own progress, of a task that takes `progress`."""
+
+    def work(path: Path, folder: Path) -> Any:
+        with progress_bar(unit) as progress:
+            return task(path, folder, progress=progress)
+
+    return work
 
 
 @contextmanager

@@ -10,19 +10,21 @@ from hqsam.cli.arguments import (
     Existing,
     JsonOption,
     ModelOption,
+    PageOption,
     PrecisionOption,
     SourceOption,
+    ValueRangeOption,
     formats_from_option,
     parse_box,
     parse_point,
     prompt_from_options,
 )
-from hqsam.cli.each_image import for_each_image
+from hqsam.cli.each_image import find_inputs, for_each_image
 from hqsam.errors import OptionError
 
 if TYPE_CHECKING:
-    from hqsam.batch.run import Record
-    from hqsam.predict.segmenter import Segmenter
+    from hqsam.batch.records import Record
+    from hqsam.batch.tasks import SegmentTask
 
 
 def segment(
@@ -58,11 +60,12 @@ def segment(
     ] = "png,overlay",
     existing: Annotated[Existing, typer.Option(help="Results of an earlier run.")] = Existing.replace,
     json_output: JsonOption = False,
+    value_range: ValueRangeOption = None,
+    page: PageOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
 ) -> None:
     """Segment objects in images by box, clicks or a rough mask, all in pixels of the upright image."""
-    from hqsam.batch.inputs import find_images
     from hqsam.cli.models import load_segmenter
 
     if candidates not in (1, 3):
@@ -71,40 +74,19 @@ def segment(
     prompt |= {"source": source.value if source else None, "candidates": candidates, "detail": detail}
     writes = out is not None or not json_output
     names = formats_from_option(formats, writes)
-    found = find_images(images)
-    segmenter = load_segmenter(model, device, precision)
+    inputs = find_inputs(images, out, names)
 
-    def work(path: Path, folder: Path) -> "Record":
-        return _segment_one(segmenter, prompt, names, path, folder)
+    def load() -> "SegmentTask":
+        from hqsam.batch.tasks import SegmentTask
 
-    for_each_image(found, out, names, existing, work, None if json_output else _to_text)
+        return SegmentTask(
+            segmenter=load_segmenter(model, device, precision),
+            formats=tuple(names),
+            prompt=prompt,
+            reading={"value_range": value_range, "page": page},
+        )
 
-
-def _segment_one(
-    segmenter: "Segmenter", prompt: dict[str, Any], formats: list[str], path: Path, folder: Path
-) -> "Record":
-    from hqsam.formats import write
-
-    result = segmenter.open(path).segment(**prompt)
-    files = write(result, folder, formats, image=path)
-    height, width = result.image_size_hw
-    return {
-        "image": str(path),
-        "size": {"width": width, "height": height},
-        "model": segmenter.name,
-        "source": result.source,
-        "objects": [
-            {
-                "prompt": int(result.prompt_index[row]),
-                "score": round(float(result.scores[row]), 4),
-                "box": result.boxes[row].tolist(),
-                "area": int(result.areas[row]),
-                "rle": rle,
-            }
-            for row, rle in enumerate(result.rle)
-        ],
-        "files": [str(file) for file in files],
-    }
+    for_each_image(inputs, out, names, existing, load, None if json_output else _to_text)
 
 
 def _to_text(record: "Record") -> str:

@@ -5,20 +5,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hqsam import optional
 from hqsam.cli.arguments import (
     DeviceOption,
     Existing,
     MinScoreOption,
     MinStabilityOption,
     ModelOption,
+    PageOption,
     PrecisionOption,
     SourceOption,
+    ValueRangeOption,
 )
-from hqsam.cli.each_image import for_each_image
-from hqsam.cli.progress import progress_bar
+from hqsam.cli.each_image import find_inputs, for_each_image
+from hqsam.cli.progress import with_progress
 
 if TYPE_CHECKING:
-    from hqsam.batch.run import Record
+    from collections.abc import Callable
+
+    from hqsam.batch.records import Record
 
 
 def tiles(
@@ -37,11 +42,12 @@ def tiles(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where results go.")] = Path("out"),
     existing: Annotated[Existing, typer.Option(help="Results of an earlier run.")] = Existing.replace,
     json_output: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each image.")] = False,
+    value_range: ValueRangeOption = None,
+    page: PageOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
 ) -> None:
     """Segment every object in images larger than memory, tile by tile, joined across seams; resumes after a kill."""
-    from hqsam.batch.inputs import find_images
     from hqsam.cli.models import load_segmenter
     from hqsam.predict.mask_generator_config import MaskGeneratorConfig
 
@@ -53,16 +59,21 @@ def tiles(
         min_mask_region_area=min_area,
         detail=detail,
     )
-    found = find_images(images)
-    segmenter = load_segmenter(model, device, precision)
+    optional.require("tifffile", extra="tiles")
+    inputs = find_inputs(images, out, ["coco"])
+    options = {"tile": tile, "overlap": overlap, "config": config}
 
-    def work(path: Path, folder: Path) -> "Record":
-        with progress_bar("tiles") as tell:
-            result = segmenter.everything_in_tiles(path, folder, config, tile=tile, overlap=overlap, progress=tell)
-        files = [str(result.label_map), str(result.coco)]
-        return {"image": str(path), "model": segmenter.name, "count": result.count, "files": files}
+    def load() -> "Callable[[Path, Path], Record]":
+        from hqsam.batch.tasks import TilesTask
 
-    for_each_image(found, out, ["coco"], existing, work, None if json_output else _to_text)
+        task = TilesTask(
+            segmenter=load_segmenter(model, device, precision),
+            options=options,
+            reading={"value_range": value_range, "page": page},
+        )
+        return with_progress(task, "tiles")
+
+    for_each_image(inputs, out, ["coco"], existing, load, None if json_output else _to_text)
 
 
 def _to_text(record: "Record") -> str:

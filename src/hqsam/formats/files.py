@@ -16,6 +16,7 @@ from hqsam.images.open_image import open_image
 def write_png(path: Path, pixels: np.ndarray, notes: dict[str, str] | None = None) -> Path:
     """A picture, with words beside it that no viewer minds."""
     info = PngImagePlugin.PngInfo()
+    info.add_text("Software", "hqsam")  # by which `images.walk` knows it for no image to work on
     for key, words in (notes or {}).items():
         info.add_itxt(f"hqsam:{key}", words)
     with storage.replacing(path) as temporary_path:

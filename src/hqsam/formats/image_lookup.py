@@ -5,13 +5,13 @@ Names are matched by their last parts with files that are there, so a name can l
 
 import os
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
 from hqsam.formats.file_names import is_there
 from hqsam.images.image_info import is_image_name
+from hqsam.storage.file_names import comparable_name
 
 _ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://[^/]*")
 _DRIVE = re.compile(r"^[A-Za-z]:")
@@ -28,12 +28,12 @@ class NameIndex:
         self._by_tail: dict[str, list[str]] = {}
         for name in dict.fromkeys(names):
             for tail in _tails(name):
-                self._by_tail.setdefault(_folded(tail), []).append(name)
+                self._by_tail.setdefault(comparable_name(tail), []).append(name)
 
     def find(self, name: str) -> str | None:
         """Return the known name, or None if none agrees, or several do equally."""
         for tail in _readings_of(name):
-            known = self._by_tail.get(_folded(tail), [])
+            known = self._by_tail.get(comparable_name(tail), [])
             cased = [one for one in known if f"/{one}".endswith(f"/{tail}")] or known
             whole = [one for one in cased if one == tail == local_name(name)] or cased
             if known:
@@ -82,11 +82,6 @@ def _tails(name: str) -> list[str]:
     path = _DRIVE.sub("", _ADDRESS.sub("", name.replace("\\", "/")))
     parts = [part for part in path.split("/") if part not in ("", ".", "..") and "\0" not in part]
     return ["/".join(parts[start:]) for start in range(len(parts))]
-
-
-def _folded(name: str) -> str:
-    """Names that some systems take for one, as one: accents composed, letters small."""
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _images_below(folder: Path) -> Iterator[str]:

@@ -4,16 +4,22 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Num, UInt8
 
 from hqsam import optional
-from hqsam.errors import ImageError
+from hqsam.errors import HqsamError, ImageError
+from hqsam.images.image_info import is_tiff, tags_of
+from hqsam.images.open_image import first_bytes, open_image
 from hqsam.images.read_options import ReadOptions
 from hqsam.images.to_rgb import eight_bit_alpha, is_transparency, note_bands, range_for, rgb_of_values
 from hqsam.images.value_range import declared_by_tags, nodata_of
+
+_PLACE_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)
+"""GeoTIFF's: scale, tie points, transformation; and the coordinate system."""
 
 LARGEST_SEGMENT = 512 << 20
 """The largest tile or strip that is decoded, in bytes; some files are a single compressed strip."""
@@ -50,6 +56,30 @@ def open_tiff(file: Any, name: str, options: ReadOptions, any_orientation: bool 
         if turned != 1 and not any_orientation:
             raise ImageError(f"{name} lies on its side (orientation {turned}); save it upright")
         yield TiffWindows(name, page, options)
+
+
+def place_tags(path: Path) -> list[tuple[int, int, int, Any, bool]]:
+    """Return the tags that say where on Earth a GeoTIFF lies, as tifffile's `extratags`; none for other files.
+
+    Raises:
+        MissingExtra: tifffile is not installed.
+    """
+    if not is_tiff(first_bytes(path)):
+        return []
+    with optional.require("tifffile", extra="tiles").TiffFile(path) as tiff:
+        tags = [tiff.pages[0].tags.get(code) for code in _PLACE_TAGS]
+        return [(tag.code, int(tag.dtype), tag.count, tag.value, True) for tag in tags if tag is not None]
+
+
+def has_place(path: Path) -> bool:
+    """Return True for a GeoTIFF, if Pillow or an installed tifffile can open it."""
+    if not is_tiff(first_bytes(path)):
+        return False
+    try:
+        with open_image(path) as image:
+            return any(tags_of(image)(code) is not None for code in _PLACE_TAGS[:3])
+    except HqsamError:
+        return optional.is_installed("tifffile") and bool(place_tags(path))
 
 
 def is_reduced(subfile_type: Any) -> bool:

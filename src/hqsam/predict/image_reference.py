@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from hqsam.errors import ImageError
-from hqsam.images.reading import ImageLike, read_image
+from hqsam.images.read_options import DEFAULTS, ReadOptions
+from hqsam.images.reading import ImageLike, read_with
 
 RgbImage = UInt8[np.ndarray, "height width 3"]
 
@@ -25,12 +26,12 @@ KEPT_BYTES = 192 << 20
 class ImageReference:
     """One photo that was opened and can be looked at again. Safe to use from threads."""
 
-    def __init__(self, image: ImageLike, pixels: RgbImage, max_pixels: int | None = None) -> None:
+    def __init__(self, image: ImageLike, pixels: RgbImage, options: ReadOptions = DEFAULTS) -> None:
         """Remember `image`, which was read as `pixels`; an array must not be changed while the session is used."""
         self._path = Path(image).absolute() if isinstance(image, str | os.PathLike) else None
         self._written = None if self._path is None else _written(self._path)
         self._image = _weakly(image)
-        self._size_hw, self._max_pixels = pixels.shape[:2], max_pixels
+        self._size_hw, self._options = pixels.shape[:2], options
         self.kept: RgbImage | None = None
         """What `_Latest` lets this photo keep."""
         if self._path is None:
@@ -49,7 +50,7 @@ class ImageReference:
         return pixels
 
     def _read_file(self, path: Path) -> RgbImage:
-        pixels = read_image(path, self._max_pixels)
+        pixels = read_with(path, self._options)
         if _written(path) != self._written or pixels.shape[:2] != self._size_hw:
             raise ImageError(f"{path} has changed since it was opened; open it again")
         return pixels
@@ -61,7 +62,7 @@ class ImageReference:
                 "the image that this session was opened from is no longer in memory, and its pixels are needed "
                 "again; hold on to the array, or open the image by its path"
             )
-        return read_image(image, self._max_pixels)
+        return read_with(image, self._options)
 
 
 class _Latest:

@@ -14,7 +14,8 @@ from hqsam.engines.build import load_engine
 from hqsam.errors import OptionError
 from hqsam.geometry import Frame
 from hqsam.hardware import pick_device, pick_precision
-from hqsam.images.reading import ImageLike, name_of, read_image
+from hqsam.images.read_options import ReadOptions
+from hqsam.images.reading import ImageLike, name_of, read_image, read_with
 from hqsam.masks.instances import Instances
 from hqsam.masks.overlap import Order, check_order
 from hqsam.model.config import ModelConfig
@@ -69,19 +70,38 @@ class Segmenter:
         """Where it computes."""
         return self._engine.device
 
-    def open(self, image: ImageLike, max_pixels: int | None = None) -> Session:
+    def open(
+        self,
+        image: ImageLike,
+        max_pixels: int | None = None,
+        *,
+        value_range: tuple[float, float] | None = None,
+        page: int | None = None,
+    ) -> Session:
         """Read and encode an image: the slow part, once per image.
 
-        `image` is a path, an open file, a PIL image or an array [H, W, 3] of uint8 RGB; `images.reading` says
-        what else, and what `max_pixels` is. Prompts and masks are in the pixels of the upright image.
+        Prompts and masks are in the pixels of the upright image.
+
+        Args:
+            image: a path, an open file, a PIL image or an array [H, W, 3] of uint8 RGB; see `images.reading`.
+            max_pixels: larger files are refused.
+            value_range: the values that become black and white, for images of more than 8 bits: (0, 4095) for 12. By
+                default the file's tags or its values tell; what is chosen is an `ImageWarning`.
+            page: the page of a stack or frame of an animation, counted from 1.
 
         Raises:
             ImageError: it cannot be read, is too large, or is no image.
         """
-        return next(self.open_many([image], max_pixels=max_pixels))
+        return next(self.open_many([image], 8, max_pixels, value_range=value_range, page=page))
 
     def open_many(
-        self, images: Iterable[ImageLike], batch_size: int = 8, max_pixels: int | None = None
+        self,
+        images: Iterable[ImageLike],
+        batch_size: int = 8,
+        max_pixels: int | None = None,
+        *,
+        value_range: tuple[float, float] | None = None,
+        page: int | None = None,
     ) -> Iterator[Session]:
         """Sessions for many images, in their order, encoded `batch_size` at a time as they are asked for.
 
@@ -90,7 +110,8 @@ class Segmenter:
         """
         if batch_size < 1:
             raise OptionError(f"batch_size is {batch_size}; give 1 or more images at a time")
-        return self._open_batches(iter(images), batch_size, max_pixels)
+        options = ReadOptions(max_pixels=max_pixels, value_range=value_range, page=page)
+        return self._open_batches(iter(images), batch_size, options)
 
     def everything(
         self,
@@ -102,6 +123,8 @@ class Segmenter:
         order: Order = "small_on_top",
         progress: Progress | None = None,
         max_pixels: int | None = None,
+        value_range: tuple[float, float] | None = None,
+        page: int | None = None,
         **settings: Any,
     ) -> Instances:
         """Every object of an image, found by clicks on a grid: SAM's automatic mask generator.
@@ -114,7 +137,7 @@ class Segmenter:
             cover: so that no pixel is left over, fill what no mask claims; without overlaps, too.
             order: which mask gets a shared pixel: "small_on_top", "large_on_top", or "first_on_top", the best one.
             progress: called after each batch of clicks with how many are done and how many there are; may raise.
-            max_pixels: as for `open`.
+            max_pixels: as for `open`, like `value_range` and `page`.
 
         Raises:
             ImageError: the image cannot be read, is too large, or is no image.
@@ -122,7 +145,7 @@ class Segmenter:
         """
         config = MaskGeneratorConfig.of(config, settings)
         check_order(order)
-        pixels = read_image(image, max_pixels)
+        pixels = read_image(image, max_pixels, value_range=value_range, page=page)
         found = Instances.join([nothing(pixels), *find_everything(self._engine, pixels, config, progress)])
         found = self._about(found, image, config)[np.argsort(-found.scores, kind="stable")]
         return found.disjoint(order, cover) if disjoint or cover else found
@@ -134,6 +157,8 @@ class Segmenter:
         *,
         progress: Progress | None = None,
         max_pixels: int | None = None,
+        value_range: tuple[float, float] | None = None,
+        page: int | None = None,
         **settings: Any,
     ) -> Iterator[Instances]:
         """As `everything`, one by one: each object as soon as it is certain. Close the iterator to stop.
@@ -142,7 +167,8 @@ class Segmenter:
         last click. The image is read, and the settings are checked, when this is called.
         """
         config = MaskGeneratorConfig.of(config, settings)
-        found = find_everything(self._engine, read_image(image, max_pixels), config, progress)
+        pixels = read_image(image, max_pixels, value_range=value_range, page=page)
+        found = find_everything(self._engine, pixels, config, progress)
         return (self._about(one, image, config) for one in found)
 
     def everything_in_tiles(
@@ -154,6 +180,8 @@ class Segmenter:
         tile: int = 1024,
         overlap: float = 0.25,
         progress: Progress | None = None,
+        value_range: tuple[float, float] | None = None,
+        page: int | None = None,
         **settings: Any,
     ) -> TiledResult:
         """Every object of a photo that is too large for memory, or for objects of a few pixels to be seen at once.
@@ -168,6 +196,7 @@ class Segmenter:
             tile: how wide and high tiles are, in the photo's pixels.
             overlap: the share of that by which they overlap, at least; objects are joined by what they have there.
             progress: called after each tile with how many are done and how many there are; may raise.
+            value_range: as for `open`, like `page`.
 
         Raises:
             ImageError: the photo cannot be read, or not in parts.
@@ -176,21 +205,22 @@ class Segmenter:
         """
         config = MaskGeneratorConfig.of(config, settings)
         options = {"config": config, "side": tile, "overlap": overlap, "progress": progress}
-        return everything_in_tiles(self._engine, Path(photo), Path(folder), **options)
+        reading = ReadOptions(value_range=value_range, page=page)
+        return everything_in_tiles(self._engine, Path(photo), Path(folder), **options, reading=reading)
 
     def _about(self, found: Instances, image: ImageLike, config: MaskGeneratorConfig) -> Instances:
         source = check_source(config.source, self.config)
         return replace(found, image_name=name_of(image), metadata={"source": source})
 
-    def _open_batches(self, images: Iterator[ImageLike], batch_size: int, max_pixels: int | None) -> Iterator[Session]:
+    def _open_batches(self, images: Iterator[ImageLike], batch_size: int, options: ReadOptions) -> Iterator[Session]:
         size = self.config.image_size
         while batch := list(islice(images, batch_size)):
             frames, resized, references, names = [], [], [], [name_of(image) for image in batch]
             for image in batch:
-                pixels = read_image(image, max_pixels)
+                pixels = read_with(image, options)
                 frames.append(Frame((pixels.shape[0], pixels.shape[1]), size))
                 resized.append(resize_longest_side(pixels, size))  # the full-size pixels are not kept
-                references.append(ImageReference(image, pixels, max_pixels))
+                references.append(ImageReference(image, pixels, options))
             for frame, encoded, name, reference in zip(
                 frames, self._engine.encode(resized), names, references, strict=True
             ):

@@ -13,6 +13,8 @@ from hqsam.engines import Engine
 from hqsam.errors import ImageError, OutputError
 from hqsam.formats import coco
 from hqsam.formats.file_names import OutputPaths
+from hqsam.images.read_options import DEFAULTS, ReadOptions
+from hqsam.images.tiff import place_tags
 from hqsam.images.windows import Windows, open_windows
 from hqsam.masks.instances import Instances
 from hqsam.predict.everything import Progress, find_everything
@@ -47,6 +49,7 @@ def everything_in_tiles(
     side: int = 1024,
     overlap: float = 0.25,
     progress: Progress | None = None,
+    reading: ReadOptions = DEFAULTS,
 ) -> TiledResult:
     """Every object of a photo of any size, with memory for a few tiles. A killed run goes on where it was.
 
@@ -58,6 +61,7 @@ def everything_in_tiles(
         side: of a tile, in the photo's pixels.
         overlap: the share of its side that a tile shares with the next.
         progress: called after each tile with how many are done and how many there are; may raise, to stop.
+        reading: which page, and which values become black and white.
 
     Raises:
         ImageError: the photo cannot be read, or not in parts.
@@ -65,10 +69,10 @@ def everything_in_tiles(
         OutputError: the folder has the journal of a run with other settings, or cannot be written.
     """
     journal_path = folder / f"{photo.stem}_tiles.journal"
-    with open_windows(photo) as windows, Journal(journal_path) as journal:
+    with open_windows(photo, reading) as windows, Journal(journal_path) as journal:
         grid = TileGrid(windows.size_hw, side, overlap)
         _check_size(photo, windows)
-        done = _resume(journal, _heading(photo, grid, engine, config))
+        done = _resume(journal, _heading(photo, grid, engine, config, reading))
         _look_at_the_rest(engine, windows, grid, config, journal, done, progress or (lambda done, total: None))
         result = _write(photo, folder, list(_parts(journal)), grid)
     journal_path.unlink()
@@ -116,7 +120,7 @@ def _write(photo: Path, folder: Path, parts: list[Part], grid: TileGrid) -> Tile
         image_name=photo.name,
     )
     paths = OutputPaths.of(found, folder)
-    label_map = write_label_map(paths.path("_labels.tif"), found)
+    label_map = write_label_map(paths.path("_labels.tif"), found, place_tags(photo))
     [records] = coco.write(found, paths)
     return TiledResult(label_map, records, len(found))
 
@@ -125,13 +129,15 @@ def _mean_score(parts: list[Part]) -> float:
     return round(float(np.average([part.score for part in parts], weights=[part.area for part in parts])), 4)
 
 
-def _heading(photo: Path, grid: TileGrid, engine: Engine, config: MaskGeneratorConfig) -> dict[str, Any]:
+def _heading(
+    photo: Path, grid: TileGrid, engine: Engine, config: MaskGeneratorConfig, reading: ReadOptions
+) -> dict[str, Any]:
     """What a run has to have in common with an earlier one to go on with its work."""
     about = photo.stat()
     # repr leaves out the middle of large arrays
     points = [np.asarray(grid).tobytes().hex() for grid in config.point_grids or ()]
     named = repr(config).replace(type(config).__name__, "Search")  # as the first journals have it
-    settings = json.dumps([named, points])
+    settings = json.dumps([named, points, *([] if reading == DEFAULTS else [repr(reading)])])
     return {
         "photo": photo.name,
         "bytes": about.st_size,

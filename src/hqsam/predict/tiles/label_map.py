@@ -1,7 +1,8 @@
 """One number a pixel for a photo beyond memory, as a tiled TIFF that is painted band by band."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt32
@@ -15,8 +16,13 @@ _SIDE = 512
 """Of the file's tiles, in pixels."""
 
 
-def write_label_map(path: Path, instances: Instances) -> Path:
+def write_label_map(path: Path, instances: Instances, tags: Sequence[tuple[Any, ...]] = ()) -> Path:
     """Write a map of 32 bits: 0 is no object, 1 the first, and so on; where objects overlap, the smaller is on top.
+
+    Args:
+        path: the file.
+        instances: the objects.
+        tags: further tags, as tifffile takes them, such as where on Earth the image lies.
 
     Raises:
         OutputError: it cannot be written; nothing half-written was left.
@@ -34,6 +40,7 @@ def write_label_map(path: Path, instances: Instances) -> Path:
             photometric="minisblack",
             software="hqsam",
             metadata=None,
+            extratags=tags,
         )
     return path
 
