@@ -11,6 +11,7 @@ from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.weights.convert import convert
 from hqsam.weights.load import load_model
 from hqsam.weights.save import save_model
+from tests.docs.blocks import ROOT, blocks_of
 from tests.tiny import tiny_model
 
 POINTS = torch.tensor([[[30.0, 40.0], [90.0, 20.0]], [[64.0, 64.0], [5.0, 110.0]]])
@@ -28,19 +29,18 @@ def pair(request, tmp_path_factory):
     kind = transformers.SamModel if ours.hq is None else transformers.SamHQModel
     theirs, report = kind.from_pretrained(folder / "theirs", output_loading_info=True)
     assert not report["unexpected_keys"] and not report["mismatched_keys"] and not report["missing_keys"]
-    if ours.hq:
-        theirs.mask_decoder.transformer.register_forward_hook(keep_the_image, with_kwargs=True)
-    return ours, theirs.eval()
+    return ours, (repaired(theirs) if ours.hq else theirs).eval()
 
 
-def keep_the_image(module, args, kwargs, output) -> None:
-    """Repair SamHQModel, which (in transformers 5.23) makes masks of the image as it was before its transformer.
+def repaired(model: transformers.SamHQModel) -> transformers.SamHQModel:
+    """A SamHQModel that makes masks of what its transformer made of the image, by the hooks of docs/weights.md.
 
-    It names the transformer's second answer, the image, `iou_token_out`, throws it away, and goes on with what it had
-    put in, transposed. Its SamModel does it right, as does the official code. Here the answer is put in its place.
+    It names the transformer's second output, the image, `iou_token_out`, throws it away, and goes on with what it had
+    put in, transposed. Its SamModel does it right, as does the official code.
     """
-    before, after = kwargs["image_embeddings"], output[1]
-    before.copy_(after.transpose(2, 3).reshape(before.shape).transpose(2, 3))
+    [hooks] = [block.code for block in blocks_of(ROOT / "docs" / "weights.md", ("python",)) if "_hook" in block.code]
+    exec(hooks.partition("\n\n")[2].partition("\n\n")[2], {"model": model})
+    return model
 
 
 def with_varied_weights(model: HQSam) -> HQSam:
@@ -130,6 +130,15 @@ def test_a_mask_prompt_means_the_same(pair):
     found = ours_decoded(ours, ours.config.sources[0], candidates=1, mask=mask.expand(2, -1, -1, -1))
     masks, _ = theirs_decoded(theirs, multimask=False, mask=mask)
     assert_close(found.logits, masks)
+
+
+@pytest.mark.parametrize("pair", ["vit"], indirect=True)
+def test_the_repair_passes_gradients_on(pair):
+    _, theirs = pair
+    found = theirs(pixel_values=image(), input_points=POINTS[None], input_labels=LABELS[None], multimask_output=False)
+    found.pred_masks.square().mean().backward()
+    assert theirs.mask_decoder.transformer.layers[0].cross_attn_image_to_token.out_proj.weight.grad.abs().sum() > 0
+    theirs.zero_grad()
 
 
 def test_what_transformers_saved_is_loaded_to_the_bit(pair, tmp_path):
