@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import io
 import warnings
+from functools import partial
 from importlib import import_module
 from itertools import chain
 from types import SimpleNamespace
@@ -44,12 +45,17 @@ def ours():
     return package("hqsam.integrations.segment_anything_hq")
 
 
-@pytest.fixture(scope="module")
-def theirs():
+@pytest.fixture(scope="module", autouse=True)
+def importable():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         let_torchvision_import()
-        return package("segment_anything_hq")
+        import_module("segment_anything_hq")
+
+
+@pytest.fixture(scope="module")
+def theirs(importable):
+    return package("segment_anything_hq")
 
 
 def assert_alike(found, expected):
@@ -241,3 +247,155 @@ def test_a_generator_has_their_attributes(ours, theirs):
     for name, value in vars(official).items():
         if name not in ("predictor", "point_grids"):
             assert getattr(own, name) == value
+
+
+def same_weights(ours: torch.nn.Module, theirs: torch.nn.Module) -> tuple[torch.nn.Module, torch.nn.Module]:
+    """Both with random weights, which fit by their names."""
+    with torch.no_grad():
+        for value in theirs.parameters():
+            value.normal_(std=0.2, generator=torch.Generator().manual_seed(value.numel()))
+    ours.load_state_dict(theirs.state_dict())
+    return ours, theirs
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "options", "shapes"),
+    [
+        ("image_encoder", "PatchEmbed", {"embed_dim": 8}, [(2, 3, 64, 48)]),
+        ("image_encoder", "Attention", {"dim": 8, "num_heads": 2}, [(2, 5, 7, 8)]),
+        ("image_encoder", "Attention", {"dim": 8, "use_rel_pos": True, "input_size": (5, 7)}, [(2, 5, 7, 8)]),
+        ("image_encoder", "Block", {"dim": 8, "num_heads": 2, "window_size": 3, "use_rel_pos": True}, [(2, 5, 7, 8)]),
+        (
+            "image_encoder",
+            "Block",
+            {"dim": 8, "num_heads": 2, "use_rel_pos": True, "input_size": (9, 9)},
+            [(2, 5, 7, 8)],
+        ),
+        ("common", "LayerNorm2d", {"num_channels": 6}, [(2, 6, 5, 7)]),
+        ("common", "MLPBlock", {"embedding_dim": 6, "mlp_dim": 9}, [(2, 5, 6)]),
+        ("mask_decoder_hq", "MLP", {"input_dim": 6, "hidden_dim": 9, "output_dim": 4, "num_layers": 3}, [(5, 6)]),
+        (
+            "transformer",
+            "TwoWayTransformer",
+            {"depth": 2, "embedding_dim": 16, "num_heads": 2, "mlp_dim": 24},
+            [(3, 16, 4, 5), (1, 16, 4, 5), (3, 6, 16)],
+        ),
+    ],
+)
+@torch.no_grad()
+def test_layers_answer_as_theirs(path, name, options, shapes):
+    ours, theirs = (
+        getattr(import_module(f"{package}.modeling.{path}"), name)(**options)
+        for package in ("hqsam.integrations.segment_anything_hq", "segment_anything_hq")
+    )
+    ours, theirs = same_weights(ours, theirs)
+    inputs = [torch.randn(shape, generator=torch.Generator().manual_seed(2)) for shape in shapes]
+    inputs = [x.repeat_interleave(len(inputs[0]) // len(x), dim=0) for x in inputs]
+    assert_alike(ours(*inputs), theirs(*inputs))
+
+
+def test_functions_of_the_image_encoder_answer_as_theirs():
+    ours, theirs = (
+        import_module(f"{package}.modeling.image_encoder")
+        for package in ("hqsam.integrations.segment_anything_hq", "segment_anything_hq")
+    )
+    grid, table = torch.randn(2, 10, 7, 3), torch.randn(9, 4)
+    for module in (ours, theirs):
+        module.found = [
+            *module.window_partition(grid, 4),
+            module.window_unpartition(module.window_partition(grid, 4)[0], 4, (12, 8), (10, 7)),
+            *(module.get_rel_pos(query, key, table) for query in (3, 5, 8) for key in (3, 5, 8)),
+            module.add_decomposed_rel_pos(torch.zeros(1, 6, 6), torch.ones(1, 6, 4), table, table, (2, 3), (2, 3)),
+        ]
+    assert_alike(ours.found, theirs.found)
+
+
+@torch.no_grad()
+def test_position_codes_answer_as_theirs():
+    ours, theirs = (
+        import_module(f"{package}.modeling.prompt_encoder").PositionEmbeddingRandom(8)
+        for package in ("hqsam.integrations.segment_anything_hq", "segment_anything_hq")
+    )
+    ours.load_state_dict(theirs.state_dict())
+    assert_alike(ours((5, 7)), theirs((5, 7)))
+    points = torch.rand(2, 3, 2) * 50
+    assert_alike(ours.forward_with_coords(points, (40, 60)), theirs.forward_with_coords(points, (40, 60)))
+
+
+def put_together(package: str, hq: bool) -> torch.nn.Module:
+    """A small model of the official parts, by the code that many programs have copied."""
+    modeling = import_module(f"{package}.modeling")
+    width = 32
+    decoder = modeling.MaskDecoderHQ if hq else modeling.MaskDecoder
+    return modeling.Sam(
+        image_encoder=modeling.ImageEncoderViT(
+            depth=3,
+            embed_dim=48,
+            img_size=128,
+            mlp_ratio=4,
+            norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
+            num_heads=2,
+            patch_size=16,
+            qkv_bias=True,
+            use_rel_pos=True,
+            global_attn_indexes=[1, 2],
+            window_size=3,
+            out_chans=width,
+        ),
+        prompt_encoder=modeling.PromptEncoder(
+            embed_dim=width, image_embedding_size=(8, 8), input_image_size=(128, 128), mask_in_chans=8
+        ),
+        mask_decoder=decoder(
+            num_multimask_outputs=3,
+            transformer=modeling.TwoWayTransformer(depth=2, embedding_dim=width, mlp_dim=64, num_heads=4),
+            transformer_dim=width,
+            iou_head_depth=3,
+            iou_head_hidden_dim=32,
+            **({"vit_dim": 48} if hq else {}),
+        ),
+        pixel_mean=[123.675, 116.28, 103.53],
+        pixel_std=[58.395, 57.12, 57.375],
+    ).eval()
+
+
+@pytest.fixture(params=["hq", "plain"])
+def built(request):
+    packages = ("hqsam.integrations.segment_anything_hq", "segment_anything_hq")
+    return same_weights(*(put_together(package, request.param == "hq") for package in packages))
+
+
+def test_a_model_of_parts_answers_as_theirs(built):
+    answers = []
+    for sam in built:
+        image = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(4))
+        with torch.no_grad():
+            found = sam.image_encoder(image)
+        embedding, early = found if isinstance(found, tuple) else (found, None)
+        sparse, dense = sam.prompt_encoder(None, torch.tensor([[10.0, 20, 90, 100], [5, 5, 60, 60]]), None)
+        sam.zero_grad()
+        masks, scores = sam.mask_decoder(
+            embedding, sam.prompt_encoder.get_dense_pe(), sparse, dense, False, False, early
+        )
+        (masks.square().mean() + scores.square().mean()).backward()
+        grads = {name: value.grad for name, value in sam.mask_decoder.named_parameters()}
+        answers.append((embedding, masks.detach(), scores.detach(), grads))
+    assert_alike(answers[0][:3], answers[1][:3])
+    assert {name for name, grad in answers[1][3].items() if grad is None} == {
+        name for name, grad in answers[0][3].items() if grad is None
+    }
+    for name, grad in answers[1][3].items():
+        assert_alike(answers[0][3][name], grad)
+
+
+def test_all_masks_at_once_are_theirs(built):
+    answers = []
+    numbers = torch.Generator().manual_seed(6)
+    shapes = (1, 32, 8, 8), (2, 3, 32), (2, 32, 8, 8)
+    image, sparse, dense = (torch.randn(shape, generator=numbers) for shape in shapes)
+    hq = torch.randn(1, 4, 32, 32, generator=numbers)
+    for sam in built:
+        more = {"hq_features": hq} if "HQ" in type(sam.mask_decoder).__name__ else {}
+        with torch.no_grad():
+            places = sam.prompt_encoder.get_dense_pe()
+            answers.append(sam.mask_decoder.predict_masks(image, places, sparse, dense, **more))
+    assert_alike(*answers)

@@ -2,9 +2,14 @@
 
 from torch import Tensor, nn
 
-from hqsam.model.layers import ChannelNorm as LayerNorm2d
+from hqsam.model.layers import ChannelNorm
 
-__all__ = ["LayerNorm2d", "MLPBlock"]
+
+class LayerNorm2d(ChannelNorm):
+    """LayerNorm over the channels of an image [B, C, h, w]."""
+
+    def __init__(self, num_channels: int, eps: float = 1e-6) -> None:
+        super().__init__(num_channels, eps)
 
 
 class MLPBlock(nn.Module):
