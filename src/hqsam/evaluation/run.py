@@ -20,6 +20,7 @@ from hqsam.evaluation.run_folder import WHOLE, RunFolder, Shard, open_run_folder
 from hqsam.evaluation.run_protocol import CandidateChoice, PromptProtocol
 from hqsam.evaluation.samples import EvaluationSample
 from hqsam.evaluation.suites.suite import OpenSuite
+from hqsam.model.hq_sam import Source
 from hqsam.predict.segmenter import Segmenter
 from hqsam.predict.sources import check_source
 from hqsam.version import __version__
@@ -113,7 +114,9 @@ def _protocol_for(
     suite: OpenSuite, config: EvaluationConfig, segmenter: Segmenter
 ) -> tuple[Sequence[EvaluationSample], PromptProtocol, str]:
     """The cases as they are asked about, what is asked, and a fingerprint of the detector's boxes."""
-    sources = tuple(check_source(source, segmenter.config) for source in config.sources or segmenter.config.sources)
+    sources: tuple[Source, ...] = tuple(
+        check_source(source, segmenter.config) for source in config.sources or segmenter.config.sources
+    )
     files = [Path(prompt.partition(":")[2]) for prompt in config.prompts if prompt.startswith("detector:")]
     prompt_kinds, samples, boxes = tuple(_asked(config, files)), suite.samples, ""
     if files:
