@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from PIL import Image
 from pycocotools.coco import COCO
 
 from hqsam.errors import DataWarning
@@ -153,3 +154,30 @@ def test_an_image_without_a_size_is_left_out_and_named(tmp_path):
     content["images"].append({"id": 9, "file_name": "y.jpg"})
     with pytest.warns(DataWarning, match=r"images without a size \(9\)"):
         assert len(read(content, tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "segmentation", [[0, 0, 4, 0, 4, 3, 0, 3], [[0, 0], [4, 0], [4, 3], [0, 3]], [[[0, 0], [4, 0], [4, 3], [0, 3]]]]
+)
+def test_a_flat_outline_and_outlines_of_points_are_read(segmentation, tmp_path):
+    assert read(dataset(segmentation=segmentation), tmp_path).rle == read(dataset(), tmp_path).rle
+
+
+def test_ids_are_the_same_as_text_and_as_numbers(tmp_path):
+    assert read(dataset(image_id="7", category_id="3"), tmp_path).labels == ("kite",)
+
+
+def test_an_image_without_a_size_is_measured_and_without_an_image_left_out(tmp_path):
+    content = dataset()
+    del content["images"][0]["height"], content["images"][0]["width"]
+    (tmp_path / "given.json").write_text(json.dumps(content))
+    with pytest.warns(DataWarning, match=r"1 left out: images without a size \(7\)"):
+        assert coco.read(tmp_path / "given.json") == []
+    Image.new("RGB", (8, 6)).save(tmp_path / "x.jpg")
+    assert read(content, tmp_path).rle == read(dataset(), tmp_path).rle
+
+
+def test_an_annotation_without_a_class_is_an_object_and_of_one_id_are_told_apart(tmp_path):
+    content = dataset()
+    content["annotations"] += [{**content["annotations"][0], "category_id": None}]
+    assert read(content, tmp_path).labels == ("kite", "object")

@@ -12,11 +12,11 @@ from hqsam.data.dataset import MaskDataset
 from hqsam.data.issues import DataIssue
 from hqsam.errors import DataError
 from hqsam.formats.coco_reader import CocoFile, Entry, instances_of, read_coco
-from hqsam.formats.image_lookup import ImageLookup, local_name
+from hqsam.formats.image_lookup import ImageLookup, folders_around, local_name
 from hqsam.formats.left_out import LeftOut, in_words
 from hqsam.masks.instances import Instances
 
-_KEPT = ("id", "category_id", "segmentation", "score")
+_KEPT = ("id", "category_id", "segmentation", "score", "iscrowd")
 
 
 def open_coco(path: Path, images: Path | None = None, name: str | None = None) -> MaskDataset:
@@ -41,7 +41,7 @@ def open_coco(path: Path, images: Path | None = None, name: str | None = None) -
             f"{path} lists {len(file.images)} images, and none has an annotation with a mask"
             + f"; {left_out}" * bool(left_out)
         )
-    folders = [images] if images else _folders_around(path)
+    folders = [images] if images else folders_around(path)
     lookup = ImageLookup(folders)
     files = {row["id"]: lookup.find(row["file_name"]) for row in rows}
     if not any(files.values()):
@@ -81,13 +81,6 @@ def _item(row: Entry, image: Path, name: str, annotations: Sequence[Entry], file
 
 def _instances(text: str, names: Mapping[Any, str], size_hw: tuple[int, int]) -> tuple[Instances, list[LeftOut]]:
     return instances_of(json.loads(text), names, size_hw)
-
-
-def _folders_around(path: Path) -> list[Path]:
-    """The folders that an annotation file's images may be in, the likeliest first."""
-    split = path.stem.split("_")[-1]  # instances_val2017.json is about val2017/
-    inner = ("", "images", split, f"images/{split}", path.stem)
-    return [place / name for place in (path.parent, path.parent.parent) for name in inner]
 
 
 def _told_apart(items: Sequence[AnnotatedImage]) -> tuple[tuple[AnnotatedImage, ...], list[DataIssue]]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from hqsam.formats.coco_reader import Entry, instances_of, read_coco
 from hqsam.formats.file_names import OutputPaths
-from hqsam.formats.files import write_json
+from hqsam.formats.files import size_of_picture, write_json
+from hqsam.formats.image_lookup import ImageLookup, folders_around
 from hqsam.formats.left_out import LeftOut, warn_of
 from hqsam.masks.instances import Instances
 from hqsam.masks.polygons import as_one_ring, to_polygons
@@ -68,16 +69,29 @@ def read(path: Path) -> list[Instances]:
     file = read_coco(path)
     left_out, found = list(file.left_out), []
     by_image = file.by_image("with crowds")
+    lookup = ImageLookup(folders_around(path))
     for image in file.images:
-        if image["height"] is None:
+        annotations = by_image[image["id"]]
+        size_hw = _size(image, annotations, lookup)
+        if size_hw is None:
             left_out.append(LeftOut("images without a size", str(image["id"])))
             continue
-        size_hw, annotations = (image["height"], image["width"]), by_image[image["id"]]
         instances, unusable = instances_of(annotations, file.categories, size_hw, image["file_name"], "kept")
         left_out += unusable
         found.append(_with_facts(instances, {annotation["id"]: annotation for annotation in annotations}))
     warn_of(left_out, path)
     return found
+
+
+def _size(image: Entry, annotations: Sequence[Entry], lookup: ImageLookup) -> tuple[int, int] | None:
+    """Height and width as the file states them, or run lengths, or the image itself; None if none is there."""
+    if image["height"]:
+        return image["height"], image["width"]
+    runs = [one["segmentation"] for one in annotations if isinstance(one["segmentation"], dict)]
+    if runs and "size" in runs[0]:
+        return runs[0]["size"][0], runs[0]["size"][1]
+    path = lookup.find(image["file_name"])
+    return None if path is None else size_of_picture(path)
 
 
 def _with_facts(instances: Instances, annotations: Mapping[int | str, Entry]) -> Instances:

@@ -62,6 +62,13 @@ class ImageLookup:
         return None if found is None else self.folders[0] / found
 
 
+def folders_around(path: Path) -> list[Path]:
+    """Return the folders that an annotation file's images may be in, the likeliest first."""
+    split = path.stem.split("_")[-1]  # instances_val2017.json is about val2017/
+    inner = ("", "images", split, f"images/{split}", path.stem)
+    return [place / name for place in (path.parent, path.parent.parent) for name in inner]
+
+
 def local_name(name: str) -> str:
     """Return a name of any tool as a relative path with `/`, without address, drive and steps out of a folder."""
     return next(iter(_tails(name)), "")
