@@ -16,8 +16,8 @@ from hqsam.engines.fused import int8
 from hqsam.engines.fused.conv import FusedConv
 from hqsam.engines.fused.int8 import QuantisedLinear, quantise_linears
 from hqsam.engines.fused.linear import PackedLinear, PackedUpscale, pack_linears
+from hqsam.engines.kernels import Kernels
 from hqsam.engines.kernels.build import compiled_kernels
-from hqsam.engines.kernels.plain import PlainKernels
 from hqsam.engines.torch import TorchEngine
 from hqsam.errors import OptionError
 from hqsam.hardware import cpu_features
@@ -44,7 +44,7 @@ def engines(request):
 
 def kernels_named(name):
     if name == "plain":
-        return PlainKernels()
+        return Kernels()
     needs.compiler()
     kernels = copy.copy(compiled_kernels())
     kernels._multiplies = kernels._multiplies and name == "compiled"
@@ -108,7 +108,7 @@ def test_both_encode_the_same_features(engines):
 
 
 def test_a_session_holds_only_what_masks_need():
-    engine = CpuEngine(tiny_model("tiny_vit"), torch.float32, PlainKernels())
+    engine = CpuEngine(tiny_model("tiny_vit"), torch.float32, Kernels())
     image = encoded(engine)
     assert set(image.tensors) == {"final", "hq_features"}
     assert image.tensors["final"].is_contiguous(memory_format=torch.channels_last)
@@ -185,7 +185,7 @@ def test_a_quantised_layer_is_near_its_plain_twin(precision, kernels):
     x = torch.randn(2, 3, 5, 64)
     x[0, 0, 0] *= 100  # one token far from the others makes none of them coarse
     expected = plain(x.to(precision)).float()
-    quantise_linears(plain, compiled_kernels() if kernels == "compiled" else PlainKernels())
+    quantise_linears(plain, compiled_kernels() if kernels == "compiled" else Kernels())
     assert [type(layer) for layer in plain[0]] == [QuantisedLinear, nn.Identity, QuantisedLinear]
     error = (plain(x.to(precision)).float() - expected).flatten(0, -2).norm(dim=1)
     assert float((error / expected.flatten(0, -2).norm(dim=1)).max()) < 0.06

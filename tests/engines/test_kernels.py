@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hqsam.engines.attention import CPU_OPS
 from hqsam.engines.kernels import Bottleneck, Kernels, Norm, build
 from hqsam.engines.kernels.build import best_kernels, compiled_kernels
-from hqsam.engines.kernels.plain import PlainKernels
+from hqsam.engines.kernels.compiled import CompiledKernels
 from hqsam.errors import OptionError
 from hqsam.model.attention_ops import AttentionLayout
 from hqsam.model.config import NANO
@@ -21,7 +21,7 @@ from hqsam.model.encoders.tiny_vit.encoder import absolute_distances
 from hqsam.model.preprocess import batches
 from tests import needs
 
-PLAIN = PlainKernels()
+PLAIN = Kernels()
 CHANNELS = st.sampled_from([1, 5, 24, 32, 48, 64, 192, 256])
 SEEDS = st.integers(0, 2**31)
 PRECISIONS = st.sampled_from([torch.float32, torch.bfloat16])
@@ -319,14 +319,14 @@ def fresh(monkeypatch, tmp_path):
 def test_a_machine_without_a_compiler_takes_the_plain_kernels(fresh, monkeypatch):
     monkeypatch.setenv("PATH", str(fresh))
     monkeypatch.delenv("CXX", raising=False)
-    assert isinstance(best_kernels(torch.float32), PlainKernels)
+    assert type(best_kernels(torch.float32)) is Kernels
     if sys.platform == "linux":
         with pytest.raises(OptionError, match=r"no C\+\+ compiler; install g\+\+"):
             compiled_kernels()
 
 
 def test_a_precision_without_kernels_takes_the_plain_ones():
-    assert isinstance(best_kernels(torch.float16), PlainKernels)
+    assert type(best_kernels(torch.float16)) is Kernels
 
 
 def test_what_a_compiler_says_when_it_fails_is_told_and_nothing_is_left(fresh, monkeypatch):
@@ -335,7 +335,7 @@ def test_what_a_compiler_says_when_it_fails_is_told_and_nothing_is_left(fresh, m
     with pytest.raises(OptionError, match="fno-such-flag"):
         compiled_kernels()
     assert not list((fresh / "kernels").iterdir())
-    assert isinstance(best_kernels(torch.float32), PlainKernels)
+    assert type(best_kernels(torch.float32)) is Kernels
 
 
 def test_a_damaged_library_is_compiled_again(fresh):
@@ -347,7 +347,7 @@ def test_a_damaged_library_is_compiled_again(fresh):
         library.unlink()  # the one that is loaded stays as it is
         library.write_bytes(damaged)
         compiled_kernels.cache_clear()
-        assert isinstance(best_kernels(torch.float32), Kernels)
+        assert isinstance(best_kernels(torch.float32), CompiledKernels)
         assert len(library.read_bytes()) == len(whole)
 
 

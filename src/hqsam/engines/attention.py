@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hqsam.model.attention_ops import PlainAttentionOps, Rows
+from hqsam.model.attention_ops import AttentionOps, Rows
 
 _SMALL = 256 * 256
 """Attention maps up to this size are cheaper as plain products: PyTorch's fused kernel is made for long rows."""
@@ -18,7 +18,7 @@ _BLOCK = 512
 """Queries at a time: with 4,096 keys, 4 MB of logits in bfloat16."""
 
 
-class CpuAttentionOps(PlainAttentionOps):
+class CpuAttentionOps(AttentionOps):
     """Small maps as plain products; long ones with a bias in blocks that stay in the processor's cache."""
 
     def softmax(

@@ -3,7 +3,7 @@
 They cost memory traffic rather than arithmetic, so an engine may bring its own. Here they are as PyTorch has them.
 """
 
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -33,9 +33,8 @@ Rows = Float[Tensor, "window head token channel"]
 """Windows of all images, in order."""
 
 
-@runtime_checkable
-class AttentionOps(Protocol):
-    """An implementation of the operations. It may overwrite logits; all else stays as it is."""
+class AttentionOps:
+    """The operations as PyTorch has them. Engines override them; logits may be overwritten, all else stays as it is."""
 
     def split_heads(
         self,
@@ -48,43 +47,6 @@ class AttentionOps(Protocol):
         Windows stick out of the grid at its bottom and right; there all tokens are `padding`, which may be None where
         windows fit.
         """
-        ...
-
-    def merge_heads(
-        self, attended: Rows, layout: AttentionLayout, size_hw: tuple[int, int]
-    ) -> Float[Tensor, "image height width head_channel"]:
-        """Put windows back together to grids, heads side by side: the inverse of `split_heads`."""
-        ...
-
-    def attend(
-        self,
-        query: Float[Tensor, "batch head query channel"],
-        key: Float[Tensor, "batch head key channel"],
-        value: Float[Tensor, "batch head key value_channel"],
-        bias: Float[Tensor, "head query key"] | None = None,
-    ) -> Float[Tensor, "batch head query value_channel"]:
-        """Return softmax(query key^T + bias) value; queries come scaled."""
-        ...
-
-    def attend_on_grid(
-        self,
-        query: Rows,
-        key: Rows,
-        value: Rows,
-        by_row: Float[Tensor, "window head token height"],
-        by_column: Float[Tensor, "window head token width"],
-    ) -> Rows:
-        """Return attention whose bias depends on a key's row and on its column alone.
-
-        Tokens are a grid, row by row; `by_row` and `by_column` are what each query adds for each row and column.
-        """
-        ...
-
-
-class PlainAttentionOps:
-    """Attention as PyTorch has it."""
-
-    def split_heads(self, qkv: Tensor, padding: Tensor | None, layout: AttentionLayout) -> tuple[Rows, Rows, Rows]:
         size_hw = (qkv.shape[1], qkv.shape[2])
         windows = to_windows(qkv, layout.window_hw)
         if not layout.fits(size_hw):
@@ -99,14 +61,35 @@ class PlainAttentionOps:
         query, key, value = parts
         return query * query.shape[-1] ** -0.5, key, value
 
-    def merge_heads(self, attended: Rows, layout: AttentionLayout, size_hw: tuple[int, int]) -> Tensor:
+    def merge_heads(
+        self, attended: Rows, layout: AttentionLayout, size_hw: tuple[int, int]
+    ) -> Float[Tensor, "image height width head_channel"]:
+        """Put windows back together to grids, heads side by side: the inverse of `split_heads`."""
         windows = attended.transpose(1, 2).flatten(2).unflatten(1, layout.window_hw)
         return from_windows(windows, size_hw)
 
-    def attend(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None) -> Tensor:
+    def attend(
+        self,
+        query: Float[Tensor, "batch head query channel"],
+        key: Float[Tensor, "batch head key channel"],
+        value: Float[Tensor, "batch head key value_channel"],
+        bias: Float[Tensor, "head query key"] | None = None,
+    ) -> Float[Tensor, "batch head query value_channel"]:
+        """Return softmax(query key^T + bias) value; queries come scaled."""
         return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=1.0)
 
-    def attend_on_grid(self, query: Rows, key: Rows, value: Rows, by_row: Tensor, by_column: Tensor) -> Rows:
+    def attend_on_grid(
+        self,
+        query: Rows,
+        key: Rows,
+        value: Rows,
+        by_row: Float[Tensor, "window head token height"],
+        by_column: Float[Tensor, "window head token width"],
+    ) -> Rows:
+        """Return attention whose bias depends on a key's row and on its column alone.
+
+        Tokens are a grid, row by row; `by_row` and `by_column` are what each query adds for each row and column.
+        """
         # The bias is a product, too: of the query's further channels with one-hot codes of the key's row and column.
         # So plain fused attention computes it, and no token x token array is stored.
         height, width = by_row.shape[-1], by_column.shape[-1]
@@ -116,7 +99,7 @@ class PlainAttentionOps:
         return self.attend(torch.cat([query, by_row, by_column], dim=-1), torch.cat([key, code], dim=-1), value)
 
 
-PLAIN_OPS = PlainAttentionOps()
+PLAIN_OPS = AttentionOps()
 
 
 def set_attention_ops(module: nn.Module, ops: AttentionOps) -> None:

@@ -54,8 +54,8 @@ class HqMaskHead:
     ) -> None:
         """The HQ mask's part that depends on the prompt, added to the part that does not."""
         onto += filters @ self.narrow_bias
-        taps = torch.einsum("c,cwyx->wyx", filters, self.narrow)
-        self.kernels.norm_gelu_conv3x3(F.conv2d(pixels, *self.widen, padding=1), self.norm, taps, onto)
+        filters_3x3 = torch.einsum("c,cwyx->wyx", filters, self.narrow)
+        self.kernels.norm_gelu_conv3x3(F.conv2d(pixels, *self.widen, padding=1), self.norm, filters_3x3, onto)
 
 
 def _as_linear(upscale: Upscale2x, precision: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -22,7 +22,6 @@ import torch
 
 from hqsam.engines.kernels import Kernels
 from hqsam.engines.kernels.compiled import PRECISIONS, CompiledKernels
-from hqsam.engines.kernels.plain import PlainKernels
 from hqsam.errors import HqsamError, OptionError
 from hqsam.hardware import cpu_features
 from hqsam.paths import user_cache_folder
@@ -39,12 +38,12 @@ _WIDE = ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector
 def best_kernels(precision: torch.dtype) -> Kernels:
     """The compiled kernels, or where they cannot be had, those in PyTorch."""
     if precision not in PRECISIONS:
-        return PlainKernels()
+        return Kernels()
     try:
         return compiled_kernels()
     except HqsamError as error:
         _LOG.info("the kernels are PyTorch's: %s", error)
-        return PlainKernels()
+        return Kernels()
 
 
 @functools.cache

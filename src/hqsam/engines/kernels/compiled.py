@@ -1,4 +1,4 @@
-"""The kernels of `cpp/`, called with the memory of tensors."""
+"""The compiled kernels of `cpp/`, called with the memory of tensors."""
 
 import ctypes
 from typing import Any
@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hqsam.engines.attention import CpuAttentionOps
-from hqsam.engines.kernels import Bottleneck, Norm, RelativeBiasAttention
+from hqsam.engines.kernels import Bottleneck, Kernels, Norm, RelativeBiasAttention
 from hqsam.model.attention_ops import AttentionLayout
 from hqsam.model.config import ModelConfig
 from hqsam.model.preprocess import batch_hw
@@ -19,8 +18,8 @@ PRECISIONS = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 _MOST_CHANNELS, _LANES, _HEAD_CHANNELS = 1024, 16, 32
 
 
-class CompiledKernels(CpuAttentionOps):
-    """See `Kernels`."""
+class CompiledKernels(Kernels):
+    """The computations of `Kernels`, each in one pass over memory, by the functions of a compiled library."""
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self._library = library
@@ -145,10 +144,10 @@ class CompiledKernels(CpuAttentionOps):
         self._call("apply_filter", rows, filters.float().contiguous(), products, *_short_rows(rows))
         return products
 
-    def norm_gelu_conv3x3(self, wide: Tensor, norm: Norm, taps: Tensor, onto: Tensor) -> None:
+    def norm_gelu_conv3x3(self, wide: Tensor, norm: Norm, filters: Tensor, onto: Tensor) -> None:
         rows = wide.permute(0, 2, 3, 1)
         height, width, channels = rows.shape[1:]
-        by_channel = torch.nn.functional.pad(taps.flatten(1), (0, _LANES - 9)).contiguous()
+        by_channel = torch.nn.functional.pad(filters.flatten(1), (0, _LANES - 9)).contiguous()
         self._call("norm_gelu_conv3x3", rows, *_numbers(norm), by_channel, onto, height, width, channels)
 
     def _call(self, name: str, first: Tensor, *rest: Any) -> None:
