@@ -1,10 +1,10 @@
-"""`python -m benchmarks`: how large, how fast and how hungry each model is, beside the peers that are installed.
+"""`python -m benchmarks`: size, speed and memory of each model, beside the other implementations that are installed.
 
-Parts: speed (opening, clicking, a batch of boxes: contestants take turns), alone (loading, and the memory of opening,
-in a new process each time), everything (every mask of a grid of clicks), growth (our cost by prompts, clicks, photo and
-threads). What is measured goes into a JSON file; parts and models that were measured before stay in it, so that it
-can be filled run by run. Peers are segment-anything-hq, transformers and openvino, beside hqsam or, with
---peers-python, in an environment of their own.
+Parts: speed (opening, clicking, a batch of boxes, the implementations in turns), alone (loading, and the memory of
+opening, in a new process each time), everything (every mask of a grid of clicks), growth (our cost by prompts, clicks,
+image size and threads). What is measured goes into a JSON file; parts and models that were measured before stay in it,
+so that it can be filled run by run. The others are segment-anything-hq, transformers and openvino, beside hqsam or,
+with --peers-python, in an environment of their own.
 """
 
 import argparse
@@ -19,9 +19,9 @@ from rich.console import Console
 
 from benchmarks import parts, report
 from benchmarks.checkpoints import random_checkpoints
-from benchmarks.contestants import FIELD
-from benchmarks.measure import Place
-from benchmarks.neighbours import watched
+from benchmarks.implementations import IMPLEMENTATIONS
+from benchmarks.measure import Setup
+from benchmarks.system_load import with_system_load
 from hqsam import storage
 from hqsam.model.config import MODELS
 
@@ -35,12 +35,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         for model in arguments.models:
             files = random_checkpoints(model, arguments.checkpoints or Path(temporary))
-            place = Place(model, arguments.device, files, arguments.peers_python, arguments.busy)
-            names = [name for name in arguments.contestants or FIELD if place.installed(name)]
-            of_model = written["models"].setdefault(model, {"sizes": parts.sizes(place)})
+            setup = Setup(model, arguments.device, files, arguments.peers_python, arguments.busy)
+            names = [name for name in arguments.implementations or IMPLEMENTATIONS if setup.installed(name)]
+            of_model = written["models"].setdefault(model, {"sizes": parts.sizes(setup)})
             for part in arguments.parts:
                 print(f"{_now()} {model}: {part} of {', '.join(names)}", flush=True)
-                measured = watched(lambda p=part, at=place, who=names: _measure(p, at, who, arguments))
+                measured = with_system_load(lambda p=part, at=setup, who=names: _measure(p, at, who, arguments))
                 of_model[part] = measured | {"date": _now(), "clock": _CLOCKS[arguments.busy]}
                 storage.write_text(arguments.out, json.dumps(written, indent=1) + "\n")
     Console().print(report.summary(written))
@@ -54,11 +54,18 @@ def _arguments() -> argparse.Namespace:
     known = [name for name, config in MODELS.items() if config.hq]
     parser.add_argument("--models", nargs="+", default=["nano", "vit_tiny", "vit_b"], choices=known, metavar="NAME")
     parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS, metavar="PART")
-    parser.add_argument("--contestants", nargs="+", choices=list(FIELD), metavar="WHO", help="only these")
+    parser.add_argument(
+        "--implementations",
+        "--contestants",
+        nargs="+",
+        choices=list(IMPLEMENTATIONS),
+        metavar="NAME",
+        help="only these",
+    )
     parser.add_argument(
         "--tasks", nargs="+", default=list(parts.TASKS), choices=parts.TASKS, help="of speed, only these"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="turns that each has (default 3)")
+    parser.add_argument("--rounds", type=int, default=3, help="repetitions of each (default 3)")
     parser.add_argument("--points-per-side", type=int, default=32, help="of the grid of everything (default 32)")
     parser.add_argument("--quick", action="store_true", help="one turn each, and a grid of 8 x 8 clicks")
     parser.add_argument(
@@ -75,14 +82,14 @@ def _arguments() -> argparse.Namespace:
     return arguments
 
 
-def _measure(part: str, place: Place, names: list[str], arguments: argparse.Namespace) -> dict[str, Any]:
+def _measure(part: str, setup: Setup, names: list[str], arguments: argparse.Namespace) -> dict[str, Any]:
     if part == "speed":
-        return parts.speed(place, names, arguments.rounds, arguments.tasks, arguments.boxes)
+        return parts.speed(setup, names, arguments.rounds, arguments.tasks, arguments.boxes)
     if part == "alone":
-        return {"who": parts.alone(place, names, arguments.rounds)}
+        return {"who": parts.alone(setup, names, arguments.rounds)}
     if part == "everything":
-        return parts.everything(place, names, 1, arguments.points_per_side)
-    return parts.growth(place, arguments.rounds, arguments.points_per_side)
+        return parts.everything(setup, names, 1, arguments.points_per_side)
+    return parts.growth(setup, arguments.rounds, arguments.points_per_side)
 
 
 def _now() -> str:

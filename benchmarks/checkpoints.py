@@ -13,7 +13,7 @@ SUFFIXES = (".safetensors", ".pth")
 
 
 def random_checkpoints(model: str, folder: Path) -> dict[str, Path]:
-    """Files by suffix; those that are there already are taken. `nano` needs none: it is in the package."""
+    """Return checkpoint files by suffix, written unless they are there. `nano` needs none: it is in the package."""
     if model == "nano":
         return {}
     files = {suffix: folder / f"{model}{suffix}" for suffix in SUFFIXES}

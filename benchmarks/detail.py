@@ -1,7 +1,7 @@
-"""`python -m benchmarks.detail --data DIR`: what `detail=True` changes, set by set.
+"""`python -m benchmarks.detail --data DIR`: masks with and without `detail=True`, set by set.
 
-Every photo of each set below DIR (SET/images, SET/masks) is asked about by the box of the true mask and by one click at
-its innermost point, without and with detail. With `--shrink 0.4` the first look is at the photo shrunk to that share of
+Every image of each set below DIR (SET/images, SET/masks) is asked about by the box of the true mask and by one click at
+its innermost point, without and with detail. With `--shrink 0.4` the first look is at the image shrunk to that share of
 its size, as if it were so much larger than the model's input, and detail sees it in full. Results are kept object by
 object, so that a killed run goes on; the table is Markdown: mean IoU / mean boundary IoU.
 """
@@ -49,9 +49,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--model", default="nano", help="a name or a checkpoint file")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--sets", nargs="*", help="only these")
-    parser.add_argument("--photos", type=int, default=20, help="of each set, the first in order of name")
-    parser.add_argument("--objects", type=int, default=5, help="of each photo, the largest")
-    parser.add_argument("--shrink", type=float, default=1.0, help="share of the photo's size at the first look")
+    parser.add_argument("--photos", type=int, default=20, help="of each set, the first by name")
+    parser.add_argument("--objects", type=int, default=5, help="of each image, the largest")
+    parser.add_argument("--shrink", type=float, default=1.0, help="share of the image's size at the first look")
     parser.add_argument("--out", type=Path, default=Path("out/detail.jsonl"))
     return parser.parse_args()
 
@@ -68,7 +68,7 @@ def _measure(
 
 
 def _open(segmenter: Segmenter, image: np.ndarray, shrink: float) -> Session:
-    """A session whose first look was at a shrunken photo, and that finds its way back to the full one."""
+    """Return a session whose first look was at a shrunken image; detail sees the full one."""
     session = segmenter.open(image)
     if shrink == 1:
         return session
@@ -89,7 +89,7 @@ def _answers(session: Session, truth: np.ndarray) -> Iterator[tuple[str, list[fl
 
 
 def table(records: list[dict[str, Any]]) -> str:
-    """A row a set and share, a column a question."""
+    """Return the Markdown table: a row for each set and share, a column for each prompt."""
     rows: dict[tuple[str, float], dict[str, list[list[float]]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         for asked, values in record["answers"].items():

@@ -1,7 +1,7 @@
 """`python -m benchmarks.experiments --train DIR --val DIR`: the paper's claim, at the scale of a small model.
 
-From one SAM (that of `nano`, or --model) each contestant is taught alike: the same photos, prompts, steps and seed, the
-encoder frozen. Each is then asked about every held-out object by the box of its true mask. What differs is what learns:
+From one SAM (that of `nano`, or --model) each variant is trained alike: the same images, prompts, steps and seed, the
+encoder frozen. Each is then prompted with the box of every held-out object's true mask. They differ in what is trained:
 
   SAM as it is           nothing (paper, Table 2, first row)
   HQ token, SAM feature  the HQ token and its head, as a filter over SAM's own mask features (Table 2)
@@ -9,7 +9,7 @@ encoder frozen. Each is then asked about every held-out object by the box of its
   HQ-SAM                 the HQ part
   whole decoder          SAM's mask decoder, and no HQ part (Table 4)
 
-Answers are kept object by object and contestants when they are taught, so that a killed run goes on. The table, in
+Scores are kept object by object, and variants once they are trained, so that a killed run goes on. The table, in
 Markdown, has the means over objects by set, and of the differences from SAM the 95 % interval of a paired bootstrap.
 """
 
@@ -50,7 +50,7 @@ CPU = torch.device("cpu")
 
 
 class OnSamFeatures(HqPart):
-    """The HQ token's filter over SAM's mask features, and nothing else."""
+    """HQ part with the HQ token's filter over SAM's mask features, and nothing else."""
 
     def masks(self, mask_inputs: MaskInputs, image_features: Tensor) -> Tensor:
         del image_features
@@ -58,15 +58,15 @@ class OnSamFeatures(HqPart):
 
 
 class WithoutEarly(HqPart):
-    """Fused from final and decoder features alone."""
+    """HQ part whose features are fused from final and decoder features alone."""
 
     def image_features(self, features: ImageFeatures) -> Tensor:
         return self.from_final(features.final)
 
 
 @dataclass(frozen=True)
-class Contestant:
-    """What learns, and which of its masks are looked at."""
+class Variant:
+    """Variant of the model: what is trained, and which of its masks are scored."""
 
     hq: type[HqPart] | None
     trainable: Trainable | None
@@ -74,12 +74,12 @@ class Contestant:
     rate: float = 1e-3
 
 
-CONTESTANTS = {
-    "SAM as it is": Contestant(None, None, ("sam",)),
-    "HQ token, SAM feature": Contestant(OnSamFeatures, "hq", ("hq", "sum")),
-    "no early features": Contestant(WithoutEarly, "hq", ("hq", "sum")),
-    "HQ-SAM": Contestant(HqPart, "hq", ("hq", "sum")),
-    "whole decoder": Contestant(None, "decoder", ("sam",), 1e-4),
+VARIANTS = {
+    "SAM as it is": Variant(None, None, ("sam",)),
+    "HQ token, SAM feature": Variant(OnSamFeatures, "hq", ("hq", "sum")),
+    "no early features": Variant(WithoutEarly, "hq", ("hq", "sum")),
+    "HQ-SAM": Variant(HqPart, "hq", ("hq", "sum")),
+    "whole decoder": Variant(None, "decoder", ("sam",), 1e-4),
 }
 
 
@@ -89,9 +89,9 @@ def main() -> None:
     hardware.keep_freed_memory()
     with storage.Journal(arguments.out / "answers.jsonl") as journal:
         done = {(record["who"], record["object"]) for record in journal}
-        for who, contestant in CONTESTANTS.items():
-            model = _taught(who, contestant, arguments)
-            for record in _answers(who, contestant, model, arguments, done):
+        for who, variant in VARIANTS.items():
+            model = _trained(who, variant, arguments)
+            for record in _answers(who, variant, model, arguments, done):
                 journal.append(record)
             print(f"{who}: done", flush=True)
         text = table(list(journal))
@@ -101,58 +101,58 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.experiments", description=__doc__)
-    parser.add_argument("--train", type=Path, required=True, help="photos and masks to learn from")
-    parser.add_argument("--val", type=Path, required=True, help="and to be asked about")
+    parser.add_argument("--train", type=Path, required=True, help="images and masks to train on")
+    parser.add_argument("--val", type=Path, required=True, help="images and masks to score")
     parser.add_argument("--model", default="nano")
     parser.add_argument("--sets", nargs="*", help="of --train; by default all")
     parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--images", type=int, default=400, help="of each set to learn from, at most")
-    parser.add_argument("--photos", type=int, default=30, help="of each set to be asked about, at most")
-    parser.add_argument("--objects", type=int, default=2, help="of each photo, the largest")
+    parser.add_argument("--images", type=int, default=400, help="of each set to train on, at most")
+    parser.add_argument("--photos", type=int, default=30, help="of each set to score, at most")
+    parser.add_argument("--objects", type=int, default=2, help="of each image, the largest")
     parser.add_argument("--out", type=Path, default=Path("out/experiments"))
     return parser.parse_args()
 
 
-def _taught(who: str, contestant: Contestant, arguments: argparse.Namespace) -> HQSam:
-    """The contestant after its lessons; from its file if it had them already."""
-    model = _beginner(contestant, arguments.model)
+def _trained(who: str, variant: Variant, arguments: argparse.Namespace) -> HQSam:
+    """Return the trained variant; from its file if it was trained before."""
+    model = _initial_model(variant, arguments.model)
     path = arguments.out / f"{who.replace(' ', '_')}.pt"
-    if contestant.trainable is None:
+    if variant.trainable is None:
         return model
     if path.exists():
         model.load_state_dict(torch.load(path, weights_only=True))
         return model
-    trainer = _trainer(contestant, model, arguments.steps)
+    trainer = _trainer(variant, model, arguments.steps)
     for step, given in enumerate(_batches(trainer, arguments)):
         metrics = trainer.step([given])
         if step % 50 == 0:
             print(f"{who}: step {step}, loss {metrics['loss']:.3f}", flush=True)
-    taught = trainer.ema_model()
+    trained = trainer.ema_model()
     with storage.replacing(path) as temporary_path:
-        torch.save(taught.state_dict(), temporary_path)
-    return taught
+        torch.save(trained.state_dict(), temporary_path)
+    return trained
 
 
-def _beginner(contestant: Contestant, name: str) -> HQSam:
-    """The same SAM for all, with a fresh HQ part or with none."""
+def _initial_model(variant: Variant, name: str) -> HQSam:
+    """Return the same SAM for all variants, with a fresh HQ part or with none."""
     torch.manual_seed(0)
     whole = load_model(name)
-    config = whole.config if contestant.hq else replace(whole.config, hq=None)
+    config = whole.config if variant.hq else replace(whole.config, hq=None)
     model = HQSam(config)
     model.load_state_dict({k: v for k, v in whole.state_dict().items() if not k.startswith("hq.")}, strict=False)
-    if contestant.hq:
-        model.hq = contestant.hq(config)
+    if variant.hq:
+        model.hq = variant.hq(config)
     return model
 
 
-def _trainer(contestant: Contestant, model: HQSam, steps: int) -> Trainer:
-    assert contestant.trainable is not None
+def _trainer(variant: Variant, model: HQSam, steps: int) -> Trainer:
+    assert variant.trainable is not None
     sampling = SamplingConfig(
         batch_size=4, objects=2, size=model.config.image_size, stride=model.config.stride // 4, truth_stride=2,
         prompts="paper", augment=JitterConfig(scale=(0.6, 1.6)),
     )  # fmt: skip
     stage: StageConfig = replace(
-        finetune().stages[0], trainable=contestant.trainable, sampling=sampling, learning_rate=contestant.rate
+        finetune().stages[0], trainable=variant.trainable, sampling=sampling, learning_rate=variant.rate
     )
     return Trainer(
         copy.deepcopy(model),
@@ -165,7 +165,7 @@ def _trainer(contestant: Contestant, model: HQSam, steps: int) -> Trainer:
 
 
 def _batches(trainer: Trainer, arguments: argparse.Namespace) -> Iterator:
-    """The same for all, of features that are computed once."""
+    """Return the batches, the same for all variants, of features that are computed once."""
     found = open_datasets(arguments.train)
     sets = {name: one[: arguments.images] for name, one in found.items() if name in (arguments.sets or found)}
     dataset = PromptedDataset(sets, trainer.stage.sampling, 0)
@@ -181,7 +181,7 @@ def _batches(trainer: Trainer, arguments: argparse.Namespace) -> Iterator:
 
 
 def _answers(
-    who: str, contestant: Contestant, model: HQSam, arguments: argparse.Namespace, done: set[tuple[str, str]]
+    who: str, variant: Variant, model: HQSam, arguments: argparse.Namespace, done: set[tuple[str, str]]
 ) -> Iterator[dict]:
     precision = hardware.pick_precision("auto", CPU)
     segmenter = Segmenter(TorchEngine(model, CPU, precision))
@@ -191,21 +191,23 @@ def _answers(
                 (f"{sample.name}/{number}", sample.mask(number)) for number in _largest(sample, arguments.objects)
             ]
             wanted = [(each, truth) for each, truth in wanted if (who, each) not in done]
-            session = segmenter.open(sample.image) if wanted else None
+            if not wanted:
+                continue
+            session = segmenter.open(sample.image)
             for each, truth in wanted:
-                scores = {s: mask_scores(from_box(session, truth, s).masks[0], truth) for s in contestant.sources}
+                scores = {s: mask_scores(from_box(session, truth, s).masks[0], truth) for s in variant.sources}
                 answers = {source: [one.iou, one.boundary_iou] for source, one in scores.items()}
                 yield {"who": who, "set": name, "photo": sample.name, "object": each, "answers": answers}
 
 
 def _largest(sample: Sample, count: int) -> list[int]:
-    """Objects too small to have an edge are left out."""
+    """Return the largest objects; those too small to have an edge are left out."""
     areas = {number: area for number, area in sample.areas.items() if area >= 64}
     return sorted(areas, key=lambda number: (-areas[number], number))[:count]
 
 
 def table(records: list[dict]) -> str:
-    """Mean IoU / boundary IoU in per cent by set and over all objects, and how far each is from SAM."""
+    """Return mean IoU / boundary IoU in per cent by set and over all objects, and how far each is from SAM."""
     scores: dict[str, dict[str, tuple[float, float]]] = defaultdict(dict)
     photo_of, set_of = {}, {}
     for record in records:

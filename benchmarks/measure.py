@@ -1,4 +1,4 @@
-"""Times and memory. Contestants take turns within one run, so that a busy machine is unfair to all of them alike."""
+"""Times and memory. Implementations take turns within one run, so that a busy machine slows all of them alike."""
 
 import contextlib
 import json
@@ -10,24 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchmarks.contestants import FIELD
+from benchmarks.implementations import IMPLEMENTATIONS
 from hqsam.hardware import cpu_features
 
 _ROOT = Path(__file__).parent.parent
 
 Seconds = dict[str, list[float]]
-"""By task, one entry a repetition."""
+"""Seconds of each repetition, by task."""
 
 
-class Racer(Protocol):
-    """Whoever does tasks and says how many seconds each repetition took."""
+class TaskRunner(Protocol):
+    """Does tasks, and returns the seconds of each repetition."""
 
     def do(self, task: str, **settings: int) -> list[float]: ...
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where contestants run."""
+class Setup:
+    """Model, device, files and interpreter that implementations run with."""
 
     model: str
     device: str
@@ -36,31 +36,31 @@ class Place:
     peers_python: str
     """The interpreter of the environment in which the peers are installed."""
     busy: bool = False
-    """Others work on the machine: measure the processor's seconds of one thread, which that lengthens little."""
+    """The machine is shared: measure the processor's seconds of one thread, which other work lengthens little."""
 
     def installed(self, name: str) -> bool:
-        """Whether the contestant's package is there and has the model, and the machine has what it needs."""
-        entry = FIELD[name]
-        if entry.needs and (self.device != "cpu" or entry.needs not in cpu_features()):
+        """Return True if the implementation is installed and has the model, and the machine has what it needs."""
+        row = IMPLEMENTATIONS[name]
+        if row.needs and (self.device != "cpu" or row.needs not in cpu_features()):
             return False
-        asked = f"import importlib.util as u, sys; sys.exit(u.find_spec({entry.package!r}) is None)"
-        return self.model in entry.models and subprocess.run([self.python(name), "-c", asked]).returncode == 0
+        asked = f"import importlib.util as u, sys; sys.exit(u.find_spec({row.package!r}) is None)"
+        return self.model in row.models and subprocess.run([self.python(name), "-c", asked]).returncode == 0
 
     def python(self, name: str) -> str:
-        return sys.executable if FIELD[name].is_ours else self.peers_python
+        return sys.executable if IMPLEMENTATIONS[name].is_ours else self.peers_python
 
 
-class Contender:
-    """A contestant in a process of its own."""
+class WorkerProcess:
+    """An implementation in a process of its own."""
 
-    def __init__(self, name: str, place: Place, threads: int | None = None) -> None:
-        self._name = f"{name} with {place.model}"
-        file = place.files.get(FIELD[name].suffix or "", Path("-"))
-        command = [place.python(name), "-m", "benchmarks.worker", name, place.model, place.device, str(file)]
+    def __init__(self, name: str, setup: Setup, threads: int | None = None) -> None:
+        self._name = f"{name} with {setup.model}"
+        file = setup.files.get(IMPLEMENTATIONS[name].suffix or "", Path("-"))
+        command = [setup.python(name), "-m", "benchmarks.worker", name, setup.model, setup.device, str(file)]
         environment = dict(os.environ) | {"PYTHONPATH": f"{_ROOT / 'src'}{os.pathsep}{_ROOT}"}
-        if not FIELD[name].is_ours:
+        if not IMPLEMENTATIONS[name].is_ours:
             environment["PYTHONWARNINGS"] = "ignore"  # peers say on import what is no concern of the reader's
-        if place.busy:
+        if setup.busy:
             environment |= {"BENCHMARK_CLOCK": "processor", "OMP_NUM_THREADS": "1"}
         elif threads:
             environment["OMP_NUM_THREADS"] = str(threads)
@@ -78,7 +78,7 @@ class Contender:
         return self._ask(task, settings)
 
     def memory(self) -> dict[str, int]:
-        """Bytes now, and at most so far."""
+        """Return the bytes that it holds now, and held at most."""
         return self._ask("memory", {})
 
     def close(self) -> None:
@@ -103,27 +103,27 @@ class Contender:
 
 
 @contextlib.contextmanager
-def contenders(names: Sequence[str], place: Place) -> Iterator[dict[str, Contender]]:
-    """All of them, started; ended when it is over."""
+def worker_processes(names: Sequence[str], setup: Setup) -> Iterator[dict[str, WorkerProcess]]:
+    """Start a process for each implementation, for as long as the block lasts."""
     with contextlib.ExitStack() as stack:
         started = {}
         for name in names:
-            started[name] = stack.enter_context(contextlib.closing(Contender(name, place)))
+            started[name] = stack.enter_context(contextlib.closing(WorkerProcess(name, setup)))
         yield started
 
 
-def race(
-    racers: dict[str, Racer], tasks: dict[str, dict[str, int]], rounds: int, warm: bool = True
+def measure_in_turns(
+    runners: dict[str, TaskRunner], tasks: dict[str, dict[str, int]], rounds: int, warm: bool = True
 ) -> dict[str, Seconds]:
-    """Rounds in which each does the tasks that it can do, in changing order; if `warm`, a first one is not counted."""
-    times: dict[str, Seconds] = {name: {} for name in racers}
-    for turn in range(rounds + warm):
-        order = list(racers)
-        order = order[turn % len(order) :] + order[: turn % len(order)]
+    """Let each do the tasks that it can do, in rounds of changing order; if `warm`, a first round is not counted."""
+    times: dict[str, Seconds] = {name: {} for name in runners}
+    for number in range(rounds + warm):
+        order = list(runners)
+        order = order[number % len(order) :] + order[: number % len(order)]
         for name in order:
             for task, settings in tasks.items():
-                if task in FIELD[name].tasks:
-                    seconds = racers[name].do(task, **settings)
-                    if turn >= warm:
+                if task in IMPLEMENTATIONS[name].tasks:
+                    seconds = runners[name].do(task, **settings)
+                    if number >= warm:
                         times[name].setdefault(task, []).extend(seconds)
     return times

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.page bench.json`: what was measured goes into docs/benchmarks.md, between its two marks."""
+"""`python -m benchmarks.page bench.json`: writes the measurements into docs/benchmarks.md, between its two marks."""
 
 import argparse
 import json
@@ -34,9 +34,9 @@ def write(source: Path, target: Path) -> None:
 
 
 def measured(report: dict[str, Any]) -> str:
-    """All of it as Markdown."""
+    """Return the tables and the plot as Markdown."""
     shown = [(title, rows) for title, rows in tables.all_tables(report) if len(rows) > 1]
-    parts = [_surroundings(report), "![Seconds to open a photo](images/benchmarks.svg)"]
+    parts = [_surroundings(report), "![Seconds to open an image](images/benchmarks.svg)"]
     return "\n\n".join(parts + [f"## {title}\n\n{_markdown(rows)}" for title, rows in shown])
 
 
@@ -47,12 +47,12 @@ def _surroundings(report: dict[str, Any]) -> str:
     peers = ", ".join(f"{name} {version}" for name, version in report["peers"].items())
     return (
         f"Measured {dates[0]} to {dates[-1]} UTC. {machine}. hqsam ran with {versions}; the peers with {peers}."
-        f"{_neighbours(report)}"
+        f"{_system_load(report)}"
     )
 
 
-def _neighbours(report: dict[str, Any]) -> str:
-    """By which clock, and how quiet the machine was."""
+def _system_load(report: dict[str, Any]) -> str:
+    """Return by which clock was measured, and how busy the machine was."""
     parts = [part for model in report["models"].values() for part in model.values() if "clock" in part]
     clocks = " or ".join(sorted({part["clock"] for part in parts}))
     others = [part["others_cores"] for part in parts if part["others_cores"] is not None]

@@ -1,11 +1,11 @@
-"""What is measured of a model, part by part; each returns what the JSON file says of it."""
+"""Parts of the benchmark of a model; each function returns what the JSON file says of it."""
 
 import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.contestants import FIELD
-from benchmarks.measure import Contender, Place, contenders, race
+from benchmarks.implementations import IMPLEMENTATIONS
+from benchmarks.measure import Setup, WorkerProcess, measure_in_turns, worker_processes
 from benchmarks.sizes import size_of
 from hqsam.hardware import available_threads
 
@@ -13,54 +13,54 @@ Part = dict[str, Any]
 TASKS = ("open", "click", "batch")
 
 
-def sizes(place: Place) -> Part:
-    """How many parameters, and how many of them the paper trains."""
-    size = size_of(place.model)
+def sizes(setup: Setup) -> Part:
+    """Count the parameters, and those of them that the paper trains."""
+    size = size_of(setup.model)
     counts = {"parameters": size.parameters, "hq_parameters": size.hq_parameters}
     return counts | {"mib": size.mib, "hq_mib": size.hq_mib}
 
 
-def speed(place: Place, names: list[str], rounds: int, asked: Sequence[str] = TASKS, boxes: int = 64) -> Part:
-    """Opening, ten clicks and a batch of boxes, in turns."""
+def speed(setup: Setup, names: list[str], rounds: int, asked: Sequence[str] = TASKS, boxes: int = 64) -> Part:
+    """Time opening, ten clicks and a batch of boxes, the implementations in turns."""
     settings = {"open": {}, "click": {"count": 10}, "batch": {"boxes": boxes}}
     tasks = {task: settings[task] for task in TASKS if task in asked}
-    with contenders(names, place) as racers:
-        return {"boxes": boxes, "seconds": race(dict(racers), tasks, rounds)}
+    with worker_processes(names, setup) as runners:
+        return {"boxes": boxes, "seconds": measure_in_turns(dict(runners), tasks, rounds)}
 
 
-def alone(place: Place, names: list[str], rounds: int) -> Part:
-    """Loading and opening, each time in a new process: seconds to load, and the most memory by the system's count."""
+def alone(setup: Setup, names: list[str], rounds: int) -> Part:
+    """Measure cold starts in new processes: seconds to load and open, and peak memory by the system's count."""
     answers: Part = {name: [] for name in names}
     for _ in range(rounds):
         for name in names:
-            answers[name].append(_alone(name, place))
+            answers[name].append(_alone(name, setup))
     return {
         name: {key: statistics.median(one[key] for one in some) for key in some[0]} for name, some in answers.items()
     }
 
 
-def _alone(name: str, place: Place) -> dict[str, float]:
-    with contenders([name], place) as started:
+def _alone(name: str, setup: Setup) -> dict[str, float]:
+    with worker_processes([name], setup) as started:
         contender = started[name]
-        if FIELD[name].suffix is None:
-            del contender.start["load_s"]  # it made its weights up
+        if IMPLEMENTATIONS[name].suffix is None:
+            del contender.start["load_s"]  # its weights are made up
         first_open_s = contender.do("open")[0]
         return {**contender.start, "open_s": first_open_s, "open_peak": contender.memory()["peak"]}
 
 
-def everything(place: Place, names: list[str], rounds: int, points_per_side: int = 32) -> Part:
-    """Every mask of a grid of clicks: seconds, and memory beyond the loaded model."""
-    names = [name for name in names if "everything" in FIELD[name].tasks]
-    with contenders(names, place) as racers:
+def everything(setup: Setup, names: list[str], rounds: int, points_per_side: int = 32) -> Part:
+    """Measure every mask of a grid of clicks: seconds, and memory beyond the loaded model."""
+    names = [name for name in names if "everything" in IMPLEMENTATIONS[name].tasks]
+    with worker_processes(names, setup) as runners:
         tasks = {"everything": {"points_per_side": points_per_side}}
-        seconds = race(dict(racers), tasks, rounds, warm=False)
-        beyond = {name: one.memory()["peak"] - one.start["now"] for name, one in racers.items()}
+        seconds = measure_in_turns(dict(runners), tasks, rounds, warm=False)
+        beyond = {name: one.memory()["peak"] - one.start["now"] for name, one in runners.items()}
     return {"points_per_side": points_per_side, "seconds": seconds, "memory_beyond": beyond}
 
 
-def growth(place: Place, rounds: int, most_points: int = 32) -> Part:
-    """How our cost grows with what is asked: medians by size."""
-    with contenders(["hqsam"], place) as started:
+def growth(setup: Setup, rounds: int, most_points: int = 32) -> Part:
+    """Measure how our cost scales with prompts, clicks, image size and threads: medians by size."""
+    with worker_processes(["hqsam"], setup) as started:
         ours = started["hqsam"]
         ours.do("open")
         ours.do("batch", boxes=4)
@@ -68,19 +68,19 @@ def growth(place: Place, rounds: int, most_points: int = 32) -> Part:
         sides = [n for n in (4, 8, 16, 32) if n <= most_points]
         points = {n * n: _median(ours, 1, "everything", points_per_side=n) for n in sides}
         together = {n: _median(ours, rounds, "stream", photos=n) for n in (1, 4, 16)}
-        photos = {n: _photo(ours, rounds, n) for n in (512, 1024, 2048, 4096, 8192)}
-    counts = [] if place.busy else [n for n in (1, 2, 4, 8, 16) if n <= available_threads()]
-    threads = {n: _with_threads(place, rounds, n) for n in counts}
+        photos = {n: _by_image_size(ours, rounds, n) for n in (512, 1024, 2048, 4096, 8192)}
+    counts = [] if setup.busy else [n for n in (1, 2, 4, 8, 16) if n <= available_threads()]
+    threads = {n: _with_threads(setup, rounds, n) for n in counts}
     return {"prompts": prompts, "points": points, "photos": photos, "together": together, "threads": threads}
 
 
-def _photo(ours: Contender, rounds: int, long_side: int) -> dict[str, float]:
+def _by_image_size(ours: WorkerProcess, rounds: int, long_side: int) -> dict[str, float]:
     opened = _median(ours, rounds, "open", long_side=long_side)
     return {"open": opened, "click": _median(ours, rounds, "click", count=3)}
 
 
-def _with_threads(place: Place, rounds: int, threads: int) -> dict[str, float]:
-    ours = Contender("hqsam", place, threads)
+def _with_threads(setup: Setup, rounds: int, threads: int) -> dict[str, float]:
+    ours = WorkerProcess("hqsam", setup, threads)
     try:
         ours.do("open")
         return {task: _median(ours, rounds, task) for task in ("open", "click", "batch")}
@@ -88,5 +88,5 @@ def _with_threads(place: Place, rounds: int, threads: int) -> dict[str, float]:
         ours.close()
 
 
-def _median(ours: Contender, rounds: int, task: str, **settings: int) -> float:
+def _median(ours: WorkerProcess, rounds: int, task: str, **settings: int) -> float:
     return statistics.median(second for _ in range(rounds) for second in ours.do(task, **settings))

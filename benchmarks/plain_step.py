@@ -1,4 +1,4 @@
-"""A training step as the official code does it, in its order and with nothing saved: what ours is raced against."""
+"""Training step as the official code does it, in its order and with nothing saved: the plain twin of ours."""
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from hqsam.training.losses import Draw, uncertain_point_losses
 
 
 def plain_step(model: HQSam, optimiser: torch.optim.Optimizer, batch: Batch) -> float:
-    """One object of each image, float32; the loss."""
+    """Take a step on one object of each image, in float32, and return the loss."""
     loss = plain_loss(model, batch, lambda count: torch.rand(len(batch.images), count, 2))
     optimiser.zero_grad()
     loss.backward()
@@ -22,11 +22,11 @@ def plain_step(model: HQSam, optimiser: torch.optim.Optimizer, batch: Batch) -> 
 
 
 def plain_loss(model: HQSam, batch: Batch, draw: Draw) -> Tensor:
-    """Of one object of each image, at points that `draw` draws."""
+    """Return the loss of one object of each image, at points that `draw` draws."""
     prompts = [_prompt_of(batch, index) for index in range(len(batch.images))]
     with torch.no_grad():
         features = model.encode_image(normalised(batch.images, model))
-        for index, prompt in enumerate(prompts):  # SAM's whole answer, enlarged, though only features are used of it
+        for index, prompt in enumerate(prompts):  # all of SAM's masks, enlarged, though the loss uses only its features
             decoding = model.run_decoder(_row(features, index), prompt, with_hq=False)
             logits = model.mask_decoder.masks(decoding, 0, 3)[:, :1]
             F.interpolate(logits, (model.config.image_size,) * 2, mode="bilinear", align_corners=False)

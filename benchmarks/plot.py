@@ -1,4 +1,4 @@
-"""A plot as SVG, drawn by hand: a bar for each contestant, a group for each model."""
+"""Bar plot as SVG, drawn by hand: a bar for each implementation, a group for each model."""
 
 from html import escape
 from statistics import median
@@ -12,7 +12,7 @@ _STYLE = (
 
 
 def bars(models: dict[str, Any], task: str) -> str:
-    """Median seconds of one task. Bars of one model are in proportion; each model has a scale of its own."""
+    """Return the plot of one task's median seconds; each model has a scale of its own."""
     lines, y = [], 0
     for model, result in models.items():
         taken = {name: median(one[task]) for name, one in _seconds(result).items() if task in one}
@@ -26,7 +26,7 @@ def bars(models: dict[str, Any], task: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y}" width="{_WIDTH}" height="{y}" role="img">'
     )
     return "\n".join(
-        [head, f"<title>Seconds to {escape(task)} a photo</title>", f"<style>{_STYLE}</style>", *lines, "</svg>\n"]
+        [head, f"<title>Seconds to {escape(task)} an image</title>", f"<style>{_STYLE}</style>", *lines, "</svg>\n"]
     )
 
 

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.quality --data DIR`: how good a model's masks are, beside GrabCut and the box itself.
+"""`python -m benchmarks.quality --data DIR`: accuracy of a model's masks, beside GrabCut and the box itself.
 
-Every photo of each set below DIR (SET/images, SET/masks) is asked about by the box of the true mask, by one click at
+Every image of each set below DIR (SET/images, SET/masks) is asked about by the box of the true mask, by one click at
 its innermost point, and by two corrections more, told as points alone and by refining the answer. Results are kept
 object by object, so that a killed run goes on; the table is Markdown.
 """
@@ -20,18 +20,18 @@ from hqsam.data.open_dataset import open_datasets
 from hqsam.data.sample import Sample
 from hqsam.evaluation.mask_metrics import mask_scores
 from hqsam.evaluation.simulated_user import by_clicks, from_box
-from hqsam.masks.boxes import box_of_mask, mask_of_box
+from hqsam.masks.boxes import box_of_mask
 from hqsam.storage import Journal
 
 Masks = Iterator[tuple[str, np.ndarray, float]]
-"""What was asked, the mask it gave, and the seconds it took from the photo's pixels to the mask, where measured."""
+"""Prompt, mask, and seconds from the image's pixels to the mask, where measured."""
 
 
 def main() -> None:
     arguments = _arguments()
     with Journal(arguments.out) as journal:
         done = {(record["who"], record["object"]) for record in journal}
-        for who, masks_of in _contestants(arguments.models, arguments.grabcut).items():
+        for who, masks_of in _methods(arguments.models, arguments.grabcut).items():
             for set_name, samples in open_datasets(arguments.data).items():
                 for sample in samples[: arguments.photos]:
                     for record in _measure(who, set_name, sample, arguments.objects, masks_of, done):
@@ -44,19 +44,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--models", nargs="*", default=["nano"], help="names or checkpoint files")
     parser.add_argument("--grabcut", action="store_true", help="measure GrabCut and the filled box, too")
-    parser.add_argument("--photos", type=int, default=60, help="of each set, the first in order of name")
-    parser.add_argument("--objects", type=int, default=3, help="of each photo, the largest")
+    parser.add_argument("--photos", type=int, default=60, help="of each set, the first by name")
+    parser.add_argument("--objects", type=int, default=3, help="of each image, the largest")
     parser.add_argument("--out", type=Path, default=Path("out/quality.jsonl"))
     return parser.parse_args()
 
 
-def _contestants(models: list[str], grabcut: bool) -> dict[str, Callable[[Sample], Callable[[np.ndarray], Masks]]]:
-    """Each opens a photo and then answers for one true mask after the other."""
-    contestants: dict[str, Any] = {name: _Prompted(name) for name in models}
+def _methods(models: list[str], grabcut: bool) -> dict[str, Callable[[Sample], Callable[[np.ndarray], Masks]]]:
+    """Return methods by name: each opens an image, and then gives the masks for one true mask after the other."""
+    methods: dict[str, Any] = {name: _Prompted(name) for name in models}
     if grabcut:
-        contestants["GrabCut"] = lambda sample: lambda truth: _grabcut(sample.image, truth)
-        contestants["filled box"] = lambda sample: lambda truth: _filled_box(truth)
-    return contestants
+        methods["GrabCut"] = lambda sample: lambda truth: _grabcut(sample.image, truth)
+        methods["filled box"] = lambda sample: lambda truth: _filled_box(truth)
+    return methods
 
 
 def _measure(
@@ -76,7 +76,7 @@ def _measure(
 
 
 def largest_objects(sample: Sample, count: int) -> list[int]:
-    """Their numbers, the largest first; what is smaller than 64 pixels is left out."""
+    """Return the numbers of the largest objects, largest first; those smaller than 64 pixels are left out."""
     areas = np.bincount(sample.labels.reshape(-1))
     areas[0] = 0
     large = [int(number) for number in np.argsort(-areas, kind="stable") if areas[number] >= 64]
@@ -84,7 +84,7 @@ def largest_objects(sample: Sample, count: int) -> list[int]:
 
 
 class _Prompted:
-    """A model of ours, asked in every way."""
+    """A model of ours, with every prompt and source."""
 
     def __init__(self, name: str) -> None:
         self.segmenter = hqsam.load(name, precision="float32")
@@ -116,16 +116,23 @@ def _grabcut(image: np.ndarray, truth: np.ndarray) -> Masks:
         rectangle = (x0, y0, x1 - x0, y1 - y0)
         cv2.grabCut(image[..., ::-1].copy(), labels, rectangle, background, foreground, 5, cv2.GC_INIT_WITH_RECT)
     except cv2.error:  # a box that leaves no background to learn from
-        labels = mask_of_box(box_of_mask(truth), truth.shape).astype(np.uint8)
+        labels = _mask_of_box(truth).astype(np.uint8)
     yield "box", (labels & 1).astype(bool), time.perf_counter() - began
 
 
 def _filled_box(truth: np.ndarray) -> Masks:
-    yield "box", mask_of_box(box_of_mask(truth), truth.shape), 0.0
+    yield "box", _mask_of_box(truth), 0.0
+
+
+def _mask_of_box(truth: np.ndarray) -> np.ndarray:
+    x0, y0, x1, y1 = (int(value) for value in box_of_mask(truth))
+    mask = np.zeros(truth.shape, bool)
+    mask[y0:y1, x0:x1] = True
+    return mask
 
 
 def table(records: list[dict[str, Any]]) -> str:
-    """Mean IoU / mean boundary IoU by set: one table for boxes, with the median seconds, and one for clicks."""
+    """Return mean IoU / mean boundary IoU by set: one table for boxes, with the median seconds, and one for clicks."""
     cells: dict[tuple[str, str], dict[str, list[list[float]]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         for asked, values in record["answers"].items():

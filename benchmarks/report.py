@@ -1,4 +1,4 @@
-"""The JSON file: what it says of where it was measured, and what of it goes onto the screen."""
+"""The JSON file of measurements: the machine and versions in it, and its summary for a terminal."""
 
 import importlib.metadata
 import json
@@ -20,12 +20,12 @@ _PEERS = ("torch", "segment-anything-hq", "transformers", "openvino")
 
 
 def read(path: Path) -> Report:
-    """What was measured before, or an empty one."""
+    """Read what was measured before; an empty report where there is no file."""
     return json.loads(path.read_text()) if path.exists() else {"models": {}}
 
 
 def surroundings(device: str, peers_python: str) -> Report:
-    """The machine, and whose versions race on it."""
+    """Return the machine, and the versions of what is measured on it."""
     ours = {
         "hqsam": hqsam.__version__,
         "python": platform.python_version(),
@@ -42,7 +42,7 @@ def surroundings(device: str, peers_python: str) -> Report:
 
 
 def summary(report: Report) -> Group:
-    """Tables for a terminal."""
+    """Return the tables for a terminal."""
     return Group(*(_rich(title, rows) for title, rows in tables.all_tables(report) if len(rows) > 1))
 
 

@@ -1,4 +1,4 @@
-"""How large each model is, counted on the meta device: nothing is allocated."""
+"""Sizes of models, counted on the meta device: nothing is allocated."""
 
 from dataclasses import dataclass
 
@@ -12,15 +12,15 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Size:
-    """Numbers of parameters."""
+    """Numbers of a model's parameters."""
 
     parameters: int
     hq_parameters: int
-    """Those that the paper trains; the rest is SAM, frozen."""
+    """Parameters that the paper trains; the rest is SAM, frozen."""
 
     @property
     def mib(self) -> float:
-        """Of weights in float32. The paper prints these under "Params (M)"."""
+        """MiB of its weights in float32. The paper prints these under "Params (M)"."""
         return self.parameters * 4 / MIB
 
     @property

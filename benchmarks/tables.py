@@ -1,4 +1,4 @@
-"""What was measured, as tables: a title, and rows of text of which the first is the header."""
+"""Measurements as tables: a title, and rows of text of which the first is the header."""
 
 from collections.abc import Iterator
 from statistics import median
@@ -9,7 +9,7 @@ Report = dict[str, Any]
 
 
 def all_tables(report: Report) -> list[tuple[str, Rows]]:
-    """Each with its title, in the order in which a reader wants them. Those of which nothing was measured are short."""
+    """Return all tables with their titles; those of parts that were not measured have a header only."""
     models = report["models"]
     return [
         ("Speed", speed(models)),
@@ -21,7 +21,7 @@ def all_tables(report: Report) -> list[tuple[str, Rows]]:
 
 
 def speed(models: Report) -> Rows:
-    """Medians, and how many times hqsam's they are."""
+    """Return median times, and how many times hqsam's they are."""
     boxes = sorted({result["speed"]["boxes"] for result in models.values() if "speed" in result})
     batch = f"{boxes[0]} boxes (s)" if boxes else "boxes (s)"
     header = ["model", "who", "open (s)", "x hqsam", "click (ms)", "x hqsam", batch, "x hqsam"]
@@ -47,7 +47,7 @@ def _beside(one: Report, ours: Report, task: str, unit: float, style: str) -> tu
 
 
 def alone(models: Report) -> Rows:
-    """Seconds to import and load; memory when loaded, and at most until the first photo was open."""
+    """Return seconds to import and load; memory when loaded, and at most until the first image was open."""
     header = ["model", "who", "import (s)", "load (s)", "loaded (MiB)", "peak of opening (MiB)", "x hqsam"]
     return [header, *(row for model, result in models.items() for row in _alone(model, result.get("alone")))]
 
@@ -61,7 +61,7 @@ def _alone(model: str, part: Report | None) -> Iterator[list[str]]:
 
 
 def everything(models: Report) -> Rows:
-    """Seconds and memory beyond the loaded model."""
+    """Return seconds and memory beyond the loaded model."""
     header = ["model", "who", "clicks", "seconds", "x hqsam", "memory beyond the model (MiB)"]
     return [header, *(row for model, result in models.items() for row in _everything(model, result.get("everything")))]
 
@@ -76,7 +76,7 @@ def _everything(model: str, part: Report | None) -> Iterator[list[str]]:
 
 
 def growth(models: Report) -> Iterator[tuple[str, Rows]]:
-    """How our cost grows, a table for each thing that may."""
+    """Return how our cost scales, a table for each thing that it scales with."""
     parts = {model: result["growth"] for model, result in models.items() if "growth" in result}
     for key, title, column in _GROWTH:
         rows = [
@@ -91,8 +91,8 @@ def growth(models: Report) -> Iterator[tuple[str, Rows]]:
 _GROWTH = [
     ("prompts", "Boxes in one batch", "boxes"),
     ("points", "Everything, by clicks", "clicks"),
-    ("photos", "By the size of the photo", "long side"),
-    ("together", "Many photos and a box on each, seconds a photo", "photos"),
+    ("photos", "By the size of the image", "long side"),
+    ("together", "Many images and a box on each, seconds an image", "photos"),
     ("threads", "By threads", "threads"),
 ]
 
@@ -104,7 +104,7 @@ def _growing(value: float | dict[str, float]) -> list[str]:
 
 
 def sizes(models: Report) -> Rows:
-    """The paper prints MiB of float32 weights under "Params (M)" (its table 10)."""
+    """Return the models' sizes; the paper prints MiB of float32 weights under "Params (M)" (its table 10)."""
     header = ["model", "parameters (M)", "of them HQ (M)", "MiB", "of them HQ"]
     return [header, *(_sizes(model, result["sizes"]) for model, result in models.items())]
 

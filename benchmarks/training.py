@@ -1,9 +1,10 @@
-"""`python -m benchmarks.training`: how fast a training step is, and what it saves to compute features once.
+"""`python -m benchmarks.training`: seconds of a training step, and what it saves to compute features once.
 
 First, a step of the paper's recipe (batch of 4, one prompt each, as on each of the paper's GPUs) beside a plain twin of
 it that does what the official training does, in its order: all in float32; SAM decodes each image for itself, which
-nobody looks at; then the HQ decoder decodes each image by itself. Then `finetune` of 50 images, with kept features and
-without: a few steps of each are timed, and the whole is told from them. Weights are random, which changes no time.
+the loss does not use; then the HQ decoder decodes each image by itself. Then `finetune` of 50 images, with
+kept features and without: a few steps of each are timed, and the whole is estimated from them. Weights are random,
+which changes no time.
 """
 
 import argparse
@@ -40,7 +41,7 @@ def main() -> None:
     torch.manual_seed(0)
     report: dict[str, Any] = {"machine": hardware.report(), "torch": torch.__version__, "model": arguments.model}
     if "step" in arguments.parts:
-        report["step"] = _race_of_steps(arguments.model, arguments.rounds)
+        report["step"] = _steps(arguments.model, arguments.rounds)
     if "cache" in arguments.parts:
         report["finetune"] = _finetune(arguments.model, arguments.images, arguments.rounds)
     storage.write_text(arguments.out, json.dumps(report, indent=2) + "\n")
@@ -57,14 +58,14 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _race_of_steps(name: str, rounds: int) -> dict[str, float]:
-    """Median seconds of a step, after two that are not counted and warm up.
+def _steps(name: str, rounds: int) -> dict[str, float]:
+    """Return the median seconds of a step, after two that are not counted and warm up.
 
     The plain twin goes first, without the kept memory that training asks for at its start; it has what it needs by
     then, and so the comparison is about the work and not about the allocator.
     """
     stage = _of_size(hq_vit_tiny().stages[0], name, batch_size=4)
-    source = ImageSource(PromptedDataset(_photos(8), stage.sampling, 0))
+    source = ImageSource(PromptedDataset(_images(8), stage.sampling, 0))
     inputs = list(source.inputs([rows_of(step, 4) for step in range(rounds + 2)], 0))
     plain = _plain(name, stage)
     seconds = {"plain": _timed(plain, inputs)}
@@ -85,11 +86,11 @@ def _plain(name: str, stage: StageConfig) -> Callable[[StepInput], Any]:
 
 
 def _finetune(name: str, images: int, rounds: int) -> dict[str, float]:
-    """Seconds of the whole, told from a few steps and a few views."""
+    """Return the seconds of the whole, estimated from a few steps and a few views."""
     hardware.keep_freed_memory()
     recipe = finetune(images)
     stage = _of_size(recipe.stages[0], name, batch_size=recipe.stages[0].sampling.batch_size)
-    dataset = PromptedDataset(_photos(images), stage.sampling, 0)
+    dataset = PromptedDataset(_images(images), stage.sampling, 0)
     trainer, steps, views = _trainer(name, stage), stage.steps, (recipe.cached_views or 4) * images
     groups = [rows_of(step, stage.sampling.batch_size) for step in range(rounds + 1)]
     uncached = _seconds_a_step(trainer, ImageSource(dataset), groups)
@@ -108,7 +109,7 @@ def _finetune(name: str, images: int, rounds: int) -> dict[str, float]:
 
 
 def _seconds_a_step(trainer: Trainer, source: BatchSource, groups: list[range]) -> float:
-    """Median; making the batch is part of it, as on two cores nobody else does it meanwhile."""
+    """Return the median seconds of a step and of making its batch, which on two cores is not done meanwhile."""
     times = []
     for rows in groups:
         began = time.perf_counter()
@@ -137,8 +138,8 @@ def _timed(step: Callable[[StepInput], Any], inputs: list[StepInput]) -> list[fl
     return times
 
 
-def _photos(count: int) -> dict[str, list[Sample]]:
-    """Noise with a disc in it: nobody looks at what it shows."""
+def _images(count: int) -> dict[str, list[Sample]]:
+    """Return images of noise with a disc in it; what they show does not matter."""
     random = np.random.default_rng(0)
     y, x = np.ogrid[:768, :1024]
     labels = ((x - 512) ** 2 + (y - 384) ** 2 < 250**2).astype(np.uint16)

@@ -1,4 +1,5 @@
 import contextlib
+import importlib
 import io
 import json
 import sys
@@ -6,10 +7,18 @@ import sys
 import pytest
 from rich.console import Console
 
-from benchmarks import neighbours, page, parts, plot, report, tables
-from benchmarks.measure import Contender, Place, race
-from benchmarks.photo import boxes_on, points_on, race_photo
+from benchmarks import page, parts, plot, report, system_load, tables
+from benchmarks.benchmark_image import benchmark_image, boxes_on, points_on
+from benchmarks.measure import Setup, WorkerProcess, measure_in_turns
 from benchmarks.sizes import size_of
+
+
+@pytest.mark.parametrize("command", ["__main__", "detail", "experiments", "page", "quality", "training"])
+def test_every_command_says_how_it_is_used(command, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [command, "--help"])
+    with pytest.raises(SystemExit) as left:
+        importlib.import_module(f"benchmarks.{command}").main()
+    assert left.value.code == 0 and "usage: python -m benchmarks" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -28,12 +37,12 @@ def test_the_paper_s_learnable_millions_are_mebibytes():
 
 
 def test_the_photo_of_the_race_is_of_the_size_that_the_tables_say():
-    assert race_photo().shape == (1365, 2048, 3)
-    assert race_photo(512).shape == (341, 512, 3)
+    assert benchmark_image().shape == (1365, 2048, 3)
+    assert benchmark_image(512).shape == (341, 512, 3)
 
 
 def test_prompts_lie_within_the_photo_and_boxes_are_as_many_as_asked():
-    photo = race_photo(300)
+    photo = benchmark_image(300)
     boxes = boxes_on(photo, 64)
     assert boxes.shape == (64, 4)
     assert (boxes >= 0).all() and (boxes <= [300, 200, 300, 200]).all() and (boxes[:, 2:] > boxes[:, :2]).all()
@@ -49,10 +58,10 @@ class Recorder:
         return [1.0] * settings.get("count", 1)
 
 
-def test_contestants_take_turns_in_changing_order_and_the_first_round_is_not_counted():
+def test_implementations_take_turns_in_changing_order_and_the_first_round_is_not_counted():
     log = []
-    racers = {name: Recorder(name, log) for name in ("hqsam", "hqsam float32")}
-    times = race(racers, {"open": {}, "click": {"count": 3}}, rounds=2)
+    runners = {name: Recorder(name, log) for name in ("hqsam", "hqsam float32")}
+    times = measure_in_turns(runners, {"open": {}, "click": {"count": 3}}, rounds=2)
     opened = [name for name, task in log if task == "open"]
     assert opened == ["hqsam", "hqsam float32", "hqsam float32", "hqsam", "hqsam", "hqsam float32"]
     assert {name: (len(one["open"]), len(one["click"])) for name, one in times.items()} == {
@@ -63,17 +72,17 @@ def test_contestants_take_turns_in_changing_order_and_the_first_round_is_not_cou
 
 def test_who_cannot_do_a_task_is_not_asked_to():
     log = []
-    times = race({"openvino": Recorder("openvino", log)}, {"open": {}, "click": {}}, rounds=1, warm=False)
+    times = measure_in_turns({"openvino": Recorder("openvino", log)}, {"open": {}, "click": {}}, rounds=1, warm=False)
     assert log == [("openvino", "open")] and set(times["openvino"]) == {"open"}
 
 
 @pytest.fixture(scope="module")
 def nano():
-    return Place("nano", "cpu", {}, sys.executable)
+    return Setup("nano", "cpu", {}, sys.executable)
 
 
-def test_a_contestant_in_a_process_of_its_own_does_every_task_and_tells_its_memory(nano):
-    ours = Contender("hqsam", nano)
+def test_an_implementation_in_a_process_of_its_own_does_every_task_and_tells_its_memory(nano):
+    ours = WorkerProcess("hqsam", nano)
     try:
         assert [len(ours.do("open", long_side=256)), len(ours.do("click", count=2))] == [1, 2]
         assert min(ours.do("batch", boxes=2) + ours.do("everything", points_per_side=2)) > 0
@@ -84,8 +93,8 @@ def test_a_contestant_in_a_process_of_its_own_does_every_task_and_tells_its_memo
         ours.close()
 
 
-def test_a_contestant_that_fails_is_an_error_and_not_a_time(nano, capfd):
-    ours = Contender("hqsam", nano)
+def test_an_implementation_that_fails_is_an_error_and_not_a_time(nano, capfd):
+    ours = WorkerProcess("hqsam", nano)
     try:
         with pytest.raises(RuntimeError, match="ended"):
             ours.do("no such task")
@@ -119,10 +128,10 @@ REPORT = {
 
 
 def test_what_others_do_meanwhile_is_told_and_our_own_work_is_not_others(monkeypatch):
-    monkeypatch.setattr(neighbours, "_busy_seconds", iter([10.0, 13.0]).__next__)
-    monkeypatch.setattr(neighbours, "_own_seconds", iter([1.0, 3.0]).__next__)
-    monkeypatch.setattr(neighbours.time, "perf_counter", iter([0.0, 2.0]).__next__)
-    assert neighbours.watched(lambda: {"seen": 1}) == {"seen": 1, "others_cores": 0.5}
+    monkeypatch.setattr(system_load, "_busy_seconds", iter([10.0, 13.0]).__next__)
+    monkeypatch.setattr(system_load, "_own_seconds", iter([1.0, 3.0]).__next__)
+    monkeypatch.setattr(system_load.time, "perf_counter", iter([0.0, 2.0]).__next__)
+    assert system_load.with_system_load(lambda: {"seen": 1}) == {"seen": 1, "others_cores": 0.5}
 
 
 def test_a_table_shows_medians_and_how_many_times_ours_they_are():
@@ -169,8 +178,8 @@ def test_parts_of_a_model_are_measured_and_fit_the_tables(nano):
 
 
 def test_how_cost_grows_is_measured_and_can_be_printed(nano, monkeypatch):
-    monkeypatch.setattr(parts, "Contender", Pretender)
-    monkeypatch.setattr(parts, "contenders", lambda names, place: contextlib.nullcontext({"hqsam": Pretender()}))
+    monkeypatch.setattr(parts, "WorkerProcess", Pretender)
+    monkeypatch.setattr(parts, "worker_processes", lambda names, setup: contextlib.nullcontext({"hqsam": Pretender()}))
     measured = parts.growth(nano, rounds=1, most_points=8)
     titles = dict(tables.growth({"nano": {"growth": measured}}))
     assert titles["Boxes in one batch"][1:] == [["nano", n, "1.000"] for n in ("1", "4", "16", "64")]
@@ -182,7 +191,7 @@ def test_how_cost_grows_is_measured_and_can_be_printed(nano, monkeypatch):
 
 
 class Pretender:
-    """A contestant of whom everything takes a second."""
+    """An implementation that takes a second for everything."""
 
     def __init__(self, *arguments):
         self.closed = False

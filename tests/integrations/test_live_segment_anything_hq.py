@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.contestants.torchvision_import import let_torchvision_import
+from benchmarks.implementations.torchvision_import import let_torchvision_import
 from tests.parity.records import photo, state_dict
 
 pytestmark = pytest.mark.skipif(

@@ -1,6 +1,6 @@
 """OpenVINO running our plain model's graph, from the pixels to the features that a session keeps.
 
-Photos are prepared by our own functions, so that the two differ by nothing but what runs the network.
+Images are prepared by our own functions, so that the two differ by nothing but what runs the network.
 """
 
 import os
@@ -20,7 +20,7 @@ from hqsam.weights.load import load_model
 
 
 class OpenVino:
-    """In the precision that it is asked to infer in. It opens, and does not decode."""
+    """OpenVINO in one precision. It opens images, and does not decode."""
 
     def __init__(self, model: str, device: str, file: Path, precision: str) -> None:
         self.config = MODELS[model]
@@ -35,7 +35,7 @@ class OpenVino:
 
 
 def _written_graph(file: Path) -> Path:
-    """The graph of a checkpoint, beside it: tracing takes a minute, and is not what is raced."""
+    """Return the graph of a checkpoint, kept beside it: tracing takes a minute, and is not what is measured."""
     path = file.with_suffix(".xml")
     if not path.exists():
         model = load_model(file)
@@ -48,7 +48,7 @@ def _written_graph(file: Path) -> Path:
 
 
 class _Opening(nn.Module):
-    """What happens once an image, as one graph."""
+    """Encoder and HQ features as one graph: what is computed once an image."""
 
     def __init__(self, model: HQSam) -> None:
         super().__init__()

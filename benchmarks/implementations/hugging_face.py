@@ -1,4 +1,4 @@
-"""transformers' SamHQModel. Our functions stand in for its processor, which needs torchvision."""
+"""The implementation of transformers: SamHQModel, with our functions for its processor, which needs torchvision."""
 
 from pathlib import Path
 from typing import Any
@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.contestants import Point
-from benchmarks.contestants.torchvision_import import let_torchvision_import
+from benchmarks.implementations import Point
+from benchmarks.implementations.torchvision_import import let_torchvision_import
 from hqsam.geometry import Frame
 from hqsam.model.config import MODELS, VITS
 from hqsam.model.preprocess import normalise_and_pad, resize_longest_side
@@ -18,7 +18,7 @@ from transformers import SamHQConfig, SamHQModel, SamHQVisionConfig  # noqa: E40
 
 
 class Transformers:
-    """In one precision, with weights of its own."""
+    """transformers in one precision, with weights of its own."""
 
     def __init__(self, model: str, device: str, file: Path, precision: str) -> None:
         vit = VITS[model]

@@ -1,16 +1,16 @@
-"""hqsam, as its users load it."""
+"""hqsam itself, as its users load it."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.contestants import Point
+from benchmarks.implementations import Point
 from hqsam.predict.segmenter import load
 
 
 class Ours:
-    """In one precision, on one backend."""
+    """hqsam in one precision, on one backend."""
 
     def __init__(self, model: str, device: str, file: Path, precision: str, backend: str) -> None:
         self.segmenter = load("nano" if model == "nano" else file, device, precision, backend)

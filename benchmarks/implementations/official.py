@@ -1,4 +1,4 @@
-"""The official package, used as its README does."""
+"""The official package, segment-anything-hq, used as its README does."""
 
 import contextlib
 import io
@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.contestants import Point
-from benchmarks.contestants.torchvision_import import let_torchvision_import
+from benchmarks.implementations import Point
+from benchmarks.implementations.torchvision_import import let_torchvision_import
 
 let_torchvision_import()
 with contextlib.redirect_stdout(io.StringIO()):
@@ -16,7 +16,7 @@ with contextlib.redirect_stdout(io.StringIO()):
 
 
 class SegmentAnythingHq:
-    """segment-anything-hq, in float32: it has nothing else."""
+    """segment-anything-hq in float32, the one precision that it has."""
 
     def __init__(self, model: str, device: str, file: Path) -> None:
         with contextlib.redirect_stdout(io.StringIO()):

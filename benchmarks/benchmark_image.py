@@ -1,4 +1,4 @@
-"""The photo of the race, and what is asked about it."""
+"""The image that everything is timed on, and the prompts on it."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from hqsam.images.reading import read_image
 _FILE = Path(__file__).parent.parent / "examples" / "astronaut.jpg"
 
 
-def race_photo(long_side: int = 2048) -> np.ndarray:
-    """A portrait cut to 3:2 and scaled: RGB in memory, 2048 x 1365 unless it is asked for otherwise."""
+def benchmark_image(long_side: int = 2048) -> np.ndarray:
+    """Return a portrait cut to 3:2 and scaled, RGB, by default 2048 x 1365."""
     whole = read_image(_FILE)
     part = whole[: whole.shape[1] * 2 // 3]
     size = (long_side, round(long_side * 2 / 3))
@@ -19,13 +19,13 @@ def race_photo(long_side: int = 2048) -> np.ndarray:
 
 
 def points_on(image: np.ndarray, count: int) -> list[tuple[int, int]]:
-    """Clicks along the diagonal."""
+    """Return so many clicks along the diagonal."""
     height, width = image.shape[:2]
     return [(width * (i + 1) // (count + 1), height * (i + 1) // (count + 1)) for i in range(count)]
 
 
 def boxes_on(image: np.ndarray, count: int) -> np.ndarray:
-    """Boxes [N, 4] in rows over the whole image, each as large as a tenth of it."""
+    """Return boxes [N, 4] in rows over the whole image, each with sides of a tenth of it."""
     height, width = image.shape[:2]
     columns = int(np.ceil(np.sqrt(count)))
     place = np.arange(count)

@@ -1,4 +1,4 @@
-"""Peers import torchvision, and that fails beside a build of torch that it was not compiled for."""
+"""Import of torchvision, which others need, beside a build of torch that it was not compiled for."""
 
 import sys
 
@@ -8,7 +8,7 @@ from hqsam.masks.overlap import box_nms
 
 
 def let_torchvision_import() -> None:
-    """Of its compiled operators only the suppression of boxes is called, which is here; another is but named."""
+    """Give torchvision the compiled operators that it misses; of them only the suppression of boxes is called."""
     try:
         import torchvision
     except ImportError:
@@ -25,7 +25,7 @@ def let_torchvision_import() -> None:
 
 
 def _suppress(boxes: torch.Tensor, scores: torch.Tensor, max_iou: float) -> torch.Tensor:
-    """Greedily, by our own function; a few milliseconds for a thousand boxes, as torchvision's."""
+    """Suppress boxes greedily, by our own function; a few milliseconds for a thousand boxes, as torchvision's."""
     return torch.as_tensor(box_nms(boxes.double().numpy(), scores.numpy(), max_iou), dtype=torch.int64)
 
 

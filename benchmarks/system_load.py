@@ -1,4 +1,4 @@
-"""How busy everybody else kept the machine while something was measured: a time is worth less if they did."""
+"""Load by other programs while something is measured: a time is worth less if there was any."""
 
 import os
 import resource
@@ -12,8 +12,8 @@ _BUSY = slice(1, 4)
 """The columns user, nice and system, of all processors together."""
 
 
-def watched(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Its result, and the cores that other processes used on average meanwhile; None where the system does not tell."""
+def with_system_load(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return the work's result, and the mean cores that other processes used meanwhile; None where that is unknown."""
     started, busy, own = time.perf_counter(), _busy_seconds(), _own_seconds()
     result = work()
     seconds = time.perf_counter() - started
@@ -30,6 +30,6 @@ def _busy_seconds() -> float | None:
 
 
 def _own_seconds() -> float:
-    """This process's and those of its children that have ended."""
+    """Return the processor's seconds of this process and of its children that have ended."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in used)

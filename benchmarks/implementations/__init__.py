@@ -1,0 +1,93 @@
+"""Implementations that are measured: hqsam, and beside it the others that are installed.
+
+Weights are random, and the same for those that read our files or the official ones: the arithmetic takes the same time
+whatever the numbers are. The masks mean nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from hqsam.model.config import MODELS, VITS
+
+Point = tuple[int, int]
+
+
+class Implementation(Protocol):
+    """An implementation with one model loaded. Some cannot do all of it, as `ImplementationRow.tasks` says."""
+
+    def open(self, image: np.ndarray) -> Any:
+        """Return a session of an RGB array in memory: all that happens once an image."""
+        ...
+
+    def click(self, session: Any, point: Point) -> np.ndarray:
+        """Return the bool masks of a click in the image's own pixels."""
+        ...
+
+    def batch(self, session: Any, boxes: np.ndarray) -> np.ndarray:
+        """Return the bool masks of boxes [N, 4] in the image's own pixels."""
+        ...
+
+    def stream(self, images: list[np.ndarray], box: np.ndarray) -> int:
+        """Return how many pixels the masks of a box have on many images, encoded together where that pays."""
+        ...
+
+    def everything(self, image: np.ndarray, points_per_side: int) -> int:
+        """Return how many masks are found; none is dropped for its predicted IoU or its stability."""
+        ...
+
+
+@dataclass(frozen=True)
+class ImplementationRow:
+    """A row of the table of implementations."""
+
+    home: str
+    """Module and class; imported only where it is measured."""
+    models: tuple[str, ...]
+    """Models that it has."""
+    package: str
+    """Package that it imports."""
+    settings: tuple[str, ...] = ()
+    """Further arguments of the class, after the model, device and file."""
+    suffix: str | None = None
+    """Suffix of the checkpoint file that it loads; None: it makes its own weights."""
+    tasks: tuple[str, ...] = ("open", "click", "batch")
+    needs: str = ""
+    """Instructions that the processor must have."""
+
+    @property
+    def is_ours(self) -> bool:
+        return self.package == "hqsam"
+
+    def builder(self) -> Callable[[str, str, Path], Implementation]:
+        """Import it, which takes its time, and return a function that loads a model on a device from a file."""
+        module, _, name = self.home.partition(":")
+        kind = getattr(import_module(f"benchmarks.implementations.{module}"), name)
+        return lambda model, device, file: kind(model, device, file, *self.settings)
+
+
+_ALL = ("open", "click", "batch", "everything")
+_TWINS = ("vit_tiny", *VITS)
+
+IMPLEMENTATIONS = {
+    "hqsam": ImplementationRow("ours:Ours", tuple(MODELS), "hqsam", ("auto", "auto"), ".safetensors", _ALL),
+    "hqsam float32": ImplementationRow("ours:Ours", tuple(MODELS), "hqsam", ("float32", "auto"), ".pth", _ALL),
+    "hqsam int8": ImplementationRow(
+        "ours:Ours", tuple(MODELS), "hqsam", ("int8", "auto"), ".safetensors", needs="avx512_vnni"
+    ),
+    "hqsam plain": ImplementationRow("ours:Ours", tuple(MODELS), "hqsam", ("float32", "torch"), ".safetensors"),
+    "segment-anything-hq": ImplementationRow(
+        "official:SegmentAnythingHq", _TWINS, "segment_anything_hq", suffix=".pth", tasks=_ALL
+    ),
+    "transformers": ImplementationRow("hugging_face:Transformers", tuple(VITS), "transformers", ("float32",)),
+    "transformers bfloat16": ImplementationRow("hugging_face:Transformers", tuple(VITS), "transformers", ("bfloat16",)),
+    # Not the ViTs: turning vit_b into OpenVINO's graph takes 18 GB.
+    "openvino": ImplementationRow("graph:OpenVino", ("vit_tiny",), "openvino", ("f32",), ".safetensors", ("open",)),
+    "openvino bfloat16": ImplementationRow(
+        "graph:OpenVino", ("vit_tiny",), "openvino", ("bf16",), ".safetensors", ("open",)
+    ),
+}
