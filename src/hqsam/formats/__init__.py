@@ -1,4 +1,4 @@
-"""Files that people want masks in: one file here for each format, reading and writing.
+"""File formats that masks are written to and read from, one file for each, and the table of them.
 
 >>> from hqsam.formats import write
 >>> write(instances, "out", ["png", "coco"])
@@ -19,13 +19,13 @@ from hqsam.masks.instances import Instances
 
 @dataclass(frozen=True)
 class Format:
-    """How one kind of file is written and, unless it is only to look at, read."""
+    """A kind of file: how it is written and, unless it is only to look at, read."""
 
     about: str
     ending: str
-    """What the names of its files have after the photo's stem; `*` where objects are numbered."""
+    """The end of its files' names, after the image's stem; `*` where masks are numbered."""
     write: Callable[..., list[Path]]
-    """Takes instances, `OutputPaths` and some of `options`; returns the files that it wrote."""
+    """A function of instances, `OutputPaths` and some of `options` that returns the files that it wrote."""
     read: Callable[[Path], list[Instances]] | None = None
     options: frozenset[str] = frozenset()
     """The further arguments of `write`: "image" is the image itself, which pictures need."""
@@ -37,11 +37,11 @@ class Format:
 
     @property
     def suffix(self) -> str:
-        """Of its files: .png, .json, ..."""
+        """The suffix of its files: .png, .json, ..."""
         return Path(self.ending).suffix or self.ending
 
     def files_there(self, folder: Path, stem: str) -> list[Path]:
-        """Its files in a folder about the photo whose name without suffix is `stem`."""
+        """Return its files in a folder about the image whose name without suffix is `stem`."""
         path = folder / f"{stem}{self.ending.replace('*', '')}"
         return numbered_there(path) if "*" in self.ending else [path] * is_there(path)
 
@@ -112,7 +112,7 @@ def write(
 
 
 def format_named(name: str) -> Format:
-    """A row of the table.
+    """Return a row of the table.
 
     Raises:
         OptionError: there is none of that name.

@@ -1,4 +1,4 @@
-"""COCO's annotation JSON, for one photo or many; exact, as run lengths."""
+"""COCO's annotation JSON, for one image or many; exact, as run lengths."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from hqsam.masks.instances import Instances
 from hqsam.masks.polygons import as_one_ring, to_polygons
 
 Outlines = Literal["runs", "polygons"]
-"""How masks are said: run lengths are exact and short; polygons are what some tools ask for."""
+"""The form of masks: run lengths are exact and short; polygons are what some tools ask for."""
 
 
 _KNOWN = {"id", "image_id", "category_id", "segmentation", "area", "bbox", "iscrowd", "score"}

@@ -1,4 +1,4 @@
-"""What files about several objects of one photo are called: cup_mask.png for one, else cup_mask_01.png and so on."""
+"""Names of files about several masks of one image: cup_mask.png for one, else cup_mask_01.png and so on."""
 
 import os
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _MOST_DIGITS = 6
 
 @dataclass(frozen=True)
 class OutputPaths:
-    """Where the files about one image's masks go."""
+    """The paths of the files about one image's masks."""
 
     folder: Path
     stem: str
@@ -37,12 +37,12 @@ class OutputPaths:
 
 
 def numbered(path: Path, number: int, count: int) -> Path:
-    """The file of object `number`, from 0: numbered from 1, unless it is the only one of `count`."""
+    """Return the file of mask `number`, from 0: numbered from 1, unless it is the only one of `count`."""
     return path if count == 1 else _with_number(path, number + 1, max(2, len(str(count))))
 
 
 def numbered_there(path: Path) -> list[Path]:
-    """The file itself and its numbered ones, as far as they exist; numbers are followed to the first that is missing.
+    """Return the file and its numbered ones, as far as they exist; numbers are followed to the first that is missing.
 
     Other files of the folder are not looked at, so that it may hold millions.
     """
@@ -54,7 +54,7 @@ def numbered_there(path: Path) -> list[Path]:
 
 
 def is_there(path: Path) -> bool:
-    """Whether it is a file; a name that is too long for one is none, which `Path.is_file` takes for an error."""
+    """Return True for a file; a name that is too long for one is none, which `Path.is_file` takes for an error."""
     return os.path.isfile(path)  # noqa: PTH113
 
 

@@ -14,7 +14,7 @@ from hqsam.images.open_image import open_image
 
 
 def write_png(path: Path, pixels: np.ndarray, notes: dict[str, str] | None = None) -> Path:
-    """A picture, with words beside it that no viewer minds."""
+    """Write an image, with notes beside it that no viewer minds."""
     info = PngImagePlugin.PngInfo()
     info.add_text("Software", "hqsam")  # by which `images.walk` knows it for no image to work on
     for key, words in (notes or {}).items():
@@ -25,7 +25,7 @@ def write_png(path: Path, pixels: np.ndarray, notes: dict[str, str] | None = Non
 
 
 def read_picture(path: Path) -> tuple[Image.Image, dict[str, str]]:
-    """A picture, turned upright as photos are, and what `write_png` noted beside it.
+    """Read an image, turned upright, and what `write_png` noted beside it.
 
     Raises:
         DataError: it is missing, damaged, or no picture.
@@ -41,7 +41,7 @@ def read_picture(path: Path) -> tuple[Image.Image, dict[str, str]]:
 
 
 def size_of_picture(path: Path) -> tuple[int, int]:
-    """Height and width of a photo as it is shown, without decoding it."""
+    """Return height and width of an image as it is shown, without decoding it."""
     try:
         with open_image(path) as image:
             return upright_size_hw(image)
@@ -50,13 +50,13 @@ def size_of_picture(path: Path) -> tuple[int, int]:
 
 
 def write_json(path: Path, content: Any) -> Path:
-    """JSON that differs only where the content does."""
+    """Write JSON that differs only where the content does."""
     storage.write_text(path, json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
     return path
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object.
+    """Read a JSON object.
 
     Raises:
         DataError: it is missing, damaged, or something else than an object.
@@ -71,7 +71,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_text(path: Path) -> str:
-    """A text file in UTF-8.
+    """Read a text file in UTF-8.
 
     Raises:
         DataError: it is missing or no text.
@@ -83,5 +83,5 @@ def read_text(path: Path) -> str:
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    """An error of ours names the file already."""
+    """Return an error that names the file; our own errors name it already."""
     return DataError(str(error) if isinstance(error, ImageError) else f"cannot read {path} as a picture: {error}")

@@ -1,4 +1,4 @@
-"""GeoJSON in pixels: x to the right and y down from the photo's top left corner; holes and parts are kept."""
+"""GeoJSON in pixels: x to the right and y down from the image's top left corner; holes and parts are kept."""
 
 from pathlib import Path
 from typing import Any
@@ -28,16 +28,16 @@ def read(path: Path, size_hw: tuple[int, int] | None = None) -> list[Instances]:
 
     Args:
         path: the file.
-        size_hw: the photo's size, for a file that hqsam did not write.
+        size_hw: the image's size, for a file that hqsam did not write.
 
     Raises:
-        DataError: it cannot be read, or does not say how large the photo is.
+        DataError: it cannot be read, or does not say how large the image is.
     """
     content = read_json(path)
     try:
         image = content.get("image") or {}
         if size_hw is None and not image:
-            raise DataError(f"{path} does not say how large its photo is; pass size_hw")
+            raise DataError(f"{path} does not say how large its image is; pass size_hw")
         size = size_hw or (int(image["height"]), int(image["width"]))
         rows = [one for feature in content["features"] if (one := _instance(feature, size)) is not None]
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -53,7 +53,7 @@ def _feature(instances: Instances, row: int, tolerance: float) -> dict[str, Any]
 
 
 def _geometry(polygons: list[Polygon]) -> dict[str, Any]:
-    """Rings are closed by their first corner, and wind as RFC 7946 asks of x and y."""
+    """Return a geometry; rings are closed by their first corner, and wind as RFC 7946 asks of x and y."""
     parts = [[[*ring.tolist(), ring[0].tolist()] for ring in polygon.rings] for polygon in polygons]
     if len(parts) == 1:
         return {"type": "Polygon", "coordinates": parts[0]}

@@ -1,4 +1,4 @@
-"""One gray PNG for all objects: 0 is nobody's, 1 is the first object's, and so on."""
+"""A label map as one gray PNG: 0 is no object, 1 is the first, and so on."""
 
 import json
 from pathlib import Path

@@ -21,11 +21,11 @@ from hqsam.masks.polygons import as_one_ring, to_polygons
 from hqsam.masks.rasterize import fill_even_odd
 
 _VERSION = "5.5.0"
-"""The labelme that this was checked against."""
+"""The version of labelme that this was checked against."""
 
 
 def write(instances: Instances, paths: OutputPaths, tolerance: float = 0) -> list[Path]:
-    """Write `photo.json`, to be laid beside the photo. An object with an empty mask gets no shape.
+    """Write `photo.json`, to be laid beside the image. An object with an empty mask gets no shape.
 
     Args:
         instances: the masks.
@@ -116,7 +116,7 @@ def _mask(shape: dict[str, Any], size_hw: tuple[int, int]) -> np.ndarray | None:
 
 
 def _pasted(encoded: str, points: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """A small PNG, laid where its first point says."""
+    """Return a mask of the image's size from a small PNG that lies where its first point says."""
     with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
         patch = np.asarray(image.convert("L")) > 0
     left, top = np.rint(points[0]).astype(int).tolist()

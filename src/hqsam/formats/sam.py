@@ -1,4 +1,4 @@
-"""JSON as Meta's data set SA-1B has it: one photo, and the records that SAM's mask generator makes."""
+"""JSON as Meta's data set SA-1B has it: one image, and the records that SAM's mask generator makes."""
 
 from pathlib import Path
 from typing import Any

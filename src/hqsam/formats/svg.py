@@ -1,4 +1,4 @@
-"""SVG: one path for each object, with its holes, in the photo's pixels; lies exactly on the photo."""
+"""SVG: one path for each object, with its holes, in the image's pixels; lies exactly on the image."""
 
 import re
 from pathlib import Path
@@ -63,7 +63,7 @@ def _path(instances: Instances, row: int, tolerance: float) -> ElementTree.Eleme
 
 
 def _commands(ring: np.ndarray) -> str:
-    """A closed line: M to the first corner, H or V along pixel edges, L elsewhere, Z back."""
+    """Return a closed line: M to the first corner, H or V along pixel edges, L elsewhere, Z back."""
     x, y = ring[0].tolist()
     commands = [f"M{x:g} {y:g}"]
     for u, v in ring[1:].tolist():
@@ -102,5 +102,5 @@ def _rings(commands: str) -> list[np.ndarray]:
 
 
 def _clean(words: str) -> str:
-    """Without the characters that XML forbids."""
+    """Return words without the characters that XML forbids."""
     return "".join(letter for letter in words if letter >= " " or letter in "\t\n\r")

@@ -1,4 +1,4 @@
-"""YOLO's segmentation labels: one line for each object, a class number and one outline in shares of the photo's size.
+"""YOLO's segmentation labels: one line for each object, a class number and one outline in shares of the image's size.
 
 One outline is all that a line can hold. Parts and holes are joined to it by slits that enclose nothing, so the
 even-odd and the winding rule still fill exactly the mask; tools that draw the outline may show the slits.
@@ -32,7 +32,7 @@ def write(
         paths: where to write.
         tolerance: see `masks.polygons`.
         classes: the name of class 0, 1, ... By default the names in the folder's `classes.txt`, then the new
-            ones in alphabetical order, so that photos written one after another agree.
+            ones in alphabetical order, so that images written one after another agree.
 
     Raises:
         OptionError: a label is not among `classes`.
@@ -50,20 +50,20 @@ def read(path: Path, size_hw: tuple[int, int] | None = None) -> list[Instances]:
 
     Args:
         path: the label file.
-        size_hw: the photo's size. By default the photo is looked for beside the file, and in `images` where the
+        size_hw: the image's size. By default the image is looked for beside the file, and in `images` where the
             file is in `labels`.
 
     Raises:
-        DataError: it cannot be read, is of boxes, or the photo's size cannot be found out.
+        DataError: it cannot be read, is of boxes, or the image's size cannot be found out.
     """
-    photo = None if size_hw else _photo_of(path)
-    if photo is None and size_hw is None:
-        raise DataError(f"found no photo for {path}, beside it or in 'images', to know its size; pass size_hw")
-    size = size_hw or size_of_picture(photo or path)
+    image = None if size_hw else _image_of(path)
+    if image is None and size_hw is None:
+        raise DataError(f"found no image for {path}, beside it or in 'images', to know its size; pass size_hw")
+    size = size_hw or size_of_picture(image or path)
     names = _names(path.parent / _CLASSES)
     lines = [line for line in read_text(path).splitlines() if line.strip()]
     rows = [_instance(line, names, size, path) for line in lines]
-    return [Instances.join([Instances.empty(size, photo.name if photo else path.name), *rows])]
+    return [Instances.join([Instances.empty(size, image.name if image else path.name), *rows])]
 
 
 def _classes(instances: Instances, path: Path) -> list[str]:
@@ -96,9 +96,9 @@ def _instance(line: str, names: list[str], size_hw: tuple[int, int], path: Path)
     return Instances.from_masks([fill_even_odd([ring * np.array(size_hw[::-1])], size_hw)], labels=label)
 
 
-def _photo_of(path: Path) -> Path | None:
+def _image_of(path: Path) -> Path | None:
     folders = [path.parent, path.parent.parent / "images"]
     if path.parent.parent.name == "labels":
         folders.append(path.parent.parent.parent / "images" / path.parent.name)
     candidates = (folder / f"{path.stem}{suffix}" for folder in folders for suffix in IMAGE_SUFFIXES)
-    return next((photo for photo in candidates if photo.exists()), None)
+    return next((image for image in candidates if image.exists()), None)

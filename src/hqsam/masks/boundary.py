@@ -1,4 +1,4 @@
-"""How well masks agree, whole and along their boundaries.
+"""IoU of masks and of their boundaries.
 
 Boundary IoU (Cheng et al., 2021) as the official HQ-SAM evaluation computes it: a boundary is what is left of
 a mask when it is eroded by a share of the image's diagonal.
@@ -16,7 +16,7 @@ from hqsam.masks.windows import window_of_box
 
 
 def boundary(mask: Bool[np.ndarray, "height width"], ratio: float = 0.02) -> Bool[np.ndarray, "height width"]:
-    """The mask without its inside: the pixels within `ratio` * diagonal of something outside.
+    """Return the mask without its inside: the pixels within `ratio` * diagonal of something outside.
 
     The distance counts steps to any of the eight neighbours, is rounded, and is at least 1. Beyond the image
     is outside.
@@ -29,12 +29,12 @@ def boundary(mask: Bool[np.ndarray, "height width"], ratio: float = 0.02) -> Boo
 
 
 def boundary_width(size_hw: tuple[int, ...], ratio: float) -> int:
-    """How many pixels wide the boundary is."""
+    """Return how many pixels wide the boundary is: `ratio` * diagonal, rounded, at least 1."""
     return max(1, round(ratio * math.hypot(*size_hw)))
 
 
 def iou(mask: Bool[np.ndarray, "height width"], other: Bool[np.ndarray, "_ _"]) -> float:
-    """Intersection over union. Two empty masks agree: 1.
+    """Return the intersection over union of two masks. Two empty masks agree: 1.
 
     Raises:
         InputError: the masks differ in size.
@@ -46,7 +46,7 @@ def iou(mask: Bool[np.ndarray, "height width"], other: Bool[np.ndarray, "_ _"]) 
 
 
 def boundary_iou(mask: Bool[np.ndarray, "height width"], other: Bool[np.ndarray, "_ _"], ratio: float = 0.02) -> float:
-    """Intersection over union of the two boundaries. Two empty masks agree: 1, where the official code has NaN.
+    """Return the IoU of two masks' boundaries. Two empty masks agree: 1, where the official code has NaN.
 
     Raises:
         InputError: the masks differ in size.
@@ -55,7 +55,7 @@ def boundary_iou(mask: Bool[np.ndarray, "height width"], other: Bool[np.ndarray,
 
 
 def _erode(mask: np.ndarray, steps: int) -> np.ndarray:
-    """What is left after `steps` erosions by 3 x 3 ones: the pixels more than `steps` king's moves from outside.
+    """Return what is left after `steps` erosions by 3 x 3 ones: the pixels more than `steps` king's moves from outside.
 
     One pass, however many steps; `_erode_step_by_step` is the same in plain words.
     """
@@ -64,6 +64,6 @@ def _erode(mask: np.ndarray, steps: int) -> np.ndarray:
 
 
 def _erode_step_by_step(mask: np.ndarray, steps: int) -> np.ndarray:
-    """The official way, for the test that `_erode` agrees."""
+    """Erode as the official code does, for the test that `_erode` agrees."""
     padded = np.pad(mask, 1).astype(np.uint8)
     return cv2.erode(padded, np.ones((3, 3), np.uint8), iterations=steps)[1:-1, 1:-1] == 1

@@ -263,17 +263,7 @@ class Instances:
         labels = self.label_map(order, cover)
         runs = runs_of_labels(labels, max(len(self), int(labels.max(initial=0))))
         left = [row for row, own in enumerate(runs[: len(self)]) if own.area]
-        own = [runs[row].to_rle(self.image_size_hw) for row in left]
-        kept = Instances(
-            image_size_hw=self.image_size_hw,
-            scores=self.scores[left],
-            labels=tuple(self.labels[row] for row in left),
-            prompt_index=self.prompt_index[left],
-            columns={name: _taken(column, np.array(left, int)) for name, column in self.columns.items()},
-            metadata=self.metadata,
-            image_name=self.image_name,
-            encoded=tuple(own),
-        )
+        kept = replace(self[left], encoded=tuple(runs[row].to_rle(self.image_size_hw) for row in left))
         gaps = runs[len(self) :]
         return Instances.join([kept, self._gaps(gaps)]) if gaps else kept
 

@@ -1,4 +1,4 @@
-"""Many masks as one map: each pixel has the number of one mask, or 0 for none.
+"""Label maps: each pixel has the number of one mask, or 0 for none.
 
 Maps are painted run by run, so their cost is that of the masks' outlines, however many pixels lie inside. They are
 laid out column after column, as runs are.
@@ -22,7 +22,7 @@ _FILLED_AT = 4096
 
 
 def paint(runs: Sequence[Runs], size_hw: tuple[int, int], order: Order = "small_on_top") -> LabelMap:
-    """Mask i as the number i + 1, in the smallest type that holds them all; `order` says who gets a shared pixel."""
+    """Paint mask i as the number i + 1, in the smallest type that holds them; `order` says who gets a shared pixel."""
     height, width = size_hw
     columns = np.zeros(width * height, np.min_scalar_type(len(runs)))
     for index in painting_order([one.area for one in runs], order):
@@ -32,7 +32,7 @@ def paint(runs: Sequence[Runs], size_hw: tuple[int, int], order: Order = "small_
 
 
 def runs_of_labels(labels: LabelMap, count: int) -> list[Runs]:
-    """For each number from 1 to `count` the runs of its pixels; none if nobody has it."""
+    """Return the runs of each number from 1 to `count`; no runs for a number that no pixel has."""
     line = labels.T.reshape(-1)
     edges = np.flatnonzero(line[1:] != line[:-1]) + 1
     starts, ends = np.concatenate([[0], edges]), np.concatenate([edges, [len(line)]])
@@ -43,7 +43,7 @@ def runs_of_labels(labels: LabelMap, count: int) -> list[Runs]:
 
 
 def fill_gaps(labels: LabelMap, sliver: float) -> LabelMap:
-    """A map without zeros: narrow gaps go to the nearest mask, wide ones become masks of their own.
+    """Return a map without zeros: narrow gaps go to the nearest mask, wide ones become masks of their own.
 
     Args:
         labels: stays as it is.

@@ -1,4 +1,4 @@
-"""Hundreds of masks of a large photo, held as run lengths, each made when it is looked at."""
+"""Hundreds of masks of a large image, held as run lengths, each decoded when it is looked at."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from hqsam.masks.rle import Rle, decode
 
 
 class LazyMasks(Sequence[np.ndarray]):
-    """Bool masks [H, W] by number. Several of them are as lazy as all; `np.asarray` makes all of them at once."""
+    """A sequence of bool masks [H, W], decoded one by one; some of them are as lazy, `np.asarray` decodes all."""
 
     def __init__(self, rles: Sequence[Rle], size_hw: tuple[int, int]) -> None:
         self.rles = rles

@@ -1,4 +1,4 @@
-"""The exact outlines of a mask, along the edges of its pixels.
+"""Trace the exact outlines of a mask, along the edges of its pixels.
 
 Only corners are looked at. Along each line of the grid the corners come in pairs, and each pair is one edge
 of the outline; so sorting the corners by rows and by columns gives every edge, with no walk over the pixels.
@@ -16,7 +16,7 @@ _UP_LEFT_AND_DOWN_RIGHT, _DOWN_LEFT_AND_UP_RIGHT = 0b1001, 0b0110
 
 
 def _quadrants_enclosed(code: int) -> int:
-    """The quadrants that a corner's two edges enclose: the odd one out, or two at a touching point."""
+    """Return the quadrants that a corner's two edges enclose: the odd one out, or two at a touching point."""
     match code.bit_count():
         case 1:
             return code
@@ -35,23 +35,23 @@ class Outline(NamedTuple):
     """One closed line around a part of a mask, or around a hole in it."""
 
     corners: Int[np.ndarray, "corner 2"]
-    """x, y; the first is not repeated; the mask is on the right hand, so clockwise on the screen around a part."""
+    """Corners x, y; the first is not repeated. The mask is on the right hand: clockwise on the screen around a part."""
     part: int
-    """Which part: pixels that share an edge are one part. Its outer line comes before its holes."""
+    """The number of the part; pixels that share an edge are one part. Its outer line comes before its holes."""
 
 
 class _Corners(NamedTuple):
     x: np.ndarray
     y: np.ndarray
     right: np.ndarray
-    """Which way the horizontal edge goes from here, 0 or 1."""
+    """The way that the horizontal edge goes from here, 0 or 1."""
     down: np.ndarray
     convex: np.ndarray
     part: np.ndarray
 
 
 def trace(mask: Bool[np.ndarray, "height width"]) -> list[Outline]:
-    """All outlines of a mask, each a simple line that never touches itself.
+    """Return all outlines of a mask, each a simple line that never touches itself.
 
     Parts that touch only at a corner are two parts; a hole that touches the outside, or another hole, at a
     corner is a hole of its own.
@@ -65,7 +65,7 @@ def trace(mask: Bool[np.ndarray, "height width"]) -> list[Outline]:
 
 
 def _corners(padded: np.ndarray) -> _Corners:
-    """Every corner, ordered by row, then column; a grid point where two outlines meet is two corners."""
+    """Return every corner, by row, then column; a grid point where two outlines meet is two corners."""
     _, parts = cv2.connectedComponents(padded.astype(np.uint8), connectivity=4)
     pixels = padded.view(np.uint8)
     code = pixels[:-1, :-1] | pixels[1:, :-1] << 1 | pixels[:-1, 1:] << 2 | pixels[1:, 1:] << 3
@@ -79,7 +79,7 @@ def _corners(padded: np.ndarray) -> _Corners:
 
 
 def _enclosed(code: np.ndarray, parts: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Where two pixels touch at a corner: outlines part two parts, and two holes of one part."""
+    """Return the quadrants that corners enclose; touching pixels belong to two parts, or part two holes."""
     enclosed = _ENCLOSED[code]
     up_left, down_right, down_left, up_right = parts[y, x], parts[y + 1, x + 1], parts[y + 1, x], parts[y, x + 1]
     falling = (code == _UP_LEFT_AND_DOWN_RIGHT) & (up_left == down_right)
@@ -88,7 +88,7 @@ def _enclosed(code: np.ndarray, parts: np.ndarray, y: np.ndarray, x: np.ndarray)
 
 
 def _successors(corners: _Corners) -> list[int]:
-    """For each corner the next one, with the mask on the right hand."""
+    """Return for each corner the next one, with the mask on the right hand."""
     index = np.arange(len(corners.x))
     along_the_row = index ^ 1
     by_column = np.lexsort((corners.down, corners.y, corners.x))

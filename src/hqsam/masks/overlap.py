@@ -1,4 +1,4 @@
-"""Masks and boxes beside each other: how much they overlap, which repeat others, who gets a shared pixel."""
+"""Overlap of masks and boxes: IoU, non-maximum suppression, and who gets a shared pixel."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
@@ -9,11 +9,11 @@ from jaxtyping import Bool, Float, Int, Num
 from hqsam.errors import OptionError
 
 Order = Literal["small_on_top", "large_on_top", "first_on_top", "last_on_top"]
-"""Who gets a pixel that several masks claim."""
+"""The mask that gets a pixel that several masks claim."""
 
 
 def box_iou(boxes: Num[np.ndarray, "box 4"], others: Num[np.ndarray, "other 4"]) -> Float[np.ndarray, "box other"]:
-    """Intersection over union of each box with each other box; 0 where both have no area."""
+    """Return the IoU of each box with each other box; 0 where both have no area."""
     corner = np.maximum(boxes[:, None, :2], others[None, :, :2])
     opposite = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
     intersection = np.prod(np.clip(opposite - corner, 0, None), axis=2, dtype=np.float64)
@@ -38,7 +38,7 @@ def disjoint_labels(
     order: Order = "small_on_top",
     size_hw: tuple[int, int] | None = None,
 ) -> Int[np.ndarray, "height width"]:
-    """One number a pixel: 0 for none, i + 1 for mask i.
+    """Return one number a pixel: 0 for none, i + 1 for mask i.
 
     Args:
         masks: may overlap.
@@ -52,7 +52,7 @@ def disjoint_labels(
 
 
 def check_order(order: Any) -> None:
-    """Refuse words that are no order.
+    """Check that a word is an order.
 
     Raises:
         OptionError: there is no such order.
@@ -62,7 +62,7 @@ def check_order(order: Any) -> None:
 
 
 def painting_order(areas: Sequence[int], order: Order) -> list[int]:
-    """In which order to paint masks of these areas over each other, from the bottom to the top.
+    """Return the numbers of masks in the order to paint them over each other, from the bottom to the top.
 
     Raises:
         OptionError: there is no such order.

@@ -30,7 +30,7 @@ class Polygon:
 
 
 def to_polygons(mask: Bool[np.ndarray, "height width"], tolerance: float = 0) -> list[Polygon]:
-    """The outlines of a mask along its pixels' edges, one polygon for each part.
+    """Outline a mask along its pixels' edges, one polygon for each part.
 
     Pixels that only touch at a corner are different parts, so every polygon is simple, as GIS tools ask.
 
@@ -51,7 +51,7 @@ def to_polygons(mask: Bool[np.ndarray, "height width"], tolerance: float = 0) ->
 
 
 def from_polygons(polygons: Sequence[Polygon], size_hw: tuple[int, int]) -> Bool[np.ndarray, "height width"]:
-    """The pixels whose centres lie in one of the polygons and in none of that polygon's holes."""
+    """Return the pixels whose centres lie in one of the polygons and in none of that polygon's holes."""
     mask = np.zeros(size_hw, dtype=bool)
     for polygon in polygons:
         rows, columns = _window(polygon, size_hw)
@@ -72,7 +72,7 @@ def simplify(ring: Num[np.ndarray, "corner 2"], tolerance: float) -> Num[np.ndar
 
 
 def as_one_ring(polygons: Sequence[Polygon]) -> Num[np.ndarray, "corner 2"]:
-    """Polygons with holes as one closed line, for formats that know nothing else.
+    """Join polygons and their holes to one closed line, for formats that know nothing else.
 
     The rings are joined by slits that are walked there and back, and so enclose nothing: filled by the
     even-odd or the winding rule, the line gives the same pixels.
@@ -94,7 +94,7 @@ def _join(ring: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def _window(polygon: Polygon, size_hw: tuple[int, int]) -> Window:
-    """The rows and columns of the image that a polygon can reach."""
+    """Return the rows and columns of the image that a polygon can reach."""
     limit = np.array(size_hw[::-1])
     x0, y0 = np.clip(np.floor(polygon.exterior.min(axis=0)), 0, limit).astype(int).tolist()
     x1, y1 = np.clip(np.ceil(polygon.exterior.max(axis=0)), 0, limit).astype(int).tolist()

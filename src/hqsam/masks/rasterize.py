@@ -1,4 +1,4 @@
-"""Outlines to pixels: a pixel is inside if its centre is."""
+"""Fill outlines: a pixel is inside if its centre is."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from jaxtyping import Bool, Num
 def fill_even_odd(
     rings: Sequence[Num[np.ndarray, "_ 2"]], size_hw: tuple[int, int]
 ) -> Bool[np.ndarray, "height width"]:
-    """The pixels whose centres are inside an odd number of closed lines.
+    """Return the pixels whose centres are inside an odd number of closed lines.
 
     Exact, and blind to the direction of lines: an edge that is walked there and back leaves no trace.
     """
@@ -22,7 +22,7 @@ def fill_even_odd(
 
 
 def _crossings(rings: Sequence[np.ndarray], height: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where the edges cross the middles of the rows: row, x."""
+    """Return where the edges cross the middles of the rows: row, x."""
     upper, lower = _edges(rings)
     first = np.clip(np.ceil(upper[:, 1] - 0.5), 0, height).astype(np.int64)
     stop = np.clip(np.ceil(lower[:, 1] - 0.5), 0, height).astype(np.int64)
@@ -34,7 +34,7 @@ def _crossings(rings: Sequence[np.ndarray], height: int) -> tuple[np.ndarray, np
 
 
 def _edges(rings: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The two ends of every edge, the upper one first, so that both directions of an edge compute the same."""
+    """Return the ends of every edge, the upper one first, so that both directions of an edge compute the same."""
     if not rings:
         return np.zeros((0, 2)), np.zeros((0, 2))
     start = np.concatenate(rings).astype(np.float64)

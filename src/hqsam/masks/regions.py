@@ -1,4 +1,4 @@
-"""The pieces of a mask and the holes in it; the point furthest inside."""
+"""Connected pieces of a mask, holes in it, and the point furthest inside."""
 
 from typing import Literal
 
@@ -59,7 +59,7 @@ def fill_holes(mask: Bool[np.ndarray, "height width"], max_area: int | None = No
 
 
 def innermost_point(mask: Bool[np.ndarray, "height width"]) -> tuple[int, int]:
-    """The pixel (x, y) of a mask that is furthest from everything outside; beyond the image is outside, too.
+    """Return the pixel (x, y) of a mask that is furthest from everything outside; beyond the image is outside, too.
 
     Of several that are equally far, the first in reading order, as the paper's evaluation has it.
 
@@ -81,6 +81,6 @@ def _check_area(name: str, area: int) -> None:
 
 
 def _label(mask: np.ndarray, connectivity: int) -> tuple[np.ndarray, np.ndarray]:
-    """Numbered pieces in reading order, and their areas; 0 is what is outside the mask."""
+    """Number the pieces in reading order, and return their areas; 0 is what is outside the mask."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=connectivity)
     return labels, stats[:, cv2.CC_STAT_AREA]

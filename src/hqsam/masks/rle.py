@@ -10,21 +10,21 @@ from hqsam.errors import DataError
 
 
 class Rle(TypedDict):
-    """COCO's compressed mask; it is JSON as it stands."""
+    """A mask in COCO's compressed run lengths; it is JSON as it stands."""
 
     size: list[int]
-    """Height, width."""
+    """Height and width."""
     counts: str
 
 
 def encode(mask: Bool[np.ndarray, "height width"]) -> Rle:
-    """A mask as a short string."""
+    """Encode a mask as COCO's compressed run lengths."""
     encoded: Any = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
     return {"size": [int(side) for side in mask.shape], "counts": encoded["counts"].decode("ascii")}
 
 
 def decode(rle: Any) -> Bool[np.ndarray, "height width"]:
-    """The mask of a compressed or an uncompressed (`counts` is a list) COCO encoding.
+    """Decode COCO's run lengths, compressed or not (`counts` is a list then).
 
     Raises:
         DataError: the runs do not fill the size exactly. pycocotools reads past its memory on some of these,
@@ -47,12 +47,12 @@ def decode(rle: Any) -> Bool[np.ndarray, "height width"]:
 
 
 def area(rle: Any) -> int:
-    """How many pixels the mask has, without decoding it."""
+    """Return how many pixels a mask has, without decoding it."""
     return int(run_lengths(rle["counts"])[1::2].sum())
 
 
 def run_lengths(counts: str | bytes | list[int]) -> np.ndarray:
-    """The runs behind COCO's string: background, mask, background, ...
+    """Return the lengths of the runs in COCO's string: background, mask, background, ...
 
     A number is written in groups of 5 bits, lowest first, each as one character from "0" on; the sixth bit
     says that more follow, and the last group's fifth bit is the sign. From the fourth number on, it is the

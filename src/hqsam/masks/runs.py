@@ -1,4 +1,4 @@
-"""A mask as its runs down the columns: where each begins and ends, if the pixels are counted column by column.
+"""Runs of a mask down the columns: where each begins and ends, if the pixels are counted column by column.
 
 COCO's run lengths are the same numbers, packed. Runs can be counted, boxed, painted and made from a part of the image,
 all without the whole mask.
@@ -16,18 +16,18 @@ from hqsam.masks.windows import Window
 
 
 class Runs(NamedTuple):
-    """The first pixel of each run, and the one behind its last, in rising order. No two runs touch."""
+    """A mask as the first pixel of each run, and the one behind its last, in rising order. No two runs touch."""
 
     starts: Int[np.ndarray, "run"]
     ends: Int[np.ndarray, "run"]
 
     @property
     def area(self) -> int:
-        """How many pixels the mask has."""
+        """The number of pixels of the mask."""
         return int((self.ends - self.starts).sum())
 
     def box_xyxy(self, height: int) -> Int[np.ndarray, "4"]:
-        """The smallest box around the mask in an image of this height; zeros if it is empty."""
+        """Return the smallest box around the mask in an image of this height; zeros if it is empty."""
         if len(self.starts) == 0:
             return np.zeros(4, np.int64)
         left, right = self.starts[0] // height, (self.ends[-1] - 1) // height
@@ -38,7 +38,7 @@ class Runs(NamedTuple):
         return np.array([left, top, right + 1, bottom + 1], np.int64)
 
     def to_rle(self, size_hw: tuple[int, int]) -> Rle:
-        """COCO's compressed encoding; `rle.encode` gives the same for the whole mask."""
+        """Return COCO's compressed run lengths, the same as `rle.encode` gives for the whole mask."""
         height, width = size_hw
         edges = np.stack([self.starts, self.ends], axis=1).ravel()
         lengths = np.diff(edges, prepend=0, append=height * width)
@@ -49,14 +49,14 @@ class Runs(NamedTuple):
 
 
 def runs_from_rle(rle: Any) -> Runs:
-    """The runs of COCO's encoding, packed or not."""
+    """Return the runs of COCO's run lengths, compressed or not."""
     edges = np.cumsum(run_lengths(rle["counts"]))
     ends = edges[1::2]
     return _joined(edges[0::2][: len(ends)], ends)
 
 
 def runs_from_parts(parts: Iterable[tuple[Bool[np.ndarray, "_ _"], int, int]], height: int) -> Runs:
-    """The runs of a mask that is given in parts.
+    """Return the runs of a mask that is given in parts.
 
     Args:
         parts: rectangles side by side from left to right, each with its top and its left in the image; outside of
@@ -70,7 +70,7 @@ def runs_from_parts(parts: Iterable[tuple[Bool[np.ndarray, "_ _"], int, int]], h
 
 
 def crop_runs(runs: Runs, height: int, window: Window) -> Bool[np.ndarray, "rows columns"]:
-    """The part of a mask that is in a window of its image.
+    """Return the part of a mask that is in a window of its image.
 
     Args:
         runs: the mask's.
@@ -89,7 +89,7 @@ def crop_runs(runs: Runs, height: int, window: Window) -> Bool[np.ndarray, "rows
 
 
 def _by_column(runs: Runs, height: int, columns: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Runs that end with their column: the column, counted from the first, and the rows at which they begin and end."""
+    """Cut runs at the ends of columns: the column, counted from the first, and the rows where each begins and ends."""
     some = slice(
         np.searchsorted(runs.ends, columns.start * height, side="right"),
         np.searchsorted(runs.starts, columns.stop * height),
@@ -104,7 +104,7 @@ def _by_column(runs: Runs, height: int, columns: slice) -> tuple[np.ndarray, np.
 
 
 def union(masks: Sequence[Runs]) -> Runs:
-    """The pixels that are in any of several masks of one image."""
+    """Return the pixels that are in any of several masks of one image."""
     starts = np.concatenate([np.zeros(0, np.int64), *(one.starts for one in masks)])
     ends = np.concatenate([np.zeros(0, np.int64), *(one.ends for one in masks)])
     order = np.argsort(starts, kind="stable")
@@ -124,7 +124,7 @@ def _runs_of_part(part: np.ndarray, top: int, left: int, height: int) -> tuple[n
 
 
 def _joined(starts: np.ndarray, ends: np.ndarray) -> Runs:
-    """Without empty runs, and with those joined that touch: as when a column is full down to the bottom."""
+    """Return the runs without empty ones, and with those joined that touch: as when a column is full to the bottom."""
     filled = ends > starts
     starts, ends = starts[filled], ends[filled]
     apart = np.ones(len(starts) + 1, bool)  # whether a run is apart from the one before

@@ -1,1 +1,1 @@
-"""From a photo and a prompt to masks: open once, prompt as often as you like."""
+"""The public face: open an image once, and prompt it as often as you like."""

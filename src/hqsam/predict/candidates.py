@@ -1,4 +1,4 @@
-"""Masks that may yet be kept: what is known of each, and its logits for as long as there is memory for them."""
+"""Candidates of the mask generator: masks that may yet be kept, with their logits while there is memory for them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -17,22 +17,22 @@ class Candidate:
     point_index: int
     """The number of the click among those of the crop."""
     mask_index: int
-    """Which of SAM's masks for it, 1 to 3."""
+    """The number of SAM's mask for the click, 1 to 3."""
     score: float
     stability: float
     box_xyxy: Float[np.ndarray, "4"]
-    """In the crop's pixels."""
+    """The box in the crop's pixels."""
     window: Window
-    """Where its logits are in the model's square; all others are outside."""
+    """The window of the model's square that holds its logits; all others are outside."""
     logits: Float32[np.ndarray, "rows columns"] | None
-    """None if they were forgotten for want of memory: they can be decoded again."""
+    """The logits in the window; None if they were dropped for want of memory: they can be decoded again."""
 
     def with_logits(self, whole: Float32[np.ndarray, "size size"]) -> "Candidate":
-        """The same with its logits, which were decoded again."""
+        """Return the same candidate with its logits, which were decoded again."""
         return replace(self, logits=whole[self.window].copy())
 
     def whole_logits(self, size: int) -> Float32[np.ndarray, "{size} {size}"]:
-        """The logits in the model's square."""
+        """Return the logits in the model's square."""
         assert self.logits is not None
         whole = np.full((size, size), -1.0, np.float32)
         whole[self.window] = self.logits
@@ -48,7 +48,7 @@ class Candidates:
         self._bytes = 0
 
     def add(self, more: Iterable[Candidate]) -> None:
-        """Take more in; where memory runs out, the logits of those that are likely not to be kept are forgotten."""
+        """Add candidates; where memory runs out, the logits of those that are likely not to be kept are dropped."""
         for one in more:
             self._all.append(one)
             self._bytes += one.logits.nbytes if one.logits is not None else 0
@@ -56,7 +56,7 @@ class Candidates:
                 self._forget()
 
     def kept(self) -> list[Candidate]:
-        """Those of which no two boxes overlap too much, best scores first."""
+        """Return the candidates of which no two boxes overlap too much, best scores first."""
         return [self._all[index] for index in self._kept_indices()]
 
     def _kept_indices(self) -> list[int]:
@@ -66,7 +66,7 @@ class Candidates:
         return box_nms(boxes, np.array([one.score for one in self._all]), self._max_iou).tolist()
 
     def _forget(self) -> None:
-        """First the logits of those that would be dropped if the search ended here; if that is not enough, all."""
+        """Drop the logits of those that would not be kept if the search ended here; if that is not enough, all."""
         likely = set(self._kept_indices())
         self._all = [one if index in likely else replace(one, logits=None) for index, one in enumerate(self._all)]
         self._bytes = sum(one.logits.nbytes for one in self._all if one.logits is not None)

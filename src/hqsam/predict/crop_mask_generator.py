@@ -1,4 +1,4 @@
-"""Masks for a grid of clicks in one crop, of which the whole image may be one."""
+"""The mask generator's work in one crop, which may be the whole image: a grid of clicks, and the masks to keep."""
 
 import math
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _ROUND = 2
 
 
 class CropMaskGenerator:
-    """Encodes a crop when it is made; then click, then look at the results."""
+    """Encodes a crop when it is made; then decode the points, then take the masks."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class CropMaskGenerator:
         [self._encoded] = engine.encode([resize_longest_side(self._pixels, engine.config.image_size)])
 
     def decode_points(self) -> Iterator[int]:
-        """Click everywhere and collect what is good, stable and whole; tells after each batch of how many clicks."""
+        """Decode every click and collect what is good, stable and whole; yield the number of clicks of each batch."""
         at_once = self._resolved.prompts_at_once
         for start in range(0, len(self._points), at_once):
             some = np.arange(start, min(start + at_once, len(self._points)))
@@ -55,13 +55,13 @@ class CropMaskGenerator:
             yield len(some)
 
     def masks(self) -> Iterator[Instances]:
-        """What is kept of all that was collected, best first, at the image's size."""
+        """Yield what is kept of all that was collected, best first, at the image's size."""
         kept, at_once = self._candidates.kept(), self._resolved.prompts_at_once
         for start in range(0, len(kept), at_once):
             some = self._with_logits(kept[start : start + at_once])
             for one, runs in zip(some, self._runs_of(some), strict=True):
                 if not runs.area:
-                    continue  # so small that no pixel of a photo smaller than the model's input is inside
+                    continue  # so small that no pixel of an image smaller than the model's input is inside
                 yield self._instance(one, runs)
 
     def _instance(self, one: Candidate, runs: Runs) -> Instances:
@@ -105,7 +105,7 @@ class CropMaskGenerator:
         return Prompts(self._frame, self._points[some][:, None], np.full((len(some), 1), POSITIVE))
 
     def _with_logits(self, some: list[Candidate]) -> list[Candidate]:
-        """The same candidates; those whose logits were forgotten are decoded again."""
+        """Return the same candidates; those whose logits were dropped are decoded again."""
         lost = sorted({one.point_index for one in some if one.logits is None})
         if not lost:
             return some
@@ -123,11 +123,11 @@ class CropMaskGenerator:
         ]
 
     def _answer_key(self, point: int, mask_index: int) -> tuple[int, int]:
-        """Where one mask answers a click, which reading is the best may differ by rounding when it is asked again."""
+        """Name an answer to a click: of one best mask, its number may differ by rounding when it is decoded again."""
         return point, mask_index if self._resolved.selection == "each" else 0
 
     def _runs_of(self, some: list[Candidate]) -> Iterator[Runs]:
-        """Their masks at the image's size."""
+        """Yield the runs of candidates at the image's size."""
         logits = [one.whole_logits(self._engine.config.mask_size) for one in some]
         left, top = self._crop.box_xyxy[:2]
         height = self._image_size_hw[0]
@@ -146,7 +146,7 @@ class CropMaskGenerator:
         return rows, slice(max(0, int(x0) - _ROUND), min(width, math.ceil(x1) + _ROUND))
 
     def _fine_masks(self, some: list[Candidate], logits: list[np.ndarray]) -> list[np.ndarray]:
-        """Masks of the crop's size with edges as fine as its pixels."""
+        """Return masks of the crop's size with edges as fine as its pixels."""
         prompts = self._prompts(np.array([one.point_index for one in some]))
         scores = np.array([one.score for one in some], np.float32)
         coarse = Segmentation.from_logits(np.stack(logits), scores, prompts, self._resolved.source)

@@ -1,4 +1,4 @@
-"""One crop of a photo, looked at by itself: what it says of masks that are known already, merged along their edges."""
+"""Refine masks in one crop of the image: it is encoded by itself, and its answer merged along the edges."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,43 +19,43 @@ from hqsam.predict.multiscale_logits import MultiscaleLogits, Patch, cell_centre
 from hqsam.prompts import POSITIVE, Prompts
 
 _BAND = 2.0
-"""The new answer counts in full so many of the old one's cells from its edge, and not at all twice as far."""
+"""The new logits count in full up to so many of the old cells from the edge, and not at all twice as far."""
 
 _LEAST_AGREEMENT = {"objects": 0.4, "edges": 0.8}
-"""IoU of both answers in the crop: below it the new one is about something else, and is not taken.
+"""The IoU of old and new mask in the crop below which the new one is about something else, and is not taken.
 
-The first look at a small thing in a large photo may be far off, and so a new look at the whole may differ; a part of an
+The first look at a small thing in a large image may be far off, and so a new look at the whole may differ; a part of an
 edge is easily taken for another thing.
 """
 
 _RIM = 0.08
-"""The share of a crop's side along its rim in which the new answer fades out, where the photo goes on."""
+"""The share of a crop's side along its rim in which the new logits fade out, where the image goes on."""
 
 _SURELY_OUTSIDE = -7.0
-"""What a mask prompt says of the square's padding: 99.9 %."""
+"""The logit of a mask prompt in the square's padding: 99.9 % outside."""
 
 Cells = Float32[np.ndarray, "mask_size mask_size"]
 
 
 @dataclass(frozen=True, eq=False)
 class CropRefiner:
-    """An encoded crop."""
+    """An encoded crop that refines the masks whose edges pass through it."""
 
     crop: DetailCrop
-    photo_size_hw: tuple[int, int]
+    image_size_hw: tuple[int, int]
     engine: Engine
     encoded: EncodedImage
 
     @classmethod
     def encode(cls, pixels: UInt8[np.ndarray, "height width 3"], crop: DetailCrop, engine: Engine) -> "CropRefiner":
-        """Encode a crop of the photo."""
+        """Encode a crop of the image."""
         resized = resize_longest_side(np.ascontiguousarray(pixels[crop.window]), engine.config.image_size)
         return cls(crop, (pixels.shape[0], pixels.shape[1]), engine, engine.encode([resized])[0])
 
     def patches(
         self, multiscale: dict[int, MultiscaleLogits], prompts: dict[int, Prompts], source: Source
     ) -> dict[int, Patch]:
-        """New logits in this crop for masks whose edges pass through it; those that are not to be trusted are left out.
+        """Return new logits in this crop for masks whose edges pass through it, as far as they are to be trusted.
 
         Args:
             multiscale: what is known of each mask, by any number.
@@ -74,12 +74,12 @@ class CropRefiner:
 
     @cached_property
     def frame(self) -> Frame:
-        """How the crop lies in the model's square."""
+        """The place of the crop in the model's square."""
         return Frame(self.crop.size_hw, self.engine.config.image_size)
 
     @cached_property
     def _cell_centres(self) -> tuple[Cells, Cells]:
-        """x and y of the cells in the crop."""
+        """The x and y of the cells in the crop."""
         return cell_centres_in_image(self.frame, self.engine.config.mask_size)
 
     @cached_property
@@ -90,19 +90,19 @@ class CropRefiner:
 
     @cached_property
     def _trust(self) -> Cells:
-        """1 within the crop, fading to 0 along those sides of its rim beyond which the photo goes on."""
+        """1 within the crop, fading to 0 along those sides of its rim beyond which the image goes on."""
         (x, y), (height, width), crop = self._cell_centres, self.crop.size_hw, self.crop
         far = np.float32(max(height, width))
         to_rim = [
             x if crop.x0 > 0 else far,
             y if crop.y0 > 0 else far,
-            width - x if crop.x1 < self.photo_size_hw[1] else far,
-            height - y if crop.y1 < self.photo_size_hw[0] else far,
+            width - x if crop.x1 < self.image_size_hw[1] else far,
+            height - y if crop.y1 < self.image_size_hw[0] else far,
         ]
         return np.clip(np.minimum.reduce(np.broadcast_arrays(*to_rim)) / (_RIM * far), 0, 1).astype(np.float32)
 
     def _logits_in_crop(self, multiscale: MultiscaleLogits) -> Cells:
-        """A mask's logits so far, at this crop's cells."""
+        """Return a mask's logits so far, at this crop's cells."""
         x, y = self._cell_centres
         known = multiscale.sample(x + self.crop.x0, y + self.crop.y0)
         return np.where(self._in_crop, known, np.float32(_SURELY_OUTSIDE))
@@ -112,7 +112,7 @@ class CropRefiner:
         return bool(inside.any() and not inside.all())
 
     def _prompts_in_crop(self, prompt: Prompts, known: Cells) -> Prompts:
-        """The same question about the crop, and the mask so far with it.
+        """Return the prompt in the crop's pixels, with the mask so far as mask prompt.
 
         Where the crop does not hold the box, or none of the clicks, the box of what is known stands for them. It does
         not beside clicks: a wrong mask would get a wrong box, from which no click brings it back.
@@ -128,12 +128,12 @@ class CropRefiner:
         return Prompts(self.frame, points[:, here], prompt.labels[:, here], boxes, known[None])
 
     def _box_of(self, known: Cells) -> Float[np.ndarray, "1 4"]:
-        """The box around what is known to be inside, in the crop's pixels."""
+        """Return the box around what is known to be inside, in the crop's pixels."""
         cells = box_of_mask(known > 0)[None]
         return clip_boxes(self.frame.boxes_to_image(cells * (self.frame.model_size / len(known))), self.crop.size_hw)
 
     def _decode(self, asked: dict[int, Prompts], source: Source) -> dict[int, Cells]:
-        """The crop's own logits for each prompt."""
+        """Return the crop's own logits for each prompt."""
         answers: dict[int, Cells] = {}
         rows = list(asked)
         for numbers, prompts in Prompts.batches(list(asked.values())):
@@ -142,7 +142,7 @@ class CropRefiner:
         return answers
 
     def _merged(self, known: Cells, found: Cells, known_cell: float) -> Cells | None:
-        """The new logits near the known edge, the known ones elsewhere; None if they are of different things."""
+        """Return the new logits near the known edge, the known ones elsewhere; None if they are of different things."""
         inside = known > 0
         if iou(inside & self._in_crop, (found > 0) & self._in_crop) < _LEAST_AGREEMENT[self.crop.shows]:
             return None
@@ -152,7 +152,7 @@ class CropRefiner:
 
 
 def _distance_to_edge(inside: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-    """In cells, from either side."""
+    """Return the distance of each cell to the edge, in cells, from either side."""
     to_outside, to_inside = (
         cv2.distanceTransform(side.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for side in (inside, ~inside)
     )

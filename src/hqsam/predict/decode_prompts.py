@@ -1,4 +1,4 @@
-"""Prompts to an engine, so many at a time as its memory and speed ask for."""
+"""Decode prompts by an engine, as many at a time as memory and speed ask for."""
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ _PROMPTS_AT_ONCE = 16
 def decode_prompts(
     engine: Engine, image: EncodedImage, prompts: Prompts, source: Source, candidates: int = 1
 ) -> MaskPrediction:
-    """Logits and scores for every prompt, [prompt, candidate, ...]."""
+    """Return logits and scores for every prompt, [prompt, candidate, ...]."""
     rows = np.arange(len(prompts))
     parts = [
         engine.decode(image, _as_batch(prompts.select(some)), source, candidates)

@@ -1,6 +1,6 @@
-"""Edges as fine as the photo: what surrounds a mask is encoded again by itself, and the answer merged along the edge.
+"""Detail: what surrounds a mask is encoded again by itself, and merged along the edge, which follows the pixels then.
 
-The model's logits are a quarter of its input's size, so that on a large photo an edge can only be some pixels off. In a
+The model's logits are a quarter of its input's size, so that on a large image an edge can only be some pixels off. In a
 crop the same number of logits lies closer together. The crop is asked with the same box and clicks, and with the mask
 itself; its answer counts near the edge that is known, and not at all if it is about something else.
 """
@@ -23,7 +23,7 @@ from hqsam.predict.result import Segmentation
 RgbImage = UInt8[np.ndarray, "height width 3"]
 
 Progress = Callable[[int, int], None]
-"""Told how many crops are done, and how many there are. May raise, to stop."""
+"""A function that is called with how many crops are done, and how many there are. It may raise, to stop."""
 
 _FINER = 4
 """Tiles are encoded where they show an edge at least so much closer than the object's own crop does."""
@@ -38,11 +38,11 @@ def add_detail(
     engine: Engine,
     progress: Progress | None = None,
 ) -> Segmentation:
-    """The same masks with edges as fine as the photo allows; those that gain nothing are as they were.
+    """Return the same masks with edges as fine as the image allows; those that gain nothing are as they were.
 
     Args:
-        coarse: an answer for this photo.
-        pixels: the photo.
+        coarse: an answer for this image.
+        pixels: the image.
         engine: whose answer it is.
         progress: called after each crop.
     """
@@ -61,9 +61,9 @@ def refine_each(
     engine: Engine,
     progress: Progress | None = None,
 ) -> Iterator[tuple[int, Segmentation]]:
-    """Each row's number, and that mask with finer edges, as soon as its last crop is done.
+    """Yield each row's number, and that mask with finer edges, as soon as its last crop is done.
 
-    Every row comes once, not in their order. Nothing of the photo's size is held for those that are not asked for.
+    Every row comes once, not in their order. Nothing of the image's size is held for those that are not asked for.
     """
     multiscale = {row: coarse.multiscale_logits(row) for row in range(len(coarse))}
     prompts = {row: coarse.prompts.select(coarse.prompt_index[row : row + 1]) for row in multiscale}
@@ -83,7 +83,7 @@ def refine_each(
 
 
 def _plan(coarse: Segmentation, model_size: int) -> list[DetailCrop]:
-    """Whole objects first, then along the edges of those that are still far from the photo's own resolution."""
+    """Return crops of whole objects first, then along the edges of those that are still far from full resolution."""
     boxes = np.concatenate([_box_of(coarse, row) for row in range(len(coarse))])
     crops = crops_around_objects(boxes, coarse.image_size_hw, model_size)
     seen_at = np.full(len(coarse), float(max(coarse.image_size_hw)))
@@ -93,7 +93,7 @@ def _plan(coarse: Segmentation, model_size: int) -> list[DetailCrop]:
 
 
 def _tiles(coarse: Segmentation, boxes: np.ndarray, seen_at: np.ndarray, model_size: int) -> list[DetailCrop]:
-    """Tiles of the photo's own resolution, or of the largest objects a half of it, a quarter, ..."""
+    """Return tiles of the image's own resolution, or of the largest objects a half of it, a quarter, ..."""
     longer = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
     halvings = np.ceil(np.log2(np.maximum(1, longer / (_TILES_ACROSS * model_size)))).astype(int)
     sides = model_size << halvings
@@ -106,7 +106,7 @@ def _tiles(coarse: Segmentation, boxes: np.ndarray, seen_at: np.ndarray, model_s
 
 
 def _box_of(coarse: Segmentation, row: int) -> Float[np.ndarray, "1 4"]:
-    """Around a mask, to a cell, and the box that it was asked for with; empty if the mask is."""
+    """Return the box around a mask, to a cell, and the box that it was prompted with; empty if the mask is."""
     boxes = [_box_of_cells(coarse, row)]
     if coarse.prompts.boxes is not None and boxes[0].any():
         boxes.append(coarse.prompts.boxes[coarse.prompt_index[row]][None])
@@ -121,13 +121,13 @@ def _box_of_cells(coarse: Segmentation, row: int) -> Float[np.ndarray, "1 4"]:
 
 
 def _inside_of(coarse: Segmentation, row: int) -> Bool[np.ndarray, "mask_size mask_size"]:
-    """The cells of the photo, without the square's padding, that are inside a mask."""
+    """Return the cells of the image, without the square's padding, that are inside a mask."""
     (x, y), (height, width) = cell_centres_in_image(coarse.prompts.frame, coarse.logits.shape[-1]), coarse.image_size_hw
     return (coarse.logits[row] > 0) & (x < width) & (y < height)
 
 
 def _edge(coarse: Segmentation, row: int) -> Float[np.ndarray, "place 2"]:
-    """Places x, y in the photo along a mask's outline: the cells on either side of it."""
+    """Return places x, y in the image along a mask's outline: the cells on either side of it."""
     x, y = cell_centres_in_image(coarse.prompts.frame, coarse.logits.shape[-1])
     inside = _inside_of(coarse, row).astype(np.uint8)
     outline = cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
@@ -137,7 +137,7 @@ def _edge(coarse: Segmentation, row: int) -> Float[np.ndarray, "place 2"]:
 
 
 def _with_multiscale(one: Segmentation, multiscale: MultiscaleLogits) -> Segmentation:
-    """A mask with all that is known of it; its `logits` are the same, seen from further away."""
+    """Return a mask with all that is known of it; its `logits` are the same, seen from further away."""
     if not multiscale.patches:
         return one
     logits = multiscale.sample(*cell_centres_in_image(multiscale.frame, len(multiscale.logits)))

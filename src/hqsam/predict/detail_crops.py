@@ -1,4 +1,4 @@
-"""Which parts of a photo to encode again, so that every mask's edge is seen closer, and few parts do."""
+"""Choose the crops for detail: every mask's edge is seen closer, in few crops."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -10,13 +10,13 @@ from hqsam.geometry import clip_boxes
 from hqsam.masks.windows import Window, tile_starts
 
 MARGIN = 0.3
-"""What is seen around an object, to each side, as a share of its longer side. Measured: see docs/detail.md."""
+"""The margin around an object, to each side, as a share of its longer side. Measured: see docs/detail.md."""
 
 _NEIGHBOURS_MARGIN = 0.2
-"""The same for objects that share a crop that was made for another."""
+"""The margin around objects that share a crop that was made for another."""
 
 _CLOSEST = 4
-"""A crop is magnified at most so far beyond the photo's own pixels, where there is nothing more to see."""
+"""A crop is magnified at most so far beyond the image's own pixels, where there is nothing more to see."""
 
 _ROOMIER = 2
 """A crop may be so much longer than its first object needs, to take in neighbours."""
@@ -25,18 +25,18 @@ _COARSER = 2.5
 """An object goes along in a crop if one of its own would see it at most so much closer."""
 
 _WORTHWHILE = 1.4
-"""How much closer than the whole photo a crop has to be."""
+"""A crop has to be so much closer than the whole image."""
 
 _OVERLAP = 0.25
-"""How much of a tile's side it shares with the next, at least."""
+"""The share of a tile's side that it shares with the next, at least."""
 
 _SHIFTS = np.array([(0, 0), (-1, -1), (1, -1), (-1, 1), (1, 1)])
-"""Where the first object may lie in a roomier crop: in the middle, or towards a corner."""
+"""The places of the first object in a roomier crop: in the middle, or towards a corner."""
 
 
 @dataclass(frozen=True)
 class DetailCrop:
-    """A part of the photo, and the masks that it is encoded for."""
+    """A part of the image, and the masks that it is encoded for."""
 
     x0: int
     y0: int
@@ -48,19 +48,19 @@ class DetailCrop:
 
     @property
     def window(self) -> Window:
-        """Its rows and columns of the photo."""
+        """The rows and columns of the image in this crop."""
         return slice(self.y0, self.y1), slice(self.x0, self.x1)
 
     @property
     def size_hw(self) -> tuple[int, int]:
-        """Its height and width."""
+        """The height and width of the crop."""
         return self.y1 - self.y0, self.x1 - self.x0
 
 
 def crops_around_objects(
     boxes: Float[np.ndarray, "object 4"], size_hw: tuple[int, int], model_size: int
 ) -> list[DetailCrop]:
-    """Crops in which each object is seen whole and closer than in the photo; those that gain nothing are in none.
+    """Return crops in which objects are seen whole and closer than in the image; those that gain nothing are in none.
 
     The largest objects first: each gets a square of its own, into which neighbours come that it shows well enough.
     Empty boxes are passed over.
@@ -80,7 +80,7 @@ def crops_around_objects(
 def tiles_along_edges(
     edges: dict[int, Float[np.ndarray, "place 2"]], size_hw: tuple[int, int], side: int
 ) -> list[DetailCrop]:
-    """Overlapping squares that cover the photo, but only those that an edge passes through; each knows whose.
+    """Return overlapping squares that cover the image where an edge passes through; each knows whose edge it is.
 
     `edges` has, by object, places x, y on its outline, closer together than the squares are wide.
     """
@@ -100,7 +100,7 @@ def tiles_along_edges(
 
 
 def _tile_of(places: np.ndarray, starts: np.ndarray, side: int) -> np.ndarray:
-    """Of the tiles that hold a place, the one in which it is furthest from the rim."""
+    """Return, of the tiles that hold a place, the one in which it is furthest from the rim."""
     halfway = (starts[1:] + starts[:-1] + side) / 2
     return np.searchsorted(halfway, places)
 
@@ -108,7 +108,7 @@ def _tile_of(places: np.ndarray, starts: np.ndarray, side: int) -> np.ndarray:
 def _crop_around(
     candidates: np.ndarray, boxes: np.ndarray, own_sides: np.ndarray, size_hw: tuple[int, int]
 ) -> DetailCrop:
-    """A square for the first candidate; if neighbours fit, the place at which most do."""
+    """Return a square for the first candidate; if neighbours fit, the place at which most do."""
     first, side = candidates[0], float(own_sides[candidates[0]])
     room, margin = min(side * _ROOMIER, max(size_hw) / _WORTHWHILE), _longer_sides(boxes) * _NEIGHBOURS_MARGIN
     neighbours = candidates[own_sides[candidates] * _COARSER >= room]
@@ -125,7 +125,7 @@ def _crop_around(
 
 
 def _square(corner_xy: np.ndarray, side: float, size_hw: tuple[int, int], rows: tuple[int, ...] = ()) -> DetailCrop:
-    """A square moved into the photo; where the photo is narrower than that, as wide as the photo."""
+    """Return a square moved into the image; where the image is narrower than that, as wide as the image."""
     (height, width), (x0, y0) = size_hw, corner_xy.tolist()
     across, down = min(width, round(side)), min(height, round(side))
     left, top = min(max(0, round(x0)), width - across), min(max(0, round(y0)), height - down)

@@ -1,8 +1,8 @@
-"""Every object of an image, unasked: clicks on a grid, and of all their masks those that are good, stable and distinct.
+"""The mask generator: clicks on a grid, and of all their masks those that are good, stable and distinct.
 
-The official generator makes each mask at the photo's size before it looks at it. Here a mask is dropped as early as it
+The official generator makes each mask at the image's size before it looks at it. Here a mask is dropped as early as it
 can be known: by its predicted IoU before it is made, by its stability and its box while it is small; only those that
-are left reach the photo's size, and as run lengths at that.
+are left reach the image's size, and as run lengths at that.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from hqsam.predict.point_grid import generate_crops, points_in_crop
 from hqsam.predict.small_regions import postprocess_small_regions
 
 Progress = Callable[[int, int], None]
-"""Told how many clicks are done, and how many there are. May raise, to stop."""
+"""A function that is called with how many clicks are done, and how many there are. It may raise, to stop."""
 
 
 def find_everything(
@@ -28,11 +28,11 @@ def find_everything(
     config: MaskGeneratorConfig,
     progress: Progress | None = None,
 ) -> Iterator[Instances]:
-    """Masks one by one, each as soon as it is certain to be kept; close the iterator to stop.
+    """Yield masks one by one, each as soon as it is certain to be kept; close the iterator to stop.
 
     Args:
         engine: the model.
-        pixels: the photo.
+        pixels: the image.
         config: what to look for.
         progress: called after each batch of clicks.
 

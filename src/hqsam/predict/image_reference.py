@@ -1,4 +1,4 @@
-"""The way back from an encoded image to its pixels, at no memory to speak of.
+"""References to images that were opened: the way back from an encoded image to its pixels, at almost no memory.
 
 A path is remembered and read again. Arrays and PIL images are the caller's: they are found again for as long as the
 caller holds them, or as they are among the last ones opened, of which a bounded number of bytes is kept.
@@ -20,11 +20,11 @@ from hqsam.images.reading import ImageLike, read_with
 RgbImage = UInt8[np.ndarray, "height width 3"]
 
 KEPT_BYTES = 192 << 20
-"""Of photos seen last, in the whole process: 64 megapixels, however many sessions are held."""
+"""The bytes of images that the whole process keeps, the last used: 64 megapixels, however many sessions."""
 
 
 class ImageReference:
-    """One photo that was opened and can be looked at again. Safe to use from threads."""
+    """An image that was opened and can be looked at again. Safe to use from threads."""
 
     def __init__(self, image: ImageLike, pixels: RgbImage, options: ReadOptions = DEFAULTS) -> None:
         """Remember `image`, which was read as `pixels`; an array must not be changed while the session is used."""
@@ -33,12 +33,12 @@ class ImageReference:
         self._image = _weakly(image)
         self._size_hw, self._options = pixels.shape[:2], options
         self.kept: RgbImage | None = None
-        """What `_Latest` lets this photo keep."""
+        """What `_Latest` lets this image keep."""
         if self._path is None:
             _LATEST.keep(self, pixels)
 
     def read(self) -> RgbImage:
-        """The photo as it was when it was opened.
+        """Return the image as it was when it was opened.
 
         Raises:
             ImageError: its file has changed or is gone, or nobody holds the array any more.
@@ -66,7 +66,7 @@ class ImageReference:
 
 
 class _Latest:
-    """Lets the photos that were used last keep their pixels, up to a number of bytes together.
+    """Lets the images that were used last keep their pixels, up to a number of bytes together.
 
     The pixels belong to their owners, so that they go with them; here is only who has some, the latest last.
     """
@@ -77,7 +77,7 @@ class _Latest:
         self._lock = threading.Lock()
 
     def keep(self, owner: ImageReference, pixels: RgbImage) -> None:
-        """Let this photo keep its pixels, and others no longer if it has to be."""
+        """Let this image keep its pixels, and others no longer if there is no room for all."""
         with self._lock:
             alive = [one for one in (ref() for ref in self._owners) if one is not None and one is not owner]
             owner.kept = pixels
@@ -98,7 +98,7 @@ def _weakly(image: Any) -> "weakref.ref[Any] | None":
 
 
 def _written(path: Path) -> tuple[int, int] | None:
-    """When and how long a file was last written: another one under its name is noticed."""
+    """Return when a file was last written, and how long it is: another one under its name is noticed."""
     try:
         found = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""How to look for everything: the settings of SAM's automatic mask generator under its own names, and a few of ours."""
+"""The settings of SAM's automatic mask generator under its own names, and a few of ours."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ _MEMORY = {"cpu": 1 << 30, "cuda": 8 << 30}
 
 @dataclass(frozen=True, kw_only=True)
 class MaskGeneratorConfig:
-    """What to ask, what to keep, and how much memory it may take. Of `None` the model says what is meant.
+    """Settings of the mask generator: clicks, thresholds and memory. Where one is `None`, the model chooses.
 
     Raises:
         OptionError: a number is out of its range, or two settings contradict each other.
@@ -42,24 +42,24 @@ class MaskGeneratorConfig:
     box_nms_thresh: float = 0.7
     """Of two masks whose boxes overlap by more than this IoU, the better one is kept."""
     crop_n_layers: int = 0
-    """How often the image is looked at again in parts: in 2 x 2 crops, then in 4 x 4, and so on."""
+    """Layers of crops in which the image is looked at again: 2 x 2 crops, then 4 x 4, and so on."""
     crop_nms_thresh: float = 0.7
-    """The same as `box_nms_thresh` for masks of different crops, of which the smaller crop's is kept."""
+    """Of two masks of different crops whose boxes overlap by more than this IoU, the smaller crop's is kept."""
     crop_overlap_ratio: float = 512 / 1500
-    """How much of the image's short side neighbouring crops share."""
+    """The share of the image's short side by which neighbouring crops overlap."""
     crop_n_points_downscale_factor: int = 1
-    """With each layer of crops there are so many times fewer clicks along a side."""
+    """With each layer of crops there are this many times fewer clicks along a side."""
     min_mask_region_area: int = 0
     """Pieces and holes of fewer pixels are removed."""
     source: str | None = None
-    """Whose masks: "sum", "hq" or "sam", as in `Session.segment`."""
+    """The masks' source: "sum", "hq" or "sam", as in `Session.segment`."""
     candidates: int | None = None
-    """3: each reading of a click may become a mask, as Meta's generator has it, and by default with `sam`.
+    """3: each mask of a click may be kept, as Meta's generator has it, and by default with `sam`.
     1: only the best of the three, as the HQ generator has it. With `hq` there is one mask in any case."""
     detail: bool = False
-    """Look at the surroundings of each mask again, closer: edges as fine as the photo, and several times the time."""
+    """Encode the surroundings of each mask again, closer: edges as fine as the image, and several times the time."""
     memory_limit: int | None = None
-    """Bytes to work in, about, beside the model, the photo and the result; 1 GiB, or 8 GiB on a GPU."""
+    """Bytes to work in, about, beside the model, the image and the result; 1 GiB, or 8 GiB on a GPU."""
 
     most_points_at_once: int = 128
     """Clicks decoded in one pass, if memory allows."""
@@ -94,7 +94,7 @@ class MaskGeneratorConfig:
         return (config or cls()).but(**changes)
 
     def but(self, **changes: Any) -> "MaskGeneratorConfig":
-        """The same with some settings changed.
+        """Return the same config with some settings changed.
 
         Raises:
             OptionError: there is no such setting, or it cannot have that value.
@@ -105,7 +105,7 @@ class MaskGeneratorConfig:
         return replace(self, **changes)
 
     def resolve(self, engine: Engine) -> "ResolvedConfig":
-        """What is meant with this model on this machine.
+        """Return the settings that are meant with this model on this machine.
 
         Raises:
             OptionError: the model has no such source.
@@ -126,7 +126,7 @@ class MaskGeneratorConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedConfig:
-    """What depends on the model and the machine."""
+    """The settings that depend on the model and the machine."""
 
     source: Source
     selection: MaskSelection
@@ -134,11 +134,11 @@ class ResolvedConfig:
     least_stability: float
     prompts_at_once: int
     candidate_bytes: int
-    """How much the logits of masks that may yet be kept may take."""
+    """The memory for logits of masks that may yet be kept."""
 
 
 def _bytes_a_prompt(config: ModelConfig) -> int:
-    """What decoding takes at its peak: about eight maps of the decoder's pixels, in float32."""
+    """Return what decoding takes at its peak: about eight maps of the decoder's pixels, in float32."""
     return 8 * 4 * config.mask_size**2 * (config.width // 8)
 
 
@@ -150,7 +150,7 @@ def _check_whole(config: MaskGeneratorConfig, least: Literal[0, 1], *names: str)
 
 
 def _check_between(config: MaskGeneratorConfig, least: float, most: float, *names: str) -> None:
-    """Not a number is not between anything."""
+    """Refuse values outside a range; NaN is outside of any."""
     for name in names:
         value = getattr(config, name)
         if not isinstance(value, Real) or not least <= float(value) <= most:

@@ -1,4 +1,4 @@
-"""One mask's logits where some parts of them are finer than the rest."""
+"""One mask's logits at several scales: some parts of them are finer than the rest."""
 
 from dataclasses import dataclass, replace
 
@@ -13,25 +13,25 @@ from hqsam.masks.windows import Window
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """A part of the image as it was encoded by itself: there, its logits are the mask's."""
+    """A part of the image that was encoded by itself: there, its logits are the mask's."""
 
     x0: int
     y0: int
     frame: Frame
-    """How the part lies in the model's square."""
+    """The place of the part in the model's square."""
     logits: Float32[np.ndarray, "mask_size mask_size"]
-    """In that square; above 0 is inside."""
+    """The logits in that square; above 0 is inside."""
 
     @property
     def window(self) -> Window:
-        """Its rows and columns of the image."""
+        """The rows and columns of the image in this patch."""
         height, width = self.frame.image_size_hw
         return slice(self.y0, self.y0 + height), slice(self.x0, self.x0 + width)
 
 
 @dataclass(frozen=True, eq=False)
 class MultiscaleLogits:
-    """The whole mask's logits, and patches over them, the last on top."""
+    """A mask's logits, and patches over them, the last on top."""
 
     frame: Frame
     logits: Float32[np.ndarray, "mask_size mask_size"]
@@ -39,23 +39,23 @@ class MultiscaleLogits:
 
     @property
     def cell_size(self) -> float:
-        """How far apart its logits are at the finest, in pixels of the image."""
+        """The distance of its logits at the finest, in pixels of the image."""
         frames = [self.frame, *(patch.frame for patch in self.patches)]
         return min(cell_size_in_image(frame, len(self.logits)) for frame in frames)
 
     def with_patch(self, patch: Patch) -> "MultiscaleLogits":
-        """One more on top."""
+        """Return the same with one more patch on top."""
         return replace(self, patches=(*self.patches, patch))
 
     def mask(self) -> Bool[np.ndarray, "height width"]:
-        """The mask at the image's size."""
+        """Return the mask at the image's size."""
         mask = self.frame.masks_in_image(torch.from_numpy(self.logits[None]))[0].numpy()
         for patch in self.patches:
             mask[patch.window] = patch.frame.masks_in_image(torch.from_numpy(patch.logits[None]))[0].numpy()
         return mask
 
     def in_window(self, rows: slice, columns: slice) -> Float32[np.ndarray, "rows columns"]:
-        """Logits of the image's size in a part of it."""
+        """Return logits of the image's size in a part of it."""
         values = self.frame.window_in_image(torch.from_numpy(self.logits), rows, columns).numpy()
         height, width = self.frame.image_size_hw
         top, left = rows.indices(height)[0], columns.indices(width)[0]
@@ -64,7 +64,7 @@ class MultiscaleLogits:
         return values
 
     def sample(self, x: Float32[np.ndarray, "h w"], y: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-        """Logits at places of the image, between those that there are."""
+        """Return logits at places of the image, between those that there are."""
         values = _sample(self.logits, self.frame, x, y)
         for patch in self.patches:
             rows, columns = patch.window
@@ -76,14 +76,14 @@ class MultiscaleLogits:
 
 
 def cell_size_in_image(frame: Frame, mask_size: int) -> float:
-    """How wide one of the square's logits is, in pixels of the image."""
+    """Return how wide one of the square's logits is, in pixels of the image."""
     return frame.model_size / mask_size / float(frame.scale_xy.max())
 
 
 def cell_centres_in_image(
     frame: Frame, mask_size: int
 ) -> tuple[Float32[np.ndarray, "{mask_size} {mask_size}"], Float32[np.ndarray, "{mask_size} {mask_size}"]]:
-    """x and y of the middles of all logits of a square, those in its padding, too, in the pixels of its image."""
+    """Return x and y of the centres of all logits of a square, also those in its padding, in pixels of the image."""
     middles = (np.arange(mask_size) + 0.5) * (frame.model_size / mask_size)
     x, y = ((middles / scale).astype(np.float32) for scale in frame.scale_xy)
     across, down = np.meshgrid(x, y)
@@ -91,7 +91,7 @@ def cell_centres_in_image(
 
 
 def _sample(logits: Float[np.ndarray, "m m"], frame: Frame, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Bilinear; beyond the outermost logits it is those."""
+    """Sample logits bilinearly; beyond the outermost logits it is those."""
     cells_a_pixel = frame.scale_xy * (len(logits) / frame.model_size)
     column, row = (place * scale - 0.5 for place, scale in zip((x, y), cells_a_pixel, strict=True))
     return cv2.remap(

@@ -1,4 +1,4 @@
-"""Where to click when nobody says where: a grid over the image, and over crops of it that overlap."""
+"""The mask generator's grid of clicks over the image, and over crops of it that overlap."""
 
 import math
 from dataclasses import dataclass
@@ -23,25 +23,25 @@ class GridCrop:
 
     @property
     def size_hw(self) -> tuple[int, int]:
-        """Height and width in pixels."""
+        """The height and width in pixels."""
         x0, y0, x1, y1 = self.box_xyxy
         return y1 - y0, x1 - x0
 
     @property
     def origin_xy(self) -> np.ndarray:
-        """Its top left corner in the image."""
+        """The crop's top left corner in the image."""
         return np.array(self.box_xyxy[:2])
 
 
 def build_point_grid(per_side: int) -> Float[np.ndarray, "point 2"]:
-    """The centres of `per_side` x `per_side` equal cells, x and y from 0 to 1, row by row."""
+    """Return the centres of `per_side` x `per_side` equal cells, x and y from 0 to 1, row by row."""
     along = np.linspace(1 / (2 * per_side), 1 - 1 / (2 * per_side), per_side)
     y, x = np.meshgrid(along, along, indexing="ij")
     return np.stack([x, y], axis=-1).reshape(-1, 2)
 
 
 def points_in_crop(crop: GridCrop, config: MaskGeneratorConfig) -> Float[np.ndarray, "point 2"]:
-    """The clicks for a crop, in its own pixels."""
+    """Return the clicks for a crop, in its own pixels."""
     if config.point_grids is not None:
         grid = np.asarray(config.point_grids[crop.layer], np.float64)
     else:
@@ -50,7 +50,7 @@ def points_in_crop(crop: GridCrop, config: MaskGeneratorConfig) -> Float[np.ndar
 
 
 def generate_crops(size_hw: tuple[int, int], config: MaskGeneratorConfig) -> list[GridCrop]:
-    """The image and its crops, in the order in which masks of one make way for those of another: smallest first."""
+    """Return the image and its crops, in the order in which masks of one make way for another's: smallest first."""
     height, width = size_hw
     crops = [GridCrop((0, 0, width, height), 0)]
     for layer in range(1, config.crop_n_layers + 1):
@@ -61,7 +61,7 @@ def generate_crops(size_hw: tuple[int, int], config: MaskGeneratorConfig) -> lis
 def is_near_crop_edge(
     boxes: Float[np.ndarray, "box 4"], crop: GridCrop, size_hw: tuple[int, int]
 ) -> Bool[np.ndarray, "box"]:
-    """Which boxes, in the crop's pixels, end where the crop was cut off and the image goes on."""
+    """Return which boxes, in the crop's pixels, end where the crop was cut off and the image goes on."""
     height, width = size_hw
     in_image = boxes + np.tile(crop.origin_xy, 2)
     near_cut = np.abs(in_image - crop.box_xyxy) <= _NEAR
@@ -70,7 +70,7 @@ def is_near_crop_edge(
 
 
 def _crop_boxes(size_hw: tuple[int, int], per_side: int, overlap_ratio: float) -> list[tuple[int, int, int, int]]:
-    """`per_side` x `per_side` boxes that overlap by a share of the image's short side, less the smaller they are."""
+    """Return `per_side` x `per_side` boxes that overlap by a share of the short side, less the smaller they are."""
     height, width = size_hw
     overlap = int(overlap_ratio * min(size_hw) * (2 / per_side))
     high, wide = (math.ceil((overlap * (per_side - 1) + side) / per_side) for side in size_hw)

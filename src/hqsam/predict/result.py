@@ -73,7 +73,7 @@ class Segmentation(Instances):
 
     @cached_property
     def masks(self) -> Bool[np.ndarray, "mask height width"]:
-        """All masks at the image's size."""
+        """All masks at the image's size, bool [N, H, W]."""
         if self.patches or self.encoded:
             return np.array([self.mask(row) for row in range(len(self))]).reshape(-1, *self.image_size_hw)
         return self.prompts.frame.masks_in_image(torch.from_numpy(self.logits)).numpy()

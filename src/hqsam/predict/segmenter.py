@@ -1,4 +1,4 @@
-"""A model that is ready to segment: `hqsam.load` makes one, and it opens images."""
+"""The segmenter: a model that is ready to open images. `hqsam.load` makes one."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -31,13 +31,19 @@ from hqsam.predict.tiles.everything_in_tiles import TiledResult, everything_in_t
 def load(
     name: str | Path = "nano", device: str | torch.device = "auto", precision: str = "auto", backend: str = "auto"
 ) -> "Segmenter":
-    """A model by its name, from a checkpoint file, or from a Hugging Face repo, ready to segment.
+    """Load a model by its name, from a checkpoint file, or from a Hugging Face repo, ready to segment.
 
-    `device` is cuda, mps, cpu or a torch.device; `auto` takes the first that is there. `precision` is float32,
-    bfloat16, float16 or int8; `auto` is bfloat16 where the hardware computes it natively, else float32. int8 is for
-    processors with VNNI: the encoder's matrix products, the rest being as with `auto`; the quickest, and a little less
-    exact than bfloat16. `backend` is torch, the plain model on any device, or cpu, the same tuned to processors;
-    `auto` takes what is quickest on the device.
+    >>> segmenter = hqsam.load("vit_l", device="cuda")
+
+    Args:
+        name: a name of `hqsam models`, such as "nano" (the bundled one), "vit_b", "vit_l" or "vit_h"; a path; or a repo
+            id.
+        device: "cuda", "mps", "cpu" or a torch.device; "auto" takes the first of these that is there.
+        precision: "float32", "bfloat16", "float16" or "int8"; "auto" is bfloat16 where the hardware computes it
+            natively, else float32. int8 is for processors with VNNI, and for the encoder's matrix products alone: the
+            quickest, and a little less exact than bfloat16.
+        backend: "torch", the plain model on any device, or "cpu", the same tuned to processors; "auto" takes what is
+            quickest on the device.
 
     Raises:
         OptionError: there is no such model, device, precision or backend.
@@ -50,14 +56,14 @@ def load(
 
 
 class Segmenter:
-    """Opens images. What it holds never changes, so threads may share one."""
+    """A loaded model that opens images. Nothing in it changes, so threads may share one."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     @property
     def config(self) -> ModelConfig:
-        """Every size of the model."""
+        """The model's config, with every size of it."""
         return self._engine.config
 
     @property
@@ -67,7 +73,7 @@ class Segmenter:
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """The device that it computes on."""
         return self._engine.device
 
     def open(
@@ -78,16 +84,21 @@ class Segmenter:
         value_range: tuple[float, float] | None = None,
         page: int | None = None,
     ) -> Session:
-        """Read and encode an image: the slow part, once per image.
+        """Read and encode an image: the slow part, once per image. Prompt the session as often as you like.
 
-        Prompts and masks are in the pixels of the upright image.
+        >>> session = segmenter.open("photo.jpg")
+        >>> cup = session.segment(box=(306, 132, 925, 893))
 
         Args:
-            image: a path, an open file, a PIL image or an array [H, W, 3] of uint8 RGB; see `images.reading`.
-            max_pixels: larger files are refused.
+            image: a path, an open file, a PIL image or an array [H, W, 3] of uint8 RGB; see `images.reading` for what
+                else. Files are turned upright, and prompts and masks are in the pixels of the upright image.
+            max_pixels: files of more are refused; by default `HQSAM_MAX_PIXELS`, or 250 million.
             value_range: the values that become black and white, for images of more than 8 bits: (0, 4095) for 12. By
                 default the file's tags or its values tell; what is chosen is an `ImageWarning`.
             page: the page of a stack or frame of an animation, counted from 1.
+
+        Returns:
+            The encoded image.
 
         Raises:
             ImageError: it cannot be read, is too large, or is no image.
@@ -103,10 +114,16 @@ class Segmenter:
         value_range: tuple[float, float] | None = None,
         page: int | None = None,
     ) -> Iterator[Session]:
-        """Sessions for many images, in their order, encoded `batch_size` at a time as they are asked for.
+        """Open many images: yield their sessions in order, encoded a batch at a time as they are asked for.
+
+        Args:
+            images: each as for `open`; the iterable is read as far as it is needed.
+            batch_size: how many images are encoded together, 1 or more.
+            max_pixels: as for `open`.
 
         Raises:
-            ImageError: one of a batch cannot be read; the sessions of earlier batches have been given out.
+            ImageError: one of a batch cannot be read; the sessions of earlier batches have been yielded.
+            OptionError: the batch size is below 1.
         """
         if batch_size < 1:
             raise OptionError(f"batch_size is {batch_size}; give 1 or more images at a time")
@@ -127,21 +144,29 @@ class Segmenter:
         page: int | None = None,
         **settings: Any,
     ) -> Instances:
-        """Every object of an image, found by clicks on a grid: SAM's automatic mask generator.
+        """Find every object of an image by clicks on a grid: SAM's automatic mask generator.
+
+        >>> found = segmenter.everything("photo.jpg", points_per_side=16)
+        >>> found[found.areas > 500].save("out", "coco", "overlay", image="photo.jpg")
 
         Args:
             image: as for `open`.
-            config: how to look; `settings` changes some of it by name, as in `points_per_side=64`. They are SAM's own
-                names; `predict.config.MaskGeneratorConfig` says what each is, and what of it the model chooses.
+            config: the settings as a whole; see `MaskGeneratorConfig`.
             disjoint: give each pixel that several masks claim to one of them.
-            cover: so that no pixel is left over, fill what no mask claims; without overlaps, too.
-            order: which mask gets a shared pixel: "small_on_top", "large_on_top", or "first_on_top", the best one.
-            progress: called after each batch of clicks with how many are done and how many there are; may raise.
+            cover: fill what no mask claims, so that no pixel is left over; without overlaps, too.
+            order: the mask that gets a shared pixel: "small_on_top", "large_on_top", or "first_on_top", the best one.
+            progress: called after each batch of clicks with how many are done and how many there are; may raise, to
+                stop.
             max_pixels: as for `open`, like `value_range` and `page`.
+            settings: single settings by SAM's own names, as in `points_per_side=64`.
+
+        Returns:
+            The masks, best first, with columns as in SAM's records: `point_coords` [N, 1, 2], `stability_score` [N] and
+            `crop_box` [N, 4], which is x, y, width, height.
 
         Raises:
             ImageError: the image cannot be read, is too large, or is no image.
-            OptionError: a setting that there is not, or that cannot have this value.
+            OptionError: there is no such setting, or it cannot have this value.
         """
         config = MaskGeneratorConfig.of(config, settings)
         check_order(order)
@@ -161,10 +186,21 @@ class Segmenter:
         page: int | None = None,
         **settings: Any,
     ) -> Iterator[Instances]:
-        """As `everything`, one by one: each object as soon as it is certain. Close the iterator to stop.
+        """Find every object of an image, and yield each as soon as it is certain; close the iterator to stop.
 
         With crops, those of the first crop come while the others are yet to be looked at; with one crop, after the
         last click. The image is read, and the settings are checked, when this is called.
+
+        Args:
+            image: as for `open`.
+            config: as for `everything`, and so are the others.
+
+        Returns:
+            An iterator of instances of one mask each.
+
+        Raises:
+            ImageError: the image cannot be read, is too large, or is no image.
+            OptionError: there is no such setting, or it cannot have this value.
         """
         config = MaskGeneratorConfig.of(config, settings)
         pixels = read_image(image, max_pixels, value_range=value_range, page=page)
@@ -173,7 +209,7 @@ class Segmenter:
 
     def everything_in_tiles(
         self,
-        photo: str | Path,
+        image: str | Path,
         folder: str | Path,
         config: MaskGeneratorConfig | None = None,
         *,
@@ -184,29 +220,33 @@ class Segmenter:
         page: int | None = None,
         **settings: Any,
     ) -> TiledResult:
-        """Every object of a photo that is too large for memory, or for objects of a few pixels to be seen at once.
+        """Find every object of an image that is too large for memory, or whose objects are a few pixels large.
 
-        It is looked at tile by tile, objects are joined across seams, and the result is on disk: a label map and COCO
-        records. A run that was killed goes on where it was when it is asked for the same again.
+        The image is looked at tile by tile, objects are joined across seams, and the result is on disk: a label map and
+        COCO records. A run that was killed goes on where it was when it is asked for the same again.
 
         Args:
-            photo: its file. A TIFF is read in windows, if hqsam[tiles] is installed; other files as a whole.
+            image: its file. A TIFF is read in windows, if hqsam[tiles] is installed; other files as a whole.
             folder: where the results go.
             config: what to look for in each tile, and `settings`: as for `everything`.
-            tile: how wide and high tiles are, in the photo's pixels.
-            overlap: the share of that by which they overlap, at least; objects are joined by what they have there.
-            progress: called after each tile with how many are done and how many there are; may raise.
+            tile: how wide and high tiles are, in the image's pixels: 64 or more.
+            overlap: the share of that by which they overlap, at least: 0.05 to 0.5; objects are joined by what they
+                have there.
+            progress: called after each tile with how many are done and how many there are; may raise, to stop.
             value_range: as for `open`, like `page`.
 
+        Returns:
+            The paths of the files, and the number of objects.
+
         Raises:
-            ImageError: the photo cannot be read, or not in parts.
-            OptionError: a setting that there is not, or that cannot have this value.
+            ImageError: the image cannot be read, or not in parts.
+            OptionError: there is no such setting, or it cannot have this value.
             OutputError: a result cannot be written, or the folder has the journal of an unfinished, other run.
         """
         config = MaskGeneratorConfig.of(config, settings)
         options = {"config": config, "side": tile, "overlap": overlap, "progress": progress}
         reading = ReadOptions(value_range=value_range, page=page)
-        return everything_in_tiles(self._engine, Path(photo), Path(folder), **options, reading=reading)
+        return everything_in_tiles(self._engine, Path(image), Path(folder), **options, reading=reading)
 
     def _about(self, found: Instances, image: ImageLike, config: MaskGeneratorConfig) -> Instances:
         source = check_source(config.source, self.config)

@@ -1,4 +1,4 @@
-"""One image, encoded: prompt it as often as you like."""
+"""The session: one encoded image, to be prompted as often as you like."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -34,9 +34,9 @@ class Session:
     encoded: EncodedImage = field(repr=False)
     engine: Engine = field(repr=False)
     image_name: str = "image"
-    """What the image's file is called, if it came from one."""
+    """The name of the image's file, if it came from one."""
     image: ImageReference | None = field(default=None, repr=False)
-    """The way back to the image itself, for `detail`."""
+    """The reference to the image itself, for `detail`."""
 
     @property
     def image_size_hw(self) -> tuple[int, int]:
@@ -57,21 +57,29 @@ class Session:
         detail: bool = False,
         progress: Progress | None = None,
     ) -> Segmentation:
-        """Masks for one prompt or for N of them, in the pixels of the upright image.
+        """Segment what one prompt, or each of N prompts, points at, in the pixels of the upright image.
+
+        >>> cup = session.segment(points=[(610, 400)], labels=[1])
+        >>> cup = session.segment(points=[(590, 870)], labels=[0], refine=cup)
 
         Args:
-            points: clicks x, y: [K, 2] for one prompt, [N, K, 2] for N. With `labels` of the same shape without
-                the 2: 1 where the object is, 0 where it is not.
-            box: x0, y0, x1, y1; `boxes` [N, 4] for N prompts. What is outside the image is cut off.
-            mask: a bool mask [H, W] of the image, or [N, H, W]; or logits [N, h, w] as in an answer's `.logits`.
-            refine: an earlier answer: its prompts are kept, the new clicks come after theirs, and its logits
-                (of three candidates the best) become the mask prompt.
-            candidates: 1 is SAM's mask 0; 3 is its masks 1 to 3, for prompts that can be read in several ways.
-            source: "sum" of SAM's and the HQ logits (the default), "hq" alone, or "sam" as it was without the HQ
-                token, which is all that a plain SAM has.
-            detail: encode what surrounds each mask again, closer, so that its edge follows the photo's own pixels:
-                some more seconds, see docs/detail.md. An image that was given as an array must still be in memory.
+            points: clicks x, y: [K, 2] for one prompt, [N, K, 2] for N.
+            labels: one for each click: 1 where the object is, 0 where it is not; of the shape of `points` without the
+                2.
+            box: x0, y0, x1, y1 of one prompt. What is outside the image is cut off.
+            boxes: the same for N prompts: [N, 4].
+            mask: a bool mask [H, W] of the image, or [N, H, W]; or logits [N, h, w] as in a result's `.logits`.
+            refine: an earlier result: its prompts are kept, the new clicks come after theirs, and its logits (of three
+                candidates the best) become the mask prompt.
+            candidates: 1 is SAM's mask 0; 3 is its masks 1 to 3, for prompts that can mean several things.
+            source: "sum" of SAM's and the HQ logits (the default), "hq" alone, or "sam" as it was without the HQ token,
+                which is all that a plain SAM has.
+            detail: encode what surrounds each mask again, closer, so that its edge follows the image's own pixels: some
+                more seconds, see docs/detail.md. An image that was given as an array must still be in memory.
             progress: with `detail`, called after each part with how many are done and how many there are; may raise.
+
+        Returns:
+            N masks, or N * 3 candidates, with their scores and logits, ordered by prompt.
 
         Raises:
             PromptError: the prompt is empty, not finite, outside the image, or does not fit together.
@@ -103,7 +111,7 @@ class Session:
         return check_prompts(self.frame, self.engine.config.mask_size, **given)
 
     def _refined(self, earlier: Segmentation, given: dict[str, Any]) -> Prompts:
-        """The earlier prompts with new clicks, and with the earlier answer as mask prompt."""
+        """Return the earlier prompts with new clicks, and with the earlier result as mask prompt."""
         if not isinstance(earlier, Segmentation):
             raise PromptError(f"refine is a {type(earlier).__name__}; give what an earlier segment() returned")
         surplus = [name for name in ("box", "boxes", "mask") if given[name] is not None]

@@ -1,4 +1,4 @@
-"""Masks without their small pieces and small holes, as SAM's generator tidies them."""
+"""Remove small pieces and small holes from masks, as SAM's generator does."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ from hqsam.masks.windows import Window
 
 
 def postprocess_small_regions(found: Iterable[Instances], min_area: int, max_iou: float) -> Iterator[Instances]:
-    """All masks without pieces and holes of fewer than `min_area` pixels, and of those that became alike one.
+    """Remove pieces and holes of fewer than `min_area` pixels from all masks; of those that became alike, one stays.
 
     Nothing can be given out before everything was found. Of two whose boxes overlap by more than `max_iou`, one that
     needed no tidying is preferred.
@@ -31,7 +31,7 @@ def postprocess_small_regions(found: Iterable[Instances], min_area: int, max_iou
 
 
 def remove_small_regions(mask: Bool[np.ndarray, "height width"], min_area: int) -> Bool[np.ndarray, "height width"]:
-    """A mask whose small holes are filled, and then its small pieces removed, but for the largest.
+    """Return a mask whose small holes are filled, and then its small pieces removed, but for the largest.
 
     Pieces that touch at a corner belong together, and so do holes, as in the official code.
     """
@@ -59,7 +59,7 @@ def _cleaned(one: Instances, min_area: int) -> Instances:
 
 
 def _surroundings(one: Instances, min_area: int) -> Window:
-    """The box of a mask and so much around it that what goes on beyond is seen to be no small hole.
+    """Return the box of a mask with so much around it that what goes on beyond is seen to be no small hole.
 
     It begins at an even row and column: OpenCV numbers pieces by blocks of 2 x 2, and of pieces of one size the first
     is kept, which has to be the same one as in the whole image.

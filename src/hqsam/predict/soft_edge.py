@@ -1,4 +1,4 @@
-"""How much of each pixel of the image belongs to a mask, from the logits that it was cut from."""
+"""Soft edges: how much of each pixel belongs to a mask, from the logits that it was cut from."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ from hqsam.masks.windows import grow_window, window_of_box
 from hqsam.predict.multiscale_logits import MultiscaleLogits
 
 _MARGIN = 4
-"""ImageReference around a mask within which its soft edge ends; `images.cutout` makes it at most 3 pixels wide."""
+"""Pixels around a mask within which its soft edge ends; `images.cutout` makes it at most 3 pixels wide."""
 
 
 def add_soft_edge(
@@ -32,7 +32,7 @@ def add_soft_edge(
 
 
 def _soft_edge(mask: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    """Of a window of both."""
+    """Return the soft edge in a window of both."""
     share = soft_alpha(logits)
     changed = mask != (logits > 0)
     if changed.any():

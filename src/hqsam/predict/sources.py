@@ -1,4 +1,4 @@
-"""Whose mask a caller asks for, and how many of them, checked against what the model has."""
+"""Check the masks' source and the number of candidates against what the model has."""
 
 from numbers import Integral
 from typing import Any, cast
@@ -9,7 +9,7 @@ from hqsam.model.hq_sam import Source
 
 
 def check_source(source: str | None, config: ModelConfig) -> Source:
-    """The source asked for, or the model's usual one.
+    """Return the source asked for, or the model's usual one.
 
     Raises:
         OptionError: the model has none of that name.
@@ -24,5 +24,5 @@ def check_source(source: str | None, config: ModelConfig) -> Source:
 
 
 def is_number_of_candidates(number: Any) -> bool:
-    """Whether it is 1 or 3: SAM's mask 0, or its masks 1 to 3."""
+    """Return True for 1, SAM's mask 0, and for 3, its masks 1 to 3."""
     return isinstance(number, Integral) and number in (1, 3)

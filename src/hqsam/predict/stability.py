@@ -1,8 +1,8 @@
-"""How stable a mask is, and the box around it, from the decoder's small logits.
+"""Measure how stable masks are, and their boxes, from the decoder's small logits.
 
-The official generator measures masks of the photo's size. Here most are refused by what their small logits say; the
+The official generator measures masks of the image's size. Here most are refused by what their small logits say; the
 others are measured in the model's pixels, four for each logit, and only where they are, which comes to the same within
-what the last resize to the photo's size changes. Where that could decide, they are counted in the photo's pixels.
+what the last resize to the image's size changes. Where that could decide, they are counted in the image's pixels.
 """
 
 import math
@@ -18,30 +18,30 @@ from hqsam.geometry import Frame, clip_boxes
 from hqsam.masks.windows import Window
 
 _UNSURE = 0.0025
-"""Stabilities in the model's and in the photo's pixels have been seen to differ by up to so much."""
+"""Stabilities in the model's and in the image's pixels have been seen to differ by up to so much."""
 
 _MOST_PIXELS = 1 << 24
-"""Larger masks are not counted in the photo's pixels: there are so many that it makes no difference."""
+"""Larger masks are not counted in the image's pixels: there are so many that it makes no difference."""
 
 
 class StableMask(NamedTuple):
     """One mask that is stable enough."""
 
     row: int
-    """Which of those that were measured."""
+    """The number of the mask among those that were measured."""
     stability: float
     box_xyxy: Float[np.ndarray, "4"]
-    """In the image's pixels, to a fraction of one."""
+    """The box in the image's pixels, to a fraction of one."""
     window: Window
-    """Rows and columns of the logits outside of which is no mask."""
+    """The rows and columns of the logits outside of which is no mask."""
     logits: Float32[np.ndarray, "rows columns"]
-    """Those in the window."""
+    """The logits in the window."""
 
 
 def measure_stability(
     logits: Float[Tensor, "mask h w"], frame: Frame, offset: float, least_stability: float
 ) -> Iterator[StableMask]:
-    """Those masks that are stable enough and not empty, in their order.
+    """Yield the masks that are stable enough and not empty, in their order.
 
     Args:
         logits: of any number of masks, wherever they were computed.
@@ -69,14 +69,14 @@ def measure_stability(
 
 
 def _doubt(cells: Tensor) -> Tensor:
-    """By how many cells a count may be off: a share of a large mask's, and more of the edge of a small one."""
+    """Return by how many cells a count may be off: a share of a large mask's, and more of the edge of a small one."""
     return 0.02 * cells + 1.2 * cells.sqrt()
 
 
 def _measure_closely(
     part: np.ndarray, window: Window, frame: Frame, times: int, offset: float
 ) -> tuple[float, np.ndarray] | None:
-    """Stability and box in the image's pixels, counted in the model's; None if nothing is inside."""
+    """Return stability and box in the image's pixels, counted in the model's; None if nothing is inside."""
     fine = cv2.resize(part, None, fx=times, fy=times, interpolation=cv2.INTER_LINEAR)
     top, left = times * window[0].start, times * window[1].start
     fine = fine[: max(0, frame.resized_hw[0] - top), : max(0, frame.resized_hw[1] - left)]
@@ -90,7 +90,7 @@ def _measure_closely(
 
 
 def _stability_in_image(logits: Tensor, window: Window, frame: Frame, offset: float) -> float | None:
-    """Counted in the photo's pixels, as the official generator does; None if there are too many or none."""
+    """Count in the image's pixels, as the official generator does; None if there are too many or none."""
     cells = np.array([window[1].start, window[0].start, window[1].stop, window[0].stop])
     box = frame.boxes_to_image(cells * (frame.model_size // len(logits)))
     x0, y0, x1, y1 = clip_boxes(box, frame.image_size_hw).round().astype(int).tolist()
@@ -110,5 +110,5 @@ def _span(hits: Tensor) -> slice:
 
 
 def _with_margin(span: slice, size: int) -> slice:
-    """One more logit on each side, which the edge is interpolated with."""
+    """Return a span with one more logit on each side, which the edge is interpolated with."""
     return slice(max(0, span.start - 1), min(size + 1, span.stop + 1))

@@ -1,1 +1,1 @@
-"""Everything in a photo beyond memory: tile by tile, objects joined across seams, and a killed run goes on."""
+"""Everything in an image beyond memory: tile by tile, objects joined across seams; a killed run goes on."""

@@ -1,4 +1,4 @@
-"""The work on a large photo: every tile by itself, what it found kept at once, and in the end one result."""
+"""Find everything in a large image: every tile by itself, what it found stored at once, and in the end one result."""
 
 import hashlib
 import json
@@ -30,19 +30,19 @@ _MOST_PIXELS = 1 << 32
 
 @dataclass(frozen=True)
 class TiledResult:
-    """What was found in a large photo, on disk."""
+    """The files about everything that was found in a large image."""
 
     label_map: Path
-    """TIFF, 32 bits a pixel: 0 is nobody's, k is the k-th object's."""
+    """A TIFF, 32 bits a pixel: 0 is no object, k is the k-th."""
     coco: Path
     """The objects with their exact masks, as COCO has them; the k-th has the id k."""
     count: int
-    """How many objects there are."""
+    """The number of objects."""
 
 
 def everything_in_tiles(
     engine: Engine,
-    photo: Path,
+    image: Path,
     folder: Path,
     *,
     config: MaskGeneratorConfig,
@@ -51,30 +51,30 @@ def everything_in_tiles(
     progress: Progress | None = None,
     reading: ReadOptions = DEFAULTS,
 ) -> TiledResult:
-    """Every object of a photo of any size, with memory for a few tiles. A killed run goes on where it was.
+    """Find every object of an image of any size, with memory for a few tiles. A killed run goes on where it was.
 
     Args:
         engine: the model.
-        photo: the file; a TIFF is read in windows.
+        image: the file; a TIFF is read in windows.
         folder: where results go, and until they are written the journal of what is done.
         config: what to look for in each tile.
-        side: of a tile, in the photo's pixels.
+        side: of a tile, in the image's pixels.
         overlap: the share of its side that a tile shares with the next.
         progress: called after each tile with how many are done and how many there are; may raise, to stop.
         reading: which page, and which values become black and white.
 
     Raises:
-        ImageError: the photo cannot be read, or not in parts.
+        ImageError: the image cannot be read, or not in parts.
         OptionError: tiles that are too small, or overlap by too much or too little.
         OutputError: the folder has the journal of a run with other settings, or cannot be written.
     """
-    journal_path = folder / f"{photo.stem}_tiles.journal"
-    with open_windows(photo, reading) as windows, Journal(journal_path) as journal:
+    journal_path = folder / f"{image.stem}_tiles.journal"
+    with open_windows(image, reading) as windows, Journal(journal_path) as journal:
         grid = TileGrid(windows.size_hw, side, overlap)
-        _check_size(photo, windows)
-        done = _resume(journal, _heading(photo, grid, engine, config, reading))
+        _check_size(image, windows)
+        done = _resume(journal, _heading(image, grid, engine, config, reading))
         _look_at_the_rest(engine, windows, grid, config, journal, done, progress or (lambda done, total: None))
-        result = _write(photo, folder, list(_parts(journal)), grid)
+        result = _write(image, folder, list(_parts(journal)), grid)
     journal_path.unlink()
     return result
 
@@ -99,7 +99,7 @@ def _look_at_the_rest(
 
 
 def _parts(journal: Journal) -> Iterator[Part]:
-    """All that was found, tile by tile in reading order."""
+    """Yield all that was found, tile by tile in reading order."""
     heading, *records = journal
     side, overlap, size = heading["side"], heading["overlap"], tuple(heading["size_hw"])
     grid = TileGrid(size, side, overlap)
@@ -110,17 +110,17 @@ def _parts(journal: Journal) -> Iterator[Part]:
             yield Part((down, across), {"size": size_hw, "counts": counts}, score)
 
 
-def _write(photo: Path, folder: Path, parts: list[Part], grid: TileGrid) -> TiledResult:
+def _write(image: Path, folder: Path, parts: list[Part], grid: TileGrid) -> TiledResult:
     groups = join(parts, grid)
     found = Instances.from_rle(
         (whole(group, grid).to_rle(grid.size_hw) for group in groups),
         grid.size_hw,
         scores=[_mean_score(group) for group in groups],
         columns={"tiles": [len({part.tile for part in group}) for group in groups]},
-        image_name=photo.name,
+        image_name=image.name,
     )
     paths = OutputPaths.of(found, folder)
-    label_map = write_label_map(paths.path("_labels.tif"), found, place_tags(photo))
+    label_map = write_label_map(paths.path("_labels.tif"), found, place_tags(image))
     [records] = coco.write(found, paths)
     return TiledResult(label_map, records, len(found))
 
@@ -130,16 +130,16 @@ def _mean_score(parts: list[Part]) -> float:
 
 
 def _heading(
-    photo: Path, grid: TileGrid, engine: Engine, config: MaskGeneratorConfig, reading: ReadOptions
+    image: Path, grid: TileGrid, engine: Engine, config: MaskGeneratorConfig, reading: ReadOptions
 ) -> dict[str, Any]:
-    """What a run has to have in common with an earlier one to go on with its work."""
-    about = photo.stat()
+    """Return what a run has to have in common with an earlier one to go on with its work."""
+    about = image.stat()
     # repr leaves out the middle of large arrays
     points = [np.asarray(grid).tobytes().hex() for grid in config.point_grids or ()]
     named = repr(config).replace(type(config).__name__, "Search")  # as the first journals have it
     settings = json.dumps([named, points, *([] if reading == DEFAULTS else [repr(reading)])])
     return {
-        "photo": photo.name,
+        "photo": image.name,
         "bytes": about.st_size,
         "written": about.st_mtime_ns,
         "size_hw": list(grid.size_hw),
@@ -151,7 +151,7 @@ def _heading(
 
 
 def _resume(journal: Journal, heading: dict[str, Any]) -> set[Tile]:
-    """The tiles that an earlier run of the same work has done."""
+    """Return the tiles that an earlier run of the same work has done."""
     records = list(journal)
     if len(records) <= 1 and records != [heading]:
         journal.clear()  # of another run that has done nothing yet
@@ -165,7 +165,7 @@ def _resume(journal: Journal, heading: dict[str, Any]) -> set[Tile]:
     return {tuple(record["tile"]) for record in records[1:]}
 
 
-def _check_size(photo: Path, windows: Windows) -> None:
+def _check_size(image: Path, windows: Windows) -> None:
     height, width = windows.size_hw
     if height * width >= _MOST_PIXELS:
-        raise ImageError(f"{photo} has {width} x {height} pixels; masks of more than 4,294,967,295 cannot be stored")
+        raise ImageError(f"{image} has {width} x {height} pixels; masks of more than 4,294,967,295 cannot be stored")

@@ -1,4 +1,4 @@
-"""One number a pixel for a photo beyond memory, as a tiled TIFF that is painted band by band."""
+"""A label map for an image beyond memory, as a tiled TIFF that is painted band by band."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from hqsam.masks.overlap import painting_order
 from hqsam.masks.runs import crop_runs, runs_from_rle
 
 _SIDE = 512
-"""Of the file's tiles, in pixels."""
+"""The side of the file's tiles, in pixels."""
 
 
 def write_label_map(path: Path, instances: Instances, tags: Sequence[tuple[Any, ...]] = ()) -> Path:
@@ -46,7 +46,7 @@ def write_label_map(path: Path, instances: Instances, tags: Sequence[tuple[Any, 
 
 
 def _tiles(instances: Instances) -> Iterator[UInt32[np.ndarray, "side side"]]:
-    """Whole tiles in reading order, also where the photo ends within one."""
+    """Yield whole tiles in reading order, also where the image ends within one."""
     height, width = instances.image_size_hw
     order = painting_order(instances.areas.tolist(), "small_on_top")
     for top in range(0, height, _SIDE):

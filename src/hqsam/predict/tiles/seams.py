@@ -1,4 +1,4 @@
-"""Which objects of neighbouring tiles are one: those that say the same of the pixels that both tiles saw."""
+"""Join objects across seams: those of neighbouring tiles that agree about the pixels that both tiles saw."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _LEAST_AGREEMENT = 0.4
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """What one tile found of an object, in the tile's own pixels."""
+    """A part of an object that one tile found, in the tile's own pixels."""
 
     tile: Tile
     rle: Rle
@@ -26,17 +26,17 @@ class Part:
 
     @property
     def runs(self) -> Runs:
-        """Made anew each time."""
+        """The runs, decoded each time."""
         return runs_from_rle(self.rle)
 
     @cached_property
     def area(self) -> int:
-        """In pixels."""
+        """The number of pixels."""
         return area(self.rle)
 
 
 def join(parts: Sequence[Part], grid: TileGrid) -> list[list[Part]]:
-    """The parts of each object, in the order in which the first of each was found.
+    """Return the parts of each object, in the order in which the first of each was found.
 
     Of a seam, each part joins the one on the other side that it agrees with best, if that holds for both. What a tile
     cut off and a neighbour would have seen whole, but did not find, is left out.
@@ -57,13 +57,13 @@ def join(parts: Sequence[Part], grid: TileGrid) -> list[list[Part]]:
 
 
 def whole(parts: Sequence[Part], grid: TileGrid) -> Runs:
-    """The object's runs in the photo; where several tiles saw it, the tile decides in which it is further inside."""
+    """Return an object's runs in the image; of several tiles the one decides in which it is further inside."""
     tiles = {part.tile for part in parts}
-    return union([_in_photo(part, tiles, grid) for part in parts])
+    return union([_in_image(part, tiles, grid) for part in parts])
 
 
 def _is_scrap(part: Part, grid: TileGrid) -> bool:
-    """Cut off by its tile's rim, and within a neighbour that sees it less cut off and knows nothing of it."""
+    """Return True for a part that its tile cuts off, and that a neighbour would see better but knows nothing of."""
     size_hw = grid.tile_size_hw(part.tile)
     rows, columns = grid.window(part.tile)
     x0, y0, x1, y1 = part.runs.box_xyxy(size_hw[0]).tolist()
@@ -75,7 +75,7 @@ def _is_scrap(part: Part, grid: TileGrid) -> bool:
 
 
 def _is_cut(box: tuple[int, int, int, int], window: Window, grid: TileGrid) -> bool:
-    """Whether a box in the photo reaches a rim of a tile beyond which the photo goes on."""
+    """Return True if a box in the image reaches a rim of a tile beyond which the image goes on."""
     (rows, columns), (height, width), (x0, y0, x1, y1) = window, grid.size_hw, box
     across = (x0 <= columns.start > 0) or (x1 >= columns.stop < width)
     return across or (y0 <= rows.start > 0) or (y1 >= rows.stop < height)
@@ -86,14 +86,14 @@ def _holds(window: Window, box: tuple[int, int, int, int]) -> bool:
     return columns.start <= x0 and x1 <= columns.stop and rows.start <= y0 and y1 <= rows.stop
 
 
-def _in_photo(part: Part, tiles: set[Tile], grid: TileGrid) -> Runs:
+def _in_image(part: Part, tiles: set[Tile], grid: TileGrid) -> Runs:
     rows, columns = window = grid.share(part.tile, tiles)
     mask = crop_runs(part.runs, grid.tile_size_hw(part.tile)[0], grid.in_tile(window, part.tile))
     return runs_from_parts([(mask, rows.start, columns.start)], grid.size_hw[0])
 
 
 def _pairs(ones: list[int], others: list[int], parts: Sequence[Part], grid: TileGrid) -> list[tuple[int, int]]:
-    """Which objects on either side of a seam are each other's best match, and good enough."""
+    """Return the objects on either side of a seam that are each other's best match, and good enough."""
     if not ones or not others:
         return []
     shared = grid.shared(parts[ones[0]].tile, parts[others[0]].tile)
@@ -113,7 +113,7 @@ def _seen(part: Part, shared: tuple[slice, slice], grid: TileGrid) -> Bool[np.nd
 def _iou(
     ones: Bool[np.ndarray, "one pixel"], others: Bool[np.ndarray, "other pixel"]
 ) -> Float[np.ndarray, "one other"]:
-    """0 where neither has a pixel."""
+    """Return the IoU of each with each other; 0 where neither has a pixel."""
     both = ones.astype(np.float32) @ others.astype(np.float32).T
     either = ones.sum(axis=1)[:, None] + others.sum(axis=1)[None] - both
     return np.divide(both, either, out=np.zeros_like(both), where=either > 0)

@@ -1,4 +1,4 @@
-"""How a large photo is cut into tiles that overlap, and where two of them meet."""
+"""The tiles of a large image, which overlap, and the places where two of them meet."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from hqsam.errors import OptionError
 from hqsam.masks.windows import Window, tile_starts
 
 Tile = tuple[int, int]
-"""Its number down and its number across, from 0."""
+"""A tile by its number down and its number across, from 0."""
 
 
 @dataclass(frozen=True)
 class TileGrid:
-    """Tiles of one size, evenly over the photo, in reading order.
+    """Tiles of one size, evenly over the image, in reading order.
 
     Raises:
         OptionError: tiles that are too small, or overlap by too much or too little.
@@ -33,7 +33,7 @@ class TileGrid:
 
     @cached_property
     def tiles(self) -> list[Tile]:
-        """All of them."""
+        """All tiles."""
         return list(product(range(len(self._tops)), range(len(self._lefts))))
 
     @cached_property
@@ -45,17 +45,17 @@ class TileGrid:
         return tile_starts(self.size_hw[1], self.side, self.overlap).tolist()
 
     def window(self, tile: Tile) -> Window:
-        """Its rows and columns in the photo."""
+        """Return a tile's rows and columns in the image."""
         (height, width), top, left = self.size_hw, self._tops[tile[0]], self._lefts[tile[1]]
         return slice(top, min(top + self.side, height)), slice(left, min(left + self.side, width))
 
     def tile_size_hw(self, tile: Tile) -> tuple[int, int]:
-        """Its height and width; a photo may be narrower than a tile."""
+        """Return a tile's height and width; an image may be narrower than a tile."""
         rows, columns = self.window(tile)
         return rows.stop - rows.start, columns.stop - columns.start
 
     def around(self, tile: Tile) -> Iterator[Tile]:
-        """The tiles beside it and at its corners."""
+        """Yield the tiles beside a tile and at its corners."""
         down, across = tile
         for step_down, step_across in product((-1, 0, 1), repeat=2):
             other = down + step_down, across + step_across
@@ -63,22 +63,22 @@ class TileGrid:
                 yield other
 
     def neighbours(self, tile: Tile) -> Iterator[Tile]:
-        """Of those around it the later ones: so each pair of tiles that meet comes once."""
+        """Yield the later ones of the tiles around a tile, so that each pair of tiles that meet comes once."""
         return (other for other in self.around(tile) if other > tile)
 
     def shared(self, tile: Tile, other: Tile) -> Window:
-        """The rows and columns of the photo that are in both."""
+        """Return the rows and columns of the image that are in both tiles."""
         rows, columns = zip(self.window(tile), self.window(other), strict=True)
         return _overlap(*rows), _overlap(*columns)
 
     def in_tile(self, window: Window, tile: Tile) -> Window:
-        """Rows and columns of the photo, counted from the tile's corner."""
+        """Return rows and columns of the image as counted from the tile's corner."""
         rows, columns = window
         top, left = self._tops[tile[0]], self._lefts[tile[1]]
         return slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
 
     def share(self, tile: Tile, others: set[Tile]) -> Window:
-        """The rows and columns of a tile that are its own if these other tiles know the same object.
+        """Return the rows and columns of a tile that are its own if these other tiles know the same object.
 
         Between two neighbours the middle of what they share divides it: there each is as far from its rim as the other.
         """
@@ -96,5 +96,5 @@ def _overlap(one: slice, other: slice) -> slice:
 
 
 def _middle(starts: list[int], second: int, side: int) -> int:
-    """Half way through what a tile shares with the one before."""
+    """Return the middle of what a tile shares with the one before."""
     return (starts[second] + starts[second - 1] + side) // 2
