@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import socket
 import sys
 
 import numpy as np
@@ -11,7 +12,8 @@ import tifffile
 from PIL import Image
 
 from hqsam.cli import models
-from tests.cli.test_segment import written
+from hqsam.errors import InputError
+from tests.cli.test_segment import raising, written
 
 PROMPT = ("--box", "20,30,300,200", "--format", "png")
 
@@ -172,3 +174,20 @@ def test_a_folder_that_cannot_be_written_is_told_before_a_model_is_loaded(hqsam,
         images = () if command == "demo" else ("cat.jpg",)
         finished = hqsam(command, *images, *more, "--out", "taken/deep", "--model", "vit_l")
         assert finished.code == 1 and "a part of the path is a file" in finished.err
+
+
+def test_serving_says_what_of_the_folder_is_not_shown_before_a_model_is_fetched(hqsam, photos, monkeypatch):
+    monkeypatch.setattr(models, "fetch_model", lambda *_: pytest.fail("a model was asked for"))
+    (photos / "served").mkdir()
+    (photos / "served" / "away.jpg").symlink_to(photos / "cat.jpg")
+    (photos / "served" / "raw.nef").touch()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        finished = hqsam("serve", "served", "--port", port, "--no-browser", "--data", "data")
+    assert finished.code == 1 and "take another --port" in finished.err
+    monkeypatch.setattr(models, "fetch_model", raising(InputError("far enough")))
+    finished = hqsam("serve", "served", "--port", port, "--no-browser", "--data", "data")
+    assert "link that leads out of the folder (away.jpg); --follow-links shows them" in finished.err
+    assert "raw.nef" in finished.err

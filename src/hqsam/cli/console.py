@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from hqsam.errors import ImageWarning
+from hqsam.errors import DataWarning, ImageWarning
 from hqsam.storage.text import escape_surrogates
 
 _SHOWN = 3
@@ -37,23 +37,25 @@ def json_line(record: dict[str, Any]) -> str:
 
 @contextmanager
 def printing_notes() -> Iterator[None]:
-    """Print each `ImageWarning` as a note on stderr: some of each kind, and at the end how many more there were."""
+    """Print warnings about images and data as notes on stderr: some of each kind, and in the end how many more."""
     seen: Counter[str] = Counter()
     texts: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
-        if not isinstance(message, ImageWarning):
+        if not isinstance(message, ImageWarning | DataWarning):
             show_others(message, category, *where)
             return
         if str(message) in texts:
             return
         texts.add(str(message))
-        seen[message.kind] += 1
-        if seen[message.kind] <= _SHOWN:
+        kind = getattr(message, "kind", str(message))
+        seen[kind] += 1
+        if seen[kind] <= _SHOWN:
             typer.echo(escape_surrogates(f"note: {message}"), err=True)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("always", ImageWarning)
+        for category in (ImageWarning, DataWarning):
+            warnings.simplefilter("always", category)
         show_others, warnings.showwarning = warnings.showwarning, show
         try:
             yield

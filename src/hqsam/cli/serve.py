@@ -2,13 +2,18 @@
 
 import os
 import webbrowser
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hqsam.cli.arguments import DeviceOption, PrecisionOption
+from hqsam.storage.text import escape_surrogates
+
+if TYPE_CHECKING:
+    from hqsam.serving.settings import Settings
 
 
 class Logs(str, Enum):
@@ -58,6 +63,9 @@ def serve(
     rate: Annotated[
         float | None, typer.Option(min=0.1, metavar="N", help="At most so many requests a second from one client.")
     ] = None,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Show images that are links to files outside of FOLDER.")
+    ] = False,
     moved: Annotated[bool, typer.Option("--moved", help="FOLDER is the same as before, in another place.")] = False,
     logs: Annotated[Logs, typer.Option("--log", help="A line a request.")] = Logs.quiet,
 ) -> None:
@@ -68,16 +76,17 @@ def serve(
     for package in ("fastapi", "uvicorn", "sqlalchemy", "multipart", "prometheus_client"):
         optional.require(package, extra="serve")
     from hqsam.serving.logs import start_logging
+    from hqsam.serving.server import listening_socket
     from hqsam.serving.server import serve as run
     from hqsam.serving.settings import Settings, data_folder, new_token
 
     hardware.limit_torch_threads()
-    model = fetch_model(model)
     settings = Settings(
         folder=folder,
         data=data or data_folder(folder),
         database=database,
         folder_moved=moved,
+        follow_links=follow_links,
         host=host,
         port=port,
         token=token or new_token(),
@@ -91,8 +100,24 @@ def serve(
         feature_disk=disk << 20,
         requests_per_second=rate,
     )
+    listening_socket(settings).close()  # a port that is taken is told before a model is fetched
+    _print_skipped(settings)
+    settings = replace(settings, model=fetch_model(model))
     start_logging(logs.value)
     run(settings, lambda address: _welcome(settings.data, database, address, browser))
+
+
+def _print_skipped(settings: "Settings") -> None:
+    """Print what of the folder is not shown."""
+    from hqsam import storage
+    from hqsam.images.walk import describe_skipped
+    from hqsam.serving.store.image_library import images_to_serve
+
+    storage.check_folder(settings.data)
+    skipped = {} if settings.folder is None else images_to_serve(settings.folder, settings.follow_links).skipped
+    for line in describe_skipped(skipped):
+        outside = "; --follow-links shows them" if "out of the folder" in line else ""
+        typer.echo(escape_surrogates(line) + outside, err=True)
 
 
 def _welcome(data: Path, database: str, address: str, browser: bool) -> None:

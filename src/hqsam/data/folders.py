@@ -5,6 +5,7 @@ NAME.jpg + NAME.png                      side by side: of two files of one name,
 NAME.jpg + NAME_mask.png                 side by side or in two folders, with any of the endings below
 """
 
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import NamedTuple
 from hqsam.data.dataset import MaskDataset
 from hqsam.data.image_mask_pair import ImageMaskPair
 from hqsam.data.issues import DataIssue
-from hqsam.errors import DataError
+from hqsam.errors import DataError, DataWarning
 from hqsam.formats.mask_images import MASK_ENCODINGS, MaskEncoding, guess_encoding, majority_encoding, read_levels
-from hqsam.images.image_info import LOSSY_SUFFIXES, is_image_name
+from hqsam.images.image_info import LOSSY_SUFFIXES
+from hqsam.images.walk import describe_skipped, images_in
+from hqsam.storage.file_names import composed_name
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "im", "photos", "jpegimages")
 MASK_FOLDERS = ("masks", "mask", "gt", "labels", "annotations", "segmentationobject", "masks_max255", "ground_truth")
@@ -91,9 +94,11 @@ def files_side_by_side(folder: Path) -> FolderFiles:
 def images_below(folder: Path) -> dict[str, list[Path]]:
     """Every picture in a folder and below, by its path without the suffix, sorted."""
     found: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(folder.rglob("*")):
-        if is_image_name(path.name):
-            found[path.relative_to(folder).with_suffix("").as_posix()].append(path)
+    walk = images_in(folder, skip_results=False)
+    for path in walk.files:
+        found[composed_name(path.relative_to(folder).with_suffix("").as_posix())].append(path)
+    for line in describe_skipped(walk.skipped):
+        warnings.warn(DataWarning(f"{folder}: {line}"), stacklevel=2)
     return dict(found)
 
 

@@ -198,7 +198,9 @@ class TiffWindows:
         if not self._has_alpha and (options.value_range is not None or not is_deep):
             return options.value_range
         sample = self._sample()
-        self._has_alpha = self._has_alpha and is_transparency(eight_bit_alpha(sample[..., 3]), self._name)
+        self._has_alpha = self._has_alpha and is_transparency(
+            eight_bit_alpha(sample[..., 3]), sample[..., :3], self._name
+        )
         if options.value_range is not None or not is_deep:
             return options.value_range
         colours, tag = self._with_known_channels(sample)[..., :3], self._page.tags.valueof

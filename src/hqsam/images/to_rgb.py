@@ -97,7 +97,7 @@ def rgb_of_values(
     if alpha is None:
         return colours
     alpha = eight_bit_alpha(alpha)
-    is_clear = trust_alpha or is_transparency(alpha, name)
+    is_clear = trust_alpha or is_transparency(alpha, colours, name)
     return _on_white(colours, alpha) if is_clear else np.ascontiguousarray(colours)
 
 
@@ -129,10 +129,11 @@ def eight_bit_alpha(alpha: Num[np.ndarray, "height width"]) -> UInt8[np.ndarray,
     return ValueRange(0, opaque).to_8_bit(alpha[..., None])[..., 0]
 
 
-def is_transparency(alpha: UInt8[np.ndarray, "height width"], name: str) -> bool:
+def is_transparency(alpha: UInt8[np.ndarray, "height width"], colours: np.ndarray, name: str) -> bool:
     """Return False, with a warning, for a fourth band that is no transparency, such as infrared stored in its place."""
     clear, opaque = np.mean(alpha == 0), np.mean(alpha == 255)
-    if clear < 1 and clear + opaque >= 0.5:
+    nothing_to_see = clear == 1 and (colours == colours[:1, :1]).all()
+    if nothing_to_see or (clear < 1 and clear + opaque >= 0.5):
         return True
     about = "is 0 everywhere" if clear == 1 else "varies like a colour, not like transparency"
     note(name, "alpha", f"its fourth channel {about}; it was left out, and red, green and blue were taken as they are")

@@ -42,12 +42,14 @@ class FoundImages:
     files: list[Path] = field(default_factory=list)
     skipped: dict[str, list[Path]] = field(default_factory=dict)
     """Files and folders that were left out, by the reason: a word of the table above."""
+    skip_results: bool = True
+    """Leave out what hqsam wrote."""
 
     def add_file(self, path: Path) -> None:
         """Take a file if it is an image to work on; leave it out if it is another image."""
         suffix = path.suffix.lower()
         if is_image_name(path.name):
-            self.skip("written", path) if is_own_result(path) else self.files.append(path)
+            self.skip("written", path) if self.skip_results and is_own_result(path) else self.files.append(path)
         elif suffix in HEIF_SUFFIXES and not path.name.startswith("."):
             self.skip("heif", path)
         elif suffix in _UNREAD_SUFFIXES and not path.name.startswith("."):
@@ -59,14 +61,15 @@ class FoundImages:
             self.skipped[reason].append(path)
 
 
-def images_in(folder: Path, follow_out: bool = True) -> FoundImages:
+def images_in(folder: Path, follow_out: bool = True, skip_results: bool = True) -> FoundImages:
     """Return the images in a folder and below, in order, without hidden ones and results of hqsam.
 
     Args:
         folder: it is looked into even if it is hidden or holds results.
         follow_out: follow links that lead out of the folder.
+        skip_results: leave out what hqsam wrote; data sets may consist of it.
     """
-    found = FoundImages()
+    found = FoundImages(skip_results=skip_results)
     _walk(folder, found, folder.resolve(), {folder.resolve()}, follow_out)
     found.files.sort()
     return found
@@ -119,7 +122,7 @@ def _walk(folder: Path, found: FoundImages, root: Path, around: set[Path], follo
 def _add_folder(path: Path, found: FoundImages, root: Path, around: set[Path], follow_out: bool) -> None:
     if path.name.startswith("."):
         found.skip("hidden", path)
-    elif holds_results(path):
+    elif found.skip_results and holds_results(path):
         found.skip("results", path)
     else:
         _walk(path, found, root, {*around, path.resolve()}, follow_out)
@@ -133,7 +136,7 @@ def _why_not_followed(path: Path, root: Path, around: set[Path], follow_out: boo
         target = path.resolve(strict=True)
     except (OSError, RuntimeError):  # RuntimeError: links in a circle, until Python 3.13
         return "broken"
-    if target in around:
+    if target in around or root.is_relative_to(target):
         return "circle"
     if target.is_relative_to(root):
         return "inside" if target.is_dir() else ""

@@ -28,6 +28,8 @@ class Settings:
     """Images to annotate; only read."""
     database: str = ""
     """A SQLAlchemy URL such as postgresql://user@host/name; by default SQLite in `data`."""
+    follow_links: bool = False
+    """Show images that are links to files outside of the folder, as git-annex and DVC have them."""
     folder_moved: bool = False
     """The folder is the one of the database, and was moved."""
     cache: Path | None = None

@@ -7,12 +7,14 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNOREC
 _UNPORTABLE = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 
 
-def comparable_name(name: str) -> str:
-    """Return the same for names that some system takes for one: composed and decomposed accents, upper and lower case.
+def composed_name(name: str) -> str:
+    """Return a name with composed accents; macOS stores them decomposed."""
+    return unicodedata.normalize("NFC", name)
 
-    macOS stores decomposed accents, and macOS and Windows ignore case.
-    """
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+def comparable_name(name: str) -> str:
+    """Return the same for names that some system takes for one: with other accents, in upper or lower case."""
+    return composed_name(composed_name(name).casefold())
 
 
 def portable_name(name: str) -> str:

@@ -133,3 +133,15 @@ def test_the_list_comes_in_parts(own):
     first = own.ask("GET", "/v1/images?limit=2").json
     rest = own.ask("GET", "/v1/images?limit=2&offset=2").json
     assert (len(first["images"]), len(rest["images"]), first["total"]) == (2, 1, 3)
+
+
+def test_links_out_of_the_folder_are_shown_if_their_owner_says_so(_nano, tmp_path):
+    folder = photos_in(tmp_path / "photos")
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "far.png").write_bytes(a_photo(format="PNG"))
+    (folder / "link.png").symlink_to(tmp_path / "store" / "far.png")
+    (folder / "sub").symlink_to(tmp_path / "store")
+    with running(settings_in(tmp_path, folder=folder, follow_links=True)) as server:
+        names = {one["name"]: one["id"] for one in server.client.images()}
+        assert {"link.png", "sub/far.png"} <= set(names)
+        assert shown(server, names["sub/far.png"])[0].size == (30, 20)

@@ -6,7 +6,6 @@ hash of its bytes.
 
 import hashlib
 import io
-import os
 import re
 import threading
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from hqsam import storage
 from hqsam.errors import HqsamError, ImageError
-from hqsam.images.image_info import is_image_name
+from hqsam.images.walk import FoundImages, images_in
 from hqsam.serving.settings import Settings
 from hqsam.serving.store import image_files
 from hqsam.serving.store.errors import FileGoneError
@@ -45,6 +44,7 @@ class ImageLibrary:
 
     def __init__(self, settings: Settings, images: ImageTable) -> None:
         self._folder = None if settings.folder is None else settings.folder.resolve()
+        self._follow_links = settings.follow_links
         self._uploads, self._thumbnails = settings.data / "uploads", settings.data / "thumbnails"
         self._images, self.max_pixels = images, settings.max_pixels
         self._walking, self._walked_at = threading.Lock(), float("-inf")
@@ -54,7 +54,8 @@ class ImageLibrary:
         with self._walking:
             if self._folder is None or time.monotonic() - self._walked_at < _SECONDS_BETWEEN_WALKS:
                 return
-            self._images.sync_folder([path.relative_to(self._folder).as_posix() for path in _images_in(self._folder)])
+            files = images_to_serve(self._folder, self._follow_links).files
+            self._images.sync_folder([path.relative_to(self._folder).as_posix() for path in files])
             self._walked_at = time.monotonic()
 
     def refreshed(self, row: ImageRow) -> ImageRow:
@@ -130,16 +131,14 @@ class ImageLibrary:
         if self._folder is None:
             return None
         path = self._folder / row.place
-        return path if _is_inside(path, self._folder) else None
+        return path if self._follow_links or _is_inside(path, self._folder) else None
 
 
-def _images_in(folder: Path) -> list[Path]:
-    """Return files that are images by their suffix, in natural order, without hidden ones."""
-    found = []
-    for where, folders, names in os.walk(folder):  # which does not follow links to folders
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(where) / name for name in names if is_image_name(name)]
-    return sorted((path for path in found if _is_inside(path, folder)), key=_natural_order)
+def images_to_serve(folder: Path, follow_links: bool) -> FoundImages:
+    """Return files that are images by their suffix, in natural order, without hidden ones, and what was left out."""
+    found = images_in(folder, follow_out=follow_links)
+    found.files.sort(key=_natural_order)
+    return found
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
