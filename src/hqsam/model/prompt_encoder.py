@@ -1,6 +1,7 @@
 """Prompts become tokens (points, boxes) and a picture (masks), in the decoder's width."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +28,19 @@ class PromptBatch:
 
     def __len__(self) -> int:
         return len(self.points)
+
+    @property
+    def shape(self) -> tuple[int, bool, bool]:
+        """What prompts have in common that can be decoded in one batch: clicks and corners, and where masks are."""
+        return self.points.shape[1], self.mask_logits is None, self.has_mask is None
+
+    @classmethod
+    def join(cls, batches: Sequence["PromptBatch"]) -> "PromptBatch":
+        """Join prompts of one shape, in order."""
+        points, labels = torch.cat([each.points for each in batches]), torch.cat([each.labels for each in batches])
+        masks = [each.mask_logits for each in batches if each.mask_logits is not None]
+        has_mask = [each.has_mask for each in batches if each.has_mask is not None]
+        return cls(points, labels, torch.cat(masks) if masks else None, torch.cat(has_mask) if has_mask else None)
 
     def to(self, device: torch.device, dtype: torch.dtype | None = None) -> "PromptBatch":
         """A copy elsewhere. Points stay float32: bfloat16 cannot tell neighbouring pixels apart."""

@@ -86,11 +86,27 @@ class Session:
             OptionError: another source, or another number of candidates.
             ImageError: `detail` is asked for, and the image is gone or has changed.
         """
+        prompts = self.check(points=points, labels=labels, box=box, boxes=boxes, mask=mask, refine=refine)
+        return self.segment_prompts(prompts, candidates=candidates, source=source, detail=detail, progress=progress)
+
+    def segment_prompts(
+        self,
+        prompts: Prompts,
+        *,
+        candidates: int = 1,
+        source: str | None = None,
+        detail: bool = False,
+        progress: Progress | None = None,
+    ) -> Segmentation:
+        """Return masks for prompts that `check` has made; the arguments are those of `segment`.
+
+        Raises:
+            OptionError: another source, or another number of candidates.
+            ImageError: `detail` is asked for, and the image is gone or has changed.
+        """
         chosen = check_source(source, self.engine.config)
         if not is_number_of_candidates(candidates):
             raise OptionError(f"candidates is {candidates!r}; choose 1 mask a prompt, or 3")
-        given = {"points": points, "labels": labels, "box": box, "boxes": boxes, "mask": mask}
-        prompts = self._check(given) if refine is None else self._refined(refine, given)
         logits, scores = decode_prompts(self.engine, self.encoded, prompts, chosen, candidates)
         answer = Segmentation.from_logits(
             logits.flatten(0, 1).numpy(),
@@ -102,19 +118,26 @@ class Session:
         )
         return add_detail(answer, self._read_pixels(), self.engine, progress) if detail else answer
 
+    def check(self, *, refine: Segmentation | None = None, **given: Any) -> Prompts:
+        """Return the prompts of `segment`'s arguments, in the pixels of this image.
+
+        Raises:
+            PromptError: the prompt is empty, not finite, outside the image, or does not fit together.
+        """
+        if refine is not None:
+            return self._refined(refine, given)
+        return check_prompts(self.frame, self.engine.config.mask_size, **given)
+
     def _read_pixels(self) -> UInt8[np.ndarray, "height width 3"]:
         if self.image is None:
             raise OptionError("detail needs the image again, and this session was made without it; use segmenter.open")
         return self.image.read()
 
-    def _check(self, given: dict[str, Any]) -> Prompts:
-        return check_prompts(self.frame, self.engine.config.mask_size, **given)
-
     def _refined(self, earlier: Segmentation, given: dict[str, Any]) -> Prompts:
         """Return the earlier prompts with new clicks, and with the earlier result as mask prompt."""
         if not isinstance(earlier, Segmentation):
             raise PromptError(f"refine is a {type(earlier).__name__}; give what an earlier segment() returned")
-        surplus = [name for name in ("box", "boxes", "mask") if given[name] is not None]
+        surplus = [name for name in ("box", "boxes", "mask") if given.get(name) is not None]
         if surplus:
             raise PromptError(
                 f"got refine and {surplus[0]}; refine keeps the earlier box and gives the earlier mask, and takes "
@@ -125,9 +148,9 @@ class Session:
         if len(best) == 0:
             raise PromptError("refine holds no mask; refine an answer that has one")
         prompts = best.prompts.select(best.prompt_index).with_mask(best.logits)
-        if given["points"] is None and given["labels"] is None:
+        if given.get("points") is None and given.get("labels") is None:
             return prompts
-        clicks = self._check(given)
+        clicks = self.check(**given)
         if len(clicks) != len(prompts):
             raise PromptError(
                 f"points are for {len(clicks)} prompts and refine has {len(prompts)}; give points "

@@ -2,7 +2,6 @@
 
 import base64
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +16,7 @@ from hqsam.predict.multiscale_logits import MultiscaleLogits
 from hqsam.predict.result import Segmentation
 from hqsam.predict.segmenter import Segmenter
 from hqsam.predict.session import Session
+from hqsam.prompts import Prompts
 from hqsam.serving.http.rle_validation import validated_mask
 from hqsam.serving.http.schemas import masks as schemas
 from hqsam.serving.http.schemas.common import Rle
@@ -35,8 +35,9 @@ def segment(session: Session, request: schemas.MasksRequest, results: ResultCach
     """
     how: dict[str, Any] = {"source": request.source, "candidates": request.candidates, "detail": request.detail}
     found: list[tuple[int, Segmentation]] = []
-    for numbers, prompt in _batches(session, request.prompts, results):
-        answer = session.segment(**prompt, **how)
+    prompts = [_check(session, prompt, results) for prompt in request.prompts]
+    for numbers, batch in Prompts.batches(prompts):
+        answer = session.segment_prompts(batch, **how)
         found += [(numbers[int(one.prompt_index[0])], one) for one in answer]
     found.sort(key=lambda pair: pair[0])
     height, width = session.image_size_hw
@@ -70,46 +71,18 @@ def find_everything(
     return masks
 
 
-def _batches(
-    session: Session, prompts: list[schemas.Prompt], results: ResultCache
-) -> Iterator[tuple[list[int], dict[str, Any]]]:
-    """Yield arguments of `Session.segment` with the numbers of their prompts: those of one shape go in one call."""
-    alike: dict[tuple[int, int, bool], list[int]] = {}
-    for number, prompt in enumerate(prompts):
-        if prompt.refine is not None or prompt.mask is not None:
-            yield [number], _single(session, prompt, results)
-        else:
-            shape = len(prompt.points), len(prompt.labels), prompt.box is not None
-            alike.setdefault(shape, []).append(number)
-    for numbers in alike.values():
-        yield numbers, _batched([prompts[number] for number in numbers])
-
-
-def _single(session: Session, prompt: schemas.Prompt, results: ResultCache) -> dict[str, Any]:
-    given: dict[str, Any] = {"box": prompt.box}
-    if prompt.points or prompt.labels:
-        given |= {"points": prompt.points or None, "labels": prompt.labels or None}
-    if prompt.mask is not None:
-        given["mask"] = rle.decode(validated_mask(prompt.mask, session.image_size_hw).rle)
-    if prompt.refine is not None:
-        given["refine"] = _same_image(session, results.get(prompt.refine))
-    return given
+def _check(session: Session, prompt: schemas.Prompt, results: ResultCache) -> Prompts:
+    mask = None if prompt.mask is None else rle.decode(validated_mask(prompt.mask, session.image_size_hw).rle)
+    refine = None if prompt.refine is None else _same_image(session, results.get(prompt.refine))
+    return session.check(
+        points=prompt.points or None, labels=prompt.labels or None, box=prompt.box, mask=mask, refine=refine
+    )
 
 
 def _same_image(session: Session, answer: Segmentation) -> Segmentation:
     if answer.image_size_hw != session.image_size_hw:
         raise PromptError("refine is of another image; send the mask itself")
     return answer
-
-
-def _batched(prompts: list[schemas.Prompt]) -> dict[str, Any]:
-    given: dict[str, Any] = {}
-    if prompts[0].points or prompts[0].labels:
-        points, labels = [one.points for one in prompts], [one.labels for one in prompts]
-        given |= {"points": points if prompts[0].points else None, "labels": labels if prompts[0].labels else None}
-    if prompts[0].box is not None:
-        given["boxes"] = [one.box for one in prompts]
-    return given
 
 
 def _mask(number: int, one: Segmentation, request: schemas.MasksRequest, results: ResultCache) -> schemas.Mask:

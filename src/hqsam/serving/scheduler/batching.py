@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
 from hqsam.engines import EncodedImage, Engine
 from hqsam.model.hq_sam import MaskPrediction, Source
 from hqsam.model.prompt_encoder import PromptBatch
@@ -38,9 +36,7 @@ class _Task:
         return (
             self.image is other.image
             and (self.source, self.candidates) == (other.source, other.candidates)
-            and self.prompts.points.shape[1:] == other.prompts.points.shape[1:]
-            and (self.prompts.mask_logits is None) == (other.prompts.mask_logits is None)
-            and self.prompts.has_mask is None is other.prompts.has_mask
+            and self.prompts.shape == other.prompts.shape
         )
 
 
@@ -102,7 +98,8 @@ class DecodeBatcher:
         started = time.perf_counter()
         first = batch[0]
         try:
-            decoded = first.engine.decode(first.image, _concatenated(batch), first.source, first.candidates)
+            prompts = PromptBatch.join([task.prompts for task in batch])
+            decoded = first.engine.decode(first.image, prompts, first.source, first.candidates)
         except Exception as error:
             for task in batch[1:]:
                 task.future.set_exception(error)
@@ -114,15 +111,3 @@ class DecodeBatcher:
             row = rows.stop
         self._metrics.decode_seconds.observe(time.perf_counter() - started)
         self._metrics.decoded_together.observe(len(batch))
-
-
-def _concatenated(batch: list[_Task]) -> PromptBatch:
-    if len(batch) == 1:
-        return batch[0].prompts
-    parts = [task.prompts for task in batch]
-    masks = [part.mask_logits for part in parts if part.mask_logits is not None]
-    return PromptBatch(
-        torch.cat([part.points for part in parts]),
-        torch.cat([part.labels for part in parts]),
-        torch.cat(masks) if masks else None,
-    )
