@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -28,6 +29,9 @@ def train(
     data: Annotated[Path | None, typer.Option(help="Images and true masks: a folder, or COCO JSON.")] = None,
     model: Annotated[
         str | None, typer.Option(help="Start from this: a name, a checkpoint file or a Hugging Face repo.")
+    ] = None,
+    encoder_weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Start the image encoder from the weights in this file.")
     ] = None,
     trains: Annotated[Literal["hq", "decoder", "lora"], typer.Option("--train", help=_TRAINABLE)] = "hq",
     validation: Annotated[Path | None, typer.Option(help="Images and masks to validate on.")] = None,
@@ -57,7 +61,8 @@ def train(
     """
 
     def configured(images: int) -> "Recipe":
-        return _config(recipe, images, model, trains, bool(cache), settings)
+        config = _config(recipe, images, model, trains, bool(cache), settings)
+        return replace(config, encoder_weights=str(encoder_weights)) if encoder_weights else config
 
     if print_config:
         _show(configured(50))
@@ -108,8 +113,6 @@ def train(
 def _config(
     name: str, images: int, model: str | None, trains: "Trainable", cached: bool, settings: list[str] | None
 ) -> "Recipe":
-    from dataclasses import replace
-
     from hqsam.training.overrides import override
     from hqsam.training.recipes import recipe_of
     from hqsam.training.trainable import with_trainable

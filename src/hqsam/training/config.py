@@ -61,6 +61,8 @@ class Recipe:
     """Row of the table of models to train from random weights; empty where there is a checkpoint to start from."""
     start: str = ""
     """Checkpoint to start from: a name, a file or a Hugging Face repo. A plain SAM is given a fresh HQ part."""
+    encoder_weights: str = ""
+    """File with weights of the image encoder, such as pretrained ones, which replace those of `start` or `model`."""
     max_side: int = 0
     """Images are kept in memory, their longer side at most this many pixels; 0: read in full size, when needed."""
     cached_views: int = 0
@@ -118,3 +120,6 @@ RENAMED_SETTINGS = {
     "views": "cached_views",
 }
 """Settings by their names in version 0.1, which run folders and people's commands still have."""
+
+NEW_SETTINGS = {"encoder_weights": ""}
+"""Settings of a recipe that version 0.1 did not have, with the values that its runs had in effect."""

@@ -2,16 +2,19 @@
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import nn
 
-from hqsam.errors import OptionError
+from hqsam.errors import CheckpointError, OptionError
 from hqsam.model.config import MODELS, HqConfig, ModelConfig
 from hqsam.model.encoders import family_of
 from hqsam.model.hq_sam import HQSam
 from hqsam.training.config import Recipe
+from hqsam.weights.keys import naming_of, to_ours
 from hqsam.weights.load import load_model
+from hqsam.weights.read import read_tensors
 
 
 def initial_model(recipe: Recipe) -> HQSam:
@@ -23,12 +26,50 @@ def initial_model(recipe: Recipe) -> HQSam:
         DownloadError: it is not here and cannot be fetched.
     """
     torch.manual_seed(recipe.seed)
-    if not recipe.start:
+    if recipe.start:
+        model = load_model(recipe.start)
+        model = model if model.hq else with_hq_part(model)
+    else:
         model = HQSam(MODELS[recipe.model])
         init_weights(model)
-        return model
-    found = load_model(recipe.start)
-    return found if found.hq else with_hq_part(found)
+    if recipe.encoder_weights:
+        load_encoder_weights(model, Path(recipe.encoder_weights))
+    return model
+
+
+def load_encoder_weights(model: HQSam, file: Path) -> None:
+    """Load weights of the image encoder from a file into a model.
+
+    The file holds an encoder alone or a whole model, under our names, the official ones or those of transformers. Parts
+    of the encoder that it has nothing of keep their weights: a backbone that was trained to classify has no neck.
+
+    Raises:
+        CheckpointError: the file cannot be read, or its tensors are not those of this encoder.
+    """
+    tensors, _ = read_tensors(file)
+    if not any(key.startswith(_WHOLE_MODELS) for key in tensors):
+        tensors = {f"image_encoder.{key}": tensor for key, tensor in tensors.items()}
+    found = to_ours(tensors, naming_of(tensors) or "hqsam")
+    own = model.image_encoder.state_dict()
+    given = {
+        name.removeprefix("image_encoder."): tensor
+        for name, tensor in found.ours.items()
+        if name.startswith("image_encoder.")
+    }
+    parts = {name.partition(".")[0] for name in given}
+    missing = [name for name in own if name.partition(".")[0] in parts and name not in given]
+    surplus = [*found.unknown, *(name for name in given if name not in own)]
+    misshapen = [name for name in given if name in own and given[name].shape != own[name].shape]
+    if not given or missing or surplus or misshapen:
+        kinds = {"missing": missing, "surplus": surplus, "misshapen": misshapen}
+        said = "; ".join(f"{len(names)} {kind}, such as {names[0]}" for kind, names in kinds.items() if names)
+        raise CheckpointError(
+            f"{file} does not hold the encoder of {model.config.name}: {said or 'it has none of its tensors'}"
+        )
+    model.image_encoder.load_state_dict(given, strict=False)
+
+
+_WHOLE_MODELS = ("image_encoder.", "vision_encoder.")
 
 
 def initial_config(recipe: Recipe) -> ModelConfig:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -43,7 +43,8 @@ def training_loss(
     hq_features = None if trainable == "sam" else model.hq_features(features)
     loss, metrics = torch.zeros((), device=batch.points.device), dict[str, Tensor]()
     for group in _groups(batch, rng):
-        context = ImageContext(model, group.per_prompt(features), group.per_prompt(hq_features))
+        of_group = None if hq_features is None else group.per_prompt(hq_features)
+        context = ImageContext(model, features.map(group.per_prompt), of_group)
         share = len(group.prompts) / len(rng)
         for number in range(rounds):
             answer = _answer(context, group, trainable)
@@ -66,13 +67,9 @@ class PromptGroup:
     images: Tensor | None
     """Number of each prompt's image; None: as many prompts for each image, in order."""
 
-    def per_prompt(self, features: Any) -> Any:
-        """Return features of images with a row for each prompt, or as they are where the decoder does that itself."""
-        if features is None or self.images is None:
-            return features
-        if isinstance(features, Tensor):
-            return features[self.images]
-        return type(features)(*(part[self.images] for part in features))
+    def per_prompt(self, rows: Tensor) -> Tensor:
+        """Return rows of images as rows of prompts, or as they are where the decoder does that itself."""
+        return rows if self.images is None else rows[self.images]
 
     def truth_at(self, size: int) -> Float[Tensor, "prompt height width"]:
         """Return the true masks where logits have `size` pixels a side."""

@@ -71,17 +71,27 @@ def read_checkpoint(path: Path) -> StoredCheckpoint:
         CheckpointError: there is none, it is damaged, holds code, or is not of a SAM.
     """
     file = _file_in(path) if path.is_dir() else path
+    tensors, header = read_tensors(file)
+    naming = "hqsam" if header.get("format") == FORMAT else naming_of(tensors)
+    if naming is None:
+        raise CheckpointError(f"{file} is no SAM or HQ-SAM checkpoint: {_describe_foreign(tensors)}")
+    config = _json(file.with_name("config.json")) if naming == "transformers" else None
+    return StoredCheckpoint(file, naming, tensors, header, config)
+
+
+def read_tensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read the tensors of any state dict, and the header of a safetensors file.
+
+    Raises:
+        CheckpointError: it cannot be read, is damaged, or holds code.
+    """
     try:
         tensors, header = _read(file)
     except OSError as error:
         raise CheckpointError(f"cannot read {file}: {error.strerror or error}") from error
     if tensors and all(key.startswith("module.") for key in tensors):  # torch's DataParallel was saved
         tensors = {key.removeprefix("module."): tensor for key, tensor in tensors.items()}
-    naming = "hqsam" if header.get("format") == FORMAT else naming_of(tensors)
-    if naming is None:
-        raise CheckpointError(f"{file} is no SAM or HQ-SAM checkpoint: {_describe_foreign(tensors)}")
-    config = _json(file.with_name("config.json")) if naming == "transformers" else None
-    return StoredCheckpoint(file, naming, tensors, header, config)
+    return tensors, header
 
 
 def _file_in(folder: Path) -> Path:
