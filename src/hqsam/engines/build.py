@@ -9,6 +9,7 @@ import torch
 from hqsam.engines import Engine
 from hqsam.engines.cpu import CpuEngine
 from hqsam.engines.fused.int8 import check_int8
+from hqsam.engines.inference import usual_settings
 from hqsam.engines.kernels.build import best_kernels
 from hqsam.engines.torch import TorchEngine
 from hqsam.errors import OptionError
@@ -51,6 +52,7 @@ BACKENDS: dict[str, Backend] = {
 """`torch` is the plain model on any device, `cpu` the same tuned to processors; `auto` is the first that runs."""
 
 
+@usual_settings()
 def load_engine(
     name_or_path: str | Path, device: torch.device, precision: torch.dtype, backend: str = "auto"
 ) -> Engine:
@@ -69,6 +71,7 @@ def load_engine(
     return build_engine(load_model(name_or_path), device, precision, backend)
 
 
+@usual_settings()
 def build_engine(model: HQSam, device: torch.device, precision: torch.dtype, backend: str = "auto") -> Engine:
     """Build the engine that runs a model on a device; the model stays as it is.
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from hqsam.engines import EncodedImage, Engine, SelectedMasks, in_batches
 from hqsam.engines.fused.decoder import FusedDecoder, SharedImage
 from hqsam.engines.fused.layers import fuse_encoder, fuse_layers
-from hqsam.engines.inference import inference_copy
+from hqsam.engines.inference import inference_copy, inference_state
 from hqsam.engines.kernels import Kernels
 from hqsam.engines.selection import MaskSelection, select_masks
 from hqsam.hardware import keep_freed_memory
@@ -41,7 +41,7 @@ class CpuEngine(Engine):
     def digest(self) -> str:
         return f"cpu {digest_of_model(self.model)}"
 
-    @torch.inference_mode()
+    @inference_state()
     def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
         return in_batches(images, self.config, self._encode)
 
@@ -51,7 +51,7 @@ class CpuEngine(Engine):
         parts = {"final": features.final, "hq_features": self.model.hq_features(features)}
         return EncodedImage.from_batch({name: _channels_last(part) for name, part in parts.items()})
 
-    @torch.inference_mode()
+    @inference_state()
     def decode(
         self, image: EncodedImage, prompts: PromptBatch, source: Source = "sum", candidates: Literal[1, 3] = 1
     ) -> MaskPrediction:
@@ -68,7 +68,7 @@ class CpuEngine(Engine):
         logits = self.decoder.masks(shared, state, source == "sum", each, candidate)
         return MaskPrediction(logits.unflatten(0, scores.shape), scores)
 
-    @torch.inference_mode()
+    @inference_state()
     def decode_selected(
         self, image: EncodedImage, prompts: PromptBatch, source: Source, selection: MaskSelection, least_score: float
     ) -> SelectedMasks:

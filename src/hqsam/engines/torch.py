@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 
 from hqsam.engines import EncodedImage, Engine, SelectedMasks, in_batches
 from hqsam.engines.attention import CPU_OPS
-from hqsam.engines.inference import inference_copy
+from hqsam.engines.inference import inference_copy, inference_state
 from hqsam.engines.selection import MaskSelection, select_masks
 from hqsam.model.attention_ops import set_attention_ops
 from hqsam.model.features import ImageFeatures
@@ -29,7 +29,7 @@ class TorchEngine(Engine):
     def digest(self) -> str:
         return f"torch {digest_of_model(self.model)}"
 
-    @torch.inference_mode()
+    @inference_state()
     def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
         return in_batches(images, self.config, self._encode)
 
@@ -41,7 +41,7 @@ class TorchEngine(Engine):
         hq_features = self.model.hq_features(features)
         return EncodedImage.from_batch({"final": features.final.contiguous(), "hq_features": hq_features})
 
-    @torch.inference_mode()
+    @inference_state()
     def decode(
         self, image: EncodedImage, prompts: PromptBatch, source: Source = "sum", candidates: Literal[1, 3] = 1
     ) -> MaskPrediction:
@@ -49,7 +49,7 @@ class TorchEngine(Engine):
         prediction = self.model.decode(_features(image), prompts, source, candidates, hq_features)
         return MaskPrediction(*(part.float().cpu() for part in prediction))
 
-    @torch.inference_mode()
+    @inference_state()
     def decode_selected(
         self, image: EncodedImage, prompts: PromptBatch, source: Source, selection: MaskSelection, least_score: float
     ) -> SelectedMasks:

@@ -88,7 +88,9 @@ class PromptEncoder(nn.Module):
 
     def grid_positions(self, size_hw: tuple[int, int]) -> Float[Tensor, "1 channel height width"]:
         """The position code of each place of an image embedding, which fills the square or begins at its corner."""
-        rows, columns = ((torch.arange(n, device=self.frequencies.device) + 0.5) / self.grid for n in size_hw)
+        rows, columns = (
+            (torch.arange(n, dtype=torch.float32, device=self.frequencies.device) + 0.5) / self.grid for n in size_hw
+        )
         y, x = torch.meshgrid(rows, columns, indexing="ij")
         return self._fourier(torch.stack([x, y], dim=-1)).permute(2, 0, 1)[None]
 

@@ -115,7 +115,7 @@ class FusedDecoder:
         hq_filters = self.hq.filter(state.hq_token) if with_hq and self.hq else None
         filters = self._filters(state, prompt, candidate)
         height, width = image.size_hw
-        logits = torch.empty(len(prompt), 4 * height, 4 * width)
+        logits = torch.empty(len(prompt), 4 * height, 4 * width, dtype=torch.float32)
         # One by one: a prompt's pixels fit into the processor's cache, those of a batch do not.
         for number, masks in _runs(prompt):
             places, as_image = state.image[number], hq_filters is not None
