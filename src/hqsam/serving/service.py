@@ -13,6 +13,7 @@ from hqsam.serving.scheduler.result_cache import ResultCache
 from hqsam.serving.scheduler.sessions import SessionCache
 from hqsam.serving.settings import Settings
 from hqsam.serving.store.annotations import AnnotationTable
+from hqsam.serving.store.batches import BatchTable
 from hqsam.serving.store.classes import ClassTable
 from hqsam.serving.store.database import Database
 from hqsam.serving.store.image_library import ImageLibrary
@@ -38,7 +39,7 @@ class Service:
         self.database = Database(settings.database_url)
         _check_folder(self.database, settings)
         self.images, self.annotations = ImageTable(self.database), AnnotationTable(self.database)
-        self.classes = ClassTable(self.database)
+        self.classes, self.batches = ClassTable(self.database), BatchTable(self.database)
         self.library = ImageLibrary(settings, self.images)
         self.encoder = FairQueue("encodings", 1, settings.max_queue)
         self.openings = FairQueue("images", _OPENING_THREADS, settings.max_queue)

@@ -134,9 +134,3 @@ def test_numbers_that_json_cannot_say_are_refused(server, coffee):
         {"Authorization": "Bearer a-token-of-the-tests", "Content-Type": "application/json"},
     )
     assert answer.status == 422
-
-
-def test_classes_are_one_list(server):
-    classes = [{"name": "cup", "colour": "#112233"}, {"name": "spoon", "colour": "#445566"}]
-    assert server.ask("PUT", "/v1/classes", classes).json == classes
-    assert server.ask("GET", "/v1/classes").json == classes

@@ -10,10 +10,10 @@ from hqsam.errors import DataError, OptionError, OutputError
 from hqsam.masks.rle import encode
 from hqsam.serving.service import Service
 from hqsam.serving.store.annotations import AnnotationContent, AnnotationTable
-from hqsam.serving.store.classes import ClassTable
+from hqsam.serving.store.classes import ClassEntry, ClassTable
 from hqsam.serving.store.database import Database
 from hqsam.serving.store.errors import ConflictError, NotFoundError
-from hqsam.serving.store.images import ImageTable
+from hqsam.serving.store.images import ImageFilter, ImageTable
 from hqsam.serving.store.tables import Base
 from tests.serving.postgres import postgres
 from tests.serving.servers import photos_in, running, settings_in
@@ -46,7 +46,7 @@ def database(url, tmp_path):
 @pytest.fixture
 def image(database):
     ImageTable(database).sync_folder(["a.jpg", "b/c.jpg"])
-    return ImageTable(database).page(0, 10, None)[0][0].id
+    return ImageTable(database).page(0, 10, ImageFilter())[0][0].id
 
 
 def content(name="cup"):
@@ -59,7 +59,7 @@ def test_what_is_written_is_read_back(database, image):
     (made,) = AnnotationTable(database).add(image, [("key", content())])
     assert AnnotationTable(database).get(made.row.id).content == content()
     assert [one.content for one in AnnotationTable(database).of_image(image)] == [content()]
-    assert ImageTable(database).counts([image]) == {image: 1}
+    assert ImageTable(database).class_counts([image]) == {image: {"cup": 1}}
 
 
 def test_of_many_changes_from_one_version_exactly_one_is_made(database, image):
@@ -96,13 +96,17 @@ def test_a_change_that_fails_on_the_way_leaves_nothing(database, image):
 def test_the_folders_list_follows_the_folder_and_keeps_what_was_annotated(database):
     images, annotations = ImageTable(database), AnnotationTable(database)
     images.sync_folder(["1.jpg", "2.jpg", "10.jpg"])
-    first, second, tenth = images.page(0, 10, None)[0]
+    first, second, tenth = images.page(0, 10, ImageFilter())[0]
     assert [first.name, second.name, tenth.name] == ["1.jpg", "2.jpg", "10.jpg"]
     annotations.add(first.id, [(None, content())])
     images.sync_folder(["0.jpg", "10.jpg"])
-    assert {row.name for row in images.page(0, 10, None)[0]} == {"0.jpg", "1.jpg", "10.jpg"}  # 1.jpg: it has work in it
+    assert {row.name for row in images.page(0, 10, ImageFilter())[0]} == {
+        "0.jpg",
+        "1.jpg",
+        "10.jpg",
+    }  # 1.jpg: it has work in it
     images.sync_folder(["1.jpg", "2.jpg", "10.jpg"])
-    rows, total, _ = images.page(0, 10, None)
+    rows, total = images.page(0, 10, ImageFilter())
     assert [row.id for row in rows] == [first.id, second.id, tenth.id] and total == 3
 
 
@@ -117,11 +121,12 @@ def test_uploads_are_known_by_their_bytes_and_can_come_back(database):
     assert is_new and again.id == row.id and again.name == "b.png"
 
 
-def test_classes_are_replaced_and_completed(database):
+def test_classes_are_replaced_and_completed(database, image):
     classes = ClassTable(database)
-    classes.replace([("cup", "#000000")])
-    classes.ensure(["spoon", "cup", "spoon"])
-    assert [name for name, _ in classes.list()] == ["cup", "spoon"]
+    classes.replace([ClassEntry("cup", "#000000")])
+    AnnotationTable(database).add(image, [(None, content("spoon")), (None, content("cup")), (None, content("spoon"))])
+    assert [(one.number, one.name, one.key) for one in classes.list()] == [(1, "cup", "1"), (2, "spoon", "2")]
+    assert classes.counts() == {"cup": (1, 1), "spoon": (2, 1)}
 
 
 def test_a_whole_server_works_on_it(url, _nano, tmp_path):

@@ -109,6 +109,7 @@ def test_what_browsers_may_not_show_becomes_a_png(own, kind):
 
 def test_transparency_and_turned_pngs_are_shown_as_the_model_sees_them(own):
     clear = Image.new("RGBA", (30, 20), (0, 0, 0, 0))
+    clear.paste((255, 255, 255, 255), (0, 0, 1, 1))  # clear everywhere would be no transparency, but an empty channel
     picture, _ = shown(own, own.upload(a_photo(format="PNG", picture=clear)).json["id"])
     assert np.asarray(picture.convert("RGB")).min() == 255
     exif = Image.Exif()
@@ -145,3 +146,24 @@ def test_links_out_of_the_folder_are_shown_if_their_owner_says_so(_nano, tmp_pat
         names = {one["name"]: one["id"] for one in server.client.images()}
         assert {"link.png", "sub/far.png"} <= set(names)
         assert shown(server, names["sub/far.png"])[0].size == (30, 20)
+
+
+def test_images_have_states_and_notes_and_are_chosen_by_them_by_name_and_by_class(own):
+    two, ten, cat = own.client.images()
+    assert own.ask("PATCH", f"/v1/images/{ten['id']}", {"status": "to_review", "note": "blurred?"}).status == 200
+    own.ask("PATCH", f"/v1/images/{cat['id']}", {"status": "rejected"})
+    own.client.annotate(two["id"], np.ones((400, 600), bool), "cup")
+
+    def names(query):
+        return [one["name"] for one in own.ask("GET", f"/v1/images?{query}").json["images"]]
+
+    assert names("status=to_review&status=rejected") == ["coffee 10.jpg", "more/cat.jpg"]
+    assert names("search=COFFEE") == ["coffee 2.jpg", "coffee 10.jpg"] and names("search=%25") == []
+    assert names("class_name=cup") == ["coffee 2.jpg"] == names("annotated=true")
+    assert names("annotated=false&search=cat") == ["more/cat.jpg"]
+    listed = own.ask("GET", "/v1/images").json
+    assert listed["counts"] == {"todo": 1, "done": 0, "to_review": 1, "rejected": 1}
+    assert [one["note"] for one in listed["images"]] == ["", "blurred?", ""]
+    assert listed["images"][0]["class_counts"] == {"cup": 1}
+    assert own.ask("PATCH", f"/v1/images/{ten['id']}", {"note": ""}).json["status"] == "to_review"
+    assert own.ask("PATCH", f"/v1/images/{ten['id']}", {"status": "perhaps"}).status == 422

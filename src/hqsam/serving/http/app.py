@@ -17,7 +17,7 @@ from hqsam.serving.http.errors import ApiError, to_api_error
 from hqsam.serving.http.middleware import RequestMiddleware
 from hqsam.serving.http.openapi import describe
 from hqsam.serving.http.reference import reference_page
-from hqsam.serving.http.routes import annotations, exchange, images, jobs, masks, models
+from hqsam.serving.http.routes import annotations, classes, exchange, images, jobs, masks, models
 from hqsam.serving.http.security import AccessControl
 from hqsam.serving.scheduler.errors import ClientDisconnected
 from hqsam.serving.service import Service
@@ -43,7 +43,7 @@ def create_app(service: Service) -> ASGIApp:
     app.openapi = partial(describe, app)
     app.state.service = service
     app.include_router(models.open_routes)
-    for part in (models, images, masks, jobs, annotations, exchange):
+    for part in (models, images, masks, jobs, annotations, classes, exchange):
         app.include_router(part.routes)
     access = AccessControl(service.settings)
     _add_pages(app, service, access)

@@ -16,7 +16,7 @@ from hqsam.serving.store.annotations import AnnotationContent, StoredAnnotation
 from hqsam.serving.store.tables import AnnotationRow, ImageRow, VersionRow
 
 
-def to_image(row: ImageRow, annotation_count: int) -> Image:
+def to_image(row: ImageRow, class_counts: dict[str, int]) -> Image:
     """Return an image of the list."""
     return Image(
         id=row.id,
@@ -24,7 +24,9 @@ def to_image(row: ImageRow, annotation_count: int) -> Image:
         width=row.width,
         height=row.height,
         status=cast("Any", row.status),
-        annotation_count=annotation_count,
+        note=row.note,
+        annotation_count=sum(class_counts.values()),
+        class_counts=class_counts,
         source=cast("Any", row.source),
         problem=row.problem,
         added=_as_utc(row.added),
@@ -59,7 +61,7 @@ def to_changes(change: schemas.AnnotationUpdate, size_hw: tuple[int, int]) -> di
         PromptError: its mask does not fit the image.
     """
     sent = change.model_dump(exclude={"version", "rle"}, exclude_unset=True)
-    never_none = ("class_name", "visible", "locked")
+    never_none = ("class_name", "visible", "locked", "z")
     changes = {name: value for name, value in sent.items() if value is not None or name not in never_none}
     return changes if change.rle is None else changes | vars(validated_mask(change.rle, size_hw))
 

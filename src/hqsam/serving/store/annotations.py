@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from hqsam.masks.rle import Rle
+from hqsam.serving.store.classes import ensure_classes
 from hqsam.serving.store.database import Database
 from hqsam.serving.store.errors import ConflictError, NotFoundError
 from hqsam.serving.store.tables import AnnotationRow, ImageRow, VersionRow, now
@@ -29,6 +30,8 @@ class AnnotationContent:
     model: str | None = None
     score: float | None = None
     prompts: Any = None
+    z: int = 0
+    """Order from back to front; of one z, newer ones are in front."""
 
     @property
     def json(self) -> str:
@@ -57,10 +60,9 @@ class AnnotationTable:
         self._database = database
 
     def of_image(self, image_id: int) -> list[StoredAnnotation]:
-        """Return the annotations of one image, oldest first."""
-        chosen = select(AnnotationRow).where(AnnotationRow.image_id == image_id, AnnotationRow.deleted.is_(False))
+        """Return the annotations of one image from back to front, of one z the oldest first."""
         with self._database.reading() as session:
-            return [_stored(row) for row in session.scalars(chosen.order_by(AnnotationRow.id))]
+            return annotations_of(session, image_id)
 
     def get(self, annotation_id: int) -> StoredAnnotation:
         """Return one annotation.
@@ -78,8 +80,8 @@ class AnnotationTable:
         deleted.
         """
         with self._database.writing() as session:
-            _touch(session, image_id)
-            return [_stored(_add(session, image_id, key, content)) for key, content in contents]
+            ensure_classes(session, [content.class_name for _, content in contents])
+            return [add_annotation(session, image_id, key, content) for key, content in contents]
 
     def change(self, annotation_id: int, version: int, **changes: Any) -> StoredAnnotation:
         """Add a version with other values, made from the newest version.
@@ -90,7 +92,8 @@ class AnnotationTable:
         """
         with self._database.writing() as session:
             row = _newest(session, annotation_id, version)
-            _add_version(session, row, replace(AnnotationContent.from_json(row.content), **changes), "changed")
+            add_version(session, row, replace(AnnotationContent.from_json(row.content), **changes), "changed")
+            ensure_classes(session, [row.class_name])
             return _stored(row)
 
     def delete(self, annotation_id: int, version: int | None) -> None:
@@ -102,8 +105,7 @@ class AnnotationTable:
         """
         with self._database.writing() as session:
             row = _newest(session, annotation_id, version)
-            row.deleted = True
-            _add_version(session, row, AnnotationContent.from_json(row.content), "deleted")
+            add_version(session, row, AnnotationContent.from_json(row.content), "deleted")
 
     def restore(self, annotation_id: int, version: int) -> StoredAnnotation:
         """Make an earlier version the newest, also of an annotation that is deleted.
@@ -116,8 +118,8 @@ class AnnotationTable:
             past = session.get(VersionRow, (annotation_id, version))
             if past is None:
                 raise NotFoundError(f"there is no version {version} of annotation {annotation_id}")
-            row.deleted = False
-            _add_version(session, row, AnnotationContent.from_json(past.content), "restored")
+            add_version(session, row, AnnotationContent.from_json(past.content), "restored")
+            ensure_classes(session, [row.class_name])
             return _stored(row)
 
     def history(self, annotation_id: int) -> tuple[AnnotationRow, list[VersionRow]]:
@@ -129,6 +131,45 @@ class AnnotationTable:
         chosen = select(VersionRow).where(VersionRow.annotation_id == annotation_id).order_by(VersionRow.version)
         with self._database.reading() as session:
             return _get(session, annotation_id, with_deleted=True), list(session.scalars(chosen))
+
+
+def annotations_of(session: Session, image_id: int) -> list[StoredAnnotation]:
+    """Return the annotations of one image from back to front, of one z the oldest first."""
+    chosen = select(AnnotationRow).where(AnnotationRow.image_id == image_id, AnnotationRow.deleted.is_(False))
+    stored = [_stored(row) for row in session.scalars(chosen.order_by(AnnotationRow.id))]
+    return sorted(stored, key=lambda one: one.content.z)
+
+
+def add_annotation(
+    session: Session, image_id: int, key: str | None, content: AnnotationContent, batch: int | None = None
+) -> StoredAnnotation:
+    """Add one annotation in a transaction of the caller; see `AnnotationTable.add`."""
+    if key is not None:
+        chosen = select(AnnotationRow).where(AnnotationRow.image_id == image_id, AnnotationRow.key == key)
+        known = session.scalar(chosen.with_for_update())
+        if known is not None:
+            if known.deleted:
+                add_version(session, known, content, "restored", batch)
+            return _stored(known)
+    row = AnnotationRow(image_id=image_id, key=key, version=0, class_name="", content="", created=now(), updated=now())
+    session.add(row)
+    session.flush()
+    add_version(session, row, content, "created", batch)
+    row.created = row.updated
+    return _stored(row)
+
+
+def add_version(
+    session: Session, row: AnnotationRow, content: AnnotationContent, action: str, batch: int | None = None
+) -> None:
+    """Make this content the newest version of an annotation, which is deleted if that is the action."""
+    row.version += 1
+    row.class_name, row.content, row.updated = content.class_name, content.json, now()
+    row.deleted = action == "deleted"
+    version = VersionRow(annotation_id=row.id, version=row.version, action=action, content=row.content, at=row.updated)
+    version.batch_id = batch
+    session.add(version)
+    session.execute(update(ImageRow).where(ImageRow.id == row.image_id).values(updated=row.updated))
 
 
 def _stored(row: AnnotationRow) -> StoredAnnotation:
@@ -152,32 +193,3 @@ def _newest(session: Session, annotation_id: int, version: int | None) -> Annota
             "read it again"
         )
     return row
-
-
-def _add(session: Session, image_id: int, key: str | None, content: AnnotationContent) -> AnnotationRow:
-    if key is not None:
-        chosen = select(AnnotationRow).where(AnnotationRow.image_id == image_id, AnnotationRow.key == key)
-        known = session.scalar(chosen.with_for_update())
-        if known is not None:
-            if known.deleted:
-                known.deleted = False
-                _add_version(session, known, content, "restored")
-            return known
-    at = now()
-    row = AnnotationRow(image_id=image_id, key=key, version=1, content=content.json, created=at, updated=at)
-    session.add(row)
-    session.flush()
-    session.add(VersionRow(annotation_id=row.id, version=1, action="created", content=row.content, at=at))
-    return row
-
-
-def _add_version(session: Session, row: AnnotationRow, content: AnnotationContent, action: str) -> None:
-    row.version += 1
-    row.content, row.updated = content.json, now()
-    past = VersionRow(annotation_id=row.id, version=row.version, action=action, content=row.content, at=row.updated)
-    session.add(past)
-    _touch(session, row.image_id)
-
-
-def _touch(session: Session, image_id: int) -> None:
-    session.execute(update(ImageRow).where(ImageRow.id == image_id).values(updated=now()))

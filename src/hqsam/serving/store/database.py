@@ -15,7 +15,8 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, Oper
 from sqlalchemy.orm import Session, sessionmaker
 
 from hqsam.errors import DataError, OptionError, OutputError
-from hqsam.serving.store.tables import FORMAT, Base, Metadata
+from hqsam.serving.store.migrate import migrate
+from hqsam.serving.store.tables import Metadata
 
 _WRITES = "hqsam_writes"
 
@@ -24,7 +25,9 @@ class Database:
     """One database. Safe to use from threads."""
 
     def __init__(self, url: str) -> None:
-        """Open it, and create its tables if it has none.
+        """Open it; create its tables if it has none, and upgrade those of an older hqsam in place.
+
+        Before an upgrade an SQLite database is copied to `annotations.db.format-N` beside it.
 
         Raises:
             OptionError: the URL is malformed, or of a database that is not supported.
@@ -32,12 +35,13 @@ class Database:
             OutputError: it cannot be reached or written.
         """
         self._engine = _engine(url)
+        file = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
+        self._file = Path(file) if file and file != ":memory:" else None
         self._sessions = sessionmaker(self._engine, expire_on_commit=False)
         self._writers = sessionmaker(self._engine.execution_options(**{_WRITES: True}), expire_on_commit=False)
         try:
             with self.writing() as session:
-                Base.metadata.create_all(session.connection())
-                _check_format(session)
+                migrate(session.connection(), self._file)
         except OperationalError as error:
             raise OutputError(f"cannot open the database {self._engine.url!r}: {_cause(error)}") from error
         except DatabaseError as error:
@@ -108,14 +112,6 @@ def _begin_sqlite(connection: Any) -> None:
     """Take the write lock at once: of two transactions that read before they write, one could only fail."""
     writes = connection.get_execution_options().get(_WRITES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _check_format(session: Session) -> None:
-    known = session.get(Metadata, "format")
-    if known is None:
-        session.add(Metadata(name="format", value=str(FORMAT)))
-    elif known.value != str(FORMAT):
-        raise DataError(f"the annotations were written by another hqsam (format {known.value}, this one has {FORMAT})")
 
 
 def _cause(error: DatabaseError) -> str:

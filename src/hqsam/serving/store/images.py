@@ -1,7 +1,8 @@
 """The table of images."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.orm import Session
@@ -10,8 +11,22 @@ from hqsam.serving.store.database import Database
 from hqsam.serving.store.errors import NotFoundError
 from hqsam.serving.store.tables import AnnotationRow, ImageRow, now
 
-Status = Literal["todo", "done"]
+Status = Literal["todo", "done", "to_review", "rejected"]
+STATUSES: tuple[Status, ...] = get_args(Status)
 _ORDER = (ImageRow.source, ImageRow.position, ImageRow.id)
+
+
+@dataclass(frozen=True)
+class ImageFilter:
+    """A choice of images; an empty one is all of them."""
+
+    statuses: Sequence[Status] = ()
+    search: str = ""
+    """A part of the name, in any case of letters."""
+    class_name: str | None = None
+    """Images with an annotation of this class."""
+    annotated: bool | None = None
+    """True: images with annotations; False: those without."""
 
 
 class ImageTable:
@@ -20,12 +35,19 @@ class ImageTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def page(self, offset: int, limit: int, status: Status | None) -> tuple[list[ImageRow], int, int]:
-        """Return a page of the images of that status, the number of all of them, and the number of done images."""
-        listed = _listed(status)
+    def page(self, offset: int, limit: int, chosen: ImageFilter) -> tuple[list[ImageRow], int]:
+        """Return a page of the chosen images, and the number of all of them."""
+        listed = _filtered(chosen)
         with self._database.reading() as session:
             rows = list(session.scalars(listed.order_by(*_ORDER).offset(offset).limit(limit)))
-            return rows, _count(session, listed), _count(session, _listed("done"))
+            return rows, session.scalar(select(func.count()).select_from(listed.subquery())) or 0
+
+    def status_counts(self) -> dict[Status, int]:
+        """Return the number of images of each status."""
+        listed = _filtered(ImageFilter()).subquery()
+        with self._database.reading() as session:
+            counted = session.execute(select(listed.c.status, func.count()).group_by(listed.c.status))
+            return dict.fromkeys(STATUSES, 0) | {row[0]: row[1] for row in counted}
 
     def get(self, image_id: int) -> ImageRow:
         """Return one image.
@@ -45,26 +67,30 @@ class ImageTable:
         with self._database.reading() as session:
             return [_get(session, image_id) for image_id in image_ids]
 
-    def annotated_or_done(self) -> list[ImageRow]:
-        """Return the images with annotations, and those that are done without one."""
+    def to_export(self) -> list[ImageRow]:
+        """Return the images with annotations and those that are done without one, but not the rejected ones."""
+        wanted = (ImageRow.id.in_(_ANNOTATED) | (ImageRow.status == "done")) & (ImageRow.status != "rejected")
         with self._database.reading() as session:
-            wanted = ImageRow.id.in_(_ANNOTATED) | (ImageRow.status == "done")
             return list(session.scalars(select(ImageRow).where(ImageRow.deleted.is_(False), wanted).order_by(*_ORDER)))
 
     def all(self) -> list[ImageRow]:
         """Return every image."""
         with self._database.reading() as session:
-            return list(session.scalars(_listed(None).order_by(*_ORDER)))
+            return list(session.scalars(_filtered(ImageFilter()).order_by(*_ORDER)))
 
-    def counts(self, image_ids: Sequence[int]) -> dict[int, int]:
-        """Return the number of annotations of each image that has some."""
+    def class_counts(self, image_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+        """Return the number of annotations of each class, for each image that has some."""
         counted = (
-            select(AnnotationRow.image_id, func.count().label("count_"))
+            select(AnnotationRow.image_id, AnnotationRow.class_name, func.count())
             .where(AnnotationRow.image_id.in_(image_ids), AnnotationRow.deleted.is_(False))
-            .group_by(AnnotationRow.image_id)
+            .group_by(AnnotationRow.image_id, AnnotationRow.class_name)
+            .order_by(AnnotationRow.image_id, AnnotationRow.class_name)
         )
+        counts: dict[int, dict[str, int]] = {}
         with self._database.reading() as session:
-            return {row.image_id: row.count_ for row in session.execute(counted)}
+            for image_id, class_name, count in session.execute(counted):
+                counts.setdefault(image_id, {})[class_name] = count
+        return counts
 
     def sync_folder(self, places: Sequence[str]) -> None:
         """Make the list what the folder has, in this order; images that are gone stay, with their annotations."""
@@ -101,15 +127,16 @@ class ImageTable:
             session.execute(update(ImageRow).where(ImageRow.id == image_id).values(**values))
             return session.get_one(ImageRow, image_id)
 
-    def set_status(self, image_id: int, status: Status) -> ImageRow:
-        """Mark an image as to do or done.
+    def change(self, image_id: int, **values: Any) -> ImageRow:
+        """Change status or note of an image.
 
         Raises:
             NotFoundError: there is no image of that number.
         """
         with self._database.writing() as session:
             row = _get(session, image_id)
-            row.status, row.updated = status, now()
+            for name, value in (values | {"updated": now()}).items():
+                setattr(row, name, value)
             return row
 
     def delete(self, image_id: int) -> ImageRow:
@@ -127,15 +154,19 @@ class ImageTable:
 _ANNOTATED = select(AnnotationRow.image_id).where(AnnotationRow.deleted.is_(False))
 
 
-def _listed(status: Status | None) -> Select[ImageRow]:
-    """Select what users see: neither deleted images nor those that are gone and were never annotated."""
+def _filtered(chosen: ImageFilter) -> Select[ImageRow]:
+    """Select images that users see: neither deleted ones nor those that are gone and were never annotated."""
     is_here = ImageRow.missing.is_(False) | ImageRow.id.in_(_ANNOTATED)
     listed = select(ImageRow).where(ImageRow.deleted.is_(False), is_here)
-    return listed if status is None else listed.where(ImageRow.status == status)
-
-
-def _count(session: Session, listed: Select[ImageRow]) -> int:
-    return session.scalar(select(func.count()).select_from(listed.subquery())) or 0
+    if chosen.statuses:
+        listed = listed.where(ImageRow.status.in_(chosen.statuses))
+    if chosen.search:
+        listed = listed.where(ImageRow.name.icontains(chosen.search, autoescape=True))
+    if chosen.class_name is not None:
+        listed = listed.where(ImageRow.id.in_(_ANNOTATED.where(AnnotationRow.class_name == chosen.class_name)))
+    if chosen.annotated is not None:
+        listed = listed.where(ImageRow.id.in_(_ANNOTATED) == chosen.annotated)
+    return listed
 
 
 def _get(session: Session, image_id: int) -> ImageRow:

@@ -133,7 +133,6 @@ def _check_extent(segmentation: Any, row: ImageRow) -> None:
 
 def _add(image_id: int, found: Instances, annotations: AnnotationTable, classes: ClassTable) -> int:
     contents = [_content(one) for one in found if one.areas[0]]
-    classes.ensure([one.class_name for one in contents])
     annotations.add(image_id, [(None, one) for one in contents])
     return len(contents)
 

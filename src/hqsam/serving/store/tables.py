@@ -5,8 +5,8 @@ from datetime import datetime, timezone
 from sqlalchemy import BigInteger, Boolean, DateTime, ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-FORMAT = 1
-"""Version of the tables; the next number with each change."""
+FORMAT = 2
+"""Version of the tables: the newest revision in `migrations`."""
 
 _Number = BigInteger().with_variant(Integer, "sqlite")  # the only kind of key that SQLite counts by itself
 
@@ -48,6 +48,7 @@ class ImageRow(Base):
     height: Mapped[int] = mapped_column(Integer, default=0)
     problem: Mapped[str | None] = mapped_column(Text, default=None)
     status: Mapped[str] = mapped_column(String(16), default="todo")
+    note: Mapped[str] = mapped_column(Text, default="", server_default="")
     missing: Mapped[bool] = mapped_column(Boolean, default=False)
     deleted: Mapped[bool] = mapped_column(Boolean, default=False)
     added: Mapped[datetime] = mapped_column(DateTime, default=now)
@@ -64,6 +65,8 @@ class AnnotationRow(Base):
     key: Mapped[str | None] = mapped_column(String(64), default=None)
     version: Mapped[int] = mapped_column(Integer)
     deleted: Mapped[bool] = mapped_column(Boolean, default=False)
+    class_name: Mapped[str] = mapped_column(Text, index=True)
+    """The class in `content`, to search for."""
     content: Mapped[str] = mapped_column(Text)
     """JSON of `annotations.AnnotationContent`."""
     created: Mapped[datetime] = mapped_column(DateTime)
@@ -79,12 +82,33 @@ class VersionRow(Base):
     action: Mapped[str] = mapped_column(String(16))
     content: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(DateTime)
+    batch_id: Mapped[int | None] = mapped_column(Integer, index=True, default=None)
+    """The batch that it was made in, if any."""
+
+
+class BatchRow(Base):
+    """Many changes that were made, and can be undone, as one: an import, a renamed class."""
+
+    __tablename__ = "batches"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    classes: Mapped[str | None] = mapped_column(Text, default=None)
+    """JSON of the list of classes before and after it."""
+    at: Mapped[datetime] = mapped_column(DateTime, default=now)
 
 
 class ClassRow(Base):
-    """A class of objects, and its colour."""
+    """A class of objects."""
 
     __tablename__ = "classes"
-    position: Mapped[int] = mapped_column(Integer, primary_key=True)
-    name: Mapped[str] = mapped_column(Text)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """From 1, and never given to another class."""
+    name: Mapped[str] = mapped_column(Text, unique=True)
     colour: Mapped[str] = mapped_column(String(7))
+    key: Mapped[str | None] = mapped_column(String(1), default=None)
+    """The key on the keyboard that chooses it."""
+    position: Mapped[int] = mapped_column(Integer)
+    """Its place in the list."""
+    removed: Mapped[bool] = mapped_column(Boolean, default=False)
+    """It is no longer in the list; the row keeps its number from being given again."""

@@ -1,4 +1,4 @@
-"""Annotations and classes: every change is a transaction, every version is kept."""
+"""Annotations: every change is a transaction, every version is kept."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ _MAX_AT_ONCE = 2000
 
 @routes.get("/images/{image_id}/annotations")
 def list_annotations(image_id: ImageId, service: ServiceDep) -> list[schemas.Annotation]:
-    """Return the annotations of one image, oldest first."""
+    """Return the annotations of one image from back to front: by `z`, then oldest first."""
     service.images.get(image_id)
     return [to_annotation(one) for one in service.annotations.of_image(image_id)]
 
@@ -73,18 +73,3 @@ def restore_annotation(
 ) -> schemas.Annotation:
     """Make an earlier version the newest; this also brings back a deleted annotation."""
     return to_annotation(service.annotations.restore(annotation_id, back.version))
-
-
-@routes.get("/classes")
-def list_classes(service: ServiceDep) -> list[schemas.ObjectClass]:
-    """Return the classes of objects in their order."""
-    return [schemas.ObjectClass(name=name, colour=colour) for name, colour in service.classes.list()]
-
-
-@routes.put("/classes")
-def replace_classes(
-    classes: Annotated[list[schemas.ObjectClass], Body(max_length=_MAX_AT_ONCE)], service: ServiceDep
-) -> list[schemas.ObjectClass]:
-    """Replace the list of classes."""
-    service.classes.replace([(one.name, one.colour) for one in classes])
-    return classes

@@ -15,8 +15,8 @@ from hqsam.errors import DataError, ImageError
 from hqsam.serving.http.dependencies import ContextDep, ServiceDep, binary, router
 from hqsam.serving.http.disconnect import while_connected
 from hqsam.serving.http.errors import ApiError
-from hqsam.serving.http.schemas.annotations import ImportResult
 from hqsam.serving.http.schemas.common import Id
+from hqsam.serving.http.schemas.exchange import ImportResult
 from hqsam.serving.scheduler.request_context import RequestContext
 from hqsam.serving.service import Service
 from hqsam.serving.store.exporting import export
@@ -66,7 +66,7 @@ async def import_annotations(
 
 def _export(service: Service, context: RequestContext, format_name: str, images: str | None, folder: Path) -> Path:
     numbers = list(dict.fromkeys(int(one) for one in images.split(","))) if images else []
-    rows = service.images.by_ids(numbers) if numbers else service.images.annotated_or_done()
+    rows = service.images.by_ids(numbers) if numbers else service.images.to_export()
     return export(
         [service.library.refreshed(row) for row in rows],
         format_name,

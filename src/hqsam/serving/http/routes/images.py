@@ -1,6 +1,6 @@
 """Images: list, upload, show, delete."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import File, Query, Request, Response, UploadFile
 from fastapi.responses import FileResponse
@@ -10,8 +10,10 @@ from hqsam.serving.http.converters import to_image
 from hqsam.serving.http.dependencies import ContextDep, ImageId, Responses, ServiceDep, binary, router
 from hqsam.serving.http.disconnect import while_connected
 from hqsam.serving.http.schemas import images as schemas
+from hqsam.serving.http.schemas.common import ClassName
 from hqsam.serving.service import Service
 from hqsam.serving.store import image_files
+from hqsam.serving.store.images import ImageFilter, Status
 from hqsam.serving.store.tables import ImageRow
 
 routes = router("images")
@@ -25,13 +27,22 @@ def list_images(
     service: ServiceDep,
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    status: Literal["todo", "done"] | None = None,
+    status: Annotated[list[Status] | None, Query(max_length=4)] = None,
+    search: Annotated[str, Query(max_length=200)] = "",
+    class_name: ClassName | None = None,
+    annotated: bool | None = None,
 ) -> schemas.ImageList:
-    """Return a page of the list: the folder's images by name, then uploads in the order that they came."""
+    """Return a page of the list: the folder's images by name, then uploads in the order that they came.
+
+    Images are chosen by their status (one or more), by a part of their name, by a class that they have, or by whether
+    they have annotations.
+    """
     service.library.walk()
-    rows, total, done = service.images.page(offset, limit, status)
+    chosen = ImageFilter(status or (), search.replace("\0", ""), class_name, annotated)
+    rows, total = service.images.page(offset, limit, chosen)
     images = _to_images(service, [service.library.refreshed(row) for row in rows])
-    return schemas.ImageList(total=total, done=done, images=images)
+    counts = schemas.StatusCounts(**service.images.status_counts())
+    return schemas.ImageList(total=total, done=counts.done, counts=counts, images=images)
 
 
 @routes.post("/images", status_code=201, responses=_KNOWN)
@@ -54,8 +65,9 @@ def get_image(image_id: ImageId, service: ServiceDep) -> schemas.Image:
 
 @routes.patch("/images/{image_id}")
 def change_image(image_id: ImageId, change: schemas.ImageUpdate, service: ServiceDep) -> schemas.Image:
-    """Mark an image as done, or as to do."""
-    return _to_images(service, [service.images.set_status(image_id, change.status)])[0]
+    """Change the status or the note of an image."""
+    values = {name: value for name, value in change.model_dump(exclude_unset=True).items() if value is not None}
+    return _to_images(service, [service.images.change(image_id, **values)])[0]
 
 
 @routes.delete("/images/{image_id}", status_code=204)
@@ -88,5 +100,5 @@ def image_thumbnail(image_id: ImageId, service: ServiceDep) -> Response:
 
 
 def _to_images(service: Service, rows: list[ImageRow]) -> list[schemas.Image]:
-    counts = service.images.counts([row.id for row in rows])
-    return [to_image(row, counts.get(row.id, 0)) for row in rows]
+    counts = service.images.class_counts([row.id for row in rows])
+    return [to_image(row, counts.get(row.id, {})) for row in rows]

@@ -1,4 +1,4 @@
-"""Annotations, their versions, and classes."""
+"""Annotations and their versions."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -8,6 +8,7 @@ from pydantic import Field
 from hqsam.serving.http.schemas.common import MAX_ID, Box, ClassName, Colour, Id, JsonNotes, ModelName, Rle, Schema
 
 Score = Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
+ZOrder = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 MaskSource = Literal["sum", "hq", "sam", "hand", "import"]
 
 
@@ -32,6 +33,8 @@ class Annotation(Schema):
     prompts: Any
     version: int
     """From 1; each change adds 1."""
+    z: int
+    """Order from back to front; of one z, newer ones are in front."""
     created: datetime
     updated: datetime
 
@@ -49,6 +52,7 @@ class AnnotationCreate(Schema):
     score: Score | None = None
     prompts: Annotated[JsonNotes, Field(default_factory=list)]
     """The prompts that it was made from."""
+    z: ZOrder = 0
     key: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")] | None = None
     """A name that the client makes: a request repeated with the same key, after a broken connection, adds nothing; a
     deleted annotation of that key is restored with the new content."""
@@ -67,6 +71,7 @@ class AnnotationUpdate(Schema):
     model: ModelName | None = None
     score: Score | None = None
     prompts: Annotated[JsonNotes, Field(default_factory=list)]
+    z: ZOrder | None = None
 
 
 class RestoreRequest(Schema):
@@ -81,21 +86,3 @@ class AnnotationVersion(Schema):
     action: Literal["created", "changed", "deleted", "restored"]
     at: datetime
     annotation: Annotation
-
-
-class ObjectClass(Schema):
-    """A class of objects, and the colour that they are drawn in."""
-
-    name: ClassName
-    colour: Colour
-
-
-class ImportResult(Schema):
-    """The outcome of an import."""
-
-    annotations: int
-    """How many were added."""
-    images: list[Id]
-    """Images that got some."""
-    unmatched: list[str]
-    """Images of the file that are not here, or are of another size."""

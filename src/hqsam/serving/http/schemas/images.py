@@ -1,9 +1,12 @@
 """Images: their list, and opening one."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from hqsam.serving.http.schemas.common import Id, ModelName, Schema
+from hqsam.serving.store.images import Status
 
 
 class Image(Schema):
@@ -15,8 +18,11 @@ class Image(Schema):
     width: int
     height: int
     """Upright, in pixels; 0 if the image cannot be read."""
-    status: Literal["todo", "done"]
+    status: Status
+    note: str
     annotation_count: int
+    class_counts: dict[str, int]
+    """Number of annotations of each class."""
     source: Literal["upload", "folder"]
     problem: str | None
     """Why it cannot be opened: it is gone from the folder, damaged, or too large."""
@@ -25,19 +31,31 @@ class Image(Schema):
     """Of the status, or of an annotation."""
 
 
+class StatusCounts(Schema):
+    """Number of images of each status, of all images."""
+
+    todo: int
+    done: int
+    to_review: int
+    rejected: int
+
+
 class ImageList(Schema):
     """A page of the list of images."""
 
     total: int
+    """Number of images that were asked for, on all pages."""
     done: int
-    """Number of all images that are marked as done."""
+    """Number of all images that are done; the same as in `counts`."""
+    counts: StatusCounts
     images: list[Image]
 
 
 class ImageUpdate(Schema):
     """Fields of an image to change."""
 
-    status: Literal["todo", "done"]
+    status: Status | None = None
+    note: Annotated[str, Field(max_length=2000)] | None = None
 
 
 class OpenRequest(Schema):

@@ -1,0 +1,152 @@
+"""Batches: many changes that are made, and can be undone, as one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hqsam.serving.store.annotations import AnnotationContent, add_version
+from hqsam.serving.store.classes import (
+    change_class,
+    classes_from_json,
+    classes_to_json,
+    ensure_classes,
+    names_in_use,
+    read_classes,
+    removed_class,
+    write_classes,
+)
+from hqsam.serving.store.database import Database
+from hqsam.serving.store.errors import ConflictError, NotFoundError
+from hqsam.serving.store.tables import AnnotationRow, BatchRow, VersionRow
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """The outcome of a batch."""
+
+    batch: int
+    changed: int
+    """Annotations that it changed."""
+    skipped: int
+    """Annotations that an undo left alone, as they were changed since."""
+    images: list[int]
+    """Images of the changed annotations."""
+
+
+class BatchTable:
+    """Changes of many annotations, and of the list of classes, in one transaction each."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def open(self, kind: str) -> Iterator[tuple[Session, int]]:
+        """Begin a batch: yield a session that writes, and the number for the versions that it adds."""
+        with self._database.writing() as session:
+            before = read_classes(session)
+            row = BatchRow(kind=kind)
+            session.add(row)
+            session.flush()
+            yield session, row.id
+            after = read_classes(session)
+            row.classes = None if before == after else classes_to_json(before, after)
+
+    def update_class(self, number: int, **changes: str | None) -> BatchResult:
+        """Change name, colour or key of a class; all its annotations get the new name.
+
+        Raises:
+            NotFoundError: no class has that number.
+            ConflictError: the new name is another class's.
+            OptionError: the new key is another class's.
+        """
+        with self.open("class") as (session, batch):
+            before, after = change_class(session, number, lambda one: replace(one, **changes))
+            changed = [] if before.name == after.name else _reassigned(session, batch, before.name, after.name)
+            return _result(batch, changed)
+
+    def merge_class(self, number: int, into: int) -> BatchResult:
+        """Give all annotations of a class another class, and remove it.
+
+        Raises:
+            NotFoundError: no class has one of the numbers.
+            ConflictError: both are the same class.
+        """
+        if number == into:
+            raise ConflictError("a class cannot be merged into itself")
+        with self.open("merge") as (session, batch):
+            target, _ = change_class(session, into, lambda one: one)
+            before, _ = change_class(session, number, removed_class)
+            return _result(batch, _reassigned(session, batch, before.name, target.name))
+
+    def remove_class(self, number: int, *, with_annotations: bool) -> BatchResult:
+        """Remove a class, with its annotations if that is said.
+
+        Raises:
+            NotFoundError: no class has that number.
+            ConflictError: it has annotations, and they are not to be deleted.
+        """
+        with self.open("remove") as (session, batch):
+            before, _ = change_class(session, number, removed_class)
+            rows = _rows_of_class(session, before.name)
+            if rows and not with_annotations:
+                raise ConflictError(f"{before.name!r} has {len(rows)} annotations; merge it, or delete them with it")
+            for row in rows:
+                add_version(session, row, AnnotationContent.from_json(row.content), "deleted", batch)
+            return _result(batch, rows)
+
+    def undo(self, batch: int) -> BatchResult:
+        """Take back a batch, as far as its annotations were not changed since; the undo is a batch as well.
+
+        Raises:
+            NotFoundError: there is no batch of that number.
+        """
+        with self.open("undo") as (session, own):
+            row = session.get(BatchRow, batch)
+            if row is None:
+                raise NotFoundError(f"there is no batch {batch}")
+            versions = session.scalars(select(VersionRow).where(VersionRow.batch_id == batch)).all()
+            changed = [done for one in versions if (done := _taken_back(session, one, own)) is not None]
+            if row.classes:
+                _restore_classes(session, row.classes)
+            ensure_classes(session, sorted(names_in_use(session)))
+            return replace(_result(own, changed), skipped=len(versions) - len(changed))
+
+
+def _reassigned(session: Session, batch: int, old: str, new: str) -> list[AnnotationRow]:
+    rows = _rows_of_class(session, old)
+    for row in rows:
+        content = replace(AnnotationContent.from_json(row.content), class_name=new)
+        add_version(session, row, content, "changed", batch)
+    return rows
+
+
+def _rows_of_class(session: Session, name: str) -> list[AnnotationRow]:
+    chosen = select(AnnotationRow).where(AnnotationRow.class_name == name, AnnotationRow.deleted.is_(False))
+    return list(session.scalars(chosen.with_for_update()))
+
+
+def _taken_back(session: Session, version: VersionRow, batch: int) -> AnnotationRow | None:
+    """Undo one version; None if there is a newer one."""
+    row = session.get_one(AnnotationRow, version.annotation_id, with_for_update=True)
+    if row.version != version.version:
+        return None
+    past = session.get(VersionRow, (version.annotation_id, version.version - 1))
+    if past is None or past.action == "deleted":
+        add_version(session, row, AnnotationContent.from_json(row.content), "deleted", batch)
+    else:
+        add_version(session, row, AnnotationContent.from_json(past.content), "restored", batch)
+    return row
+
+
+def _restore_classes(session: Session, stored: str) -> None:
+    """Bring the list of classes back to what it was before a batch, unless it was changed since."""
+    before, after = classes_from_json(stored)
+    if read_classes(session, for_update=True) == after:
+        write_classes(session, before)
+
+
+def _result(batch: int, rows: list[AnnotationRow]) -> BatchResult:
+    return BatchResult(batch, len(rows), 0, sorted({row.image_id for row in rows}))
