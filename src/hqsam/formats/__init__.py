@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hqsam.errors import OptionError
-from hqsam.formats import coco, csv, geojson, label_map, labelme, pictures, png, sam, svg, yolo
+from hqsam.formats import coco, csv, geojson, label_map, labelme, pictures, png, sam, semantic_map, svg, yolo
 from hqsam.formats.file_names import OutputPaths, is_there, numbered_there
 from hqsam.images.reading import ImageLike, read_image_of_size
 from hqsam.masks.instances import Instances
@@ -61,6 +61,12 @@ FORMATS: dict[str, Format] = {
     "svg": Format("vector outlines with holes", ".svg", svg.write, svg.read, _OUTLINES),
     "label_map": Format(
         "one gray PNG, object numbers as values", "_labels.png", label_map.write, label_map.read, frozenset({"order"})
+    ),
+    "semantic_map": Format(
+        "one PNG, class numbers as values and colours",
+        "_classes.png",
+        semantic_map.write,
+        options=frozenset({"classes", "colours", "order"}),
     ),
     "yolo": Format("YOLO segmentation labels and classes.txt", ".txt", yolo.write, yolo.read, _OUTLINES | {"classes"}),
     "labelme": Format("labelme JSON, to edit by hand", ".json", labelme.write, labelme.read, _OUTLINES),

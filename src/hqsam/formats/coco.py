@@ -27,22 +27,36 @@ def write(instances: Instances, paths: OutputPaths, outlines: Outlines = "runs",
     return [write_dataset([instances], paths.path("_coco.json"), outlines, tolerance)]
 
 
-def write_dataset(images: Sequence[Instances], path: Path, outlines: Outlines = "runs", tolerance: float = 0) -> Path:
-    """Write the masks of all images into one file."""
-    return write_json(path, to_coco(images, outlines, tolerance))
+def write_dataset(
+    images: Sequence[Instances],
+    path: Path,
+    outlines: Outlines = "runs",
+    tolerance: float = 0,
+    category_ids: Mapping[str, int] | None = None,
+) -> Path:
+    """Write the masks of all images into one file; see `to_coco`."""
+    return write_json(path, to_coco(images, outlines, tolerance, category_ids))
 
 
-def to_coco(images: Sequence[Instances], outlines: Outlines = "runs", tolerance: float = 0) -> dict[str, Any]:
-    """Return the content of the file. Ids count from 1 in the order given; categories are in alphabetical order.
+def to_coco(
+    images: Sequence[Instances],
+    outlines: Outlines = "runs",
+    tolerance: float = 0,
+    category_ids: Mapping[str, int] | None = None,
+) -> dict[str, Any]:
+    """Return the content of the file. Ids count from 1 in the order given.
 
     Args:
         images: the masks of each image.
         outlines: polygons have one ring for each part; a hole is joined to it by a slit that encloses nothing,
             because COCO's polygons know no holes.
         tolerance: for polygons, see `masks.polygons`.
+        category_ids: the number of each class; all of them are in the file, used or not. By default the classes in
+            use, from 1 in alphabetical order.
     """
-    labels = sorted({label for instances in images for label in instances.labels})
-    category_ids = {label: number for number, label in enumerate(labels, start=1)}
+    if category_ids is None:
+        labels = sorted({label for instances in images for label in instances.labels})
+        category_ids = {label: number for number, label in enumerate(labels, start=1)}
     annotations: list[dict[str, Any]] = []
     for image_id, instances in enumerate(images, start=1):
         for row, label in enumerate(instances.labels):

@@ -1,6 +1,7 @@
 """PNG and JSON files, written whole or not at all, and read with errors that name the file."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,22 @@ from hqsam.images.image_info import orientation_of, turned_upright, upright_size
 from hqsam.images.open_image import open_image
 
 
-def write_png(path: Path, pixels: np.ndarray, notes: dict[str, str] | None = None) -> Path:
-    """Write an image, with notes beside it that no viewer minds."""
+def write_png(
+    path: Path,
+    pixels: np.ndarray,
+    notes: dict[str, str] | None = None,
+    palette: Sequence[tuple[int, int, int]] | None = None,
+) -> Path:
+    """Write pixels as a PNG, with words beside them that no viewer minds, and a palette of colours for numbers."""
     info = PngImagePlugin.PngInfo()
     info.add_text("Software", "hqsam")  # by which `images.walk` knows it for no image to work on
     for key, words in (notes or {}).items():
         info.add_itxt(f"hqsam:{key}", words)
+    image = Image.fromarray(pixels)
+    if palette is not None:
+        image.putpalette([part for colour in palette for part in colour])
     with storage.replacing(path) as temporary_path:
-        Image.fromarray(pixels).save(temporary_path, format="PNG", pnginfo=info)
+        image.save(temporary_path, format="PNG", pnginfo=info)
     return path
 
 

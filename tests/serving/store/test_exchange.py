@@ -10,6 +10,7 @@ from PIL import Image
 
 from hqsam.errors import ServerError
 from hqsam.formats import FORMATS
+from hqsam.masks.rle import decode
 from tests.serving.servers import photos_in, running, settings_in
 
 READABLE = ("png", "label_map", "coco", "svg", "yolo", "labelme", "geojson")
@@ -42,7 +43,7 @@ def test_every_format_reads_back_as_the_masks_that_were_kept(alone, tmp_path, na
     folder = tmp_path / "unpacked"
     if zipfile.is_zipfile(path):
         zipfile.ZipFile(path).extractall(folder)
-        files = sorted(file for file in folder.rglob("*") if file.name != "classes.txt")
+        files = sorted(file for file in folder.rglob("*") if file.suffix != ".csv" and file.name != "classes.txt")
     else:
         files = [path]
     if name == "yolo":
@@ -72,6 +73,7 @@ def test_photos_of_one_name_do_not_write_over_each_other(alone, tmp_path):
         mask = a_mask() if image != image_called(alone, "more/cat.jpg") else np.ones((300, 451), bool)
         alone.client.annotate(image, mask, "thing")
     names = zipfile.ZipFile(alone.client.export(tmp_path / "out.zip", "png")).namelist()
+    names = [name for name in names if not name.endswith(".csv")]
     assert len(names) == len(set(names)) == 3
     assert "more/cat_mask.png" in names
 
@@ -84,13 +86,13 @@ def test_coco_comes_back_by_names_and_what_does_not_fit_is_said(alone, tmp_path)
     content["images"] += [{"id": 77, "file_name": "elsewhere.jpg", "height": 3, "width": 4}]
     content["images"] += [{"id": 78, "file_name": "more/cat.jpg", "height": 3, "width": 4}]
     path.write_text(json.dumps(content))
-    assert alone.client.import_file(path) == {
-        "annotations": 1,
-        "images": [image],
-        "unmatched": ["elsewhere.jpg", "more/cat.jpg"],
-    }
-    first, second = alone.client.annotations(image)
-    assert first["rle"] == second["rle"] and (second["class_name"], second["source"]) == ("cup", "import")
+    kept = alone.client.annotations(image)[0]
+    alone.ask("DELETE", f"/v1/annotations/{kept['id']}")
+    said = alone.client.import_file(path)
+    assert (said["annotations"], said["images"]) == (1, [image])
+    assert said["unmatched"] == ["elsewhere.jpg", "more/cat.jpg"]
+    (second,) = alone.client.annotations(image)
+    assert kept["rle"] == second["rle"] and (second["class_name"], second["source"]) == ("cup", "import")
     assert [one["name"] for one in alone.ask("GET", "/v1/classes").json] == ["cup"]
 
 
@@ -100,8 +102,9 @@ def test_png_masks_and_label_maps_are_for_the_photo_that_is_named(alone, tmp_pat
     labels = a_mask() * np.uint8(1) + a_mask(300, 200) * np.uint8(7)
     Image.fromarray(labels).save(tmp_path / "labels.png")
     assert alone.client.import_file(tmp_path / "mask.png", image)["annotations"] == 1
-    assert alone.client.import_file(tmp_path / "labels.png", image)["annotations"] == 2
-    assert [one["area"] for one in alone.client.annotations(image)] == [int(a_mask().sum())] * 3
+    said = alone.client.import_file(tmp_path / "labels.png", image)
+    assert (said["annotations"], said["duplicates"]) == (1, 1)  # one of them is the mask that is there
+    assert [one["area"] for one in alone.client.annotations(image)] == [int(a_mask().sum())] * 2
     with pytest.raises(ServerError, match="which image"):
         alone.client.import_file(tmp_path / "mask.png")
     with pytest.raises(ServerError, match="451 x 300"):
@@ -128,3 +131,120 @@ def test_photos_that_are_done_without_an_object_are_in_coco(alone, tmp_path):
     alone.ask("PATCH", f"/v1/images/{image}", {"status": "done"})
     content = json.loads(alone.client.export(tmp_path / "coco.json").read_text())
     assert [one["file_name"] for one in content["images"]] == ["more/cat.jpg"] and content["annotations"] == []
+
+
+def test_the_same_file_twice_adds_nothing_and_says_so_and_an_import_is_undone_as_one_step(alone, tmp_path):
+    first, second = image_called(alone, "coffee 2.jpg"), image_called(alone, "more/cat.jpg")
+    alone.client.annotate(first, a_mask(), "cup")
+    alone.client.annotate(second, np.ones((300, 451), bool), "cat")
+    path = alone.client.export(tmp_path / "coco.json")
+    for image in (first, second):
+        alone.ask("DELETE", f"/v1/annotations/{alone.client.annotations(image)[0]['id']}")
+    once, twice = alone.client.import_file(path), alone.client.import_file(path)
+    assert (once["annotations"], once["images"], once["duplicates"]) == (2, [first, second], 0)
+    assert (twice["annotations"], twice["duplicates"], twice["batch"]) == (0, 2, None)
+    undo = alone.ask("POST", f"/v1/batches/{once['batch']}/undo").json
+    assert undo["undone"] == 2 and alone.client.annotations(first) == alone.client.annotations(second) == []
+    redo = alone.ask("POST", f"/v1/batches/{undo['batch']}/undo").json
+    assert redo["images"] == [first, second] and len(alone.client.annotations(second)) == 1
+
+
+def test_what_cannot_be_imported_is_counted_by_its_reason_and_the_rest_is_taken(alone, tmp_path):
+    image = image_called(alone, "coffee 2.jpg")
+    entries = [
+        {"segmentation": [[100, 100, 200, 100, 200, 200]], "category_id": "7"},
+        {"bbox": [1, 2, 3, 4], "category_id": 7},
+        {"segmentation": [[0, 0, 4e9, 0, 4e9, 4e9]], "category_id": 7},
+        {"segmentation": {"size": [9, 9], "counts": "QQ"}, "category_id": 7},
+        {"segmentation": [[100, 100, 200, 100, 200, 200]], "category_id": 7, "iscrowd": 1},
+    ]
+    content = {
+        "images": [{"id": 1, "file_name": "C:\\photos\\coffee 2.jpg", "height": 400, "width": 600}],
+        "annotations": [{"id": number, "image_id": 1, **entry} for number, entry in enumerate(entries)],
+        "categories": [{"id": 7, "name": "leaf"}],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(content))
+    said = alone.client.import_file(tmp_path / "coco.json")
+    assert [one["class_name"] for one in alone.client.annotations(image)] == ["leaf"] and said["unmatched"] == []
+    assert {(one["reason"], one["count"], *one["examples"]) for one in said["left_out"]} == {
+        ("boxes without masks", 1, "1"),
+        ("outlines that lead far out of their image", 1, "2"),
+        ("masks of another size than their image", 1, "3"),
+        ("crowds", 1, "4"),
+    }
+
+
+def test_labelme_files_come_back_alone_and_in_a_zip(alone, tmp_path):
+    first, second = image_called(alone, "coffee 2.jpg"), image_called(alone, "more/cat.jpg")
+    alone.client.annotate(first, a_mask(), "cup")
+    alone.client.annotate(second, np.ones((300, 451), bool), "cat")
+    zipped = alone.client.export(tmp_path / "labelme.zip", "labelme")
+    single = alone.client.export(tmp_path / "labelme.json", "labelme", [first])
+    assert alone.client.import_file(zipped)["duplicates"] == 2
+    alone.ask("DELETE", f"/v1/annotations/{alone.client.annotations(first)[0]['id']}")
+    assert alone.client.import_file(single)["images"] == [first]
+    assert np.array_equal(decode(alone.client.annotations(first)[0]["rle"]), a_mask())
+    content = json.loads(single.read_text())
+    single.write_text(json.dumps({**content, "imageHeight": 9_000_000, "imageWidth": 9_000_000}))
+    assert alone.client.import_file(single)["unmatched"] == ["coffee 2.jpg"]
+
+
+def test_masks_of_other_kinds_of_files_are_read_as_well(alone, tmp_path):
+    image = image_called(alone, "coffee 2.jpg")
+    labels = a_mask() * np.uint16(1000) + a_mask(300, 200) * np.uint16(40_000)
+    Image.fromarray(labels).save(tmp_path / "labels.tif")
+    assert alone.client.import_file(tmp_path / "labels.tif", image)["annotations"] == 2
+
+
+def test_annotations_are_copied_from_another_image_of_the_same_size(alone):
+    photo = io.BytesIO()
+    Image.new("RGB", (600, 400), "red").save(photo, "PNG")
+    target = alone.upload(photo.getvalue(), "next.png").json["id"]
+    origin, other = image_called(alone, "coffee 2.jpg"), image_called(alone, "more/cat.jpg")
+    cup = alone.client.annotate(origin, a_mask(), "cup")
+    alone.client.annotate(origin, a_mask(300, 200), "spoon")
+    only = alone.ask("POST", f"/v1/images/{target}/copy", {"from_image": origin, "annotations": [cup["id"]]}).json
+    rest = alone.ask("POST", f"/v1/images/{target}/copy", {"from_image": origin}).json
+    assert (only["annotations"], rest["annotations"], rest["duplicates"]) == (1, 1, 1)
+    assert [one["class_name"] for one in alone.client.annotations(target)] == ["cup", "spoon"]
+    alone.ask("POST", f"/v1/batches/{rest['batch']}/undo")
+    assert [one["class_name"] for one in alone.client.annotations(target)] == ["cup"]
+    assert alone.ask("POST", f"/v1/images/{other}/copy", {"from_image": origin}).status == 422
+
+
+def test_classes_have_the_numbers_of_the_project_in_every_export(alone, tmp_path):
+    alone.ask("PUT", "/v1/classes", [{"name": name} for name in ("spoon", "knife", "cup")])
+    first, second = image_called(alone, "coffee 2.jpg"), image_called(alone, "coffee 10.jpg")
+    alone.client.annotate(first, a_mask(), "cup")
+    alone.client.annotate(second, np.ones((600, 600), bool)[:512, :512], "spoon")
+    for chosen in ([first], [second], [first, second]):
+        content = json.loads(alone.client.export(tmp_path / "coco.json", "coco", chosen).read_text())
+        assert [(one["id"], one["name"]) for one in content["categories"]] == [(1, "spoon"), (2, "knife"), (3, "cup")]
+    assert {one["category_id"] for one in content["annotations"]} == {1, 3}
+    archive = zipfile.ZipFile(alone.client.export(tmp_path / "yolo.zip", "yolo", [first]))
+    assert archive.read("coffee 2.txt").startswith(b"2 ") and archive.read("classes.txt") == b"spoon\nknife\ncup\n"
+
+
+def test_maps_and_masks_bring_tables_of_their_classes_and_a_semantic_map_has_their_colours(alone, tmp_path):
+    image = image_called(alone, "coffee 2.jpg")
+    alone.ask("PUT", "/v1/classes", [{"name": "spoon", "colour": "#010203"}, {"name": "cup", "colour": "#ff8800"}])
+    cup = alone.client.annotate(image, a_mask(), "cup")
+    alone.client.annotate(image, np.ones((400, 600), bool), "spoon")
+    archive = zipfile.ZipFile(alone.client.export(tmp_path / "map.zip", "semantic_map"))
+    assert archive.read("classes.csv").decode().split() == ["number,name,colour", "1,spoon,#010203", "2,cup,#ff8800"]
+    with Image.open(archive.open("coffee 2_classes.png")) as picture:
+        assert np.array_equal(np.asarray(picture), 1 + a_mask()) and picture.convert("RGB").getpixel((110, 70)) == (
+            255,
+            136,
+            0,
+        )
+    archive = zipfile.ZipFile(alone.client.export(tmp_path / "png.zip", "png"))
+    assert archive.read("objects.csv").decode().splitlines() == [
+        "file,value,class,class_name",
+        "coffee 2_mask_01.png,255,2,cup",
+        "coffee 2_mask_02.png,255,1,spoon",
+    ]
+    alone.ask("PATCH", f"/v1/annotations/{cup['id']}", {"version": 1, "z": -1})  # behind, so that it is not seen
+    archive = zipfile.ZipFile(alone.client.export(tmp_path / "map.zip", "semantic_map"))
+    with Image.open(archive.open("coffee 2_classes.png")) as picture:
+        assert np.asarray(picture).max() == 1

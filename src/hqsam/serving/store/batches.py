@@ -1,13 +1,14 @@
 """Batches: many changes that are made, and can be undone, as one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hqsam.serving.store.annotations import AnnotationContent, add_version
+from hqsam.errors import OptionError
+from hqsam.serving.store.annotations import AnnotationContent, add_annotation, add_version, annotations_of
 from hqsam.serving.store.classes import (
     change_class,
     classes_from_json,
@@ -20,7 +21,7 @@ from hqsam.serving.store.classes import (
 )
 from hqsam.serving.store.database import Database
 from hqsam.serving.store.errors import ConflictError, NotFoundError
-from hqsam.serving.store.tables import AnnotationRow, BatchRow, VersionRow
+from hqsam.serving.store.tables import AnnotationRow, BatchRow, ImageRow, VersionRow
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,30 @@ class BatchTable:
             yield session, row.id
             after = read_classes(session)
             row.classes = None if before == after else classes_to_json(before, after)
+
+    def copy(self, origin: ImageRow, target: ImageRow, chosen: Sequence[int] | None) -> tuple[BatchResult, int]:
+        """Copy annotations to another image of the same size; return how many were there already as well.
+
+        Args:
+            origin: the image that has them.
+            target: the image that gets them.
+            chosen: numbers of annotations; None for all.
+
+        Raises:
+            OptionError: the images differ in size.
+        """
+        if (origin.width, origin.height) != (target.width, target.height):
+            raise OptionError(
+                f"{origin.name} is {origin.width} x {origin.height} and {target.name} {target.width} x "
+                f"{target.height}; annotations are copied between images of one size"
+            )
+        with self.open("copy") as (session, batch):
+            there = {one.content.rle["counts"] for one in annotations_of(session, target.id)}
+            wanted = annotations_of(session, origin.id)
+            contents = [one.content for one in wanted if chosen is None or one.row.id in chosen]
+            new = [content for content in contents if content.rle["counts"] not in there]
+            rows = [add_annotation(session, target.id, None, content, batch).row for content in new]
+            return _result(batch, rows), len(contents) - len(new)
 
     def update_class(self, number: int, **changes: str | None) -> BatchResult:
         """Change name, colour or key of a class; all its annotations get the new name.

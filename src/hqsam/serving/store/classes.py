@@ -49,13 +49,12 @@ class ClassTable:
 
     def list(self) -> "list[ClassInfo]":
         """Return the classes in their order."""
-        with self._database.reading() as session:
-            return [one for one in read_classes(session) if not one.removed]
+        return [one for one in self.with_removed() if not one.removed]
 
-    def numbers(self) -> dict[str, int]:
-        """Return the number of each name, also of classes that were removed."""
+    def with_removed(self) -> "list[ClassInfo]":
+        """Return the classes in their order, also those that are no longer in the list."""
         with self._database.reading() as session:
-            return {one.name: one.number for one in read_classes(session)}
+            return read_classes(session)
 
     def counts(self) -> dict[str, tuple[int, int]]:
         """Return the number of annotations, and of images with some, of each class that has any."""

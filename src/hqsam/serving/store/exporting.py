@@ -1,5 +1,11 @@
-"""Export: annotations as files in any format that `hqsam segment` writes, by the same writers."""
+"""Export: annotations as files in any format that `hqsam segment` writes, by the same writers.
 
+Classes have the numbers of the project in every export: COCO's category ids and the values of semantic maps are the
+numbers, YOLO's ids are one less.
+"""
+
+import csv
+import io
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
@@ -7,65 +13,108 @@ from typing import Any
 
 from hqsam import storage
 from hqsam.formats import coco, format_named, write
+from hqsam.formats.semantic_map import write_class_table
+from hqsam.images.palette import Rgb
 from hqsam.images.reading import read_image
 from hqsam.masks.instances import Instances
 from hqsam.serving.store.annotations import AnnotationTable
+from hqsam.serving.store.classes import ClassInfo
 from hqsam.serving.store.errors import NotFoundError
 from hqsam.serving.store.image_library import ImageLibrary
 from hqsam.serving.store.tables import ImageRow
 
 _STORED = (".png", ".jpg")
-"""Compressed already."""
+"""Suffixes of files that are compressed already."""
+_WITH_TABLES = ("png", "label_map")
+"""Formats whose files do not say which class a mask has where every program can read it."""
 
 
-def export(
-    rows: Sequence[ImageRow],
-    format_name: str,
-    folder: Path,
-    annotations: AnnotationTable,
-    library: ImageLibrary,
-    check: Callable[[], None],
-) -> Path:
-    """Write the annotations of these images into an empty folder and return the file: the only one, or a zip.
+class Exporter:
+    """Writes annotations of images, with the classes of the project."""
 
-    `check` is called before each file, and raises to cancel.
+    def __init__(self, annotations: AnnotationTable, library: ImageLibrary, classes: Sequence[ClassInfo]) -> None:
+        """Take what it reads; `classes` are all of the project, also removed ones."""
+        self._annotations, self._library = annotations, library
+        self._classes = [one for one in classes if not one.removed]
+        last = max((one.number for one in classes), default=0)
+        known = {one.number: one for one in classes}
+        self._options: dict[str, Any] = {  # a number that no class has any more stays empty, so that others keep theirs
+            "classes": [known[n].name if n in known else f"unused {n}" for n in range(1, last + 1)],
+            "colours": [_rgb(known[n].colour) if n in known else (0, 0, 0) for n in range(1, last + 1)],
+        }
 
-    Raises:
-        OptionError: there is no such format.
-        NotFoundError: there is nothing to write.
-    """
-    format_named(format_name)
-    places = _places(rows)
-    if format_name == "coco":
-        return coco.write_dataset([_instances(row, annotations) for row in rows], folder / "annotations_coco.json")
-    # A class has one number in all files.
-    options: dict[str, Any] = {"classes": _all_labels(rows, annotations)} if format_name == "yolo" else {}
-    files: list[Path] = []
-    for row, place in zip(rows, places, strict=True):
-        check()
-        image = None
-        if format_named(format_name).needs_image:
-            image = read_image(library.get(row.id).path, library.max_pixels)
-        files += write(_instances(row, annotations), folder / place, [format_name], image=image, **options)
-    if not files:
-        raise NotFoundError("there is nothing to export: no image has an annotation yet")
-    files = list(dict.fromkeys(files))
-    return files[0] if len(files) == 1 else _zipped(files, folder / f"annotations_{format_name}.zip", check)
+    def export(
+        self, rows: Sequence[ImageRow], format_name: str, folder: Path, check: Callable[[], None] = lambda: None
+    ) -> Path:
+        """Write the annotations of these images into an empty folder and return the file: the only one, or a zip.
+
+        `check` is called before each file, and raises to cancel.
+
+        Raises:
+            OptionError: there is no such format.
+            NotFoundError: there is nothing to write.
+        """
+        chosen = format_named(format_name)
+        if format_name == "coco":
+            numbers = {one.name: one.number for one in self._classes}
+            images = [self._instances(row) for row in rows]
+            return coco.write_dataset(images, folder / "annotations_coco.json", category_ids=numbers)
+        options = {name: value for name, value in self._options.items() if name in chosen.options}
+        files: list[Path] = []
+        objects: list[list[Any]] = []
+        for row, place in zip(rows, _places(rows), strict=True):
+            check()
+            instances = self._instances(row)
+            if "order" in chosen.options:
+                options["order"] = "last_on_top" if instances.metadata["layered"] else "small_on_top"
+            image = read_image(self._library.get(row.id).path, self._library.max_pixels) if chosen.needs_image else None
+            written = write(instances, folder / place, [format_name], image=image, **options)
+            files += written
+            if format_name in _WITH_TABLES:
+                objects += _object_rows(format_name, instances, [file.relative_to(folder) for file in written])
+        if not files:
+            raise NotFoundError("there is nothing to export: no image has an annotation yet")
+        files = list(dict.fromkeys(files))
+        if format_name in _WITH_TABLES and len(files) > 1:
+            files += self._tables(folder, objects)
+        return files[0] if len(files) == 1 else _zipped(files, folder / f"annotations_{format_name}.zip", check)
+
+    def _instances(self, row: ImageRow) -> Instances:
+        """Return an image's masks; where they are layered, from back to front, small ones in front of large ones."""
+        contents = [one.content for one in self._annotations.of_image(row.id)]
+        is_layered = any(content.z for content in contents)
+        if is_layered:
+            contents.sort(key=lambda content: (content.z, -content.area))
+        return Instances.from_rle(
+            [content.rle for content in contents],
+            (row.height, row.width),
+            scores=[content.score for content in contents],
+            labels=[content.class_name for content in contents],
+            image_name=row.name,
+            metadata={"layered": is_layered},
+        )
+
+    def _tables(self, folder: Path, objects: list[list[Any]]) -> list[Path]:
+        numbers = {one.name: one.number for one in self._classes}
+        text = io.StringIO()
+        table = csv.writer(text)
+        table.writerow(["file", "value", "class", "class_name"])
+        table.writerows([file, value, numbers[name], name] for file, value, name in objects)
+        storage.write_text(folder / "objects.csv", text.getvalue())
+        classes = [(one.number, one.name, _rgb(one.colour)) for one in self._classes]
+        return [write_class_table(folder / "classes.csv", classes), folder / "objects.csv"]
 
 
-def _instances(row: ImageRow, annotations: AnnotationTable) -> Instances:
-    contents = [one.content for one in annotations.of_image(row.id)]
-    return Instances.from_rle(
-        [content.rle for content in contents],
-        (row.height, row.width),
-        scores=[content.score for content in contents],
-        labels=[content.class_name for content in contents],
-        image_name=row.name,
-    )
+def _object_rows(format_name: str, instances: Instances, files: Sequence[Path]) -> list[list[Any]]:
+    """Return the file of each mask, the value of its pixels there, and its class."""
+    if format_name == "png":
+        return [[file.as_posix(), 255, label] for file, label in zip(files, instances.labels, strict=True)]
+    return [[files[0].as_posix(), row + 1, label] for row, label in enumerate(instances.labels)]
 
 
-def _all_labels(rows: Sequence[ImageRow], annotations: AnnotationTable) -> list[str]:
-    return sorted({one.content.class_name for row in rows for one in annotations.of_image(row.id)})
+def _rgb(colour: str) -> Rgb:
+    red, green, blue = bytes.fromhex(colour[1:])
+    return red, green, blue
 
 
 def _places(rows: Sequence[ImageRow]) -> list[Path]:

@@ -1,77 +1,153 @@
-"""Import: masks of other tools, to be corrected: COCO JSON for many images, a PNG for one.
+"""Import: masks of other tools, to be corrected: COCO and labelme JSON, a zip of them, masks and label maps.
 
-`formats` reads the files; before that their sizes are compared with those of the images, because a few bytes can claim
-a mask of gigabytes.
+An import is one batch, which is undone as one step. Masks that are there already are left out, and what cannot be taken
+is counted by its reason. Sizes are compared with those of the images before a mask is made, because a few bytes can
+claim a mask of gigabytes.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy.orm import Session
 
 from hqsam.errors import DataError
-from hqsam.formats import coco, label_map, png
-from hqsam.formats.files import read_json, read_picture, write_json
+from hqsam.formats import label_map, labelme, png
+from hqsam.formats.coco_reader import instances_of, read_coco
+from hqsam.formats.files import read_json, read_picture
+from hqsam.formats.image_lookup import NameIndex
+from hqsam.formats.left_out import LeftOut
+from hqsam.images.image_info import begins_as_image
 from hqsam.masks.instances import Instances
 from hqsam.serving.store import image_files
-from hqsam.serving.store.annotations import AnnotationContent, AnnotationTable
-from hqsam.serving.store.classes import ClassTable
+from hqsam.serving.store.annotations import AnnotationContent, add_annotation, annotations_of
+from hqsam.serving.store.batches import BatchTable
+from hqsam.serving.store.classes import ensure_classes
 from hqsam.serving.store.tables import ImageRow
 
+_MAX_FILES, _MAX_UNPACKED = 20_000, 1 << 30
+"""Of a zip, which may claim more than fits on the disk."""
+_ZIP = b"PK\x03\x04"
 
-@dataclass(frozen=True)
+
+@dataclass
 class ImportResult:
     """The outcome of an import."""
 
-    annotations: int
-    """How many were added."""
-    images: list[int]
-    """Images that got some."""
-    unmatched: list[str]
+    batch: int | None = None
+    """What `BatchTable.undo` takes back; None if nothing was added."""
+    annotations: int = 0
+    """Annotations that were added."""
+    duplicates: int = 0
+    """Masks that were there already, and were left out."""
+    images: list[int] = field(default_factory=list)
+    """Images that got annotations."""
+    unmatched: list[str] = field(default_factory=list)
     """Images of the file that are not here, or are of another size."""
+    left_out: list[LeftOut] = field(default_factory=list)
+    """Further entries that could not be taken."""
 
 
-def import_coco(path: Path, rows: list[ImageRow], annotations: AnnotationTable, classes: ClassTable) -> ImportResult:
-    """Add the annotations of a COCO file to the images that it names.
+class Importer:
+    """Reads files about some images, and adds their masks to the annotations."""
 
-    Raises:
-        DataError: the file is not COCO.
-    """
-    content = read_json(path)
-    matched, unmatched = _matched(content, _finder(rows))
-    _keep_only(content, matched)
-    parts = coco.read(write_json(path, content))
-    ids = [matched[image["id"]].id for image in content["images"]]
-    count = sum(_add(image_id, one, annotations, classes) for image_id, one in zip(ids, parts, strict=True))
-    return ImportResult(
-        annotations=count,
-        images=[image_id for image_id, one in zip(ids, parts, strict=True) if len(one)],
-        unmatched=unmatched,
-    )
+    def __init__(self, rows: Sequence[ImageRow], batches: BatchTable, max_pixels: int) -> None:
+        self._by_name = {row.name: row for row in rows}
+        self._names = NameIndex(self._by_name)
+        self._by_id = {row.id: row for row in rows}
+        self._batches, self._max_pixels = batches, max_pixels
+
+    def add(self, path: Path, image: int | None) -> ImportResult:
+        """Add the masks of a file.
+
+        Args:
+            path: the file; its content tells what it is.
+            image: the image that it is about, for masks, label maps and labelme's files.
+
+        Raises:
+            DataError: it cannot be read, is of no known kind, or a mask is of another size than its image.
+        """
+        result = ImportResult()
+        found = list(self._read(path, image, result))
+        with self._batches.open("import") as (session, batch):
+            for row, instances in found:
+                added, duplicates = add_instances(session, batch, row, instances, "import")
+                result.annotations, result.duplicates = result.annotations + added, result.duplicates + duplicates
+                if added and row.id not in result.images:
+                    result.images.append(row.id)
+            result.batch = batch if result.annotations else None
+        return result
+
+    def _read(self, path: Path, image: int | None, result: ImportResult) -> Iterator[tuple[ImageRow, Instances]]:
+        with path.open("rb") as file:
+            start = file.read(64)
+        if begins_as_image(start):
+            if image is None:
+                raise DataError("say which image the mask is for, in the field `image`")
+            yield self._by_id[image], _read_mask_image(path, self._by_id[image], self._max_pixels)
+        elif start.startswith(_ZIP):
+            for member in _unpacked(path):
+                yield from self._read(member, None, result)
+        elif isinstance(content := read_json(path), dict) and "shapes" in content:
+            row = self._find(str(content.get("imagePath") or path.stem), content, image)
+            if row is None:
+                result.unmatched.append(str(content.get("imagePath") or path.name))
+            else:
+                yield row, labelme.read(path)[0]
+        else:
+            yield from self._read_coco(path, result)
+
+    def _find(self, name: str, content: dict[str, object], image: int | None) -> ImageRow | None:
+        """Return the image that a labelme file is about, if it is of the size that the file says."""
+        known = self._names.find(name)
+        row = self._by_id[image] if image is not None else self._by_name[known] if known else None
+        stated = (content.get("imageHeight"), content.get("imageWidth"))
+        return row if row is not None and stated == (row.height, row.width) else None
+
+    def _read_coco(self, path: Path, result: ImportResult) -> Iterator[tuple[ImageRow, Instances]]:
+        file = read_coco(path)
+        by_image = file.by_image()
+        result.left_out += [*file.left_out, *file.crowds]
+        for image in file.images:
+            known = self._names.find(image["file_name"])
+            row = self._by_name[known] if known else None
+            size_hw = (0, 0) if row is None else (row.height, row.width)
+            if row is None or (image["height"] is not None and (image["height"], image["width"]) != size_hw):
+                result.unmatched.append(image["file_name"])
+                continue
+            instances, unusable = instances_of(by_image[image["id"]], file.categories, size_hw, row.name)
+            result.left_out += unusable
+            yield row, instances
 
 
-def import_png(
-    path: Path, row: ImageRow, max_pixels: int, annotations: AnnotationTable, classes: ClassTable
-) -> ImportResult:
-    """Add the mask, or the numbered objects, of a PNG to one image.
+def add_instances(session: Session, batch: int, row: ImageRow, instances: Instances, source: str) -> tuple[int, int]:
+    """Add masks to an image's annotations; return how many were added, and how many were there already."""
+    there = {one.content.rle["counts"] for one in annotations_of(session, row.id)}
+    contents = [_content(instances[number], source) for number in range(len(instances)) if instances.areas[number]]
+    new = [content for content in contents if content.rle["counts"] not in there]
+    ensure_classes(session, [content.class_name for content in new])
+    for content in new:
+        add_annotation(session, row.id, None, content, batch)
+    return len(new), len(contents) - len(new)
 
-    Raises:
-        DataError: it is neither, or of another size than the image.
-    """
+
+def counts_of(left_out: Sequence[LeftOut]) -> list[tuple[str, int, list[str]]]:
+    """Return each reason with the number of its entries and the first five of them."""
+    counts = Counter(one.why for one in left_out)
+    return [(why, count, [one.entry for one in left_out if one.why == why][:5]) for why, count in counts.items()]
+
+
+def _read_mask_image(path: Path, row: ImageRow, max_pixels: int) -> Instances:
     size = image_files.size_of(path, max_pixels)
     if size != (row.height, row.width):
         raise DataError(
-            f"the picture is {size[1]} x {size[0]} and the image {row.width} x {row.height}; a mask has to be of the "
+            f"the mask is {size[1]} x {size[0]} and the image {row.width} x {row.height}; a mask has to be of the "
             "upright image's size"
         )
-    found = _read_png(path)
-    count = _add(row.id, found, annotations, classes)
-    return ImportResult(annotations=count, images=[row.id] if count else [], unmatched=[])
-
-
-def _read_png(path: Path) -> Instances:
-    if "objects" in read_picture(path)[1]:  # as we write label maps
+    if "objects" in read_picture(path)[1]:  # a label map of our own
         return label_map.read(path)[0]
     try:
         return png.read(path)[0]
@@ -79,74 +155,37 @@ def _read_png(path: Path) -> Instances:
         return label_map.read(path)[0]
 
 
-def _finder(rows: list[ImageRow]) -> Callable[[str], ImageRow | None]:
-    """Return a function that finds an image by its whole name or, if only one has that, by its last part."""
-    whole = {row.name: row for row in rows}
-    last: dict[str, list[ImageRow]] = {}
-    for row in rows:
-        last.setdefault(PurePosixPath(row.name).name, []).append(row)
-
-    def find(name: str) -> ImageRow | None:
-        known = whole.get(name)
-        alike = last.get(PurePosixPath(name.replace("\\", "/")).name, [])
-        return known or (alike[0] if len(alike) == 1 else None)
-
-    return find
-
-
-def _matched(content: dict[str, Any], find: Callable[[str], ImageRow | None]) -> tuple[dict[Any, ImageRow], list[str]]:
-    """Return our image for each image of the file, and the names of those without one of that size."""
-    matched: dict[Any, ImageRow] = {}
-    unmatched = []
+def _unpacked(path: Path) -> Iterator[Path]:
+    """Yield the JSON files of a zip, unpacked beside it one after the other."""
     try:
-        for image in content["images"]:
-            row = find(str(image["file_name"]))
-            if row is not None and (int(image["height"]), int(image["width"])) == (row.height, row.width):
-                matched[image["id"]] = row
-            else:
-                unmatched.append(str(image["file_name"]))
-    except (LookupError, TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"the file is not as COCO has it: {type(error).__name__}: {error}") from error
-    return matched, unmatched
+        with zipfile.ZipFile(path) as archive:
+            members = [one for one in archive.infolist() if one.filename.lower().endswith(".json")]
+            if len(members) > _MAX_FILES or sum(one.file_size for one in members) > _MAX_UNPACKED:
+                raise DataError(
+                    f"the zip has more than {_MAX_FILES} files or {_MAX_UNPACKED >> 20} MB; send parts of it"
+                )
+            if not members:
+                raise DataError("the zip has no JSON files; send COCO or labelme JSON")
+            for number, member in enumerate(members):
+                unpacked = path.with_name(f"{number}.json")
+                with archive.open(member) as file:
+                    unpacked.write_bytes(file.read(member.file_size + 1))
+                yield unpacked
+                unpacked.unlink()
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+        raise DataError(f"cannot unpack {path}: {error}") from error
 
 
-def _keep_only(content: dict[str, Any], matched: dict[Any, ImageRow]) -> None:
-    """Remove from the content what is not about our images; check that annotations lie inside of them."""
-    try:
-        content["images"] = [image for image in content["images"] if image["id"] in matched]
-        content["annotations"] = [one for one in content["annotations"] if one["image_id"] in matched]
-        for one in content["annotations"]:
-            _check_extent(one.get("segmentation"), matched[one["image_id"]])
-    except (LookupError, TypeError, AttributeError) as error:
-        raise DataError(f"the file is not as COCO has it: {type(error).__name__}: {error}") from error
-
-
-def _check_extent(segmentation: Any, row: ImageRow) -> None:
-    if isinstance(segmentation, dict) and list(segmentation.get("size", [])) != [row.height, row.width]:
-        raise DataError(f"{row.name} has a mask of {segmentation.get('size')}, and is {[row.height, row.width]}")
-    if isinstance(segmentation, list):
-        furthest = 2 * max(row.width, row.height)
-        for ring in segmentation:
-            if not all(math.isfinite(number) and abs(number) <= furthest for number in ring):
-                raise DataError(f"{row.name} has an outline that leads far out of the image")
-
-
-def _add(image_id: int, found: Instances, annotations: AnnotationTable, classes: ClassTable) -> int:
-    contents = [_content(one) for one in found if one.areas[0]]
-    annotations.add(image_id, [(None, one) for one in contents])
-    return len(contents)
-
-
-def _content(one: Instances) -> AnnotationContent:
-    x0, y0, x1, y1 = one.boxes[0].tolist()
+def _content(one: Instances, source: str) -> AnnotationContent:
     label = "".join(letter for letter in one.labels[0] if letter >= " " and letter != "\x7f")[:200] or "object"
     score = one.known_score(0)
+    x0, y0, x1, y1 = one.boxes[0].tolist()
     return AnnotationContent(
         class_name=label,
         rle=one.rle[0],
         box=(x0, y0, x1, y1),
         area=int(one.areas[0]),
-        source="import",
+        source=source,
         score=score if score is not None and math.isfinite(score) else None,
         prompts=[],
     )

@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -12,19 +11,17 @@ from starlette.background import BackgroundTask
 
 from hqsam import storage
 from hqsam.errors import DataError, ImageError
-from hqsam.serving.http.dependencies import ContextDep, ServiceDep, binary, router
+from hqsam.serving.http.dependencies import ContextDep, ImageId, ServiceDep, binary, router
 from hqsam.serving.http.disconnect import while_connected
-from hqsam.serving.http.errors import ApiError
+from hqsam.serving.http.schemas import exchange as schemas
 from hqsam.serving.http.schemas.common import Id
-from hqsam.serving.http.schemas.exchange import ImportResult
 from hqsam.serving.scheduler.request_context import RequestContext
 from hqsam.serving.service import Service
-from hqsam.serving.store.exporting import export
-from hqsam.serving.store.importing import import_coco, import_png
+from hqsam.serving.store.exporting import Exporter
+from hqsam.serving.store.importing import Importer, counts_of
 
 routes = router("export and import")
 _FILE = binary(description="A file, or a zip of several.")
-_PNG = b"\x89PNG\r\n\x1a\n"
 _PREFIX = "hqsam-"
 
 
@@ -55,39 +52,44 @@ async def import_annotations(
     context: ContextDep,
     file: Annotated[UploadFile, File()],
     image: Annotated[Id | None, Form()] = None,
-) -> ImportResult:
-    """Add annotations of a file: COCO JSON for the images that it names, or a PNG mask or label map for `image`."""
+) -> schemas.ImportResult:
+    """Add annotations of a file as one batch; masks that are there already are left out.
+
+    COCO JSON for the images that it names, labelme JSON, a zip of either, or a mask or label map for `image`.
+    """
     data = await file.read()
-    if data.startswith(_PNG) and image is None:
-        raise ApiError(422, "validation", "say which image the PNG is for, in the field `image`")
     task = service.openings.submit(context, lambda: _import(data, image, service))
     return await while_connected(request, context, task)
+
+
+@routes.post("/images/{image_id}/copy")
+def copy_annotations(image_id: ImageId, copy: schemas.CopyRequest, service: ServiceDep) -> schemas.CopyResult:
+    """Copy annotations of another image of the same size."""
+    origin, target = (service.library.refreshed(service.images.get(one)) for one in (copy.from_image, image_id))
+    result, duplicates = service.batches.copy(origin, target, copy.annotations)
+    return schemas.CopyResult(batch=result.batch, annotations=result.changed, duplicates=duplicates)
 
 
 def _export(service: Service, context: RequestContext, format_name: str, images: str | None, folder: Path) -> Path:
     numbers = list(dict.fromkeys(int(one) for one in images.split(","))) if images else []
     rows = service.images.by_ids(numbers) if numbers else service.images.to_export()
-    return export(
-        [service.library.refreshed(row) for row in rows],
-        format_name,
-        folder,
-        service.annotations,
-        service.library,
-        context.raise_if_cancelled,
+    exporter = Exporter(service.annotations, service.library, service.classes.with_removed())
+    return exporter.export(
+        [service.library.refreshed(row) for row in rows], format_name, folder, context.raise_if_cancelled
     )
 
 
-def _import(data: bytes, image: int | None, service: Service) -> ImportResult:
-    library, tables = service.library, (service.annotations, service.classes)
+def _import(data: bytes, image: int | None, service: Service) -> schemas.ImportResult:
+    chosen = [] if image is None else [service.images.get(image)]
+    rows = [service.library.refreshed(row) for row in [*service.images.all(), *chosen]]
     with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder:
-        path = Path(folder) / ("mask.png" if data.startswith(_PNG) else "annotations.json")
+        path = Path(folder) / "file"
         storage.write_bytes(path, data)
         try:
-            if image is not None and data.startswith(_PNG):
-                row = library.refreshed(service.images.get(image))
-                result = import_png(path, row, library.max_pixels, *tables)
-            else:
-                result = import_coco(path, [library.refreshed(row) for row in service.images.all()], *tables)
+            result = Importer(rows, service.batches, service.library.max_pixels).add(path, image)
         except (DataError, ImageError) as error:  # without the path, which means nothing to the client
-            raise type(error)(str(error).replace(str(path), "the file")) from error
-    return ImportResult(**asdict(result))
+            raise type(error)(str(error).replace(str(path), "the file").replace(f"{folder}/", "")) from error
+    left_out = [
+        schemas.LeftOut(reason=why, count=count, examples=some) for why, count, some in counts_of(result.left_out)
+    ]
+    return schemas.ImportResult(**{**vars(result), "left_out": left_out})

@@ -1,14 +1,52 @@
-"""Import."""
+"""Import, and copies."""
+
+from typing import Annotated
+
+from pydantic import Field
 
 from hqsam.serving.http.schemas.common import Id, Schema
+
+
+class LeftOut(Schema):
+    """Entries of a file that could not be taken, for one reason."""
+
+    reason: str
+    count: int
+    examples: list[str]
+    """The ids, or other names, of the first of them."""
 
 
 class ImportResult(Schema):
     """The outcome of an import."""
 
+    batch: Id | None
+    """What `undo` takes back; null if nothing was added."""
     annotations: int
-    """How many were added."""
+    """Annotations that were added."""
+    duplicates: int
+    """Masks that were there already, and were left out."""
     images: list[Id]
     """Images that got some."""
     unmatched: list[str]
     """Images of the file that are not here, or are of another size."""
+    left_out: list[LeftOut]
+    """Further entries that could not be taken."""
+
+
+class CopyRequest(Schema):
+    """The annotations to copy."""
+
+    from_image: Id
+    annotations: Annotated[list[Id], Field(max_length=2000)] | None = None
+    """Which of them; all if it is left out."""
+
+
+class CopyResult(Schema):
+    """The outcome of a copy."""
+
+    batch: Id
+    """What `undo` takes back."""
+    annotations: int
+    """Annotations that were added."""
+    duplicates: int
+    """Masks that were there already, and were left out."""

@@ -1,0 +1,43 @@
+"""Semantic maps: numbers of classes as pixels, and their colours."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hqsam.errors import OptionError
+from hqsam.formats import write
+from hqsam.masks.instances import Instances
+
+
+@pytest.fixture
+def instances():
+    masks = np.zeros((3, 4, 5), bool)
+    masks[0, :2], masks[1, 1:], masks[2, 3, 4] = True, True, True
+    return Instances.from_masks(masks, labels=["cup", "spoon", "cup"], image_name="table.jpg")
+
+
+def test_pixels_are_numbers_of_classes_and_the_palette_their_colours(instances, tmp_path):
+    picture, table = write(
+        instances, tmp_path, ["semantic_map"], classes=["spoon", "x", "cup"], colours=[(1, 2, 3), (4, 5, 6), (7, 8, 9)]
+    )
+    assert table.read_text().splitlines() == ["number,name,colour", "1,spoon,#010203", "2,x,#040506", "3,cup,#070809"]
+    with Image.open(picture) as image:
+        expected = np.full((4, 5), 1)
+        expected[:2] = expected[3, 4] = 3
+        assert np.array_equal(np.asarray(image), expected) and image.convert("RGB").getpixel((0, 0)) == (7, 8, 9)
+
+
+def test_without_a_list_classes_are_in_alphabetical_order_and_a_label_beyond_a_list_is_refused(instances, tmp_path):
+    _, table = write(instances, tmp_path, ["semantic_map"])
+    assert [line.split(",")[:2] for line in table.read_text().splitlines()[1:]] == [["1", "cup"], ["2", "spoon"]]
+    with pytest.raises(OptionError, match="'cup'"):
+        write(instances, tmp_path, ["semantic_map"], classes=["spoon"])
+
+
+def test_more_than_255_classes_are_16_bits(instances, tmp_path):
+    names = [f"class {number}" for number in range(300)]
+    picture, _ = write(
+        instances.with_labels([names[299], names[0], names[0]]), tmp_path, ["semantic_map"], classes=names
+    )
+    with Image.open(picture) as image:
+        assert int(np.asarray(image).max()) == 300
