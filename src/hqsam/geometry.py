@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 _PIXELS_AT_ONCE = 1 << 19
-"""How many logits of the image's size are held while a mask is made: 2 MB of them, which fits a core's cache."""
+"""Logits of the image's size that are held while a mask is made: 2 MB, which fits a core's cache."""
 
 Fit = Literal["pad", "squash"]
-"""How an image is brought into the model's square.
+"""The way that an image is brought into the model's square.
 
 - "pad": the long side fills the square, and the rest is padding below or to the right (SAM).
 - "squash": both sides fill the square, whatever the aspect (SAM 2, and HQ-SAM's own evaluation).
@@ -28,7 +28,7 @@ Fit = Literal["pad", "squash"]
 
 @dataclass(frozen=True)
 class Frame:
-    """How an image lies in the model's square; converts points, boxes and masks between the two.
+    """The placement of an image in the model's square; converts points, boxes and masks between the two.
 
     Padded, the arithmetic is official SAM's to the last bit (`ResizeLongestSide`): sides are rounded half up, and x
     and y are scaled apart, each by the ratio of the rounded side to the true one.

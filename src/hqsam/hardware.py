@@ -1,4 +1,4 @@
-"""What this machine can do: which device, which precision, how many threads, how much memory.
+"""Facts about this machine: devices, precisions, threads and memory.
 
 torch is imported inside the functions, so that a command that needs none of this starts without it.
 """
@@ -19,11 +19,11 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
 
 _OUT_OF_MEMORY = ("out of memory", "allocate memory", "not enough memory", "insufficient memory", "bad_alloc")
-"""How torch, for each kind of device, and OpenCV say it; neither has a type of its own for all of it."""
+"""Words of torch, for each kind of device, and of OpenCV; neither has a type of its own for all of it."""
 
 
 def pick_device(name: "str | torch.device" = "auto") -> "torch.device":
-    """The device to compute on: the one given or named, or with `auto` CUDA, else Apple's MPS, else the CPU.
+    """Return the device to compute on: the one given or named, or with `auto` CUDA, else Apple's MPS, else the CPU.
 
     A CUDA device may be numbered, as in `cuda:1`.
 
@@ -47,7 +47,7 @@ def pick_device(name: "str | torch.device" = "auto") -> "torch.device":
 
 
 def pick_precision(name: str, device: "torch.device") -> "torch.dtype":
-    """The number format to compute in; `auto` is bfloat16 where `device` computes it natively, else float32.
+    """Return the number format to compute in; `auto` is bfloat16 where `device` computes it natively, else float32.
 
     int8 is for the encoder's matrix products, on processors with VNNI; the rest is then computed as with `auto`.
 
@@ -64,7 +64,7 @@ def pick_precision(name: str, device: "torch.device") -> "torch.dtype":
 
 
 def computes_bfloat16(device: "torch.device") -> bool:
-    """Whether the device multiplies bfloat16 in hardware, rather than by way of float32."""
+    """Return whether the device multiplies bfloat16 in hardware, rather than by way of float32."""
     import torch
 
     if device.type == "cuda":
@@ -77,7 +77,7 @@ def computes_bfloat16(device: "torch.device") -> bool:
 
 
 def cpu_features() -> list[str]:
-    """The instruction sets of this CPU that decide how fast a network runs, slowest first."""
+    """Return the instruction sets of this CPU that decide how fast a network runs, slowest first."""
     import torch
 
     if hasattr(torch.cpu, "get_capabilities"):
@@ -94,7 +94,7 @@ def cpu_features() -> list[str]:
 
 
 def available_threads() -> int:
-    """How many threads this process may keep busy: its CPU affinity, cut by a container's quota."""
+    """Return how many threads this process may keep busy: its CPU affinity, cut by a container's quota."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _cgroup_cpus()
     return max(1, min(affinity, round(quota))) if quota else affinity
@@ -132,7 +132,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def report() -> dict[str, str]:
-    """What `hqsam doctor` says of this machine: a label and a value a line."""
+    """Describe this machine for `hqsam doctor`: a value for each label."""
     import torch
 
     device = pick_device("auto")
@@ -220,7 +220,7 @@ def keep_freed_memory() -> bool:
     """Ask the C library to keep the memory this process frees, and say whether it will.
 
     A network frees and asks again for the same hundreds of megabytes at every step. glibc hands such blocks back to
-    the system each time, which then clears every page anew: on some machines that costs more than the arithmetic.
+    the system each time, which then clears every page again: on some machines that costs more than the arithmetic.
     The process stays at its peak memory instead. Only glibc has this; `HQSAM_KEEP_MEMORY=0` leaves it as it was.
     """
     if os.environ.get("HQSAM_KEEP_MEMORY") == "0" or platform.libc_ver()[0] != "glibc":

@@ -19,10 +19,10 @@ from hqsam.errors import PromptError
 from hqsam.geometry import Frame, box_areas, clip_boxes
 
 PADDING, NEGATIVE, POSITIVE, BOX_START, BOX_END = -1, 0, 1, 2, 3
-"""What a point can be to SAM: nothing but padding, a click outside, a click inside, a box's first and last corner."""
+"""Labels of SAM's points: padding, a click outside, a click inside, and a box's first and last corner."""
 
 _SURENESS = 1e-3
-"""A mask prompt is never surer than 99.9 %, which is about +-7 in logits."""
+"""A mask prompt's probabilities lie between this and one minus this: about +-7 in logits."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,7 +40,7 @@ class Prompts:
         return len(self.points)
 
     def select(self, rows: Int64[np.ndarray, "row"]) -> "Prompts":
-        """Some of the prompts, in the order asked for."""
+        """Return some of the prompts, in the order of `rows`."""
         boxes = None if self.boxes is None else self.boxes[rows]
         logits = None if self.mask_logits is None else self.mask_logits[rows]
         return Prompts(self.frame, self.points[rows], self.labels[rows], boxes, logits)
@@ -81,16 +81,16 @@ class Prompts:
                 yield some, cls.join([prompts[number] for number in some])
 
     def with_clicks(self, more: "Prompts") -> "Prompts":
-        """The same prompts with the clicks of `more` after their own."""
+        """Return the prompts with the clicks of `more` after their own."""
         points = np.concatenate([self.points, more.points], axis=1)
         return replace(self, points=points, labels=np.concatenate([self.labels, more.labels], axis=1))
 
     def with_mask(self, logits: Float[np.ndarray, "prompt mask_size mask_size"]) -> "Prompts":
-        """The same prompts with these logits as mask prompt."""
+        """Return the prompts with these logits as mask prompts."""
         return replace(self, mask_logits=logits)
 
     def in_model(self) -> tuple[Float[np.ndarray, "prompt token 2"], Int64[np.ndarray, "prompt token"]]:
-        """Points and labels for the prompt encoder, in the model's pixels, in float32."""
+        """Return points and labels for the prompt encoder, in the model's pixels, in float32."""
         boxes = None if self.boxes is None else self.frame.boxes_to_model(self.boxes)
         points, labels = encoder_points(self.frame.points_to_model(self.points), self.labels, boxes)
         return points.astype(np.float32), labels
@@ -101,7 +101,7 @@ def encoder_points(
     labels: Int64[np.ndarray, "prompt point"],
     boxes: Float[np.ndarray, "prompt 4"] | None,
 ) -> tuple[Float[np.ndarray, "prompt token 2"], Int64[np.ndarray, "prompt token"]]:
-    """Clicks and boxes in the order that SAM was trained on.
+    """Join clicks and boxes to points in the order that SAM was trained on.
 
     Clicks first; then the two corners of the box or, where there is none, one padding point. A prompt that is
     only a mask has none of them.
@@ -125,9 +125,16 @@ def check_prompts(
     boxes: Any = None,
     mask: Any = None,
 ) -> Prompts:
-    """What a caller gave, as prompts for the image of `frame`; boxes are clipped to it.
+    """Check what a caller gave, and return it as prompts for the image of a frame.
 
-    Anything that NumPy makes an array of will do. `mask_size` is the side of the model's logits.
+    Args:
+        frame: the image's place in the model's square; boxes are clipped to the image.
+        mask_size: side of the model's logits.
+        points: clicks x, y: [K, 2] or [N, K, 2], or anything that NumPy makes such an array of.
+        labels: 1 for the object and 0 for the rest: [K] or [N, K].
+        box: x0, y0, x1, y1 of one prompt.
+        boxes: [N, 4] of N prompts.
+        mask: a bool mask of the image [H, W] or [N, H, W], or logits [m, m] or [N, m, m].
 
     Raises:
         PromptError: it is not finite, has another shape, lies outside the image, or does not fit together.
@@ -150,7 +157,7 @@ def check_prompts(
 def logits_from_mask(
     mask: Bool[np.ndarray, "height width"], frame: Frame, mask_size: int
 ) -> Float[np.ndarray, "{mask_size} {mask_size}"]:
-    """A mask of the image as the mask prompt that SAM knows: logits in the model's square.
+    """Turn a mask of the image into SAM's mask prompt: logits in the model's square.
 
     Each cell gets the log-odds of the share of it that the mask covers. So the inside is sure, the outside and
     the padding are sure of the opposite, and along the edge the logits cross zero where the edge is.

@@ -56,7 +56,7 @@ class SelectedMasks(NamedTuple):
     prompt: Int[Tensor, "selected"]
     """The prompt that each answers."""
     candidate: Int[Tensor, "selected"]
-    """Which of SAM's masks it is, or whose score it has: 1 to 3."""
+    """The number, 1 to 3, of SAM's mask that it is, or whose score it has."""
 
 
 @runtime_checkable

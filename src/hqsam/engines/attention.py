@@ -12,10 +12,10 @@ _SMALL = 256 * 256
 """Attention maps up to this size are cheaper as plain products: PyTorch's fused kernel is made for long rows."""
 
 _WHOLE = 2**24
-"""All maps of a batch, where there is a bias: 32 MB in bfloat16."""
+"""With a bias, all maps of a batch up to this size are made at once: 32 MB in bfloat16."""
 
 _BLOCK = 512
-"""Queries at a time: with 4,096 keys, 4 MB of logits in bfloat16."""
+"""Queries attended with at a time: with 4,096 keys, 4 MB of logits in bfloat16."""
 
 
 class CpuAttentionOps(AttentionOps):

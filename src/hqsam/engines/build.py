@@ -25,13 +25,13 @@ class Backend:
     devices: tuple[str, ...] | None
     """Kinds of devices that it runs on; None: any."""
     build: Callable[[HQSam, torch.device, torch.dtype], Engine]
-    """From a model, which stays as it is."""
+    """Builds an engine of a model, which stays as it is."""
     int8: bool = False
-    """Whether it can multiply bytes."""
+    """True if it can multiply bytes."""
     recognises: Callable[[Path], bool] = lambda path: False
-    """Whether a path holds a model in a form of its own, such as a graph, of which no `HQSam` is made."""
+    """Returns True for a path with a model in a form of its own, such as a graph, of which no `HQSam` is made."""
     open: Callable[[Path, torch.device, torch.dtype], Engine] | None = None
-    """From a path that it recognises."""
+    """Opens a path that it recognises."""
 
     def runs_on(self, device: torch.device) -> bool:
         """Return whether it runs on a device."""

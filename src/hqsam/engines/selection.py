@@ -1,4 +1,4 @@
-"""Which masks are worth making: a selection from their scores alone."""
+"""The selection of masks that are worth making, from their scores alone."""
 
 from typing import Literal, NamedTuple
 
@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 MaskSelection = Literal["each", "best"]
-"""Of SAM's candidates for an ambiguous prompt: each of them, or the one with the highest score."""
+"""The masks of an ambiguous prompt: each of SAM's candidates, or the one with the highest score."""
 
 
 class Selection(NamedTuple):

@@ -59,7 +59,7 @@ class TorchEngine(Engine):
         scores = state.iou_predictions[:, 1:].float()
         selected = select_masks(scores, "best" if source == "hq" else selection, least_score)
         asked, row = selected.prompt.unique(return_inverse=True)
-        mask_inputs = model.mask_decoder.mask_inputs(state.of(asked))
+        mask_inputs = model.mask_decoder.mask_inputs(state.select(asked))
         masks = []
         if source != "hq":
             candidates = model.mask_decoder.masks(mask_inputs, 1, self.config.decoder.candidates)

@@ -10,7 +10,7 @@ from hqsam.model.encoders.vit.config import VITS
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderConfig:
-    """SAM's mask decoder: a two-way transformer between a few tokens and the image."""
+    """Sizes of SAM's mask decoder: a two-way transformer between a few tokens and the image."""
 
     depth: int = 2
     heads: int = 8
@@ -25,7 +25,7 @@ class DecoderConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class HqConfig:
-    """HQ-SAM's addition (paper, section 3.2)."""
+    """Sizes of HQ-SAM's addition (paper, section 3.2)."""
 
     fusion_width: int = 64
     """Channels between the two 3x3 convolutions over the decoder's mask features."""
@@ -33,15 +33,15 @@ class HqConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """A whole model. `hq=None` is plain SAM."""
+    """The sizes of a whole model; `hq=None` is plain SAM."""
 
     name: str
     encoder: EncoderConfig
     hq: HqConfig | None = None
     image_size: int = 1024
-    """Side of the square that prompts and masks lie in, in pixels; the photo's long side is scaled to it."""
+    """Side of the square that prompts and masks lie in, in pixels; the image's long side is scaled to it."""
     padding: int | None = None
-    """Tokens of padding that the encoder sees below and beside a photo; None: up to the whole square, as SAM does."""
+    """Tokens of padding that the encoder sees below and beside an image; None: up to the whole square, as SAM does."""
     width: int = 256
     """Channels of the image embedding, of every prompt and of every token."""
     mask_prompt_channels: int = 16
@@ -70,12 +70,12 @@ class ModelConfig:
         return ("sum", "hq", "sam") if self.hq else ("sam",)
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready copy; `from_dict` reads it back."""
+        """Return a copy that JSON can hold; `from_dict` reads it back."""
         return {**asdict(self), "family": family_name(self.encoder)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
-        """Rebuild a config from `to_dict`'s answer (lists may stand for tuples)."""
+        """Rebuild a config from `to_dict`'s result; lists may stand for tuples."""
         values = {key: _tuples(value) for key, value in values.items()}
         family = FAMILIES[values.pop("family")]
         encoder = family.config(**{key: _tuples(value) for key, value in values.pop("encoder").items()})

@@ -11,7 +11,7 @@ from hqsam.model.mask_decoder import MaskInputs, apply_filters, filter_head
 
 
 class HqPart(nn.Module):
-    """Everything that the paper trains; all else of the model stays SAM's."""
+    """The HQ token and the fusion of HQ features: all that the paper trains; everything else stays SAM's."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class HqPart(nn.Module):
         width, pixel_width = config.width, config.width // 8
         self.token = nn.Parameter(torch.randn(1, width))
         self.filter = filter_head(width)
-        self.from_early = early_to_pixels(config)
+        self.from_early = early_upscaling(config)
         self.from_final = nn.Sequential(
             Upscale2x(width, width // 4),
             ChannelNorm(width // 4),
@@ -34,23 +34,23 @@ class HqPart(nn.Module):
         )
 
     def image_modules(self) -> tuple[nn.Module, nn.Module]:
-        """The parts that depend on the image alone."""
+        """Return the modules that depend on the image alone."""
         return self.from_final, self.from_early
 
     def image_features(self, features: ImageFeatures) -> Float[Tensor, "image pixel_channel height width"]:
-        """The part of the HQ features that depends on the image alone: once per image, for all its prompts."""
+        """Return the part of the HQ features that depends on the image alone, once for all its prompts."""
         return self.from_final(features.final) + self.from_early(features.early)
 
     def masks(
         self, mask_inputs: MaskInputs, image_features: Float[Tensor, "prompt_or_1 pixel_channel height width"]
     ) -> Float[Tensor, "prompt 1 height width"]:
-        """Logits of the HQ mask; the first extra token is the HQ token."""
+        """Return logits of the HQ mask; the first extra token is the HQ token."""
         pixels = self.from_decoder(mask_inputs.upscaled_embedding) + image_features
         return apply_filters(self.filter(mask_inputs.extra_tokens[:, :1]), pixels)
 
 
-def early_to_pixels(config: ModelConfig) -> nn.Sequential:
-    """Early features to the resolution of the masks: as many learned doublings as their stride needs."""
+def early_upscaling(config: ModelConfig) -> nn.Sequential:
+    """Return layers from early features to the resolution of masks, with 2x upscalings as their stride needs."""
     doublings = {1: 0, 2: 1, 4: 2}[config.encoder.early_stride * 4 // config.stride]
     before, width, after = config.encoder.early_width, config.width, config.width // 8
     if doublings == 2:

@@ -1,6 +1,6 @@
 """The whole model: an image is encoded once; prompts are decoded against it as often as one likes.
 
-photo ── image_encoder ──┬─ final ──────────── mask_decoder ─── SAM's masks
+image ── image_encoder ──┬─ final ──────────── mask_decoder ─── SAM's masks
                          │                      │  │ tokens, pixels
                          └─ early ── hq ────────┴──┴─────────── the HQ mask
 """
@@ -20,14 +20,14 @@ from hqsam.model.mask_decoder import DecoderState, MaskDecoder, MaskInputs
 from hqsam.model.prompt_encoder import PromptBatch, PromptEncoder
 
 Source = Literal["sum", "hq", "sam"]
-"""Whose mask: SAM's and the HQ logits added, the HQ logits alone, or SAM as it was before it was given an HQ token."""
+"""The mask's source: SAM's and the HQ logits added, the HQ logits alone, or SAM without the HQ token."""
 
 
 class MaskPrediction(NamedTuple):
-    """Masks for a batch of prompts."""
+    """Masks for a batch of prompts, and their scores."""
 
     logits: Float[Tensor, "prompt mask height width"]
-    """Above 0 is inside; a quarter of the model's stride per pixel."""
+    """Above 0 is inside; each stands for stride / 4 pixels of the model's image."""
     scores: Float[Tensor, "prompt mask"]
     """Predicted IoU, by SAM's head; the HQ mask has none of its own."""
 
@@ -44,11 +44,11 @@ class HQSam(nn.Module):
         self.hq = HqPart(config) if config.hq else None
 
     def encode_image(self, images: Float[Tensor, "image 3 height width"]) -> ImageFeatures:
-        """Normalised images to features: the slow part. Images of less than the square give features of their part."""
+        """Encode normalised images, the slow part. Images smaller than the square give features of their part of it."""
         return self.image_encoder(images)
 
     def hq_features(self, features: ImageFeatures) -> Float[Tensor, "image pixel_channel height width"] | None:
-        """What the HQ mask needs of the image, whatever the prompt; None for plain SAM."""
+        """Return the part of the HQ features that depends on the image alone; None for plain SAM."""
         return self.hq.image_features(features) if self.hq else None
 
     def decode(
@@ -59,10 +59,15 @@ class HQSam(nn.Module):
         candidates: Literal[1, 3] = 1,
         hq_features: Tensor | None = None,
     ) -> MaskPrediction:
-        """Prompts to masks.
+        """Decode prompts to masks.
 
-        With one image, all prompts are about it; with B images, prompts come in B equal runs.
-        `candidates=1` is SAM's mask 0, 3 its masks 1 to 3; `hq` has one mask a prompt, scored by the best of them.
+        Args:
+            features: the encoded images. With one, all prompts are about it; with B, prompts come in B equal runs.
+            prompts: clicks, boxes and masks.
+            source: the mask's source.
+            candidates: 1 for SAM's mask 0, 3 for its masks 1 to 3 of ambiguous prompts. With `hq` there is one mask a
+                prompt, scored by the best of them.
+            hq_features: what `hq_features` returned, if it was called before.
         """
         mask_inputs = self.run_decoder(features, prompts, with_hq=source != "sam")
         first, last = (0, 0) if candidates == 1 else (1, candidates)
@@ -78,53 +83,53 @@ class HQSam(nn.Module):
         return MaskPrediction(fill_square(logits, self.config), scores)
 
     def run_decoder(self, features: ImageFeatures, prompts: PromptBatch, with_hq: bool) -> MaskInputs:
-        """The decoder up to tokens and pixels, from which any mask can be made.
+        """Run the decoder up to tokens and the upscaled embedding, from which any mask can be made.
 
         The HQ token takes part in attention and so changes SAM's masks a little; without it they are SAM's exactly.
         """
         return self.mask_decoder(*self._decoder_inputs(features, prompts, with_hq))  # by a call, which may be compiled
 
     def run_transformer(self, features: ImageFeatures, prompts: PromptBatch, with_hq: bool) -> DecoderState:
-        """The decoder up to tokens and their scores: what is not worth a mask can be left out from here on."""
+        """Run the decoder up to tokens and scores, after which prompts that are not worth a mask can be left out."""
         return self.mask_decoder.run_transformer(*self._decoder_inputs(features, prompts, with_hq))
 
     def _decoder_inputs(
         self, features: ImageFeatures, prompts: PromptBatch, with_hq: bool
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What the decoder is given: embedding, positions, the prompts' tokens and extra_tokens."""
+        """Return the mask decoder's arguments: embedding, positions, the prompts' tokens and the extra tokens."""
         height, width = features.final.shape[-2:]
         dense_embedding = self.prompt_encoder.dense_embedding(prompts)[..., :height, :width]
-        embedding = _one_row_a_prompt(features.final, len(prompts)) + dense_embedding
+        embedding = _repeat_per_prompt(features.final, len(prompts)) + dense_embedding
         positions = self.prompt_encoder.grid_positions((height, width)).to(embedding.dtype)
         tokens = self.prompt_encoder.sparse_embeddings(prompts)
         extra_tokens = self.hq.token if with_hq and self.hq else tokens.new_zeros(0, self.config.width)
         return embedding, positions, tokens, extra_tokens
 
     def hq_masks(self, mask_inputs: MaskInputs, hq_features: Tensor | None) -> Float[Tensor, "prompt 1 height width"]:
-        """The HQ mask's logits."""
+        """Return the HQ mask's logits."""
         assert self.hq is not None and hq_features is not None, f"{self.config.name} has no HQ part"
-        return self.hq.masks(mask_inputs, _one_row_a_prompt(hq_features, len(mask_inputs.iou_predictions)))
+        return self.hq.masks(mask_inputs, _repeat_per_prompt(hq_features, len(mask_inputs.iou_predictions)))
 
     def in_precision(self, precision: torch.dtype) -> "HQSam":
-        """Itself, with all weights cast but the frequencies that place points: bfloat16 would move them by pixels."""
+        """Cast all weights in place but the frequencies of positions: bfloat16 would move points by pixels."""
         frequencies = self.prompt_encoder.frequencies.float()
         self.to(precision)
         self.prompt_encoder.frequencies = frequencies
         return self
 
     def hq_parts(self) -> list[nn.Module]:
-        """The modules that the paper trains."""
+        """Return the modules that the paper trains."""
         return [self.hq] if self.hq else []
 
     def sam_parts(self) -> list[nn.Module]:
-        """The modules that are SAM's."""
+        """Return the modules that are SAM's."""
         return [self.image_encoder, self.prompt_encoder, self.mask_decoder]
 
 
 def fill_square(
     logits: Float[Tensor, "*masks height width"], config: ModelConfig
 ) -> Float[Tensor, "*masks mask_size mask_size"]:
-    """Logits of the part of the model's square that was encoded; beyond it, which no photo shows, as at its edge."""
+    """Extend logits of the part of the square that was encoded to the whole square, by repeating those of its edge."""
     height, width = logits.shape[-2:]
     below, right = config.mask_size - height, config.mask_size - width
     if not below and not right:
@@ -134,6 +139,6 @@ def fill_square(
     return F.pad(logits, (0, right, 0, below), mode="replicate")
 
 
-def _one_row_a_prompt(x: Tensor, prompts: int) -> Tensor:
-    """Repeat each image's row for its prompts; one image stays one row, which broadcasts."""
+def _repeat_per_prompt(x: Tensor, prompts: int) -> Tensor:
+    """Repeat the row of each image for its prompts; that of a single image broadcasts and stays one."""
     return x if len(x) in (1, prompts) else x.repeat_interleave(prompts // len(x), dim=0)

@@ -44,7 +44,7 @@ class ConvNorm(nn.Sequential):
 
 
 class Neck(nn.Sequential):
-    """Brings the encoder's last features to the decoder's width."""
+    """Two convolutions with norms from the encoder's last features to the decoder's width."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Neck(nn.Sequential):
 
 
 class Upscale2x(nn.ConvTranspose2d):
-    """Twice the side, by a learned 2x2 patch for each pixel."""
+    """A transposed convolution that turns each pixel into a learned 2x2 patch."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__(before, after, kernel_size=2, stride=2)
@@ -64,18 +64,18 @@ class Upscale2x(nn.ConvTranspose2d):
         self, x: Float[Tensor, "batch before height width"]
     ) -> Float[Tensor, "batch after height_2 width_2"]:
         # As one product, since the patches do not overlap: trained on a CPU it is twice as fast as the convolution.
-        return side_by_side(F.linear(x.permute(0, 2, 3, 1), *self.patches()))
+        return join_patches(F.linear(x.permute(0, 2, 3, 1), *self.patches()))
 
     def patches(self) -> tuple[Float[Tensor, "four_after before"], Float[Tensor, "four_after"]]:
-        """Weight and bias of the linear layer from a pixel to its four, row by row."""
+        """Return weight and bias of the linear layer from a pixel to its four, row by row."""
         assert self.bias is not None
         return self.weight.permute(2, 3, 1, 0).flatten(0, 2), self.bias.repeat(4)
 
 
-def side_by_side(
+def join_patches(
     patches: Float[Tensor, "batch height width four_channel"],
 ) -> Float[Tensor, "batch channel height_2 width_2"]:
-    """The four pixels that were made of each, as an image, channels last in memory."""
+    """Lay out patches of 2 x 2 pixels as an image, channels last in memory."""
     batch, height, width, channels = patches.shape
     x = patches.view(batch, height, width, 2, 2, channels // 4).transpose(2, 3)
     return x.reshape(batch, 2 * height, 2 * width, channels // 4).permute(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""SAM's mask decoder. Guest tokens (the HQ token) may sit beside its own; their masks are made elsewhere."""
+"""SAM's mask decoder. Extra tokens (the HQ token) may be beside its own; their masks are made elsewhere."""
 
 from typing import NamedTuple
 
@@ -12,20 +12,20 @@ from hqsam.model.two_way_transformer import TwoWayTransformer
 
 
 class DecoderState(NamedTuple):
-    """Tokens and image after the transformer: enough to say how good each mask would be."""
+    """Tokens and image embedding after the transformer, and the predicted IoU of each mask, before any is made."""
 
     mask_tokens: Float[Tensor, "prompt mask channel"]
     extra_tokens: Float[Tensor, "prompt extra channel"]
-    image: Float[Tensor, "prompt channel height width"]
+    image_embedding: Float[Tensor, "prompt channel height width"]
     iou_predictions: Float[Tensor, "prompt mask"]
 
-    def of(self, prompts: Int[Tensor, "some"]) -> "DecoderState":
-        """Those of some prompts."""
+    def select(self, prompts: Int[Tensor, "some"]) -> "DecoderState":
+        """Return the rows of some prompts."""
         return DecoderState(*(part[prompts] for part in self))
 
 
 class MaskInputs(NamedTuple):
-    """What the decoder knows after the transformer: filters to be, and the pixels they will be applied to."""
+    """Tokens that become filters, and the upscaled embedding that the filters are applied to."""
 
     mask_tokens: Float[Tensor, "prompt mask channel"]
     extra_tokens: Float[Tensor, "prompt extra channel"]
@@ -35,7 +35,7 @@ class MaskInputs(NamedTuple):
 
 
 class MaskDecoder(nn.Module):
-    """Image embedding and prompt tokens to masks (SAM, appendix A)."""
+    """Decodes an image embedding and prompt tokens to masks (SAM, appendix A)."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -58,6 +58,7 @@ class MaskDecoder(nn.Module):
         prompt_tokens: Float[Tensor, "prompt point channel"],
         extra_tokens: Float[Tensor, "extra channel"],
     ) -> MaskInputs:
+        """Run the transformer and upscale the embedding; `masks` makes masks of the result."""
         return self.mask_inputs(self.run_transformer(embedding, positions, prompt_tokens, extra_tokens))
 
     def run_transformer(
@@ -67,7 +68,7 @@ class MaskDecoder(nn.Module):
         prompt_tokens: Float[Tensor, "prompt point channel"],
         extra_tokens: Float[Tensor, "extra channel"],
     ) -> DecoderState:
-        """The two-way transformer, and the predicted IoU of each mask, before any of them is made."""
+        """Run the two-way transformer, and predict the IoU of each mask."""
         own = torch.cat([self.iou_token, self.mask_tokens, extra_tokens])
         tokens = torch.cat([own.expand(len(prompt_tokens), -1, -1), prompt_tokens], dim=1)
         tokens, image = self.transformer(tokens, _as_tokens(embedding), _as_tokens(positions))
@@ -76,22 +77,24 @@ class MaskDecoder(nn.Module):
         return DecoderState(
             mask_tokens=tokens[:, 1 : 1 + masks],
             extra_tokens=tokens[:, 1 + masks : len(own)],
-            image=image.transpose(1, 2).unflatten(2, size_hw),
+            image_embedding=image.transpose(1, 2).unflatten(2, size_hw),
             iou_predictions=self.iou_head(tokens[:, 0]),
         )
 
     def mask_inputs(self, state: DecoderState) -> MaskInputs:
-        """From the image's places to the pixels of masks."""
-        return MaskInputs(state.mask_tokens, state.extra_tokens, self.upscale(state.image), state.iou_predictions)
+        """Upscale the image embedding to the resolution of masks."""
+        return MaskInputs(
+            state.mask_tokens, state.extra_tokens, self.upscale(state.image_embedding), state.iou_predictions
+        )
 
     def masks(self, mask_inputs: MaskInputs, first: int, last: int) -> Float[Tensor, "prompt mask height width"]:
-        """Logits of SAM's masks first to last, both included. No others are computed."""
+        """Return logits of SAM's masks `first` to `last`, both included; no others are computed."""
         filters = [self.filters[index](mask_inputs.mask_tokens[:, index]) for index in range(first, last + 1)]
         return apply_filters(torch.stack(filters, dim=1), mask_inputs.upscaled_embedding)
 
 
 def filter_head(width: int) -> Mlp:
-    """A token becomes a filter over the upscaled pixels."""
+    """Return the head that turns a token into a filter over the upscaled embedding (SAM's hypernetwork MLP)."""
     return Mlp([width, width, width, width // 8])
 
 
@@ -99,10 +102,10 @@ def apply_filters(
     filters: Float[Tensor, "prompt mask channel"],
     pixels: Float[Tensor, "prompt_or_1 channel height width"],
 ) -> Float[Tensor, "prompt mask height width"]:
-    """Each filter's product with every pixel: the mask's logits."""
+    """Return the product of each filter with every pixel: the logits of a mask."""
     # This way round, because pixels lie channels last, and so then do their gradients.
     return (pixels.flatten(2).mT @ filters.mT).mT.unflatten(2, pixels.shape[-2:])
 
 
-def _as_tokens(grid: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch place channel"]:
+def _as_tokens(grid: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch token channel"]:
     return grid.flatten(2).transpose(1, 2)

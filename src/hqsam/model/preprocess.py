@@ -39,9 +39,11 @@ def resize_longest_side(
 def normalise_and_pad(
     images: list[UInt8[np.ndarray, "_ _ 3"]], config: ModelConfig
 ) -> Float[Tensor, "image 3 height width"]:
-    """Resized images to one batch: mean and deviation of the pixels, then zeros below and to the right.
+    """Make one batch of resized images: normalised by mean and deviation, with zeros below and to the right.
 
-    All fill up to one shape: see `batches`.
+    Args:
+        images: resized images that fill up to one shape: see `batches`.
+        config: the model that will see them.
     """
     mean = torch.tensor(config.pixel_mean, dtype=torch.float32).view(3, 1, 1)
     deviation = torch.tensor(config.pixel_std, dtype=torch.float32).view(3, 1, 1)
@@ -53,22 +55,22 @@ def normalise_and_pad(
 
 
 def batch_hw(images: list[UInt8[np.ndarray, "_ _ 3"]], config: ModelConfig) -> tuple[int, int]:
-    """What resized images are filled up to, which must be the same for all."""
+    """Return the size that resized images are filled up to, which must be the same for all."""
     shapes = {_filled_up_hw(image, config) for image in images}
     assert len(shapes) == 1, f"one batch, {len(shapes)} shapes: {sorted(shapes)}"
     return shapes.pop()
 
 
 def batches(images: list[UInt8[np.ndarray, "_ _ 3"]], config: ModelConfig) -> list[list[int]]:
-    """The numbers of those resized images that fill up to the same shape, and so can share a batch."""
-    alike: dict[tuple[int, int], list[int]] = {}
+    """Group resized images by the shape that they are filled up to; return the numbers of each batch."""
+    groups: dict[tuple[int, int], list[int]] = {}
     for number, image in enumerate(images):
-        alike.setdefault(_filled_up_hw(image, config), []).append(number)
-    return list(alike.values())
+        groups.setdefault(_filled_up_hw(image, config), []).append(number)
+    return list(groups.values())
 
 
 def _filled_up_hw(image: UInt8[np.ndarray, "_ _ 3"], config: ModelConfig) -> tuple[int, int]:
-    """The model's square; or the whole tokens that hold the image, and as many more as the encoder sees of padding."""
+    """Return the model's square, or the whole tokens that hold the image and as many more as it sees of padding."""
     square = config.image_size
     assert max(image.shape[:2]) <= square, "resize_longest_side comes first"
     if config.padding is None:

@@ -1,4 +1,4 @@
-"""Prompts become tokens (points, boxes) and a picture (masks), in the decoder's width."""
+"""SAM's prompt encoder: points and boxes become sparse embeddings, masks a dense one."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from hqsam.prompts import PADDING
 
 @dataclass(frozen=True)
 class PromptBatch:
-    """N prompts for one image, or for N images, in the model's pixels.
+    """N prompts for one image, or for N images, as tensors in the model's pixels.
 
     SAM was trained on clicks first, then one padding point if there is no box, then the two corners of the box.
     """
@@ -24,14 +24,14 @@ class PromptBatch:
     labels: Int[Tensor, "prompt point"]
     mask_logits: Float[Tensor, "prompt 1 mask_size mask_size"] | None = None
     has_mask: Bool[Tensor, "prompt"] | None = None
-    """Which prompts carry a mask; None: all, if `mask_logits` is given."""
+    """True for prompts with a mask; None: all have one, if `mask_logits` is given."""
 
     def __len__(self) -> int:
         return len(self.points)
 
     @property
     def shape(self) -> tuple[int, bool, bool]:
-        """What prompts have in common that can be decoded in one batch: clicks and corners, and where masks are."""
+        """Points per prompt, and where masks are: equal for prompts that can be decoded in one batch."""
         return self.points.shape[1], self.mask_logits is None, self.has_mask is None
 
     @classmethod
@@ -43,14 +43,14 @@ class PromptBatch:
         return cls(points, labels, torch.cat(masks) if masks else None, torch.cat(has_mask) if has_mask else None)
 
     def to(self, device: torch.device, dtype: torch.dtype | None = None) -> "PromptBatch":
-        """A copy elsewhere. Points stay float32: bfloat16 cannot tell neighbouring pixels apart."""
+        """Copy to a device and cast the masks. Points stay float32: bfloat16 cannot tell neighbouring pixels apart."""
         mask = None if self.mask_logits is None else self.mask_logits.to(device, dtype)
         has_mask = None if self.has_mask is None else self.has_mask.to(device)
         return PromptBatch(self.points.to(device), self.labels.to(device), mask, has_mask)
 
 
 class PromptEncoder(nn.Module):
-    """SAM's prompt encoder."""
+    """Turns clicks, boxes and masks into sparse and dense embeddings for the mask decoder (SAM, section 3)."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -69,25 +69,25 @@ class PromptEncoder(nn.Module):
         )  # fmt: skip
 
     def sparse_embeddings(self, prompts: PromptBatch) -> Float[Tensor, "prompt point channel"]:
-        """One token for each point: where it is plus what it is."""
+        """Return a token for each point: the code of its position plus that of its kind."""
         points = prompts.points + 0.5  # SAM was trained on pixel centres
-        where = self._fourier(points / self.image_size)
+        positions = self._fourier(points / self.image_size)
         is_padding = (prompts.labels == PADDING)[..., None]
         kinds = self.point_kinds(prompts.labels.clamp(min=0))
-        return torch.where(is_padding, self.padding, where.to(kinds.dtype) + kinds)
+        return torch.where(is_padding, self.padding, positions.to(kinds.dtype) + kinds)
 
     def dense_embedding(self, prompts: PromptBatch) -> Float[Tensor, "prompt_or_1 channel height_or_1 width_or_1"]:
-        """What the mask prompts add to the image embedding. Without masks: one vector for every prompt and place."""
-        nothing = self.no_mask[None, :, None, None]
+        """Return what mask prompts add to the image embedding; without masks, one vector for all prompts and tokens."""
+        without = self.no_mask[None, :, None, None]
         if prompts.mask_logits is None:
-            return nothing
+            return without
         embedded = self.mask_to_embedding(prompts.mask_logits)
         if prompts.has_mask is None:
             return embedded
-        return torch.where(prompts.has_mask[:, None, None, None], embedded, nothing)
+        return torch.where(prompts.has_mask[:, None, None, None], embedded, without)
 
     def grid_positions(self, size_hw: tuple[int, int]) -> Float[Tensor, "1 channel height width"]:
-        """The position code of each place of an image embedding, which fills the square or begins at its corner."""
+        """Return the position code of each token of an image embedding that begins at the square's top left corner."""
         rows, columns = (
             (torch.arange(n, dtype=torch.float32, device=self.frequencies.device) + 0.5) / self.grid for n in size_hw
         )
@@ -95,6 +95,6 @@ class PromptEncoder(nn.Module):
         return self._fourier(torch.stack([x, y], dim=-1)).permute(2, 0, 1)[None]
 
     def _fourier(self, unit: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch channel"]:
-        """Random Fourier features of positions in [0, 1] (SAM, appendix A)."""
+        """Return random Fourier features of positions in [0, 1] (SAM, appendix A)."""
         phase = 2 * math.pi * ((2 * unit - 1) @ self.frequencies.to(unit.dtype))
         return torch.cat([phase.sin(), phase.cos()], dim=-1)

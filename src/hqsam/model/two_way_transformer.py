@@ -1,4 +1,4 @@
-"""SAM's two-way transformer: tokens look at the image, then the image looks back at the tokens."""
+"""SAM's two-way transformer: tokens attend to the image, then the image attends to the tokens."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from hqsam.model.layers import Mlp
 
 
 class TwoWayTransformer(nn.Module):
-    """Updates prompt tokens and image tokens by turns."""
+    """Blocks that update prompt tokens and image tokens in turn, and a last attention of tokens to the image."""
 
     def __init__(self, width: int, config: DecoderConfig) -> None:
         super().__init__()
@@ -20,10 +20,10 @@ class TwoWayTransformer(nn.Module):
     def forward(
         self,
         tokens: Float[Tensor, "prompt token channel"],
-        image: Float[Tensor, "prompt_or_1 place channel"],
-        positions: Float[Tensor, "1 place channel"],
-    ) -> tuple[Float[Tensor, "prompt token channel"], Float[Tensor, "prompt place channel"]]:
-        """Both, updated.
+        image: Float[Tensor, "prompt_or_1 image_token channel"],
+        positions: Float[Tensor, "1 image_token channel"],
+    ) -> tuple[Float[Tensor, "prompt token channel"], Float[Tensor, "prompt image_token channel"]]:
+        """Return the updated prompt tokens and image tokens.
 
         The image may be one row shared by all prompts: then its first projections are computed once. Exact.
         """
@@ -36,7 +36,7 @@ class TwoWayTransformer(nn.Module):
 
 
 class TwoWayBlock(nn.Module):
-    """Self attention, tokens to image, MLP, image to tokens; a norm after each."""
+    """Self attention, tokens to image, MLP, and image to tokens, with a norm after each."""
 
     def __init__(self, width: int, config: DecoderConfig) -> None:
         super().__init__()
@@ -56,17 +56,17 @@ class TwoWayBlock(nn.Module):
         if first:  # Here the tokens are their own positions still, and have nothing to be added to.
             tokens = self.self_norm(self.self_attention(tokens, tokens, tokens))
         else:
-            placed = tokens + token_positions
-            tokens = self.self_norm(tokens + self.self_attention(placed, placed, tokens))
-        placed_image = image + positions
-        tokens = self.to_image_norm(tokens + self.to_image(tokens + token_positions, placed_image, image))
+            query = tokens + token_positions
+            tokens = self.self_norm(tokens + self.self_attention(query, query, tokens))
+        image_key = image + positions
+        tokens = self.to_image_norm(tokens + self.to_image(tokens + token_positions, image_key, image))
         tokens = self.mlp_norm(tokens + self.mlp(tokens))
-        image = self.from_image_norm(image + self.from_image(placed_image, tokens + token_positions, tokens))
+        image = self.from_image_norm(image + self.from_image(image_key, tokens + token_positions, tokens))
         return tokens, image
 
 
 class CrossAttention(nn.Module):
-    """Multi-head attention in `inner` channels. A row of one, as query or as key, serves the whole batch."""
+    """Multi-head attention in `inner` channels; a query or key with one row serves the whole batch."""
 
     def __init__(self, width: int, heads: int, inner: int) -> None:
         super().__init__()

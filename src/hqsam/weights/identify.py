@@ -1,4 +1,4 @@
-"""Which model a file holds, and whether it holds all of it and nothing else."""
+"""Recognising the model in a file, and checking that the file holds all of it and nothing else."""
 
 import dataclasses
 import json
@@ -16,17 +16,17 @@ from hqsam.weights.read import StoredCheckpoint
 from hqsam.weights.transformers_config import from_transformers
 
 _MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ZeroDivisionError)
-"""What Python raises over a config whose values are of the wrong kind."""
+"""Errors that Python raises over a config whose values are of the wrong kind."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Identified:
-    """A file's tensors under our names, known to fit the model, exactly."""
+    """A file's tensors under our names, which fit the model exactly."""
 
     config: ModelConfig
     tensors: Mapping[str, Tensor]
     unused: Mapping[str, Tensor]
-    """What the file holds and our model has no use for, under `unused.`."""
+    """Tensors of the file that our model has no use for, under `unused.`."""
     empty_model: HQSam
     """The model, on the meta device: shapes without values."""
 
@@ -65,7 +65,7 @@ def _config_of(stored: StoredCheckpoint, found: Sorted) -> ModelConfig:
 
 
 def _named(config: ModelConfig) -> ModelConfig:
-    """The row of the table that is the same but for its name, if there is one."""
+    """Return the row of the table that is equal but for its name, if there is one."""
     twins = (row for row in MODELS.values() if row == dataclasses.replace(config, name=row.name))
     return next(twins, config)
 
@@ -135,5 +135,5 @@ def _two_shapes(naming: Naming, key: str, found: Tensor, expected: Tensor) -> st
 
 
 def _names(naming: Naming, key: str) -> list[str]:
-    """What the file calls, or would call, a parameter of ours."""
+    """Return the file's names for a parameter of ours."""
     return [key] if naming == "hqsam" else names_in(naming, key)

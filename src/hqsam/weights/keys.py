@@ -1,4 +1,4 @@
-"""What others call our parameters, and the way to rename a file's tensors.
+"""Names of our parameters in other code, and the renaming of a file's tensors.
 
 Each row of the tables, here and in the folders of encoders' families, has our name, the official one
 (segment-anything, segment-anything-hq, MobileSAM) and the one of Hugging Face transformers (`SamModel`, `SamHQModel`).
@@ -26,18 +26,18 @@ UNUSED = "unused."
 
 
 class Sorted(NamedTuple):
-    """The tensors of a file, as `to_ours` sorts them."""
+    """A file's tensors, sorted by `to_ours`."""
 
     ours: dict[str, Tensor]
-    """Under our names."""
+    """Tensors of our model, under our names."""
     unused: dict[str, Tensor]
-    """Known, but of no use to our model; under `unused.` and their own names."""
+    """Tensors that are known but of no use to our model, under `unused.` and their own names."""
     unknown: dict[str, Tensor]
-    """Nobody's that we know of; under their own names."""
+    """Tensors that no code we know of has, under their own names."""
 
 
 def naming_of(keys: Iterable[str]) -> Naming | None:
-    """Whose names these are; None if most of them are nobody's."""
+    """Return the naming of a file's keys; None if most of them belong to none that we know."""
     keys = [key for key in keys if not key.startswith(UNUSED)]
     known = {naming: sum(_match(key, naming) is not None for key in keys) for naming in NAMINGS}
     best = max(NAMINGS, key=lambda naming: known[naming])
@@ -65,7 +65,7 @@ def to_ours(tensors: Mapping[str, Tensor], naming: Naming) -> Sorted:
 
 
 def from_ours(tensors: Mapping[str, Tensor], naming: Naming) -> dict[str, Tensor]:
-    """Our tensors, with what came along unused, under the names of others.
+    """Rename our tensors, and what came along unused, to the names of other code.
 
     Raises:
         CheckpointError: the code with those names has no such part.
@@ -83,7 +83,7 @@ def from_ours(tensors: Mapping[str, Tensor], naming: Naming) -> dict[str, Tensor
 
 
 def names_in(naming: Naming, key: str) -> list[str]:
-    """What others call a parameter of ours; several names where they hold it in pieces.
+    """Return the names of a parameter of ours in other code; several where it is held in pieces there.
 
     Raises:
         CheckpointError: the code with those names has no such part.
@@ -172,7 +172,7 @@ _UNUSED_NAMES: dict[Naming, str] = {
 }
 
 _STACKED = 4
-"""How many kinds of points there are: others keep an embedding for each, we keep a table."""
+"""Kinds of points: others keep an embedding for each, we keep a table."""
 
 
 def _is_unused(key: str, naming: Naming) -> bool:

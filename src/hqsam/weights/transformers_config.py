@@ -20,15 +20,15 @@ _DEFAULTS = {
         "hidden_act": "relu",
     },
 }
-"""What a config file that does not say otherwise means."""
+"""Values that a config file which leaves them out means."""
 _FIXED = ("hidden_act",)
-"""What our decoder cannot vary."""
+"""Keys whose value our decoder cannot vary."""
 _FAMILIES = {"sam": "vit", "sam_hq": "vit"}
 """The family of each model type's encoder."""
 
 
 def from_transformers(values: Mapping[str, Any], name: str = "custom") -> ModelConfig:
-    """Our config of a SamModel or SamHQModel.
+    """Return our config of a SamModel or SamHQModel.
 
     Raises:
         CheckpointError: it describes something that our model cannot be.
@@ -61,7 +61,7 @@ def from_transformers(values: Mapping[str, Any], name: str = "custom") -> ModelC
 
 
 def to_transformers(config: ModelConfig) -> dict[str, Any]:
-    """The `config.json` that makes transformers build this model.
+    """Return the `config.json` that makes transformers build this model.
 
     Raises:
         CheckpointError: transformers has no such model.
@@ -106,7 +106,7 @@ def to_transformers(config: ModelConfig) -> dict[str, Any]:
 
 
 def preprocessor_for(config: ModelConfig) -> dict[str, Any]:
-    """The `preprocessor_config.json` that goes with it, so that transformers prepares images as we do."""
+    """Return the `preprocessor_config.json` that makes transformers prepare images as we do."""
     return {
         "image_processor_type": "SamImageProcessor",
         "processor_class": "SamHQProcessor" if config.hq else "SamProcessor",

@@ -1,4 +1,4 @@
-"""The two-way transformer with the image's projections moved to the tokens. See `decoder.py` for why that is exact."""
+"""The two-way transformer with the image's projections moved to the tokens: exact, as `decoder.py` explains."""
 
 from typing import NamedTuple
 
@@ -11,14 +11,14 @@ from hqsam.model.two_way_transformer import CrossAttention, TwoWayBlock
 
 
 class ImageTokens(NamedTuple):
-    """The image's places as they are, and with their positions added."""
+    """The image's tokens, plain and with their position codes added."""
 
-    places: Float[Tensor, "prompt_or_1 place channel"]
-    placed: Float[Tensor, "prompt_or_1 place channel"]
+    tokens: Float[Tensor, "prompt_or_1 image_token channel"]
+    with_positions: Float[Tensor, "prompt_or_1 image_token channel"]
 
 
 class FusedTwoWayBlock:
-    """One block of the two-way transformer."""
+    """A `TwoWayBlock` whose attentions never project the image."""
 
     def __init__(self, block: nn.Module, precision: torch.dtype, kernels: Kernels) -> None:
         assert isinstance(block, TwoWayBlock)
@@ -35,16 +35,16 @@ class FusedTwoWayBlock:
         if first:
             tokens = block.self_norm(block.self_attention(tokens, tokens, tokens))
         else:
-            placed = tokens + token_positions
-            tokens = block.self_norm(tokens + block.self_attention(placed, placed, tokens))
+            query = tokens + token_positions
+            tokens = block.self_norm(tokens + block.self_attention(query, query, tokens))
         tokens = block.to_image_norm(tokens + self.to_image(tokens + token_positions, image))
         tokens = block.mlp_norm(tokens + block.mlp(tokens))
-        added = self.from_image(image.placed, tokens + token_positions, tokens)
-        return tokens, ImageTokens(*self.kernels.add_norm(added, image.places, positions, self.norm))
+        added = self.from_image(image.with_positions, tokens + token_positions, tokens)
+        return tokens, ImageTokens(*self.kernels.add_norm(added, image.tokens, positions, self.norm))
 
 
 class TokenToImageAttention:
-    """Attention of tokens to the image: keys and values of the image are never made."""
+    """Attention of tokens to the image that never makes the image's keys and values."""
 
     def __init__(self, attention: CrossAttention, precision: torch.dtype, kernels: Kernels) -> None:
         self.attention, self.precision, self.kernels = attention, precision, kernels
@@ -56,14 +56,14 @@ class TokenToImageAttention:
         queries = attention.query(query).unflatten(-1, (attention.heads, -1))
         # The key's bias adds the same to all logits of a row, which softmax does not see.
         folded = torch.einsum("nthd,hdc->nthc", queries * queries.shape[-1] ** -0.5, self.key).flatten(1, 2)
-        weights = self.kernels.softmax(_product(folded.to(self.precision), image.placed.transpose(1, 2)))
-        seen = _product(weights, image.places).float().view(prompts, tokens, attention.heads, -1)
+        weights = self.kernels.softmax(_product(folded.to(self.precision), image.with_positions.transpose(1, 2)))
+        seen = _product(weights, image.tokens).float().view(prompts, tokens, attention.heads, -1)
         value = torch.einsum("nthc,hdc->nthd", seen, self.value).flatten(2) + attention.value.bias
         return attention.out(value)
 
 
 class ImageToTokenAttention:
-    """Attention of the image to tokens: its queries are never made."""
+    """Attention of the image to tokens that never makes the image's queries."""
 
     def __init__(self, attention: CrossAttention, precision: torch.dtype, kernels: Kernels) -> None:
         self.attention, self.precision, self.kernels = attention, precision, kernels
@@ -72,8 +72,8 @@ class ImageToTokenAttention:
         self.out = attention.out.weight.unflatten(1, (attention.heads, -1))
 
     def __call__(
-        self, queries: Float[Tensor, "prompt_or_1 place channel"], key: Tensor, value: Tensor
-    ) -> Float[Tensor, "prompt place channel"]:
+        self, queries: Float[Tensor, "prompt_or_1 image_token channel"], key: Tensor, value: Tensor
+    ) -> Float[Tensor, "prompt image_token channel"]:
         attention = self.attention
         keys = attention.key(key).unflatten(-1, (attention.heads, -1))
         keys = keys * keys.shape[-1] ** -0.5
@@ -88,7 +88,7 @@ class ImageToTokenAttention:
 
 
 def _product(a: Float[Tensor, "prompt row inner"], b: Float[Tensor, "prompt_or_1 inner column"]) -> Tensor:
-    """A batch of products; with one b for all, a single large one."""
+    """Return a batch of products; with one `b` for all, a single large one."""
     if len(b) == 1:
         return (a.flatten(0, 1) @ b[0]).view(len(a), a.shape[1], -1)
     return a @ b

@@ -1,4 +1,4 @@
-"""Convolutions for inference: the norm is part of the weights, and GELU is applied while the results are at hand."""
+"""Convolutions for inference: the norm is part of the weights, and GELU is applied in the same pass."""
 
 import torch
 from jaxtyping import Float
@@ -9,7 +9,7 @@ from hqsam.model.layers import ConvNorm
 
 
 class FusedConv(nn.Module):
-    """What `ConvNorm`, and GELU after it if asked, compute in evaluation: the plain twin, in one pass over memory."""
+    """A `ConvNorm` in evaluation, with GELU if asked, in one pass over memory."""
 
     def __init__(self, plain: ConvNorm, gelu: bool) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class FusedConv(nn.Module):
 
 
 def has_fused_gelu(x: Tensor) -> bool:
-    """Whether PyTorch can apply GELU while a layer's results are at hand."""
+    """Return whether PyTorch can apply GELU to the results of a layer in the same pass."""
     return (
         x.device.type == "cpu"
         and x.dtype in (torch.float32, torch.bfloat16)
@@ -43,7 +43,7 @@ def has_fused_gelu(x: Tensor) -> bool:
 
 @torch.no_grad()
 def fuse_convolutions(module: nn.Module) -> None:
-    """Replace, everywhere below, each `ConvNorm`, and each GELU that follows one in a sequence. For inference only."""
+    """Replace each `ConvNorm` of a module, with GELU if it follows in a sequence, in place and for inference."""
     for name, child in list(module.named_children()):
         if isinstance(child, ConvNorm):
             setattr(module, name, FusedConv(child, gelu=take_gelu_after(module, name)))
@@ -52,7 +52,7 @@ def fuse_convolutions(module: nn.Module) -> None:
 
 
 def take_gelu_after(module: nn.Module, name: str) -> bool:
-    """Whether a sequence goes on with GELU after the child of this name; if so, GELU is taken out."""
+    """Take out the GELU that follows a child of a sequence, and return whether there was one."""
     following = str(int(name) + 1) if isinstance(module, nn.Sequential) and name.isdecimal() else ""
     if not isinstance(getattr(module, following, None), nn.GELU):
         return False

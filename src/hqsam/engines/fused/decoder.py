@@ -1,7 +1,7 @@
 """SAM's decoder for inference: the same arithmetic, in an order that never projects the image.
 
-A prompt has some eight tokens, the image 4,096 places. In attention between them the plain decoder
-(`model/two_way_transformer.py`) projects every place to a query, key and value, for each prompt anew. But
+A prompt has some eight tokens, the image 4,096. In attention between them the plain decoder
+(`model/two_way_transformer.py`) projects each of these to a query, key and value, again for every prompt. But
 
     (W_q x) . (W_k y)  =  (W_k' W_q x) . y
 
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from hqsam.engines.attention import CPU_OPS
 from hqsam.engines.fused.attention import FusedTwoWayBlock, ImageTokens, TokenToImageAttention
-from hqsam.engines.fused.upscaling import HqMaskHead, Pixels
+from hqsam.engines.fused.upscaling import HqMaskHead, MaskUpscaling
 from hqsam.engines.inference import inference_copy
 from hqsam.engines.kernels import Kernels
 from hqsam.model.attention_ops import set_attention_ops
@@ -31,27 +31,27 @@ from hqsam.model.prompt_encoder import PromptBatch
 
 
 class SharedImage(NamedTuple):
-    """What all prompts of an image start from."""
+    """The decoder's input that all prompts of an image share."""
 
-    embedding: Float[Tensor, "1 place channel"]
-    """The image embedding, with nothing added for a mask."""
-    hq_pixels: Float[Tensor, "1 pixel pixel_channel"] | None
+    embedding: Float[Tensor, "1 image_token channel"]
+    """The image embedding, without the dense embedding of a mask."""
+    hq_features: Float[Tensor, "1 pixel pixel_channel"] | None
     """The HQ features that depend on the image alone, row by row; None for plain SAM."""
     size_hw: tuple[int, int]
-    """Rows and columns of places."""
+    """Rows and columns of image tokens."""
 
 
 class DecoderState(NamedTuple):
-    """Tokens and image after the transformer, before any mask is made."""
+    """Tokens and image after the transformer, and the predicted IoU of each mask, before any is made."""
 
     mask_tokens: Float[Tensor, "prompt mask channel"]
     hq_token: Float[Tensor, "prompt channel"] | None
-    image: Float[Tensor, "prompt place channel"]
+    image_tokens: Float[Tensor, "prompt image_token channel"]
     iou_predictions: Float[Tensor, "prompt mask"]
 
 
 class FusedDecoder:
-    """Prompts to masks, from a model's float32 weights."""
+    """Decodes prompts to masks, with a copy of a model's float32 weights."""
 
     def __init__(self, model: HQSam, precision: torch.dtype, kernels: Kernels) -> None:
         self.config, self.precision, self.kernels = model.config, precision, kernels
@@ -65,25 +65,25 @@ class FusedDecoder:
         transformer = self.mask_decoder.transformer
         self.blocks = [FusedTwoWayBlock(block, precision, kernels) for block in transformer.blocks]
         self.final_attention = TokenToImageAttention(transformer.final_attention, precision, kernels)
-        self.pixels = Pixels(self.mask_decoder, precision, kernels)
-        self.hq_pixels = HqMaskHead(self.hq, precision, kernels) if self.hq else None
+        self.upscaling = MaskUpscaling(self.mask_decoder, precision, kernels)
+        self.hq_head = HqMaskHead(self.hq, precision, kernels) if self.hq else None
 
     def share(self, final: Tensor, hq_features: Tensor | None) -> SharedImage:
-        """What an image's prompts have in common, from the encoder's answer."""
-        hq = None if hq_features is None else _as_places(hq_features).contiguous()
+        """Lay out the encoder's features as the input that all prompts of the image share."""
+        hq = None if hq_features is None else _as_tokens(hq_features).contiguous()
         size_hw = (final.shape[-2], final.shape[-1])
-        return SharedImage(_as_places(final).contiguous(), hq, size_hw)  # no copies, if they are channels-last
+        return SharedImage(_as_tokens(final).contiguous(), hq, size_hw)  # no copies, if they are channels-last
 
     def run_transformer(self, image: SharedImage, prompts: PromptBatch, with_hq: bool) -> DecoderState:
-        """The two-way transformer, and the predicted IoU of SAM's masks."""
+        """Run the two-way transformer, and predict the IoU of SAM's masks."""
         decoder = self.mask_decoder
         extra_tokens = [self.hq.token] if with_hq and self.hq else []
         own = torch.cat([decoder.iou_token, decoder.mask_tokens, *extra_tokens])
         prompt_tokens = self.prompt_encoder.sparse_embeddings(prompts)
         start = torch.cat([own.expand(len(prompt_tokens), -1, -1), prompt_tokens], dim=1)
-        positions = _places_within(self.positions, image.size_hw)
-        places = self._with_masks(image, prompts)
-        tokens, image_tokens = start, ImageTokens(places, places + positions)
+        positions = _tokens_within(self.positions, image.size_hw)
+        embedding = self._with_masks(image, prompts)
+        tokens, image_tokens = start, ImageTokens(embedding, embedding + positions)
         for index, block in enumerate(self.blocks):
             tokens, image_tokens = block(tokens, image_tokens, start, positions, first=index == 0)
         attended = self.final_attention(tokens + start, image_tokens)
@@ -92,13 +92,13 @@ class FusedDecoder:
         return DecoderState(
             mask_tokens=tokens[:, 1 : 1 + masks],
             hq_token=tokens[:, 1 + masks] if extra_tokens else None,
-            image=image_tokens.places,
+            image_tokens=image_tokens.tokens,
             iou_predictions=decoder.iou_head(tokens[:, 0]),
         )
 
     def _with_masks(self, image: SharedImage, prompts: PromptBatch) -> Tensor:
-        picture = _places_within(self.prompt_encoder.dense_embedding(prompts), image.size_hw)
-        return image.embedding + picture.to(self.precision)
+        dense_embedding = _tokens_within(self.prompt_encoder.dense_embedding(prompts), image.size_hw)
+        return image.embedding + dense_embedding.to(self.precision)
 
     def masks(
         self,
@@ -108,9 +108,14 @@ class FusedDecoder:
         prompt: Int[Tensor, "mask"],
         candidate: Int[Tensor, "mask"] | None = None,
     ) -> Float[Tensor, "mask height width"]:
-        """Logits of chosen masks: SAM's candidates of some prompts, with the HQ mask added if asked; or it alone.
+        """Return logits of some masks.
 
-        Masks of one prompt should follow each other: its pixels are made once for all of them.
+        Args:
+            image: the image.
+            state: what `run_transformer` returned.
+            with_hq: add the HQ mask.
+            prompt: the prompt of each mask; those of one prompt, which follow each other, are made together.
+            candidate: the number of each of SAM's masks; None: the HQ mask alone.
         """
         hq_filters = self.hq.filter(state.hq_token) if with_hq and self.hq else None
         filters = self._filters(state, prompt, candidate)
@@ -118,8 +123,8 @@ class FusedDecoder:
         logits = torch.empty(len(prompt), 4 * height, 4 * width, dtype=torch.float32)
         # One by one: a prompt's pixels fit into the processor's cache, those of a batch do not.
         for number, masks in _runs(prompt):
-            places, as_image = state.image[number], hq_filters is not None
-            made, pixels = self.pixels(places, image.size_hw, filters[masks], as_image)
+            tokens, as_image = state.image_tokens[number], hq_filters is not None
+            made, pixels = self.upscaling(tokens, image.size_hw, filters[masks], as_image)
             if hq_filters is None or pixels is None:
                 logits[masks] = made
             else:
@@ -128,7 +133,7 @@ class FusedDecoder:
         return fill_square(logits, self.config)
 
     def _filters(self, state: DecoderState, prompt: Tensor, candidate: Tensor | None) -> Tensor:
-        """A filter [channel] for each mask, or none at all; heads that nobody asks for are not computed."""
+        """Return a filter [channel] for each mask, or none without candidates; only heads in use are computed."""
         if candidate is None:
             return state.mask_tokens.new_empty(0, self.config.width // 8)
         filters = state.mask_tokens.new_empty(len(prompt), self.config.width // 8)
@@ -139,24 +144,24 @@ class FusedDecoder:
         return filters
 
     def _hq_mask(self, image: SharedImage, pixels: Tensor, filters: Tensor) -> Float[Tensor, "height width"]:
-        assert self.hq_pixels and image.hq_pixels is not None
-        mask = self.kernels.apply_filter(image.hq_pixels[0], filters).view(pixels.shape[-2:])
-        self.hq_pixels.add(pixels, filters, onto=mask)
+        assert self.hq_head and image.hq_features is not None
+        mask = self.kernels.apply_filter(image.hq_features[0], filters).view(pixels.shape[-2:])
+        self.hq_head.add(pixels, filters, onto=mask)
         return mask
 
 
 def _runs(prompt: Int[Tensor, "mask"]) -> Iterator[tuple[int, slice]]:
-    """Each prompt with its masks."""
+    """Yield the number of each prompt, and the slice of its masks."""
     numbers, counts = torch.unique_consecutive(prompt, return_counts=True)
     ends = counts.cumsum(0).tolist()
     for number, count, end in zip(numbers.tolist(), counts.tolist(), ends, strict=True):
         yield number, slice(end - count, end)
 
 
-def _places_within(grid: Float[Tensor, "batch channel _ _"], size_hw: tuple[int, int]) -> Tensor:
-    """Those of the square's places, row by row, that an image fills; one place stands for all."""
-    return _as_places(grid[..., : size_hw[0], : size_hw[1]]).contiguous()
+def _tokens_within(grid: Float[Tensor, "batch channel _ _"], size_hw: tuple[int, int]) -> Tensor:
+    """Return the tokens of the square, row by row, that an image fills; a grid of one token stands for all."""
+    return _as_tokens(grid[..., : size_hw[0], : size_hw[1]]).contiguous()
 
 
-def _as_places(grid: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch place channel"]:
+def _as_tokens(grid: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch token channel"]:
     return grid.flatten(2).transpose(1, 2)

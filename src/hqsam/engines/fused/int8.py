@@ -11,7 +11,7 @@ from hqsam.hardware import cpu_features
 
 
 class QuantisedLinear(nn.Module):
-    """A linear layer, and GELU after it if asked, whose weights and inputs are rounded to 8 bits.
+    """A linear layer, with GELU if asked, whose weights and inputs are rounded to 8 bits.
 
     Every row has a step of its own: of the weights, once and for all; of the input, by the largest of its numbers. So
     one token that is far from the others makes none of them coarse.
@@ -40,7 +40,7 @@ class QuantisedLinear(nn.Module):
 
 
 def check_int8() -> None:
-    """Before a model is loaded to be quantised.
+    """Check that this machine multiplies bytes, before a model is loaded to be quantised.
 
     Raises:
         OptionError: this processor, or this PyTorch, does not multiply bytes.
@@ -55,7 +55,7 @@ def check_int8() -> None:
 
 @torch.no_grad()
 def quantise_linears(module: nn.Module, kernels: Kernels) -> None:
-    """Replace, everywhere below, each linear layer, with GELU if it follows in a sequence. For inference only."""
+    """Replace each linear layer of a module, with GELU if it follows in a sequence, in place and for inference."""
     for name, child in list(module.named_children()):
         if isinstance(child, nn.Linear):
             setattr(module, name, QuantisedLinear(child, take_gelu_after(module, name), kernels))

@@ -16,7 +16,7 @@ from hqsam.model.config import ModelConfig
 from hqsam.model.encoders import family_name
 
 FUSE_FAMILY: dict[str, Callable[[nn.Module, int, Kernels | None], None]] = {"tiny_vit": fuse_tiny_vit}
-"""What a family of encoders has to fuse beside the layers that every module has; most have nothing."""
+"""Fuses what a family of encoders has beside the layers that every module has; most families have nothing."""
 
 
 def fuse_encoder(

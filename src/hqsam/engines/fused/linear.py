@@ -1,15 +1,15 @@
-"""Linear layers, and upscalings, whose weights lie as the processor's matrix product wants them."""
+"""Linear layers and upscalings whose weights are packed once, in the order of the processor's matrix product."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from hqsam.engines.fused.conv import has_fused_gelu, take_gelu_after
-from hqsam.model.layers import Upscale2x, side_by_side
+from hqsam.model.layers import Upscale2x, join_patches
 
 
 class PackedLinear(nn.Module):
-    """What a linear layer, and GELU after it if asked, compute: the plain twin packs its weights at every call."""
+    """A linear layer with packed weights, and GELU if asked; PyTorch's own packs them at every call."""
 
     def __init__(self, weight: Float[Tensor, "after before"], bias: Tensor | None, gelu: bool) -> None:
         super().__init__()
@@ -22,19 +22,19 @@ class PackedLinear(nn.Module):
 
 
 class PackedUpscale(nn.Module):
-    """What `Upscale2x` computes, its patches packed."""
+    """`Upscale2x` with packed weights."""
 
     def __init__(self, plain: Upscale2x) -> None:
         super().__init__()
         self.patches = PackedLinear(*plain.patches(), gelu=False)
 
     def forward(self, x: Float[Tensor, "batch before rows columns"]) -> Float[Tensor, "batch after rows_2 columns_2"]:
-        return side_by_side(self.patches(x.permute(0, 2, 3, 1)))
+        return join_patches(self.patches(x.permute(0, 2, 3, 1)))
 
 
 @torch.no_grad()
 def pack_linears(module: nn.Module) -> None:
-    """Replace, everywhere below, each linear layer, with GELU if it follows, and each upscaling. For inference only.
+    """Replace each linear layer of a module, with GELU if it follows, and each upscaling, in place and for inference.
 
     Where PyTorch has no packed layers, or they are not faster, nothing is changed.
     """

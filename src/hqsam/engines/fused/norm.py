@@ -10,7 +10,7 @@ from hqsam.model.layers import ChannelNorm
 
 
 class FusedNorm(nn.Module):
-    """What a LayerNorm over the last axis, and GELU after it if asked, compute. Its numbers stay float32."""
+    """A LayerNorm over the last axis in one pass, with GELU if asked; its weights stay float32."""
 
     def __init__(self, plain: nn.LayerNorm | ChannelNorm, gelu: bool, kernels: Kernels) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class FusedNorm(nn.Module):
 
 
 class FusedChannelNorm(FusedNorm):
-    """The same over the channels of an image."""
+    """A `FusedNorm` over the channels of an image."""
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height width"]:
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
@@ -33,9 +33,9 @@ class FusedChannelNorm(FusedNorm):
 
 @torch.no_grad()
 def fuse_norms(module: nn.Module, kernels: Kernels) -> None:
-    """Replace, everywhere below, each LayerNorm, and each GELU that follows one in a sequence. For inference only.
+    """Replace each LayerNorm of a module, with GELU if it follows in a sequence, in place and for inference.
 
-    To be called before the weights are cast.
+    Call it before the weights are cast.
     """
     for name, child in list(module.named_children()):
         if isinstance(child, nn.LayerNorm | ChannelNorm):

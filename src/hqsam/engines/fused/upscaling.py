@@ -1,4 +1,4 @@
-"""From the decoder's image to pixels, and from pixels to masks, for one prompt at a time."""
+"""The upscaling of the decoder's image embedding, and masks made of it, for one prompt at a time."""
 
 import torch
 from jaxtyping import Float
@@ -11,8 +11,8 @@ from hqsam.model.layers import ChannelNorm, Upscale2x
 from hqsam.model.mask_decoder import MaskDecoder
 
 
-class Pixels:
-    """Four pixels for each place, twice, which come in the order [place, 2 x 2, 2 x 2, channel]."""
+class MaskUpscaling:
+    """Two 2x upscalings as linear layers, whose pixels come in the order [token, 2 x 2, 2 x 2, channel]."""
 
     def __init__(self, decoder: MaskDecoder, precision: torch.dtype, kernels: Kernels) -> None:
         self.kernels = kernels
@@ -23,19 +23,19 @@ class Pixels:
 
     def __call__(
         self,
-        places: Float[Tensor, "place channel"],
+        tokens: Float[Tensor, "image_token channel"],
         size_hw: tuple[int, int],
         filters: Float[Tensor, "mask pixel_channel"],
         as_image: bool,
     ) -> tuple[Float[Tensor, "mask height width"], Float[Tensor, "1 pixel_channel height width"] | None]:
-        """The filters' products with all pixels; and the pixels as an image, if asked for."""
-        x = self.kernels.norm_gelu(F.linear(places, *self.first).unflatten(-1, (4, -1)), self.norm)
+        """Return the products of filters with all pixels, and the pixels as an image, if asked for."""
+        x = self.kernels.norm_gelu(F.linear(tokens, *self.first).unflatten(-1, (4, -1)), self.norm)
         x = F.linear(x, *self.second).flatten(1)
         return self.kernels.upscaled_masks(x, size_hw, filters, as_image)
 
 
 class HqMaskHead:
-    """The HQ features made from the decoder's pixels, as far as one filter needs them."""
+    """The HQ features made of the upscaled embedding, as far as one filter needs them."""
 
     def __init__(self, hq: HqPart, precision: torch.dtype, kernels: Kernels) -> None:
         widen, norm, _, narrow = hq.from_decoder
@@ -52,13 +52,13 @@ class HqMaskHead:
         filters: Float[Tensor, "pixel_channel"],
         onto: Float[Tensor, "height width"],
     ) -> None:
-        """The HQ mask's part that depends on the prompt, added to the part that does not."""
+        """Add the part of the HQ mask that depends on the prompt to the part that does not."""
         onto += filters @ self.narrow_bias
         filters_3x3 = torch.einsum("c,cwyx->wyx", filters, self.narrow)
         self.kernels.norm_gelu_conv3x3(F.conv2d(pixels, *self.widen, padding=1), self.norm, filters_3x3, onto)
 
 
 def _as_linear(upscale: Upscale2x, precision: torch.dtype) -> tuple[Tensor, Tensor]:
-    """A 2x2 transposed convolution of stride 2 as a linear layer to four pixels."""
+    """Return a 2x2 transposed convolution of stride 2 as a linear layer to four pixels."""
     weight, bias = upscale.patches()
     return weight.to(precision).contiguous(), bias.to(precision)

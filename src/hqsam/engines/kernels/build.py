@@ -36,7 +36,7 @@ _WIDE = ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector
 
 
 def best_kernels(precision: torch.dtype) -> Kernels:
-    """The compiled kernels, or where they cannot be had, those in PyTorch."""
+    """Return the compiled kernels, or those in PyTorch where there is no compiler."""
     if precision not in PRECISIONS:
         return Kernels()
     try:
@@ -48,7 +48,7 @@ def best_kernels(precision: torch.dtype) -> Kernels:
 
 @functools.cache
 def compiled_kernels() -> CompiledKernels:
-    """The kernels of `cpp/kernels.cpp`, compiled for this machine if they have not been.
+    """Return the kernels of `cpp/kernels.cpp`, compiled for this machine if they have not been.
 
     Raises:
         OptionError: this is not Linux, or there is no compiler, or it failed; the message says which.
@@ -61,7 +61,7 @@ def compiled_kernels() -> CompiledKernels:
     library = user_cache_folder() / "kernels" / f"{_fingerprint(sources)}.so"
     if not _is_whole(library):
         _compile(sources, library)
-    _share_torch_s_threads()
+    _share_openmp_of_torch()
     try:
         return CompiledKernels(ctypes.CDLL(str(library)))
     except OSError as error:  # a disk that nothing may be run from, say
@@ -84,7 +84,7 @@ def _compile(sources: dict[str, bytes], library: Path) -> None:
 
 
 def _is_whole(library: Path) -> bool:
-    """Whether it is there and as it was made: the loader of a damaged one would end the process."""
+    """Return whether a library is there and as it was made: the loader of a damaged one would end the process."""
     content = library.read_bytes() if library.exists() else b""
     return content[-32:] == hashlib.sha256(content[:-32]).digest()
 
@@ -103,7 +103,7 @@ def _run(command: list[str]) -> None:
 
 
 def _fingerprint(sources: dict[str, bytes]) -> str:
-    """Another source, compiler setting or processor is another library."""
+    """Return a name for the library: another source, compiler setting or processor is another library."""
     parts = (
         *(text for _, text in sorted(sources.items())),
         " ".join((*_flags(), platform.machine(), _processor())).encode(),
@@ -112,14 +112,14 @@ def _fingerprint(sources: dict[str, bytes]) -> str:
 
 
 def _processor() -> str:
-    """Model and instruction sets of the processor, since the library is made for it, and folders may be shared."""
+    """Return model and instruction sets of the processor that the library is made for; folders may be shared."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     told = {line.split(":")[0].strip(): line for line in reversed(lines) if ":" in line}
     return " ".join(told.get(name, "") for name in ("model name", "flags", "Features", "CPU part"))
 
 
-def _share_torch_s_threads() -> None:
-    """Let libraries loaded from now on see the OpenMP that torch brought, whatever its name."""
+def _share_openmp_of_torch() -> None:
+    """Make libraries that are loaded from now on use the OpenMP that torch brought, whatever its name."""
     maps = Path("/proc/self/maps").read_text()
     for path in dict.fromkeys(re.findall(r"/\S*/lib(?:gomp|iomp5|omp)[^/\s]*\.so[^/\s]*", maps)):
         ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)

@@ -13,7 +13,7 @@ from hqsam.model.config import ModelConfig
 from hqsam.model.preprocess import batch_hw
 
 PRECISIONS = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
-"""What there are kernels for, and how their names end."""
+"""The precisions that there are kernels for, and how the names of these end."""
 
 _MOST_CHANNELS, _LANES, _HEAD_CHANNELS = 1024, 16, 32
 
@@ -120,10 +120,10 @@ class CompiledKernels(Kernels):
         return x
 
     def add_norm(self, added: Tensor, onto: Tensor, positions: Tensor, norm: Norm) -> tuple[Tensor, Tensor]:
-        placed, (places, width) = torch.empty_like(added), added.shape[-2:]
+        with_positions, (tokens, width) = torch.empty_like(added), added.shape[-2:]
         (rows, _), (onto_rows, _) = _short_rows(added), _short_rows(onto)
-        self._call("add_norm", added, onto, positions, placed, *_numbers(norm), rows, onto_rows, places, width)
-        return added, placed
+        self._call("add_norm", added, onto, positions, with_positions, *_numbers(norm), rows, onto_rows, tokens, width)
+        return added, with_positions
 
     def norm_gelu(self, x: Tensor, norm: Norm) -> Tensor:
         self._call("norm_gelu", x, *_numbers(norm), *_rows(x))
@@ -156,12 +156,12 @@ class CompiledKernels(Kernels):
 
 
 def _rows(x: Tensor) -> tuple[int, int]:
-    """How many, and their channels."""
+    """Return the number of rows, and that of their channels."""
     return x.numel() // x.shape[-1], x.shape[-1]
 
 
 def _short_rows(x: Tensor) -> tuple[int, int]:
-    """The same for a kernel that holds a whole row at once."""
+    """Return `_rows` for a kernel that holds a whole row at once."""
     assert x.shape[-1] <= _MOST_CHANNELS, "MOST_CHANNELS in cpp/rows.h"
     return _rows(x)
 

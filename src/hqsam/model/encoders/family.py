@@ -70,9 +70,9 @@ class TransformersVision:
     fixed: tuple[str, ...]
     """Keys whose value our encoder cannot vary."""
     read: Callable[[Mapping[str, Any]], Any]
-    """From the section, with its defaults, to our config."""
+    """Makes our config of the section, with defaults filled in."""
     write: Callable[[Any], dict[str, Any]]
-    """From our config to the section."""
+    """Makes the section of our config."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,18 +80,18 @@ class EncoderFamily:
     """A row of the table of families."""
 
     title: str
-    """Its name in messages."""
+    """The family's name in messages."""
     config: type
     """The class of its configs."""
     build: Callable[[Any, int, int], ImageEncoder]
-    """From a config, the side of the images, and the channels of the embedding."""
+    """Builds an encoder of a config, the side of the images, and the channels of the embedding."""
     tensor_names: TensorNames
     outline: Callable[[Mapping[str, Tensor]], Outline | None]
-    """Widths and depths from a file's tensors, under our names; None for tensors of another family."""
+    """Reads widths and depths off a file's tensors, under our names; None for tensors of another family."""
     fixed_size: bool
-    """Whether its weights hold a position for each token, and so fit images of one size alone."""
+    """True if the weights hold a position for each token, and so fit images of one size alone."""
     transformers: TransformersVision | None = None
-    """None: transformers has no such encoder."""
+    """How transformers describes it; None: transformers has no such encoder."""
 
 
 def count_modules(tensors: Mapping[str, Tensor], prefix: str) -> int:

@@ -17,7 +17,7 @@ class TinyVitConfig:
     even_windows: bool = False
     """Share a grid out evenly among as few windows as it needs, instead of whole ones that stick out of it."""
     merge_strides: tuple[int, int, int] = (2, 2, 1)
-    """How much each patch merging shrinks the grid."""
+    """The factor by which each patch merging shrinks the grid."""
     attention_biases: bool = True
     """Add the learned biases to attention. See `OFFICIAL_TINY_VIT` for the models that are run without."""
     expand: int = 4

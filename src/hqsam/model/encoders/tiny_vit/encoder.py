@@ -15,7 +15,7 @@ from hqsam.model.layers import ConvNorm, Mlp, Neck
 
 
 class TinyVit(ImageEncoder):
-    """Images of any size to features; the early feature leaves at the stage that the config names."""
+    """TinyViT for images of any size; the stage named in the config gives the early features."""
 
     def __init__(self, config: TinyVitConfig, out_channels: int) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class TinyVit(ImageEncoder):
 
 
 class Stage(nn.Module):
-    """Blocks of one width, then the merging of patches into the next."""
+    """Blocks of one width, and the merging of patches into the next stage."""
 
     def __init__(self, config: TinyVitConfig, index: int) -> None:
         super().__init__()
@@ -55,13 +55,13 @@ class Stage(nn.Module):
         )
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> tuple[Tensor, Tensor]:
-        """The stage's output before and after merging."""
+        """Return the stage's output before and after merging."""
         x = self.blocks(x)
         return x, self.merge(x)
 
 
 def merge_patches(before: int, after: int, stride: int) -> nn.Sequential:
-    """Fewer, wider tokens."""
+    """Return layers that merge patches into fewer, wider tokens."""
     return nn.Sequential(
         ConvNorm(before, after), nn.GELU(),
         ConvNorm(after, after, 3, stride=stride, groups=after), nn.GELU(),
@@ -70,7 +70,7 @@ def merge_patches(before: int, after: int, stride: int) -> nn.Sequential:
 
 
 class ConvBlock(nn.Module):
-    """An inverted bottleneck: widen, mix space per channel, narrow, add (MobileNetV2)."""
+    """An inverted bottleneck: widen, filter each channel, narrow, add (MobileNetV2)."""
 
     def __init__(self, width: int, expand: int) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class ConvBlock(nn.Module):
 
 
 class WindowBlock(nn.Module):
-    """Attention in windows, a depthwise convolution across their borders, an MLP."""
+    """Attention in windows, a depthwise convolution across their borders, and an MLP."""
 
     def __init__(self, config: TinyVitConfig, stage: int) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ class BiasedAttention(nn.Module):
 
 
 def absolute_distances(window_hw: tuple[int, int], reach: int, device: torch.device) -> Int[Tensor, "token token"]:
-    """Index into a table of rows apart * reach + columns apart for each pair of a window's tokens."""
+    """Return the index into a table of rows apart * reach + columns apart for each pair of a window's tokens."""
     rows, columns = (torch.arange(size, device=device) for size in window_hw)
     rows_apart, columns_apart = ((at[:, None] - at[None, :]).abs() for at in (rows, columns))
     apart = rows_apart[:, None, :, None] * reach + columns_apart[None, :, None, :]

@@ -13,7 +13,7 @@ from hqsam.model.layers import Mlp, Neck
 
 
 class Vit(ImageEncoder):
-    """Images to features at stride `patch`; the early feature leaves after the first global block."""
+    """SAM's ViT for whole squares; the early features leave after the first global block."""
 
     def __init__(self, config: VitConfig, image_size: int, out_channels: int) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Vit(ImageEncoder):
 
 
 class VitBlock(nn.Module):
-    """Attention, then an MLP, each on normalised input and added to it."""
+    """Attention and an MLP, each on normalised input and added to it."""
 
     def __init__(self, config: VitConfig, grid: int, window: int | None) -> None:
         super().__init__()
@@ -68,11 +68,11 @@ class RelativeAttention(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch height width channel"], window: int | None = None
     ) -> Float[Tensor, "batch height width channel"]:
-        """Over the whole grid, or in windows of a side."""
+        """Attend over the whole grid, or in windows of a side."""
         size_hw = (x.shape[1], x.shape[2])
         layout = AttentionLayout(self.heads, qkv_order="by_part", window_hw=(window, window) if window else size_hw)
         # The grid is padded with zeros to whole windows, and the padding is attended to, as in the official code: the
-        # weights were trained with it. What the padding gives is the bias alone, so only real places are projected; by
+        # weights were trained with it. What the padding gives is the bias alone, so only real tokens are projected; by
         # calling the layer, not by its weight, since LoRA may be wrapped around it, with or without a bias to ask for.
         bias = getattr(self.qkv, "bias", None)
         padding = self.qkv(x.new_zeros(x.shape[-1])) if bias is None else bias
