@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from hqsam.errors import DataError, OptionError
+from hqsam.errors import DataError, DataWarning, OptionError
 from hqsam.formats import geojson, labelme, svg, yolo
 from tests.formats.samples import named, write
 from tests.masks.strategies import draw
@@ -69,6 +69,23 @@ class TestYolo:
         with pytest.raises(DataError, match="boxes"):
             yolo.read(tmp_path / "photo.txt")
 
+    def test_lines_that_are_no_outline_are_left_out_and_the_rest_is_read(self, tmp_path):
+        (with_photo(tmp_path) / "photo.txt").write_text(
+            "0 0.5 0.5 0.2 0.2\n0 0 0 1 0 1 1 0 1\n0 0 0 1 0 1\n0 0 0 x 0 1 1\n-1 0 0 1 0 1 1\n0 0 0 nan 0 1 1\n"
+        )
+        with pytest.warns(DataWarning, match=r"5 left out: lines of boxes without masks \(line 1\), lines that are no"):
+            (one,) = yolo.read(tmp_path / "photo.txt")
+        assert one.areas.tolist() == [48]
+
+    @pytest.mark.parametrize("names", ["[tree, 'a house']", "{0: tree, 1: a house}"])
+    def test_classes_have_the_names_of_the_data_set_s_table(self, names, tmp_path):
+        for folder in ("images/train", "labels/train"):
+            (tmp_path / folder).mkdir(parents=True)
+        with_photo(tmp_path / "images/train")
+        (tmp_path / "data.yaml").write_text(f"path: .\ntrain: images/train\nnames: {names}\n")
+        (tmp_path / "labels/train/photo.txt").write_text("1 0 0 1 0 1 1 0 1\n0 0 0 1 0 1 1\n7 0 0 1 0 1 1\n")
+        assert yolo.read(tmp_path / "labels/train/photo.txt")[0].labels == ("a house", "tree", "7")
+
     def test_classes_without_names_have_numbers(self, tmp_path):
         (with_photo(tmp_path) / "photo.txt").write_text("5 0 0 1 0 1 1 0 1\n\n")
         (one,) = yolo.read(tmp_path / "photo.txt")
@@ -99,14 +116,15 @@ class TestLabelme:
         return instances
 
     def test_every_shape_that_encloses_something_is_read(self, tmp_path):
-        objects = self.read(
-            tmp_path,
-            {"label": "r", "shape_type": "rectangle", "points": [[8, 9], [2, 3]]},
-            {"label": "c", "shape_type": "circle", "points": [[10, 10], [15, 10]]},
-            {"label": "p", "points": [[0, 0], [4, 0], [4, 4], [0, 4]]},
-            {"label": "line", "shape_type": "line", "points": [[0, 0], [4, 0]]},
-            {"label": "point", "shape_type": "point", "points": [[0, 0]]},
-        )
+        with pytest.warns(DataWarning, match=r"2 left out: shapes that enclose nothing \(shape 4, shape 5\)"):
+            objects = self.read(
+                tmp_path,
+                {"label": "r", "shape_type": "rectangle", "points": [[8, 9], [2, 3]]},
+                {"label": "c", "shape_type": "circle", "points": [[10, 10], [15, 10]]},
+                {"label": "p", "points": [[0, 0], [4, 0], [4, 4], [0, 4]]},
+                {"label": "line", "shape_type": "line", "points": [[0, 0], [4, 0]]},
+                {"label": "point", "shape_type": "point", "points": [[0, 0]]},
+            )
         assert objects.labels == ("r", "c", "p")
         assert objects.areas.tolist() == [36, pytest.approx(25 * np.pi, abs=4), 16]
 
@@ -127,9 +145,37 @@ class TestLabelme:
         shapes = [{"label": label, "points": square, "group_id": group} for label, group in ("a1", "a1", "b1", "a2")]
         assert self.read(tmp_path, *shapes).labels == ("a", "b", "a")
 
-    def test_a_point_that_is_no_number_is_an_error(self, tmp_path):
-        with pytest.raises(DataError, match="not as labelme has it"):
-            self.read(tmp_path, {"label": "p", "points": [[0, 0], [4, float("nan")], [4, 4]]})
+    @pytest.mark.parametrize(
+        ("shape", "why"),
+        [
+            ({"label": "p", "points": [[0, 0], [4, float("nan")], [4, 4]]}, "points that are no numbers"),
+            ({"label": "p", "points": [[0, 0], [4e9, 3], [4, 4]]}, "lead far out of their image"),
+            ({"points": [[0, 0], [4, 3], [4, 4]]}, "damaged shapes"),
+            ({"label": "m", "shape_type": "mask", "points": [[0, 0]], "mask": "no PNG"}, "damaged shapes"),
+        ],
+    )
+    def test_a_damaged_shape_is_left_out_and_the_rest_is_read(self, shape, why, tmp_path):
+        square = {"label": "a", "points": [[0, 0], [4, 0], [4, 4], [0, 4]]}
+        with pytest.warns(DataWarning, match=rf"1 left out: .*{why} \(shape 1\)"):
+            assert self.read(tmp_path, shape, square).labels == ("a",)
+
+    def test_a_file_of_labelme_3_is_measured_by_its_image(self, tmp_path):
+        shape = {"label": "a", "points": [[0, 0], [4, 0], [4, 4], [0, 4]], "line_color": None}
+        (tmp_path / "a.json").write_text(
+            json.dumps({"shapes": [shape], "imagePath": "..\\photos\\a.jpg", "imageData": None})
+        )
+        with pytest.raises(DataError, match="does not say how large its image is"):
+            labelme.read(tmp_path / "a.json")
+        Image.new("RGB", (30, 20)).save(tmp_path / "a.jpg")
+        (instances,) = labelme.read(tmp_path / "a.json")
+        assert instances.image_size_hw == (20, 30) and instances.areas.tolist() == [16]
+
+    def test_a_file_with_its_image_in_it_is_measured_by_that(self, tmp_path):
+        file = io.BytesIO()
+        Image.new("RGB", (30, 20)).save(file, format="PNG")
+        content = {"shapes": [], "imagePath": "a.jpg", "imageData": base64.b64encode(file.getvalue()).decode()}
+        (tmp_path / "a.json").write_text(json.dumps(content))
+        assert labelme.read(tmp_path / "a.json")[0].image_size_hw == (20, 30)
 
 
 class TestSvg:

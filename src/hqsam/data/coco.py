@@ -56,7 +56,7 @@ def open_coco(path: Path, images: Path | None = None, name: str | None = None) -
     about = (
         f"{path.name}: {len(items)} of {len(file.images)} images have objects, {len(file.crowds)} crowds passed over"
     )
-    return MaskDataset(name=name, items=once, about=about, issues=(*skipped, *doubled))
+    return MaskDataset(name=name, items=once, about=about, issues=(*skipped, *doubled), annotation_file=path)
 
 
 def is_coco(path: Path) -> bool:

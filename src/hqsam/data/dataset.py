@@ -51,6 +51,8 @@ class MaskDataset(Samples):
     """What it is and how its masks are read, in words."""
     issues: tuple[DataIssue, ...] = field(default=(), repr=False)
     """What was seen amiss while listing the files; what is broken is not among the entries."""
+    annotation_file: Path | None = None
+    """The file as COCO has it that all of it comes from, if it does."""
     longest_side: int | None = None
     """Larger photos are scaled down to this as they are read, in pixels."""
 

@@ -11,14 +11,16 @@ from hqsam.data.coco import is_coco, open_coco
 from hqsam.data.dataset import MaskDataset, concatenated
 from hqsam.data.folders import files_in_two_folders, files_side_by_side, images_below, pair_dataset, two_folders
 from hqsam.data.hqseg44k import Split
+from hqsam.data.labelme import open_labelme
+from hqsam.data.yolo import open_yolo
 from hqsam.errors import DataError
 from hqsam.formats.mask_images import MaskEncoding
 
 _TOLD = 4
 _EXPECTED = (
     "expected images/NAME.jpg and masks/NAME.png, there or in the folders below it; or NAME.jpg with NAME.png or "
-    "NAME_mask.png beside it; or HQSeg-44K's folders DIS5K, thin_object_detection and cascade_psp; or a COCO or LVIS "
-    "annotation file (.json)"
+    "NAME_mask.png beside it; or NAME.txt of YOLO or NAME.json of labelme for each image; or HQSeg-44K's folders "
+    "DIS5K, thin_object_detection and cascade_psp; or a COCO or LVIS annotation file (.json), or YOLO's data.yaml"
 )
 
 
@@ -41,10 +43,10 @@ def open_datasets(
     """The sets that a path holds, by their names; nothing but lists of files is read yet.
 
     Args:
-        path: a folder, or a COCO or LVIS annotation file.
+        path: a folder, a COCO or LVIS annotation file, or YOLO's data.yaml.
         longest_side: larger photos are scaled down to this as they are read, in pixels.
-        reading: how pictures of masks are meant; by default some of each set are looked at.
-        part: which sets of HQSeg-44K, if it is that; all else has no parts.
+        encoding: how images of masks are meant; by default some of each dataset are looked at.
+        split: the part of HQSeg-44K or of a YOLO dataset; all else has no parts.
 
     Raises:
         DataError: it holds none that is known; the message says what is there and what was expected.
@@ -52,35 +54,38 @@ def open_datasets(
     path = Path(path)
     if not path.exists():
         raise DataError(f"there is no {path}")
-    found = _by_file(path) if path.is_file() else _by_folder(path, encoding, hqseg44k.SPLITS[split])
+    found = _by_file(path, split) if path.is_file() else _by_folder(path, encoding, split)
     if not found:
         raise DataError(f"found no images with masks in {path}, which has {_contents(path)}; {_EXPECTED}")
     return {name: replace(one, longest_side=longest_side) for name, one in found.items()}
 
 
-def _by_file(path: Path) -> dict[str, MaskDataset]:
-    if path.suffix.lower() != ".json":
-        raise DataError(f"{path} is a {path.suffix or 'nameless'} file; {_EXPECTED}")
+def _by_file(path: Path, split: Split) -> dict[str, MaskDataset]:
+    suffix = path.suffix.lower()
+    if suffix in (".yaml", ".yml"):
+        return _by_name(found for found in [open_yolo(path, split)] if found is not None)
+    if suffix != ".json":
+        raise DataError(f"{path} is a {suffix or 'nameless'} file; {_EXPECTED}")
     return _by_name([open_coco(path)])
 
 
-def _by_folder(
-    folder: Path, encoding: MaskEncoding | None, subsets: tuple[hqseg44k.Subset, ...]
-) -> dict[str, MaskDataset]:
-    if hqseg44k.is_root(folder, subsets):
-        return hqseg44k.open_subsets(folder, subsets)
-    here = _one_set(folder, encoding, side_by_side=False)
+def _by_folder(folder: Path, encoding: MaskEncoding | None, split: Split) -> dict[str, MaskDataset]:
+    if hqseg44k.is_root(folder, hqseg44k.SPLITS[split]):
+        return hqseg44k.open_subsets(folder, hqseg44k.SPLITS[split])
+    here = _one_set(folder, encoding, split, side_by_side=False)
     if here is not None:
         return _by_name([here])
     below = [child for child in sorted(folder.iterdir()) if child.is_dir() and not child.name.startswith(".")]
-    sets = [found for child in below if (found := _one_set(child, encoding)) is not None]
+    sets = [found for child in below if (found := _one_set(child, encoding, split)) is not None]
     if not sets:
-        sets = [found for found in [_one_set(folder, encoding)] if found is not None]
+        sets = [found for found in [_one_set(folder, encoding, split)] if found is not None]
     return _by_name(sets)
 
 
-def _one_set(folder: Path, encoding: MaskEncoding | None, side_by_side: bool = True) -> MaskDataset | None:
-    """The set in this folder itself, in any layout but side by side if that is not wanted."""
+def _one_set(
+    folder: Path, encoding: MaskEncoding | None, split: Split, side_by_side: bool = True
+) -> MaskDataset | None:
+    """The dataset in this folder itself, in any layout but side by side if that is not wanted."""
     name = folder.resolve().name
     pair = two_folders(folder)
     if pair is not None and any(images_below(pair[1])):
@@ -89,8 +94,11 @@ def _one_set(folder: Path, encoding: MaskEncoding | None, side_by_side: bool = T
     annotations = _annotations_of(folder)
     if annotations is not None:
         return open_coco(annotations, name=name)
-    files = files_side_by_side(folder) if side_by_side else None
-    return pair_dataset(name, files, "side by side", encoding) if files and files.masks else None
+    found = open_yolo(folder, split)
+    if found is not None or not side_by_side:
+        return found
+    found, files = open_labelme(folder), files_side_by_side(folder)
+    return pair_dataset(name, files, "side by side", encoding) if found is None and files.masks else found
 
 
 def _annotations_of(folder: Path) -> Path | None:

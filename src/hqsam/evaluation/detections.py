@@ -20,6 +20,7 @@ from hqsam.errors import DataError
 from hqsam.evaluation.samples import BoxXyxy, EvaluationSample, Target
 from hqsam.evaluation.suites.davis import boxes_of_label_maps
 from hqsam.evaluation.suites.suite import OpenSuite
+from hqsam.formats.coco_reader import canonical_id
 from hqsam.formats.files import read_text
 from hqsam.masks import rle
 from hqsam.masks.boxes import box_of_mask
@@ -102,12 +103,12 @@ def _read_detection(number: int, detection: Any, path: Path) -> list[tuple[_Plac
 
 
 def _targets(number: int, detection: dict[str, Any]) -> Iterator[tuple[_Place, Target]]:
-    about = {"category_id": detection["category_id"], "score": float(detection["score"])}
+    about = {"category_id": canonical_id(detection["category_id"]), "score": float(detection["score"])}
     if "video_id" not in detection:
         box = _box(detection.get("bbox"), detection.get("segmentation"))
         if box is None:
             raise ValueError("it has neither a bbox nor a segmentation")
-        yield (detection["image_id"],), Target(f"det-{number}", None, box, about=about)
+        yield (canonical_id(detection["image_id"]),), Target(f"det-{number}", None, box, about=about)
         return
     boxes, masks = detection.get("bboxes"), detection.get("segmentations")
     for frame in range(len(boxes or masks or ())):

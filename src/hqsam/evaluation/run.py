@@ -19,6 +19,7 @@ from hqsam.evaluation.reports.summary import summarise
 from hqsam.evaluation.run_folder import WHOLE, RunFolder, Shard, open_run_folder
 from hqsam.evaluation.run_protocol import CandidateChoice, PromptProtocol
 from hqsam.evaluation.samples import EvaluationSample
+from hqsam.evaluation.suites.folder import scored_by_precision
 from hqsam.evaluation.suites.suite import OpenSuite
 from hqsam.model.hq_sam import Source
 from hqsam.predict.segmenter import Segmenter
@@ -93,6 +94,8 @@ def evaluate(
         DataError: an image, a mask or the detector's file cannot be used. What was done before is kept.
         OutputError: the folder holds another run, or another process works in it.
     """
+    if any(prompt.startswith("detector:") for prompt in config.prompts):
+        suite = scored_by_precision(suite)
     samples, protocol, boxes = _protocol_for(suite, config, segmenter)
     pipeline = config.pipeline or suite.suite.pipeline
     _check_together(protocol, pipeline)

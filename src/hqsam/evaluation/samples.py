@@ -64,6 +64,8 @@ class OpenSplit:
     name: str
     samples: tuple[EvaluationSample, ...]
     annotations: dict[str, Any] | None = None
-    """The annotation file as it is, where a measure works from it."""
+    """The contents of the annotation file, where a metric works from it."""
     warnings: tuple[str, ...] = ()
     """What was found amiss, and left out."""
+    annotation_file: Path | None = None
+    """The file as COCO has it, where there is one whose contents are not read yet."""

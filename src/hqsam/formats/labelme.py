@@ -15,13 +15,20 @@ from PIL import Image
 
 from hqsam.errors import DataError
 from hqsam.formats.file_names import OutputPaths
-from hqsam.formats.files import read_json, write_json
+from hqsam.formats.files import read_json, size_of_picture, write_json
+from hqsam.formats.image_lookup import ImageLookup, folders_around
+from hqsam.formats.left_out import LeftOut, warn_of
+from hqsam.images.image_info import IMAGE_SUFFIXES
 from hqsam.masks.instances import Instances
 from hqsam.masks.polygons import as_one_ring, to_polygons
 from hqsam.masks.rasterize import fill_even_odd
 
 _VERSION = "5.5.0"
 """The version of labelme that this was checked against."""
+_ENDS = 1 << 16
+"""Bytes of a file's beginning and end that are looked at to tell whose it is."""
+_REACH = 2
+"""Shapes may lead out of their image by this many of its sides."""
 
 
 def write(instances: Instances, paths: OutputPaths, tolerance: float = 0) -> list[Path]:
@@ -47,25 +54,78 @@ def write(instances: Instances, paths: OutputPaths, tolerance: float = 0) -> lis
 
 
 def read(path: Path) -> list[Instances]:
-    """Read polygons, rectangles, circles and masks; shapes that enclose nothing (points, lines) are skipped.
+    """Read polygons, rectangles, circles and masks; warns of shapes that are left out.
 
-    Shapes of one label and one `group_id` are one object.
+    Shapes of one label and one `group_id` are one object. Where the file does not state the image's size, as those of
+    labelme 3, the image beside it is measured, or the one in the file.
 
     Raises:
-        DataError: it cannot be read, or is not as labelme has it.
+        DataError: it cannot be read, is not as labelme has it, or the image's size cannot be found out.
+    """
+    instances, left_out = read_shapes(path)
+    warn_of(left_out, path)
+    return [instances]
+
+
+def read_shapes(path: Path) -> tuple[Instances, list[LeftOut]]:
+    """Return the masks of a file, and the shapes that have none.
+
+    Raises:
+        DataError: it cannot be read, is not as labelme has it, or the image's size cannot be found out.
     """
     content = read_json(path)
+    left_out: list[LeftOut] = []
     try:
-        size_hw = int(content["imageHeight"]), int(content["imageWidth"])
-        groups: dict[Any, list[dict[str, Any]]] = {}
+        size_hw = _size(content, path)
+        groups: dict[Any, list[tuple[dict[str, Any], np.ndarray]]] = {}
         for place, shape in enumerate(content["shapes"]):
-            key = place if shape.get("group_id") is None else (shape["label"], shape["group_id"])
-            groups.setdefault(key, []).append(shape)
-        rows = [one for shapes in groups.values() if (one := _instance(shapes, size_hw)) is not None]
+            try:
+                mask, label = _mask(shape, size_hw), str(shape["label"])
+            except DataError as error:
+                left_out.append(LeftOut(str(error), f"shape {place + 1}"))
+                continue
+            except (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError):
+                left_out.append(LeftOut("damaged shapes", f"shape {place + 1}"))
+                continue
+            key = place if shape.get("group_id") is None else (label, shape["group_id"])
+            groups.setdefault(key, []).append((shape, mask))
+        rows = [_instance(shapes) for shapes in groups.values()]
         name = str(content.get("imagePath") or path.name).replace("\\", "/")
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
         raise DataError(f"{path} is not as labelme has it: {type(error).__name__}: {error}") from error
-    return [Instances.join([Instances.empty(size_hw, name), *rows])]
+    return Instances.join([Instances.empty(size_hw, name), *rows]), left_out
+
+
+def image_of(path: Path) -> Path | None:
+    """Return the image that a file is about: the one that it names, found beside it, or one of its own name."""
+    name = str(read_json(path).get("imagePath") or "")
+    names = [name, *(f"{path.stem}{suffix}" for suffix in IMAGE_SUFFIXES)]
+    lookup = ImageLookup(folders_around(path))
+    return next((found for each in names if each and (found := lookup.find(each)) is not None), None)
+
+
+def looks_like_labelme(path: Path) -> bool:
+    """Return True if a JSON file has labelme's lists by its beginning or end: the image may stand in between."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(_ENDS)
+            file.seek(max(0, path.stat().st_size - _ENDS))
+            ends = start + file.read()
+    except OSError:
+        return False
+    return start.lstrip().startswith(b"{") and b'"shapes"' in ends and b'"imagePath"' in ends
+
+
+def _size(content: dict[str, Any], path: Path) -> tuple[int, int]:
+    if content.get("imageHeight") and content.get("imageWidth"):
+        return int(content["imageHeight"]), int(content["imageWidth"])
+    if content.get("imageData"):
+        with Image.open(io.BytesIO(base64.b64decode(content["imageData"]))) as image:
+            return image.height, image.width
+    image = image_of(path)
+    if image is None:
+        raise DataError(f"{path} does not say how large its image is, and {content.get('imagePath')} is not there")
+    return size_of_picture(image)
 
 
 def _shapes(instances: Instances, row: int, tolerance: float) -> list[dict[str, Any]]:
@@ -86,20 +146,20 @@ def _shapes(instances: Instances, row: int, tolerance: float) -> list[dict[str, 
     ]
 
 
-def _instance(shapes: list[dict[str, Any]], size_hw: tuple[int, int]) -> Instances | None:
-    masks = [mask for mask in (_mask(shape, size_hw) for shape in shapes) if mask is not None]
-    if not masks:
-        return None
-    score = shapes[0].get("score")
-    scores = [None if score is None else float(score)]
-    return Instances.from_masks([np.logical_or.reduce(masks)], labels=str(shapes[0]["label"]), scores=scores)
+def _instance(shapes: list[tuple[dict[str, Any], np.ndarray]]) -> Instances:
+    first, score = shapes[0][0], shapes[0][0].get("score")
+    mask = np.logical_or.reduce([mask for _, mask in shapes])
+    return Instances.from_masks([mask], labels=str(first["label"]), scores=[None if score is None else float(score)])
 
 
-def _mask(shape: dict[str, Any], size_hw: tuple[int, int]) -> np.ndarray | None:
+def _mask(shape: dict[str, Any], size_hw: tuple[int, int]) -> np.ndarray:
     points = np.array(shape["points"], dtype=np.float64).reshape(-1, 2)
+    kind = shape.get("shape_type") or "polygon"
     if not np.isfinite(points).all():
-        raise ValueError("a point is not a number")
-    match shape.get("shape_type") or "polygon":
+        raise DataError("shapes with points that are no numbers")
+    if kind != "mask" and (np.abs(points) > _REACH * max(size_hw)).any():
+        raise DataError("shapes that lead far out of their image")
+    match kind:
         case "polygon" | "oriented_rectangle" if len(points) >= 3:
             return fill_even_odd([points], size_hw)
         case "rectangle":
@@ -112,7 +172,7 @@ def _mask(shape: dict[str, Any], size_hw: tuple[int, int]) -> np.ndarray | None:
         case "mask":
             return _pasted(shape["mask"], points, size_hw)
         case _:
-            return None
+            raise DataError("shapes that enclose nothing")
 
 
 def _pasted(encoded: str, points: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:

@@ -4,22 +4,29 @@ One outline is all that a line can hold. Parts and holes are joined to it by sli
 even-odd and the winding rule still fill exactly the mask; tools that draw the outline may show the slits.
 """
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
 
 from hqsam import storage
 from hqsam.errors import DataError, OptionError
-from hqsam.formats.file_names import OutputPaths
+from hqsam.formats.file_names import OutputPaths, is_there
 from hqsam.formats.files import read_text, size_of_picture
+from hqsam.formats.left_out import LeftOut, in_words, warn_of
 from hqsam.images.image_info import IMAGE_SUFFIXES
 from hqsam.masks.instances import Instances
 from hqsam.masks.polygons import as_one_ring, to_polygons
 from hqsam.masks.rasterize import fill_even_odd
 
 _CLASSES = "classes.txt"
+_LEVELS = 4
+"""Folders up from a label file in which its dataset's table is looked for."""
+_NUMBERS_OF_BOX = 4
+_REACH = 2
+"""Outlines may lead out of their image by this many of its sides."""
 
 
 def write(
@@ -46,7 +53,9 @@ def write(
 
 
 def read(path: Path, size_hw: tuple[int, int] | None = None) -> list[Instances]:
-    """Read the masks of one label file; classes have the names in `classes.txt` beside it, else their numbers.
+    """Read the masks of one label file; warns of lines that are left out.
+
+    Classes have the names in `classes.txt` beside it, or in the `data.yaml` of the folders above, else their numbers.
 
     Args:
         path: the label file.
@@ -54,16 +63,79 @@ def read(path: Path, size_hw: tuple[int, int] | None = None) -> list[Instances]:
             file is in `labels`.
 
     Raises:
-        DataError: it cannot be read, is of boxes, or the image's size cannot be found out.
+        DataError: it cannot be read, has no line with an outline, or the image's size cannot be found out.
     """
-    image = None if size_hw else _image_of(path)
+    image = None if size_hw else image_of(path)
     if image is None and size_hw is None:
         raise DataError(f"found no image for {path}, beside it or in 'images', to know its size; pass size_hw")
-    size = size_hw or size_of_picture(image or path)
-    names = _names(path.parent / _CLASSES)
-    lines = [line for line in read_text(path).splitlines() if line.strip()]
-    rows = [_instance(line, names, size, path) for line in lines]
-    return [Instances.join([Instances.empty(size, image.name if image else path.name), *rows])]
+    instances, left_out = read_lines(
+        path, size_hw or size_of_picture(image or path), class_names(path), image.name if image else path.name
+    )
+    if left_out and not len(instances):
+        raise DataError(f"{path} has no line with an outline; {in_words(left_out)}")
+    warn_of(left_out, path)
+    return [instances]
+
+
+def read_lines(
+    path: Path, size_hw: tuple[int, int], names: Mapping[int, str], image_name: str = "image"
+) -> tuple[Instances, list[LeftOut]]:
+    """Return the masks of a label file, and the lines that have none.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    masks, labels, left_out = [], [], []
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            index, ring = _outline(line)
+        except DataError as error:
+            left_out.append(LeftOut(str(error), f"line {number}"))
+            continue
+        masks.append(fill_even_odd([ring * np.array(size_hw[::-1])], size_hw))
+        labels.append(names.get(index, str(index)))
+    return Instances.from_masks(masks, size_hw, labels=labels, image_name=image_name), left_out
+
+
+def class_names(path: Path) -> dict[int, str]:
+    """Return the names of the classes of a label file, by their numbers; nothing where nobody names them."""
+    if (path.parent / _CLASSES).exists():
+        return dict(enumerate(_names(path.parent / _CLASSES)))
+    tables = (table for folder in path.parents[:_LEVELS] for table in sorted(folder.glob("*.yaml")))
+    return next((names for table in tables if (names := names_of(read_table(table)))), {})
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """Read the YAML that lists a dataset's folders and classes, as Ultralytics has it.
+
+    Raises:
+        DataError: it cannot be read, or is no such table.
+    """
+    try:
+        content = yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
+        raise DataError(f"{path} is not YAML: {error}") from error
+    return content if isinstance(content, dict) else {}
+
+
+def names_of(table: Mapping[str, Any]) -> dict[int, str]:
+    """Return the classes that such a table names, which is a list or goes by number."""
+    names = table.get("names") or []
+    rows = enumerate(names) if isinstance(names, list) else names.items() if isinstance(names, dict) else ()
+    return {int(number): str(name) for number, name in rows if str(number).isdecimal()}
+
+
+def image_of(path: Path) -> Path | None:
+    """Return the image of a label file: beside it, or in `images` where the file is in `labels`."""
+    folders = [path.parent]
+    for place, part in reversed(list(enumerate(path.parts[:-1]))):
+        if part == "labels":
+            folders.append(Path(*path.parts[:place], "images", *path.parts[place + 1 : -1]))
+    folders.append(path.parent.parent / "images")
+    candidates = (folder / f"{path.stem}{suffix}" for folder in folders for suffix in IMAGE_SUFFIXES)
+    return next((image for image in candidates if is_there(image)), None)
 
 
 def _classes(instances: Instances, path: Path) -> list[str]:
@@ -84,21 +156,15 @@ def _line(instances: Instances, row: int, classes: list[str], tolerance: float) 
     return " ".join([str(classes.index(label)), *(f"{share:.6f}" for share in ring.ravel().tolist())]) + "\n"
 
 
-def _instance(line: str, names: list[str], size_hw: tuple[int, int], path: Path) -> Instances:
+def _outline(line: str) -> tuple[int, np.ndarray]:
+    """The class and the corners x, y, in shares of the image's size."""
     try:
         number, *shares = line.split()
-        index, ring = int(number), np.array([float(share) for share in shares]).reshape(-1, 2)
-    except ValueError as error:
-        raise DataError(f"{path} has a line that is no YOLO outline: {line[:60]!r}") from error
-    if len(ring) < 3 or index < 0 or not all(map(math.isfinite, ring.ravel())):
-        raise DataError(f"{path} has a line without an outline (is it of boxes?): {line[:60]!r}")
-    label = names[index] if index < len(names) else str(index)
-    return Instances.from_masks([fill_even_odd([ring * np.array(size_hw[::-1])], size_hw)], labels=label)
-
-
-def _image_of(path: Path) -> Path | None:
-    folders = [path.parent, path.parent.parent / "images"]
-    if path.parent.parent.name == "labels":
-        folders.append(path.parent.parent.parent / "images" / path.parent.name)
-    candidates = (folder / f"{path.stem}{suffix}" for folder in folders for suffix in IMAGE_SUFFIXES)
-    return next((image for image in candidates if image.exists()), None)
+        index, ring = int(float(number)), np.array([float(share) for share in shares])
+    except (ValueError, OverflowError) as error:
+        raise DataError("lines that are no outline") from error
+    if len(ring) == _NUMBERS_OF_BOX:
+        raise DataError("lines of boxes without masks")
+    if len(ring) < 6 or len(ring) % 2 or index < 0 or not np.isfinite(ring).all() or np.abs(ring).max() > _REACH:
+        raise DataError("lines that are no outline")
+    return index, ring.reshape(-1, 2)

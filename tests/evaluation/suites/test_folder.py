@@ -5,7 +5,11 @@ import pytest
 from PIL import Image
 
 from hqsam.errors import DataError
+from hqsam.evaluation.detections import with_detections
+from hqsam.evaluation.record import Row
 from hqsam.evaluation.suites import find
+from hqsam.evaluation.suites.folder import scored_by_precision
+from hqsam.masks import rle
 from tests.evaluation.layouts import coco_json, make, scene
 
 
@@ -79,6 +83,81 @@ def test_a_folder_with_coco_annotations_will_do(tmp_path):
     (tmp_path / "photos/annotations.json").write_text(json.dumps(coco_json(scenes)))
     (found,) = truths(tmp_path)
     assert [mask.sum() > 50 for mask in found] == [True, True]
+
+
+def photos_with_coco(folder, edit=lambda content: None, empty=False):
+    """Two photos, a third without objects if wanted, and their annotations, of which some cannot be used."""
+    scenes = {f"photo{number}.png": scene(number) for number in range(3 if empty else 2)}
+    for name, drawn in scenes.items():
+        Image.fromarray(drawn.image).save(folder / name)
+    content = coco_json(scenes)
+    if empty:
+        content["annotations"] = [one for one in content["annotations"] if one["image_id"] != 3]
+    edit(content)
+    (folder / "annotations.json").write_text(json.dumps(content))
+    return content
+
+
+def test_what_coco_annotations_leave_out_is_said(tmp_path):
+    def damage(content):
+        content["annotations"][1]["segmentation"]["counts"] = "1"
+        content["annotations"] += [{"id": 90, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}]
+        content["annotations"] += [{**content["annotations"][0], "id": 91, "image_id": 77}]
+        content["annotations"] += [{**content["annotations"][2], "id": 92, "iscrowd": 1}]
+
+    photos_with_coco(tmp_path, damage)
+    opened = find("folder").open(tmp_path / "annotations.json")
+    (warning,) = opened.warnings
+    assert (
+        "3 left out: boxes without masks (90), annotations of images that are not listed (91), crowds (92)" in warning
+    )
+    usable, unusable = opened.samples[0].targets()
+    assert usable.about == {"class": "class 1", "category_id": 1}
+    assert (unusable.name, unusable.unusable) == ("2", "damaged run lengths")
+
+
+def test_a_detector_s_boxes_on_own_coco_data_are_scored_by_ap(tmp_path):
+    def as_text(content):
+        for image in content["images"]:
+            image["id"] = str(image["id"])
+            del image["height"], image["width"]
+
+    content = photos_with_coco(tmp_path, as_text, empty=True)
+    boxes = [{**one, "score": 0.9} for one in content["annotations"]]
+    boxes += [{"image_id": "3", "category_id": "1", "score": 0.1, "bbox": [1, 1, 9, 9]}]
+    (tmp_path / "boxes").mkdir()
+    (tmp_path / "boxes/found.json").write_text(json.dumps(boxes))
+    opened = scored_by_precision(find("folder").open(tmp_path))
+    assert [sample.about["image_id"] for sample in opened.samples] == [1, 2, 3]
+    samples = with_detections(opened, tmp_path / "boxes/found.json")
+    assert [len(sample.targets()) for sample in samples] == [2, 2, 1]
+    rows = [
+        Row(
+            sample.name,
+            target.name,
+            scene(0).labels.shape,
+            sample.about | target.about,
+            None,
+            None,
+            0.5,
+            rle.encode(mask),
+        )
+        for sample, drawn in zip(samples, (scene(0), scene(1)), strict=False)
+        for target, mask in zip(sample.targets(), drawn.masks, strict=True)
+    ]
+    assert opened.score(rows)["folder"]["AP50"] == 1
+
+
+def test_yolo_s_part_for_validation_is_evaluated_with_its_classes(tmp_path):
+    for part, number in (("train", 0), ("val", 1)):
+        for folder in ("images", "labels"):
+            (tmp_path / folder / part).mkdir(parents=True)
+        Image.fromarray(scene(number).image).save(tmp_path / f"images/{part}/{part}.png")
+        (tmp_path / f"labels/{part}/{part}.txt").write_text("1 0.1 0.1 0.6 0.1 0.6 0.6 0.1 0.6\n")
+    (tmp_path / "data.yaml").write_text("names: [cat, dog]\n")
+    (sample,) = find("folder").open(tmp_path).samples
+    assert sample.image.name == "val.png"
+    assert [target.about for target in sample.targets()] == [{"class": "dog"}]
 
 
 def test_a_mask_of_another_size_is_refused_when_it_is_read(tmp_path):

@@ -68,6 +68,8 @@ class Suite:
     """What they were made with: all squashed to the model's square, or sessions as users get them."""
     metric: Metric
     published: tuple[Published, ...] = ()
+    takes_files: bool = False
+    """Whether its data may also be a single annotation file."""
     licence: str
     where: str
     """Where to get it."""
@@ -85,7 +87,7 @@ class Suite:
             DataError: the folder does not fit; the message says what was expected and what was found.
             OptionError: there is no set of a name in `only`.
         """
-        if not data.is_dir():
+        if not (data.is_dir() or (self.takes_files and data.is_file())):
             raise DataError(f"{data} is not a folder; {self.name} expects there: {self.layout}")
         splits = self.splits if only is None else tuple(self._split(name) for name in only)
         return OpenSuite(self, tuple(_opened(self, data, splits)))

@@ -196,7 +196,8 @@ ROWS = (
     ),
     Suite(
         name="folder",
-        title="your own photos with masks",
+        title="your own images with masks",
+        takes_files=True,
         splits=(Split(name="folder", images="images", truth="masks"),),
         layout="images/NAME.jpg, masks/NAME.png: one object, or a label map; all that `hqsam data check` reads",
         open_split=open_folder,

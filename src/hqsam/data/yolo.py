@@ -1,0 +1,118 @@
+"""Datasets with a label file of YOLO's for each image, as Ultralytics, Roboflow, CVAT and our own export lay them out.
+
+data.yaml                                 names the folders of the parts and the classes; where it is missing:
+images/train/a.jpg, labels/train/a.txt    or val, valid, test; or without parts
+train/images/a.jpg, train/labels/a.txt
+a.jpg, a.txt, classes.txt                 side by side
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hqsam.data.annotated_image import AnnotatedImage
+from hqsam.data.dataset import MaskDataset
+from hqsam.data.hqseg44k import Split
+from hqsam.data.issues import DataIssue
+from hqsam.errors import DataError
+from hqsam.formats import yolo
+from hqsam.formats.file_names import is_there
+from hqsam.formats.image_lookup import local_name
+from hqsam.images.image_info import is_image_name
+
+_PARTS: dict[Split, tuple[str, ...]] = {
+    "training": ("train", "training"),
+    "validation": ("val", "valid", "validation", "test"),
+}
+_TABLES = ("*.yaml", "*.yml")
+
+
+def open_yolo(path: Path, split: Split = "training") -> MaskDataset | None:
+    """Open the part of a dataset; all of it where it has no parts. None if there are no label files.
+
+    Args:
+        path: the folder, or the YAML that lists its parts.
+        split: the part.
+
+    Raises:
+        DataError: the YAML cannot be read.
+    """
+    folder, table = _table_of(path)
+    part, images = _part_of(folder, table, split)
+    labels = {image: label for image in images if (label := _label_of(image)) is not None}
+    if not labels or not any(map(_has_outlines, labels.values())):
+        return None
+    names = yolo.names_of(table) or yolo.class_names(next(iter(labels.values())))
+    name = folder.resolve().name
+    missing = [
+        DataIssue("no_mask", f"{name}/{_name(image, folder)}", str(image)) for image in images if image not in labels
+    ]
+    items = [
+        AnnotatedImage(image, f"{name}/{_name(image, folder)}", partial(yolo.read_lines, label, names=names))
+        for image, label in labels.items()
+    ]
+    about = f"YOLO outlines{f' of {part}' * bool(part)}, {len(names) or 'no'} named classes"
+    return MaskDataset(name=name, items=tuple(items), about=about, issues=tuple(missing))
+
+
+def _table_of(path: Path) -> tuple[Path, Mapping[str, Any]]:
+    """The dataset's folder, and what its YAML says, if it has one with classes."""
+    if path.is_file():
+        return path.parent, yolo.read_table(path)
+    for pattern in _TABLES:
+        for file in sorted(path.glob(pattern)):
+            table = yolo.read_table(file)
+            if "names" in table:
+                return path, table
+    return path, {}
+
+
+def _part_of(folder: Path, table: Mapping[str, Any], split: Split) -> tuple[str, list[Path]]:
+    """The part's name, and its images; where there are no parts, an empty name and all."""
+    for part in (*_PARTS[split], *(one for parts in _PARTS.values() for one in parts)):
+        places = [folder / f"images/{part}", folder / f"{part}/images", folder / part]
+        if images := [*_listed(folder, table, part)] or [*_first_with_images(places)]:
+            return part, images
+    return "", [*_first_with_images([folder / "images"])] or _images_in(folder)
+
+
+def _listed(folder: Path, table: Mapping[str, Any], part: str) -> Iterator[Path]:
+    """The images of a part as the YAML lists them: folders, or text files with a line for each image."""
+    listed = table.get(part) or []
+    root = folder / local_name(str(table.get("path") or ""))
+    for name in listed if isinstance(listed, list) else [listed]:
+        places = [base / local_name(str(name)) for base in (root, folder)]
+        place = next((place for place in places if place.exists()), places[0])
+        if place.is_dir():
+            yield from _images_in(place)
+        elif place.suffix == ".txt" and place.is_file():
+            lines = [local_name(line) for line in place.read_text("utf-8").splitlines() if line.strip()]
+            yield from (image for line in lines for base in (place.parent, root) if is_there(image := base / line))
+
+
+def _first_with_images(places: Iterable[Path]) -> Iterator[Path]:
+    return iter(next((images for place in places if place.is_dir() and (images := _images_in(place))), []))
+
+
+def _images_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if is_image_name(path.name))
+
+
+def _label_of(image: Path) -> Path | None:
+    """The label file: in `labels` where the image is in `images`, else beside it."""
+    places = [number for number, part in enumerate(image.parts[:-1]) if part == "images"]
+    swapped = [Path(*image.parts[:number], "labels", *image.parts[number + 1 :]) for number in reversed(places)]
+    return next((label for one in (*swapped, image) if is_there(label := one.with_suffix(".txt"))), None)
+
+
+def _has_outlines(label: Path) -> bool:
+    try:
+        return bool(len(yolo.read_lines(label, (64, 64), {})[0]))
+    except DataError:
+        return False
+
+
+def _name(image: Path, folder: Path) -> str:
+    inside = image.is_relative_to(folder)
+    return (image.relative_to(folder) if inside else Path(image.name)).with_suffix("").as_posix()
