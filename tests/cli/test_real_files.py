@@ -187,7 +187,7 @@ def test_serving_says_what_of_the_folder_is_not_shown_before_a_model_is_fetched(
         port = taken.getsockname()[1]
         finished = hqsam("serve", "served", "--port", port, "--no-browser", "--data", "data")
     assert finished.code == 1 and "take another --port" in finished.err
-    monkeypatch.setattr(models, "fetch_model", raising(InputError("far enough")))
+    monkeypatch.setattr(models, "fetch_model", lambda _: raising(InputError("far enough"))())
     finished = hqsam("serve", "served", "--port", port, "--no-browser", "--data", "data")
     assert "link that leads out of the folder (away.jpg); --follow-links shows them" in finished.err
     assert "raw.nef" in finished.err

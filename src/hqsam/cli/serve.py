@@ -73,7 +73,7 @@ def serve(
     from hqsam import hardware, optional
     from hqsam.cli.models import fetch_model
 
-    for package in ("alembic", "fastapi", "uvicorn", "sqlalchemy", "multipart", "prometheus_client"):
+    for package in ("alembic", "fastapi", "uvicorn", "sqlalchemy", "python_multipart", "prometheus_client"):
         optional.require(package, extra="serve")
     from hqsam.serving.logs import start_logging
     from hqsam.serving.server import listening_socket
