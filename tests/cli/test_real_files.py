@@ -100,7 +100,8 @@ def test_somebody_else_s_masks_are_images_as_before(segment, photos):
 
 def test_a_folder_of_a_run_is_no_folder_of_images(segment, photos):
     (photos / "runs").mkdir()
-    (photos / "runs" / ".hqsam-results").touch()
+    for name in ("run.json", "metrics.jsonl"):
+        (photos / "runs" / name).touch()
     (photos / "cat.jpg").rename(photos / "runs" / "worst.jpg")
     (photos / ".hidden").mkdir()
     (photos / "coffee.jpg").rename(photos / ".hidden" / "coffee.jpg")
@@ -191,3 +192,33 @@ def test_serving_says_what_of_the_folder_is_not_shown_before_a_model_is_fetched(
     finished = hqsam("serve", "served", "--port", port, "--no-browser", "--data", "data")
     assert "link that leads out of the folder (away.jpg); --follow-links shows them" in finished.err
     assert "raw.nef" in finished.err
+
+
+def test_evaluating_and_training_look_at_all_that_can_be_wrong_before_a_model_is_loaded(hqsam, photos, monkeypatch):
+    monkeypatch.setattr(models, "load_segmenter", lambda *_: pytest.fail("a model was asked for"))
+    for folder in ("images", "masks"):
+        (photos / folder).mkdir()
+        Image.new("L", (8, 8), 255).save(photos / folder / "a.png")
+    (photos / "taken").touch()
+    folder = ("evaluate", "folder", "--data", photos, "--model", "vit_l")
+    for words, said, code in (
+        (("--out", "taken/deep"), "a part of the path is a file", 1),
+        (("--source", "best"), "unknown source 'best'", 2),
+        (("--prompt", "detector:gone.json"), "gone.json: there is no such file", 1),
+    ):
+        finished = hqsam(*folder, *words)
+        assert said in finished.err and finished.code == code
+    train = ("train", "finetune", "--data", photos, "--out")
+    assert "a part of the path is a file" in hqsam(*train, "taken/deep").err
+    for package in ("faster_coco_eval", "peft", "tensorboard"):
+        monkeypatch.setitem(sys.modules, package, None)
+    assert 'pip install "hqsam[evaluate]"' in hqsam("evaluate", "coco", "--data", photos).err
+    assert 'pip install "hqsam[train]"' in hqsam(*train, "run", "--train", "lora").err
+    assert 'pip install "hqsam[train]"' in hqsam(*train, "run", "--tensorboard").err
+    assert not (photos / "run").exists()
+
+
+def test_a_device_that_is_not_here_is_told_before_a_model_is_fetched(hqsam, photos, monkeypatch):
+    monkeypatch.setattr(models, "fetch_model", lambda *_: pytest.fail("a model was fetched"))
+    finished = hqsam("segment", "cat.jpg", "--point", "1,1", "--model", "vit_l", "--device", "cuda:99")
+    assert finished.code == 2 and "cuda:99" in finished.err

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hqsam.cli.arguments import DeviceOption, ModelOption, PrecisionOption, split_words
+from hqsam import optional, storage
+from hqsam.cli.arguments import DeviceOption, ModelOption, PrecisionOption, Source, split_words
+from hqsam.errors import DataError, OptionError
 
 if TYPE_CHECKING:
     from hqsam.evaluation.run import Outcome
@@ -72,7 +74,9 @@ def evaluate(
     if not suite or data is None:
         raise typer.BadParameter("give a suite and its folder, as in: hqsam evaluate folder --data DIR; or --list")
     prompts = tuple(prompt or ())
-    opened, part = _check(suite, data, only, shard, prompts)
+    opened, part = _check(suite, data, only, shard, prompts, split_words(source))
+    folder = out or Path("runs") / "evaluate" / _folder_name(suite, model)
+    storage.check_folder(folder.parent if model == "auto" and not out else folder)
 
     from hqsam.cli.models import load_segmenter
     from hqsam.cli.progress import progress_bar
@@ -87,7 +91,8 @@ def evaluate(
         candidates=candidates.value,
         seed=seed,
     )
-    folder = out or Path("runs") / "evaluate" / f"{suite}-{config.model.removesuffix(Path(model).suffix)}"
+    if out is None and model == "auto":
+        folder = folder.with_name(_folder_name(suite, segmenter.name))
     with progress_bar("images") as on_progress:
         outcome = evaluate(
             segmenter,
@@ -103,13 +108,26 @@ def evaluate(
     _print_outcome(outcome, folder)
 
 
-def _check(suite: str, data: Path, only: str, shard: str, prompts: Sequence[str]) -> "tuple[OpenSuite, Shard]":
+def _folder_name(suite: str, model: str) -> str:
+    return f"{suite}-{_model_name(Path(model)).removesuffix(Path(model).suffix)}"
+
+
+def _check(
+    suite: str, data: Path, only: str, shard: str, prompts: Sequence[str], sources: Sequence[str]
+) -> "tuple[OpenSuite, Shard]":
     """Check everything that can be wrong before a model is loaded."""
     from hqsam.evaluation.prompt_protocols import parse_prompts
     from hqsam.evaluation.run_folder import parse_shard
     from hqsam.evaluation.suites import find
 
     row, part = find(suite), parse_shard(shard)
+    if unknown := set(sources) - set(Source.__members__):
+        raise OptionError(f"unknown source {unknown.pop()!r}; choose of sum, hq and sam")
+    if row.metric.package:
+        optional.require(row.metric.package, extra="evaluate")
+    for path in (Path(word.removeprefix("detector:")) for word in prompts if word.startswith("detector:")):
+        if not path.is_file():
+            raise DataError(f"cannot read {path}: there is no such file")
     parse_prompts([word for word in prompts if not word.startswith("detector:")])
     opened = row.open(data, split_words(only) or None)
     for warning in opened.warnings:

@@ -15,6 +15,7 @@ def load_segmenter(model: str, device: str = "auto", precision: str = "auto") ->
     from hqsam import hardware
     from hqsam.predict.segmenter import load
 
+    hardware.pick_precision(precision, hardware.pick_device(device))  # refuses what is not here before a download
     hardware.limit_torch_threads()
     return load(fetch_model(model), device=device, precision=precision)
 

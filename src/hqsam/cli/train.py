@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from hqsam import optional, storage
+
 if TYPE_CHECKING:
     from hqsam.training.config import OnProgress, Recipe, Trainable
     from hqsam.training.data_split import DataSplit
@@ -80,6 +82,7 @@ def train(
     if not is_distributed():
         hardware.limit_torch_threads()
     folder, first = out or Path("runs") / recipe, configured(50)
+    _check(folder, trains, tensorboard)
     with process_group(device) as processes, _progress(processes.rank == 0) as (say, on_progress):
         data_split = open_data_split(
             data,
@@ -108,6 +111,15 @@ def train(
         _conclude(folder)
         path = options.model_path
         typer.echo(f"wrote {path}; try it: hqsam segment IMAGE --model {path} --box x0,y0,x1,y1")
+
+
+def _check(folder: Path, trains: "Trainable", tensorboard: bool | None) -> None:
+    """Check what can be wrong before the data is read and a model is fetched."""
+    if trains == "lora":
+        optional.require("peft", extra="train")
+    if tensorboard:
+        optional.require("tensorboard", extra="train")
+    storage.check_folder(folder)
 
 
 def _config(

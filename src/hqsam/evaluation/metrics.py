@@ -22,6 +22,8 @@ class Metric:
     """The scores it may give, the headline first."""
     score_split: Callable[[OpenSplit, Sequence[Row]], Scores] | None = None
     """What gives the scores; None where mIoU and mBIoU are all."""
+    package: str = ""
+    """The optional package that it needs, of the extra `evaluate`."""
 
     def score(self, split: OpenSplit, rows: Sequence[Row]) -> Scores:
         """The scores of a set; beside them mIoU and mBIoU, if all answers have a true mask to compare with."""
@@ -51,18 +53,21 @@ METRICS: dict[str, Metric] = {
             "COCO's AP of masks, and of boundaries 0.02 and (strict) 0.01 of the diagonal wide",
             (*_PRECISION, *_BOUNDARY),
             average_precision.score_split,
+            package="faster_coco_eval",
         ),
         Metric(
             "ap_any",
             "the same without classes: every object is one of one class",
             (*_PRECISION, *_BOUNDARY),
             partial(average_precision.score_split, rules="any class"),
+            package="faster_coco_eval",
         ),
         Metric(
             "lvis",
             "LVIS's AP: federated, 300 masks an image, by rare, common and frequent classes",
             (*_PRECISION, "AP_r", "AP_c", "AP_f", *_BOUNDARY),
             partial(average_precision.score_split, rules="lvis"),
+            package="faster_coco_eval",
         ),
         Metric(
             "davis",

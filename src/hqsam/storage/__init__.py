@@ -2,13 +2,12 @@
 
 from hqsam.storage.atomic import check_folder, move_into_place, output_error, remove, replacing, write_bytes, write_text
 from hqsam.storage.journal import Journal
-from hqsam.storage.result_folders import holds_results, mark_results
+from hqsam.storage.result_folders import holds_results
 
 __all__ = [
     "Journal",
     "check_folder",
     "holds_results",
-    "mark_results",
     "move_into_place",
     "output_error",
     "remove",

@@ -1,23 +1,15 @@
-"""Mark folders of results, so that a later walk does not take results for images to work on."""
+"""Recognise folders of our results, so that a walk does not take what is in them for images to work on."""
 
 from pathlib import Path
 
-from hqsam.storage.atomic import write_text
-
 MARK = ".hqsam-results"
-_WORDS = "hqsam writes its results into this folder, and leaves it out when it looks for images in folders above.\n"
+"""An empty file of this name in any folder has it left out, too."""
 
-
-def mark_results(folder: Path) -> None:
-    """Mark a folder that is new or empty, and made if need be. Others may hold somebody's images.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    if not folder.is_dir() or not any(folder.iterdir()):
-        write_text(folder / MARK, _WORDS)
+_RUN_FILES = ("metrics.jsonl", "data.json", "report.json", "records-1-of-1.jsonl")
 
 
 def holds_results(folder: Path) -> bool:
-    """Return True for a folder that was marked."""
+    """Return True for a folder of a training or an evaluation, and for one that was marked."""
+    if (folder / "run.json").is_file():
+        return any((folder / name).is_file() for name in _RUN_FILES)
     return (folder / MARK).is_file()
