@@ -1,5 +1,6 @@
 """Kept features say what the encoder said; they are made once, and are of one model and one set of views."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -103,6 +104,18 @@ def test_features_of_another_model_or_of_other_views_are_refused(tmp_path):
     for changed in ({"model": other}, {"views": 2}, {"seed": 1}, {"count": 7}):
         with pytest.raises(TrainingError, match="is another's"):
             filled(tmp_path, **changed)
+
+
+def test_a_cache_of_version_0_1_is_used_if_it_is_complete(tmp_path):
+    filled(tmp_path)
+    path = tmp_path / "cache.json"
+    identity = json.loads(path.read_text())
+    del identity["random_streams"]
+    path.write_text(json.dumps(identity))
+    assert len(filled(tmp_path)) == 24
+    sorted(tmp_path.glob("*.safetensors"))[0].unlink()
+    with pytest.raises(TrainingError, match=r"begun by hqsam 0\.1\.0 and not completed"):
+        filled(tmp_path)
 
 
 def test_a_disk_without_room_is_found_before_the_work(tmp_path, monkeypatch):

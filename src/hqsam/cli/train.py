@@ -196,4 +196,5 @@ def _conclude(folder: Path) -> None:
     found = list(validations_of(folder).items())
     if found:
         typer.echo(score_table(dict([found[0], found[-1]])))
+    if (folder / "validation").exists():
         typer.echo(f"the worst and the best object of each validation: {folder / 'validation'}")

@@ -8,6 +8,9 @@ import hashlib
 
 import numpy as np
 
+VERSION = 2
+"""Version of how training draws its random numbers. Version 1 did not say so, and some of its streams were shared."""
+
 
 def random_stream(seed: int, purpose: str, *numbers: int) -> np.random.Generator:
     """Return the generator of one purpose, such as `random_stream(seed, "loader.row", 17)`.

@@ -17,6 +17,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from hqsam.data import random_streams
 from hqsam.data.loader import BatchRow, PromptedDataset, collate
 from hqsam.data.random_streams import random_stream
 from hqsam.data.sampling import SamplingConfig
@@ -87,7 +88,12 @@ def _prepare(folder: Path, dataset: PromptedDataset, views: int, model: HQSam, m
     encoder = sha256_of_tensors(model.image_encoder.state_dict())
     counts = [len(samples) for samples in dataset.sets]
     identity = {"encoder": encoder, "views": views, "seed": dataset.seed, "images": counts, "sampling": sampling}
-    run_folder.claim(folder, "cache.json", identity)
+    streams, path = {"random_streams": random_streams.VERSION}, folder / "cache.json"
+    if missing_shards and path.exists() and "random_streams" not in path.read_text("utf-8"):
+        raise TrainingError(
+            f"{folder} was begun by hqsam 0.1.0 and not completed; remove it to have it made again"
+        )
+    run_folder.claim(folder, path.name, identity | streams, defaults=streams)
     needed, free = bytes_of(model.config, missing_shards * _SHARD), shutil.disk_usage(folder).free
     if needed > free:
         raise OutputError(

@@ -39,8 +39,14 @@ def locked(folder: Path, identity: Mapping[str, Any]) -> Iterator[None]:
         lock.release()
 
 
-def claim(folder: Path, name: str, identity: Mapping[str, Any]) -> None:
+def claim(folder: Path, name: str, identity: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> None:
     """Write into the file `name` whose the folder is; or if that is written already, check that it is this one's.
+
+    Args:
+        folder: the folder.
+        name: the file's name.
+        identity: whose it is: anything that JSON can hold.
+        defaults: values of entries that files of earlier versions do not have.
 
     Raises:
         TrainingError: it is another's, or holds files and does not say whose.
@@ -51,7 +57,7 @@ def claim(folder: Path, name: str, identity: Mapping[str, Any]) -> None:
         _require_empty(folder, name)
         write_text(path, json.dumps(wanted, indent=2) + "\n")
         return
-    differing = list(_differences(_read(path), wanted))
+    differing = list(_differences({**(defaults or {}), **_read(path)}, wanted))
     if differing:
         raise TrainingError(
             f"{folder} is another's: {'; '.join(differing[:4])}. Give the same settings to go on with it, "

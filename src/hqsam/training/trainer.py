@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from hqsam import hardware
+from hqsam.data import random_streams
 from hqsam.data.loader import PromptedDataset, rows_of
 from hqsam.data.random_streams import derived_seed, random_stream
 from hqsam.engines.attention import CPU_OPS
@@ -158,7 +159,7 @@ def _resume(trainer: "Trainer", checkpoints: Path, log: RunLog) -> None:
     if state is None:
         return
     trainer.load_state_dict(state)
-    if state.get("random_streams") != RANDOM_STREAMS and trainer.steps_done < trainer.steps:
+    if state.get("random_streams") != random_streams.VERSION and trainer.steps_done < trainer.steps:
         log.note(
             trainer.steps_done,
             f"resumed at step {trainer.steps_done} from a checkpoint of hqsam 0.1.0: from here on images and prompts "
@@ -188,10 +189,6 @@ def _batch_source(
         processes=options.processes,
         on_view=lambda done, total: options.on_progress("features", done, total, {}),
     )
-
-
-RANDOM_STREAMS = 2
-"""Version of how random numbers are drawn. Checkpoints of version 1 do not name it; some of its streams were shared."""
 
 
 class Trainer:
@@ -302,7 +299,7 @@ class Trainer:
             "model": trainable_weights(self.model, self.trained),
             "ema": self.ema.weights,
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
-            "random_streams": RANDOM_STREAMS,
+            "random_streams": random_streams.VERSION,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
