@@ -90,9 +90,7 @@ def _prepare(folder: Path, dataset: PromptedDataset, views: int, model: HQSam, m
     identity = {"encoder": encoder, "views": views, "seed": dataset.seed, "images": counts, "sampling": sampling}
     streams, path = {"random_streams": random_streams.VERSION}, folder / "cache.json"
     if missing_shards and path.exists() and "random_streams" not in path.read_text("utf-8"):
-        raise TrainingError(
-            f"{folder} was begun by hqsam 0.1.0 and not completed; remove it to have it made again"
-        )
+        raise TrainingError(f"{folder} was begun by hqsam 0.1.0 and not completed; remove it to have it made again")
     run_folder.claim(folder, path.name, identity | streams, defaults=streams)
     needed, free = bytes_of(model.config, missing_shards * _SHARD), shutil.disk_usage(folder).free
     if needed > free:
