@@ -5,6 +5,7 @@ torch is imported inside the functions, so that a command that needs none of thi
 
 import ctypes
 import errno
+import functools
 import os
 import platform
 from pathlib import Path
@@ -214,6 +215,22 @@ def _read(path: str) -> str:
         return Path(path).read_text(errors="replace").strip()
     except OSError:
         return ""
+
+
+@functools.cache
+def use_one_thread_after_forks() -> None:
+    """Let processes that are forked from this one compute with one thread.
+
+    OpenMP's threads are not copied by a fork, and a child that waits for them waits for ever.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_use_one_thread)
+
+
+def _use_one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def keep_freed_memory() -> bool:

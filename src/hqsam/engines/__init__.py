@@ -10,6 +10,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from hqsam.engines.selection import MaskSelection, select_masks
+from hqsam.errors import OptionError
 from hqsam.model.config import ModelConfig
 from hqsam.model.hq_sam import MaskPrediction, Source
 from hqsam.model.preprocess import batches
@@ -65,6 +66,22 @@ class Engine(Protocol):
 
     config: ModelConfig
     device: torch.device
+    origin: tuple[Callable[..., "Engine"], tuple[Any, ...]] | None = None
+    """A function and its arguments, before the digest, that load the engine again; None: it was made in memory."""
+
+    def __reduce__(self) -> tuple[Callable[..., "Engine"], tuple[Any, ...]]:
+        """Pickle the engine by what it was loaded from.
+
+        Raises:
+            OptionError: its model was made in memory.
+        """
+        if self.origin is None:
+            raise OptionError(
+                "a model that was made in memory cannot go to another process; save it by "
+                "hqsam.weights.save.save_model and load the file by hqsam.load, which other processes can do, too"
+            )
+        load, arguments = self.origin
+        return load, (*arguments, self.digest())
 
     def digest(self) -> str:
         """Return a short name for its weights and its way to compute; work can be resumed with the same one only."""

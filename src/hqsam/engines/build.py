@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -12,10 +13,11 @@ from hqsam.engines.fused.int8 import check_int8
 from hqsam.engines.inference import usual_settings
 from hqsam.engines.kernels.build import best_kernels
 from hqsam.engines.torch import TorchEngine
-from hqsam.errors import OptionError
+from hqsam.errors import CheckpointError, OptionError
 from hqsam.hardware import pick_precision
 from hqsam.model.hq_sam import HQSam
 from hqsam.weights.load import load_model
+from hqsam.weights.registry import CHECKPOINTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +65,26 @@ def load_engine(
         CheckpointError: the file is damaged, unsafe or of another model.
         DownloadError: the weights are not here and cannot be fetched.
     """
+    engine = _load(name_or_path, device, precision, backend)
     path = Path(name_or_path).expanduser()
-    for name, row in BACKENDS.items():
-        if row.open and backend in ("auto", name) and row.runs_on(device) and row.recognises(path):
-            return row.open(path, device, precision)
-    check_backend(backend, device, precision)
-    return build_engine(load_model(name_or_path), device, precision, backend)
+    is_file = str(name_or_path) not in CHECKPOINTS and path.exists()
+    engine.origin = load_again, (str(path.absolute()) if is_file else name_or_path, device, precision, backend)
+    return engine
+
+
+@lru_cache(maxsize=2)  # models are large, and workers have one or two
+def load_again(
+    name_or_path: str | Path, device: torch.device, precision: torch.dtype, backend: str, digest: str
+) -> Engine:
+    """Load an engine that another process had, once for everything that comes from there.
+
+    Raises:
+        CheckpointError: the file holds other weights by now; or it cannot be loaded.
+    """
+    engine = load_engine(name_or_path, device, precision, backend)
+    if engine.digest() != digest:
+        raise CheckpointError(f"{name_or_path} holds other weights than when this was pickled; open the images again")
+    return engine
 
 
 @usual_settings()
@@ -80,6 +96,15 @@ def build_engine(model: HQSam, device: torch.device, precision: torch.dtype, bac
     """
     check_backend(backend, device, precision)
     return BACKENDS[_chosen(backend, device)].build(model, device, precision)
+
+
+def _load(name_or_path: str | Path, device: torch.device, precision: torch.dtype, backend: str) -> Engine:
+    path = Path(name_or_path).expanduser()
+    for name, row in BACKENDS.items():
+        if row.open and backend in ("auto", name) and row.runs_on(device) and row.recognises(path):
+            return row.open(path, device, precision)
+    check_backend(backend, device, precision)
+    return build_engine(load_model(name_or_path), device, precision, backend)
 
 
 def check_backend(backend: str, device: torch.device, precision: torch.dtype) -> None:

@@ -13,7 +13,7 @@ from hqsam.engines.fused.layers import fuse_encoder, fuse_layers
 from hqsam.engines.inference import inference_copy, inference_state
 from hqsam.engines.kernels import Kernels
 from hqsam.engines.selection import MaskSelection, select_masks
-from hqsam.hardware import keep_freed_memory
+from hqsam.hardware import keep_freed_memory, use_one_thread_after_forks
 from hqsam.model.hq_sam import HQSam, MaskPrediction, Source
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.weights.digest import digest_of_model
@@ -30,6 +30,7 @@ class CpuEngine(Engine):
 
     def __init__(self, model: HQSam, precision: torch.dtype, kernels: Kernels, int8: bool = False) -> None:
         keep_freed_memory()
+        use_one_thread_after_forks()
         self.config, self.precision, self.kernels = model.config, precision, kernels
         model = inference_copy(model)
         self.decoder = FusedDecoder(model, precision, kernels)

@@ -10,6 +10,7 @@ from hqsam.engines import EncodedImage, Engine, SelectedMasks, in_batches
 from hqsam.engines.attention import CPU_OPS
 from hqsam.engines.inference import inference_copy, inference_state
 from hqsam.engines.selection import MaskSelection, select_masks
+from hqsam.hardware import use_one_thread_after_forks
 from hqsam.model.attention_ops import set_attention_ops
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import HQSam, MaskPrediction, Source, fill_square
@@ -22,6 +23,7 @@ class TorchEngine(Engine):
     """Encodes and decodes in one precision on one device, with a copy of the model."""
 
     def __init__(self, model: HQSam, device: torch.device, precision: torch.dtype) -> None:
+        use_one_thread_after_forks()
         self.config, self.device, self.precision = model.config, device, precision
         self.model = inference_copy(model).to(device).in_precision(precision)
         set_attention_ops(self.model, CPU_OPS)

@@ -7,6 +7,7 @@ caller holds them, or as they are among the last ones opened, of which a bounded
 import os
 import threading
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,19 @@ class ImageReference:
             pixels = self._read_again() if self._path is None else self._read_file(self._path)
         _LATEST.keep(self, pixels)
         return pixels
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle the reference by its path, or with the pixels if it has none."""
+        kept = None
+        if self._path is None:
+            with suppress(ImageError):
+                kept = self.read()
+        return {**vars(self), "_image": None, "kept": kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if self.kept is not None:
+            _LATEST.keep(self, self.kept)
 
     def _read_file(self, path: Path) -> RgbImage:
         pixels = read_with(path, self._options)
