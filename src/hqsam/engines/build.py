@@ -16,7 +16,7 @@ from hqsam.engines.torch import TorchEngine
 from hqsam.errors import CheckpointError, OptionError
 from hqsam.hardware import pick_precision
 from hqsam.model.hq_sam import HQSam
-from hqsam.weights.load import load_model
+from hqsam.weights.load import check_name, load_model
 from hqsam.weights.registry import CHECKPOINTS
 
 
@@ -65,6 +65,7 @@ def load_engine(
         CheckpointError: the file is damaged, unsafe or of another model.
         DownloadError: the weights are not here and cannot be fetched.
     """
+    check_name(name_or_path)
     engine = _load(name_or_path, device, precision, backend)
     path = Path(name_or_path).expanduser()
     is_file = str(name_or_path) not in CHECKPOINTS and path.exists()

@@ -43,7 +43,7 @@ def load_model(name_or_path: str | Path, model: str | None = None, on_progress: 
     return _with_tensors(identify(read_checkpoint(path), model))
 
 
-def _check_name(name: Any) -> None:
+def check_name(name: Any) -> None:
     """Refuse a value that cannot name a model, before anything is looked for.
 
     Raises:
@@ -64,7 +64,7 @@ def locate(name_or_path: str | Path, on_progress: Progress | None = None) -> Pat
         CheckpointError: there is no such file.
         DownloadError: it is not here and cannot be fetched.
     """
-    _check_name(name_or_path)
+    check_name(name_or_path)
     if isinstance(name_or_path, str) and name_or_path in CHECKPOINTS:
         return fetch(name_or_path, on_progress)
     path = Path(name_or_path).expanduser()
