@@ -58,6 +58,9 @@ def test_print_config_shows_the_recipe_and_needs_no_data(hqsam):
         (("nonsense", "--print-config"), 2, "unknown recipe 'nonsense'; choose one of finetune, hq_vit_tiny"),
         (("finetune",), 2, "--data"),
         (("finetune", "--data", "nowhere", "--model", "nano"), 1, "there is no nowhere"),
+        (("finetune", "--data", "nowhere", "--model", "nanno"), 2, "did you mean 'nano'"),
+        (("finetune", "--data", "nowhere", "--model", "gone.pth"), 1, "there is no file gone.pth"),
+        (("finetune", "--data", "nowhere", "--encoder-weights", "gone.pth"), 1, "there is no file gone.pth"),
         (("finetune", "--print-config", "--set", "stages.0.stepz=1"), 2, "there is no 'stepz'"),
         (("finetune", "--print-config", "--train", "everything"), 2, "everything"),
         (("finetune", "--print-config", "--train", "lora", "--cache", "kept"), 2, "leave the cache out"),
@@ -69,6 +72,29 @@ def test_what_cannot_be_is_refused_in_words(hqsam, words, code, complaint, tmp_p
     refused = hqsam("train", *words)
     assert refused.code == code
     assert complaint in " ".join(refused.err.split())
+
+
+def test_the_encoder_may_start_from_a_file_and_the_folder_says_so(hqsam, data, tiny_file, tmp_path):
+    words = ("train", "finetune", "--data", data, "--model", tiny_file, "--encoder-weights", tiny_file)
+    finished = hqsam(*words, "--out", tmp_path / "run", *QUICK)
+    assert finished.code == 0, finished.err
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["recipe"]["encoder_weights"] == str(tiny_file)
+
+
+def test_the_validation_is_shown_before_and_after_by_box_and_by_click(hqsam, data, tiny_file, tmp_path):
+    finished = hqsam("train", "finetune", "--data", data, "--model", tiny_file, "--out", tmp_path / "run", *QUICK)
+    rows = [line for line in finished.out.splitlines() if line.startswith("|")]
+    assert "box, HQ + SAM" in rows[0] and "click, HQ + SAM" in rows[0]
+    assert [row.split("|")[1].strip() for row in rows[2:]] == ["hq, step 0", "hq, step 3"]
+    assert str(tmp_path / "run" / "validation") in finished.out
+
+
+def test_every_recipe_is_named_in_the_help(hqsam, monkeypatch):
+    from hqsam.training.recipes import RECIPES
+
+    monkeypatch.setenv("COLUMNS", "400")
+    shown = hqsam("train", "--help").out
+    assert all(name in shown for name in RECIPES)
 
 
 def test_a_model_without_an_hq_part_gets_one(hqsam, data, tmp_path):

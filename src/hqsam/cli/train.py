@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from hqsam import optional, storage
+from hqsam.errors import CheckpointError
 
 if TYPE_CHECKING:
     from hqsam.training.config import OnProgress, Recipe, Trainable
@@ -82,7 +83,7 @@ def train(
     if not is_distributed():
         hardware.limit_torch_threads()
     folder, first = out or Path("runs") / recipe, configured(50)
-    _check(folder, trains, tensorboard)
+    _check(first, folder, trains, tensorboard)
     with process_group(device) as processes, _progress(processes.rank == 0) as (say, on_progress):
         data_split = open_data_split(
             data,
@@ -113,8 +114,16 @@ def train(
         typer.echo(f"wrote {path}; try it: hqsam segment IMAGE --model {path} --box x0,y0,x1,y1")
 
 
-def _check(folder: Path, trains: "Trainable", tensorboard: bool | None) -> None:
+def _check(config: "Recipe", folder: Path, trains: "Trainable", tensorboard: bool | None) -> None:
     """Check what can be wrong before the data is read and a model is fetched."""
+    from hqsam.weights import hub
+    from hqsam.weights.load import locate
+    from hqsam.weights.registry import CHECKPOINTS
+
+    if config.start and config.start not in CHECKPOINTS and not hub.is_repo(config.start):
+        locate(config.start)
+    if config.encoder_weights and not Path(config.encoder_weights).is_file():
+        raise CheckpointError(f"there is no file {config.encoder_weights}")
     if trains == "lora":
         optional.require("peft", extra="train")
     if tensorboard:
