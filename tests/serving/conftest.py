@@ -13,6 +13,7 @@ def _nano(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cache, "_BUNDLED", nano_file(tmp_path_factory.mktemp("nano")).parent)
         patch.setenv("HQSAM_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("HQSAM_DATA", str(tmp_path_factory.mktemp("user")))
         patch.setenv("HQSAM_OFFLINE", "1")
         yield
 

@@ -32,8 +32,12 @@ def serve(
         ),
     ] = None,
     model: Annotated[
-        str, typer.Option(envvar="HQSAM_MODEL", help="The first model: a name of `hqsam weights list`, or a file.")
-    ] = "nano",
+        str,
+        typer.Option(
+            envvar="HQSAM_MODEL",
+            help="The first model: a name of `hqsam weights list`, a file, or auto, the best that is here.",
+        ),
+    ] = "auto",
     data: Annotated[
         Path | None,
         typer.Option(
@@ -46,10 +50,16 @@ def serve(
         str, typer.Option(metavar="URL", envvar="HQSAM_DATABASE", help="postgresql://... instead of SQLite in --data.")
     ] = "",
     host: Annotated[str, typer.Option(help="0.0.0.0 to be reached from other machines.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8765,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="[default: that of FOLDER's last start, else 8765 or the next free one]"),
+    ] = None,
     token: Annotated[
-        str, typer.Option(envvar="HQSAM_TOKEN", help="16 letters or more.  [default: a new one at each start]")
+        str, typer.Option(envvar="HQSAM_TOKEN", help="16 letters or more.  [default: that of FOLDER's first start]")
     ] = "",
+    new_token: Annotated[
+        bool, typer.Option("--new-token", help="Make a new token; old addresses stop working.")
+    ] = False,
     allow_host: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A further name of this server, as behind a proxy.")
     ] = None,
@@ -76,9 +86,9 @@ def serve(
     for package in ("alembic", "fastapi", "uvicorn", "sqlalchemy", "python_multipart", "prometheus_client"):
         optional.require(package, extra="serve")
     from hqsam.serving.logs import start_logging
-    from hqsam.serving.server import listening_socket
+    from hqsam.serving.remembered import forget_address, with_remembered_address
     from hqsam.serving.server import serve as run
-    from hqsam.serving.settings import Settings, data_folder, new_token
+    from hqsam.serving.settings import Settings, data_folder
 
     hardware.limit_torch_threads()
     settings = Settings(
@@ -88,8 +98,6 @@ def serve(
         folder_moved=moved,
         follow_links=follow_links,
         host=host,
-        port=port,
-        token=token or new_token(),
         allowed_hosts=tuple(allow_host or ()),
         model=model,
         device=device,
@@ -100,7 +108,9 @@ def serve(
         feature_disk=disk << 20,
         requests_per_second=rate,
     )
-    listening_socket(settings).close()  # a port that is taken is told before a model is fetched
+    if new_token:
+        forget_address(settings.data)
+    settings = with_remembered_address(settings, port, token)  # a port that is taken is told before a model is fetched
     _print_skipped(settings)
     settings = replace(settings, model=fetch_model(model))
     start_logging(logs.value)

@@ -11,7 +11,7 @@ from PIL import Image
 from hqsam.errors import ServerError
 from hqsam.formats import FORMATS
 from hqsam.masks.rle import decode
-from tests.serving.servers import photos_in, running, settings_in
+from tests.serving.servers import TOKEN, photos_in, running, settings_in
 
 READABLE = ("png", "label_map", "coco", "svg", "yolo", "labelme", "geojson")
 
@@ -248,3 +248,19 @@ def test_maps_and_masks_bring_tables_of_their_classes_and_a_semantic_map_has_the
     archive = zipfile.ZipFile(alone.client.export(tmp_path / "map.zip", "semantic_map"))
     with Image.open(archive.open("coffee 2_classes.png")) as picture:
         assert np.asarray(picture).max() == 1
+
+
+def test_several_files_are_one_import(alone, tmp_path):
+    image = image_called(alone, "coffee 2.jpg")
+    parts = []
+    for number, mask in enumerate((a_mask(), a_mask(300, 200))):
+        Image.fromarray(mask).save(tmp_path / f"{number}.png")
+        data = (tmp_path / f"{number}.png").read_bytes()
+        parts.append(
+            f'--x\r\nContent-Disposition: form-data; name="file"; filename="{number}.png"\r\n\r\n'.encode() + data
+        )
+    parts.append(f'--x\r\nContent-Disposition: form-data; name="image"\r\n\r\n{image}'.encode())
+    kind = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "multipart/form-data; boundary=x"}
+    said = alone.ask("POST", "/v1/import", b"\r\n".join(parts) + b"\r\n--x--\r\n", kind).json
+    assert said["annotations"] == 2
+    assert alone.ask("POST", f"/v1/batches/{said['batch']}/undo").json["undone"] == 2

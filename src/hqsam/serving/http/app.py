@@ -17,13 +17,14 @@ from hqsam.serving.http.errors import ApiError, to_api_error
 from hqsam.serving.http.middleware import RequestMiddleware
 from hqsam.serving.http.openapi import describe
 from hqsam.serving.http.reference import reference_page
-from hqsam.serving.http.routes import annotations, classes, exchange, images, jobs, masks, models
+from hqsam.serving.http.routes import annotations, classes, exchange, images, jobs, masks, models, project
 from hqsam.serving.http.security import AccessControl
 from hqsam.serving.scheduler.errors import ClientDisconnected
 from hqsam.serving.service import Service
 from hqsam.version import __version__
 
 PAGE = Path(__file__).parents[1] / "web"
+_COOKIE_SECONDS = 90 * 24 * 3600
 _LOG = logging.getLogger("hqsam.serving")
 _DESCRIPTION = """Pixel-accurate masks from clicks, boxes and masks. Coordinates are x, y in pixels of the upright
 image; masks are COCO's compressed run lengths. Every request but `/v1/health` carries `Authorization: Bearer TOKEN`."""
@@ -43,7 +44,7 @@ def create_app(service: Service) -> ASGIApp:
     app.openapi = partial(describe, app)
     app.state.service = service
     app.include_router(models.open_routes)
-    for part in (models, images, masks, jobs, annotations, classes, exchange):
+    for part in (models, images, masks, jobs, annotations, classes, exchange, project):
         app.include_router(part.routes)
     access = AccessControl(service.settings)
     _add_pages(app, service, access)
@@ -62,7 +63,7 @@ def _add_pages(app: FastAPI, service: Service, access: AccessControl) -> None:
                 401, "token", "this address is from an earlier start; open the one that hqsam serve printed last"
             )
         response = RedirectResponse("/", status_code=303)
-        response.set_cookie(access.cookie, token, httponly=True, samesite="strict", path="/")
+        response.set_cookie(access.cookie, token, httponly=True, samesite="strict", path="/", max_age=_COOKIE_SECONDS)
         return response
 
     @app.get("/docs", include_in_schema=False)

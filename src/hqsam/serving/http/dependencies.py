@@ -2,13 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request, Security
+from fastapi import APIRouter, Depends, Path, Query, Request, Security
 from fastapi.security import HTTPBearer
 
 from hqsam.serving.http.middleware import client_of
-from hqsam.serving.http.schemas.common import ErrorResponse, Id
+from hqsam.serving.http.schemas.common import ClassName, ErrorResponse, Id
 from hqsam.serving.scheduler.request_context import RequestContext
 from hqsam.serving.service import Service
+from hqsam.serving.store.images import ImageFilter, Status
 
 _STATUSES = {
     400: "The request is not valid HTTP.",
@@ -57,6 +58,16 @@ def _context(request: Request) -> RequestContext:
     return RequestContext(client_of(request.scope))
 
 
+def _filter(
+    status: Annotated[list[Status] | None, Query(max_length=4, description="One or more.")] = None,
+    search: Annotated[str, Query(max_length=200, description="A part of the name, in any case of letters.")] = "",
+    class_name: Annotated[ClassName | None, Query(description="A class that the images have.")] = None,
+    annotated: Annotated[bool | None, Query(description="Images with annotations, or those without.")] = None,
+) -> ImageFilter:
+    return ImageFilter(status or (), search.replace("\0", ""), class_name, annotated)
+
+
+FilterDep = Annotated[ImageFilter, Depends(_filter)]
 ServiceDep = Annotated[Service, Depends(_service)]
 ContextDep = Annotated[RequestContext, Depends(_context)]
 ImageId = Annotated[Id, Path(description="Number of an image.", examples=[1])]

@@ -59,7 +59,7 @@ class Database:
         with self._writers.begin() as session:
             yield session
 
-    def metadata(self, name: str, default: str) -> str:
+    def metadata(self, name: str, default: str = "") -> str:
         """Return a value that holds for the whole database; the default is stored if there is none."""
         with self.writing() as session:
             known = session.get(Metadata, name)

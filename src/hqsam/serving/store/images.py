@@ -42,6 +42,12 @@ class ImageTable:
             rows = list(session.scalars(listed.order_by(*_ORDER).offset(offset).limit(limit)))
             return rows, session.scalar(select(func.count()).select_from(listed.subquery())) or 0
 
+    def numbers(self, chosen: ImageFilter) -> list[int]:
+        """Return the numbers of the chosen images, in the order of the list."""
+        with self._database.reading() as session:
+            listed = _filtered(chosen).with_only_columns(ImageRow.id)
+            return list(session.scalars(listed.order_by(*_ORDER)))
+
     def status_counts(self) -> dict[Status, int]:
         """Return the number of images of each status."""
         listed = _filtered(ImageFilter()).subquery()
@@ -67,11 +73,14 @@ class ImageTable:
         with self._database.reading() as session:
             return [_get(session, image_id) for image_id in image_ids]
 
-    def to_export(self) -> list[ImageRow]:
-        """Return the images with annotations and those that are done without one, but not the rejected ones."""
-        wanted = (ImageRow.id.in_(_ANNOTATED) | (ImageRow.status == "done")) & (ImageRow.status != "rejected")
+    def to_export(self, chosen: ImageFilter) -> list[ImageRow]:
+        """Return the chosen images with annotations, and the done ones without; rejected ones only if they are asked
+        for."""
+        wanted = ImageRow.id.in_(_ANNOTATED) | (ImageRow.status == "done")
+        if "rejected" not in chosen.statuses:
+            wanted &= ImageRow.status != "rejected"
         with self._database.reading() as session:
-            return list(session.scalars(select(ImageRow).where(ImageRow.deleted.is_(False), wanted).order_by(*_ORDER)))
+            return list(session.scalars(_filtered(chosen).where(wanted).order_by(*_ORDER)))
 
     def all(self) -> list[ImageRow]:
         """Return every image."""

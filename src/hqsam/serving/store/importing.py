@@ -60,18 +60,18 @@ class Importer:
         self._by_id = {row.id: row for row in rows}
         self._batches, self._max_pixels = batches, max_pixels
 
-    def add(self, path: Path, image: int | None) -> ImportResult:
-        """Add the masks of a file.
+    def add(self, paths: Sequence[Path], image: int | None) -> ImportResult:
+        """Add the masks of files.
 
         Args:
-            path: the file; its content tells what it is.
-            image: the image that it is about, for masks, label maps and labelme's files.
+            paths: the files; their contents tell what they are.
+            image: the image that they are about, for masks, label maps and labelme's files.
 
         Raises:
-            DataError: it cannot be read, is of no known kind, or a mask is of another size than its image.
+            DataError: one cannot be read, is of no known kind, or a mask is of another size than its image.
         """
         result = ImportResult()
-        found = list(self._read(path, image, result))
+        found = [one for path in paths for one in self._read(path, image, result)]
         with self._batches.open("import") as (session, batch):
             for row, instances in found:
                 added, duplicates = add_instances(session, batch, row, instances, "import")

@@ -7,13 +7,11 @@ from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
 from hqsam.serving.http.converters import to_image
-from hqsam.serving.http.dependencies import ContextDep, ImageId, Responses, ServiceDep, binary, router
+from hqsam.serving.http.dependencies import ContextDep, FilterDep, ImageId, Responses, ServiceDep, binary, router
 from hqsam.serving.http.disconnect import while_connected
 from hqsam.serving.http.schemas import images as schemas
-from hqsam.serving.http.schemas.common import ClassName
 from hqsam.serving.service import Service
 from hqsam.serving.store import image_files
-from hqsam.serving.store.images import ImageFilter, Status
 from hqsam.serving.store.tables import ImageRow
 
 routes = router("images")
@@ -25,20 +23,12 @@ _THUMBNAIL = binary("image/jpeg", description="The thumbnail.")
 @routes.get("/images")
 def list_images(
     service: ServiceDep,
+    chosen: FilterDep,
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    status: Annotated[list[Status] | None, Query(max_length=4)] = None,
-    search: Annotated[str, Query(max_length=200)] = "",
-    class_name: ClassName | None = None,
-    annotated: bool | None = None,
 ) -> schemas.ImageList:
-    """Return a page of the list: the folder's images by name, then uploads in the order that they came.
-
-    Images are chosen by their status (one or more), by a part of their name, by a class that they have, or by whether
-    they have annotations.
-    """
+    """Return a page of the chosen images: the folder's by name, then uploads in the order that they came."""
     service.library.walk()
-    chosen = ImageFilter(status or (), search.replace("\0", ""), class_name, annotated)
     rows, total = service.images.page(offset, limit, chosen)
     images = _to_images(service, [service.library.refreshed(row) for row in rows])
     counts = schemas.StatusCounts(**service.images.status_counts())
@@ -61,6 +51,14 @@ async def upload_image(
 def get_image(image_id: ImageId, service: ServiceDep) -> schemas.Image:
     """Return one image of the list."""
     return _to_images(service, [service.library.refreshed(service.images.get(image_id))])[0]
+
+
+@routes.get("/images/{image_id}/place")
+def get_image_place(image_id: ImageId, service: ServiceDep, chosen: FilterDep) -> schemas.ImagePlace:
+    """Return the place of an image in the list of the chosen ones."""
+    service.images.get(image_id)
+    numbers = service.images.numbers(chosen)
+    return schemas.ImagePlace(place=numbers.index(image_id) if image_id in numbers else None, total=len(numbers))
 
 
 @routes.patch("/images/{image_id}")

@@ -51,6 +51,14 @@ class ImageList(Schema):
     images: list[Image]
 
 
+class ImagePlace(Schema):
+    """The place of an image in a list."""
+
+    place: int | None
+    """From 0, as `offset` counts; null if the image is not in the list."""
+    total: int
+
+
 class ImageUpdate(Schema):
     """Fields of an image to change."""
 

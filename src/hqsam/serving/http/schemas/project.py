@@ -1,0 +1,19 @@
+"""The project: one database, and what its page has to remember."""
+
+from hqsam.serving.http.schemas.common import Id, Schema
+
+
+class Project(Schema):
+    """The folder, or the uploads, that a server works on."""
+
+    id: str
+    """Of the database; the same after a restart, and in another place."""
+    name: str
+    open_image: Id | None
+    """The image that the page had open last."""
+
+
+class ProjectUpdate(Schema):
+    """Fields of the project to change."""
+
+    open_image: Id | None = None
