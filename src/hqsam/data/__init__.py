@@ -1,1 +1,1 @@
-"""Images with true masks: read, checked, augmented, and turned into prompts."""
+"""Datasets of images with ground-truth masks: reading, checks, augmentation, and prompts for training."""

@@ -1,6 +1,6 @@
-"""Photos changed so that a small model sees more of the world than it was given.
+"""Augmentation for a small model and few images: jitter, rotation, pasted objects, colours.
 
-Everything takes a random generator, so that a batch is a pure function of its seed.
+Every function takes a random generator, so that a batch is a pure function of its seed.
 """
 
 from dataclasses import dataclass
@@ -14,33 +14,40 @@ from hqsam.data.sample import Sample
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentConfig:
-    """How much a sample is changed."""
+    """Probabilities and strengths of the changes."""
 
     scale: tuple[float, float] = (0.7, 2.0)
-    """Long side after jitter, relative to the model's image; drawn evenly in its logarithm."""
+    """Range of the long side after jitter, relative to the model's image; uniform in its logarithm."""
     fit: float = 0.4
-    """How often the whole photo is shown instead, scaled to fit, as in use."""
+    """Probability of the whole image instead of a crop, scaled to fit, as at inference."""
     stretch: float = 1.2
-    """Largest change of the aspect ratio."""
+    """Largest factor by which the aspect ratio changes."""
     turn: float = 0.3
-    """How often the photo is turned, by up to `turn_by` degrees."""
+    """Probability of a rotation, by up to `turn_by` degrees."""
     turn_by: float = 25.0
     flip: float = 0.5
     paste: float = 0.6
-    """How often an object of another photo is pasted in."""
+    """Probability of an object of another image being pasted in."""
     colour: float = 0.8
     gray: float = 0.05
     blur: float = 0.1
 
 
 _MEAN_COLOUR = (124, 116, 104)
-"""Zero after normalising: what the encoder sees beside a photo in use."""
+"""The colour that is zero after normalising, as the encoder's padding is at inference."""
 
 
 def augment(sample: Sample, other: Sample, size: int, config: AugmentConfig, random: np.random.Generator) -> Sample:
-    """A size x size sample: jittered, flipped, with an object of the other pasted in, in other colours.
+    """Return a jittered, rotated, flipped and recoloured sample, with an object of another one pasted in.
 
-    Outside the photo the image holds the mean colour's zeros and the label 0.
+    Pixels outside of the image have the mean colour and the label 0.
+
+    Args:
+        sample: the image and its objects.
+        other: where an object may be pasted from.
+        size: side of the square that is returned, in pixels.
+        config: what may change, and how often.
+        random: all that is random comes from here.
     """
     sample = rotated(jitter(sample, size, config, random), config, random)
     if random.random() < config.paste:
@@ -53,7 +60,7 @@ def augment(sample: Sample, other: Sample, size: int, config: AugmentConfig, ran
 
 
 def jitter(sample: Sample, size: int, config: AugmentConfig, random: np.random.Generator) -> Sample:
-    """Large-scale jitter: scale, then crop or pad to size x size (Ghiasi et al., 2021)."""
+    """Return a sample after large-scale jitter: scaled, then cropped or padded to size x size (Ghiasi et al., 2021)."""
     height, width = sample.labels.shape
     fits = random.random() < config.fit
     scale = 1.0 if fits else float(np.exp(random.uniform(*np.log(config.scale))))
@@ -70,7 +77,7 @@ def jitter(sample: Sample, size: int, config: AugmentConfig, random: np.random.G
 
 
 def rotated(sample: Sample, config: AugmentConfig, random: np.random.Generator) -> Sample:
-    """Turned about its middle, in so many cases."""
+    """Return a sample rotated about its centre, with probability `config.turn`; else the sample itself."""
     if random.random() >= config.turn:
         return sample
     height, width = sample.labels.shape
@@ -88,7 +95,7 @@ def _pad_with_mean(image: np.ndarray, pad: tuple[tuple[int, int], tuple[int, int
 
 
 def paste(source: Sample, onto: Sample, random: np.random.Generator) -> Sample:
-    """Copy one object of the source to a random place of the other sample, with a soft edge."""
+    """Copy one object of a sample to a random place of another one, with a soft edge."""
     ids = [number for number in source.object_ids if 0.01 < (source.labels == number).mean() < 0.4]
     if not ids:
         return onto
@@ -115,7 +122,7 @@ def _without_wrapped(mask: np.ndarray, shift: list[int]) -> np.ndarray:
 def recolour(
     image: UInt8[np.ndarray, "height width 3"], config: AugmentConfig, random: np.random.Generator
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Change brightness, contrast, saturation and tint; sometimes drop colour or sharpness."""
+    """Return an image with other brightness, contrast, saturation and tint, sometimes gray or blurred."""
     if random.random() < config.colour:
         gain = np.float32(random.uniform(0.7, 1.3)) * random.uniform(0.88, 1.12, 3).astype(np.float32)
         image = _saturate(image, float(random.uniform(0.6, 1.4)))

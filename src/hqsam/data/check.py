@@ -1,4 +1,4 @@
-"""Everything that is wrong with training data, found before training starts."""
+"""The check of training data, which finds what is wrong or odd before training starts."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,19 +8,19 @@ from hqsam.data.issues import DataCheck, DataIssue, DatasetSummary
 from hqsam.hardware import available_threads
 
 Progress = Callable[[int, int], None]
-"""Called with the images that are done, and all of them."""
+"""Callback with the number of images that are done, and of all."""
 
 Inspections = dict[str, tuple[int, list[DataIssue]]]
-"""By the samples' names: how many objects there are, and what was found."""
+"""Number of objects and issues of each sample, by its name."""
 
 
 def check_datasets(
     sets: Mapping[str, MaskDataset], on_progress: Progress = lambda _done, _total: None, workers: int | None = None
 ) -> DataCheck:
-    """Read every file of the sets to its end and report all that is wrong or odd.
+    """Read every file of some datasets to its end and report all that is wrong or odd.
 
     Args:
-        sets: as `open_sets` gives them.
+        sets: as `open_datasets` returns them.
         on_progress: called after each image, from the calling thread.
         workers: threads; by default one for each core that this process may use.
     """
@@ -36,13 +36,13 @@ def check_datasets(
 
 
 def without_broken(sets: Mapping[str, MaskDataset], report: DataCheck) -> dict[str, MaskDataset]:
-    """The sets without what is broken; those of which nothing is left are left out, too."""
+    """Return the datasets without their broken samples; one of which no sample is left is left out."""
     kept = {name: one.without(report.broken_names) for name, one in sets.items()}
     return {name: one for name, one in kept.items() if len(one)}
 
 
 def _inspect(items: Sequence[DatasetItem], workers: int) -> Iterator[tuple[str, tuple[int, list[DataIssue]]]]:
-    """Threads do, because decoders let go of Python while they work."""
+    """Yield each item's name and what is wrong with it; threads do, as decoders release the interpreter's lock."""
     pool = ThreadPoolExecutor(workers)
     try:
         yield from pool.map(lambda item: (item.name, item.inspect()), items)

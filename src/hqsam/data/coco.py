@@ -84,7 +84,7 @@ def _instances(text: str, names: Mapping[Any, str], size_hw: tuple[int, int]) ->
 
 
 def _told_apart(items: Sequence[AnnotatedImage]) -> tuple[tuple[AnnotatedImage, ...], list[DataIssue]]:
-    """The images that are listed once, and issues about the others."""
+    """Return the images that are listed once, and issues about the others."""
     names, files = Counter(item.name for item in items), Counter(item.image for item in items)
     counts = {item.name: max(names[item.name], files[item.image]) for item in items}
     doubled = [DataIssue("doubled", name, f"listed {count} times") for name, count in counts.items() if count > 1]

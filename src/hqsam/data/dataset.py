@@ -1,4 +1,4 @@
-"""Sets of samples that are read when they are asked for, not before."""
+"""Datasets whose samples are read from disk when they are indexed."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,20 +16,20 @@ else:
 
 @runtime_checkable
 class DatasetItem(Protocol):
-    """Where one sample is on disk, in whatever layout."""
+    """One sample of a dataset as files on disk, in any layout."""
 
     @property
     def name(self) -> str:
-        """Of the sample; no two of a set have the same."""
+        """The sample's name, unique within its dataset."""
         ...
 
     @property
     def image(self) -> Path:
-        """The photo's file."""
+        """The image's file."""
         ...
 
     def read(self, longest_side: int | None = None) -> Sample:
-        """The sample, scaled down to at most that, in pixels.
+        """Read the sample, scaled down so that its long side has at most so many pixels.
 
         Raises:
             DataError: a file is missing, damaged, or does not fit.
@@ -37,24 +37,24 @@ class DatasetItem(Protocol):
         ...
 
     def inspect(self) -> tuple[int, list[DataIssue]]:
-        """How many objects there are, and all that is wrong or odd about it."""
+        """Return the number of objects, and all that is wrong or odd."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class MaskDataset(Samples):
-    """Samples of one source. Indexing reads a sample from disk each time; slices are sets again."""
+    """Samples of one origin. Indexing reads a sample from disk each time; slices are datasets."""
 
     name: str
     items: tuple[DatasetItem, ...] = field(repr=False)
     about: str
-    """What it is and how its masks are read, in words."""
+    """Its layout and how its masks are read, in words."""
     issues: tuple[DataIssue, ...] = field(default=(), repr=False)
-    """What was seen amiss while listing the files; what is broken is not among the entries."""
+    """Issues that were seen while listing the files; broken samples are not among the items."""
     annotation_file: Path | None = None
-    """The file as COCO has it that all of it comes from, if it does."""
+    """The COCO file that lists all of its samples, if there is one."""
     longest_side: int | None = None
-    """Larger photos are scaled down to this as they are read, in pixels."""
+    """Larger images are scaled down to this long side as they are read, in pixels."""
 
     def __len__(self) -> int:
         return len(self.items)
@@ -70,16 +70,16 @@ class MaskDataset(Samples):
 
     @property
     def names(self) -> list[str]:
-        """The samples' names, without reading them."""
+        """The names of the samples, which are not read for it."""
         return [item.name for item in self.items]
 
     def without(self, names: Collection[str]) -> "MaskDataset":
-        """The same set without the samples of these names."""
+        """Return the dataset without the samples of these names."""
         return replace(self, items=tuple(item for item in self.items if item.name not in names))
 
 
 def concatenated(sets: Iterable[MaskDataset]) -> MaskDataset:
-    """One set of the samples of all."""
+    """Return one dataset of the samples of all."""
     parts = list(sets)
     if len(parts) == 1:
         return parts[0]

@@ -1,4 +1,4 @@
-"""Photos and pictures of masks in folders: who belongs to whom.
+"""Images and mask images in folders, matched by their names.
 
 images/NAME.jpg + masks/NAME.png         in two folders, under any of the names below; NAME may have folders in it
 NAME.jpg + NAME.png                      side by side: of two files of one name, the one without loss is the mask
@@ -22,24 +22,24 @@ from hqsam.storage.file_names import composed_name
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "im", "photos", "jpegimages")
 MASK_FOLDERS = ("masks", "mask", "gt", "labels", "annotations", "segmentationobject", "masks_max255", "ground_truth")
-"""In small letters; how a folder writes them does not matter."""
+"""Names of mask folders in lower case; the case of a folder's name does not matter."""
 
 MASK_ENDINGS = ("_mask", "-mask", "_masks", "_gt", "_label", "_labels", "_seg")
-"""What the name of a mask may have after the photo's. `_labels.png` is what our own label maps are called."""
+"""Endings of a mask's name after its image's. Our own label maps are called `_labels.png`."""
 
 _SAMPLED = 32
-"""Masks of a set that are looked at to find out how all of them are read."""
+"""Number of masks of a dataset that are looked at to guess the encoding of all."""
 
 
 class FolderFiles(NamedTuple):
-    """Photos and masks by their common names."""
+    """Images and masks by the names that they have in common."""
 
     images: Mapping[str, Sequence[Path]]
     masks: Mapping[str, Sequence[Path]]
 
 
 def pair_dataset(name: str, files: FolderFiles, where: str, encoding: MaskEncoding | None = None) -> MaskDataset:
-    """The set of all photos that have a mask. `where` says in words what these files are.
+    """Return the dataset of all images that have a mask; `where` says in words where the files lie.
 
     Raises:
         DataError: there is no photo with a mask.
@@ -59,7 +59,7 @@ def pair_dataset(name: str, files: FolderFiles, where: str, encoding: MaskEncodi
 
 
 def two_folders(folder: Path) -> tuple[Path, Path] | None:
-    """The folder of images and the folder of masks in this one, if there are both."""
+    """Return the folder of images and the folder of masks in this one, if there are both."""
     below = {child.name.lower(): child for child in _children(folder) if child.is_dir()}
     images = next((below[name] for name in IMAGE_FOLDERS if name in below), None)
     masks = next((below[name] for name in MASK_FOLDERS if name in below and below[name] != images), None)
@@ -67,7 +67,7 @@ def two_folders(folder: Path) -> tuple[Path, Path] | None:
 
 
 def files_in_two_folders(images: Path, masks: Path) -> FolderFiles:
-    """What is in them, by names; where a mask's name has an ending, it is called as its image."""
+    """Return the files of two folders by name; a mask whose name has an ending goes by its image's."""
     photos = images_below(images)
     named: dict[str, list[Path]] = defaultdict(list)
     for stem, paths in images_below(masks).items():
@@ -76,7 +76,7 @@ def files_in_two_folders(images: Path, masks: Path) -> FolderFiles:
 
 
 def files_side_by_side(folder: Path) -> FolderFiles:
-    """The photos in a folder that have their masks beside them; both are empty where there are none such."""
+    """Return the images of a folder whose masks lie beside them, and the masks; nothing where there are no masks."""
     pictures = images_below(folder)
     photos: dict[str, list[Path]] = defaultdict(list)
     masks: dict[str, list[Path]] = defaultdict(list)
@@ -92,7 +92,7 @@ def files_side_by_side(folder: Path) -> FolderFiles:
 
 
 def images_below(folder: Path) -> dict[str, list[Path]]:
-    """Every picture in a folder and below, by its path without the suffix, sorted."""
+    """Return every image file in a folder and below, sorted, by its path without the suffix."""
     found: dict[str, list[Path]] = defaultdict(list)
     walk = images_in(folder, skip_results=False)
     for path in walk.files:
@@ -107,7 +107,7 @@ def _is_lossy(path: Path) -> bool:
 
 
 def _image_stem(stem: str, photos: Mapping[str, object]) -> str | None:
-    """The photo that a mask's name with an ending is for."""
+    """Return the image's name for a mask's name with an ending."""
     names = (stem.removesuffix(ending) for ending in MASK_ENDINGS if stem.endswith(ending))
     return next((name for name in names if name in photos), None)
 

@@ -1,4 +1,4 @@
-"""HQSeg-44K, which the paper trains on: six sources in seven folders, as the official training lays them out.
+"""HQSeg-44K, which the paper trains on: six datasets in seven folders, as the official training lays them out.
 
 The data are their authors' and not ours to hand on; DIS5K has terms of use of its own. Names, numbers and where each
 comes from: docs/data.md.
@@ -15,15 +15,15 @@ from hqsam.data.issues import DataIssue
 
 @dataclass(frozen=True, kw_only=True)
 class Subset:
-    """One set of photos (.jpg) with one mask each (.png)."""
+    """One part of HQSeg-44K: images (.jpg) with one mask each (.png)."""
 
     name: str
     images: str
-    """Folder below the root."""
+    """Folder of the images below the root."""
     masks: str
-    """Folder below the root; the same where image and mask lie side by side."""
+    """Folder of the masks below the root; the images' own where both lie side by side."""
     expected: int
-    """Pairs, by the paper's table 14 and, for the two parts of DUTS, their publication."""
+    """Number of pairs, by the paper's table 14 and, for the two parts of DUTS, their publication."""
 
 
 TRAINING = (
@@ -70,12 +70,12 @@ SPLITS: dict[Split, tuple[Subset, ...]] = {"training": TRAINING, "validation": V
 
 
 def is_root(folder: Path, subsets: tuple[Subset, ...] = TRAINING) -> bool:
-    """Whether a folder holds any of the sources."""
+    """Return True for a folder that holds any of the subsets."""
     return any((folder / subset.images).is_dir() for subset in subsets)
 
 
 def open_subsets(root: Path, subsets: tuple[Subset, ...] = TRAINING) -> dict[str, MaskDataset]:
-    """The sources that are there, by their names; which are not is among the findings of the first.
+    """Return the subsets that are there, by their names; those that are absent are issues of the first.
 
     Raises:
         DataError: a folder is there, and has no image with a mask.

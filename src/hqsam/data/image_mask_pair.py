@@ -1,4 +1,4 @@
-"""A photo and the picture of its masks."""
+"""An image and the image of its masks."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,16 +24,16 @@ _FEW_PIXELS = 10
 
 @dataclass(frozen=True)
 class ImageMaskPair:
-    """Where one photo and its masks are on disk."""
+    """One sample as two files: an image, and an image of its masks."""
 
     image: Path
     mask: Path
     name: str
-    """SET/STEM."""
+    """The dataset's name, a slash, and the file's name without suffix."""
     encoding: MaskEncoding = "binary"
 
     def read(self, longest_side: int | None = None) -> Sample:
-        """Read both; with `longest_side`, larger photos are scaled down to it, in pixels.
+        """Read both files, scaled down so that the long side has at most so many pixels.
 
         Raises:
             DataError: a file cannot be read, or the two differ in size.
@@ -45,7 +45,7 @@ class ImageMaskPair:
         return Sample(downscaled(image, size, smoothly=True), downscaled(labels, size, smoothly=False), self.name)
 
     def inspect(self) -> tuple[int, list[DataIssue]]:
-        """How many objects there are, and what is wrong or odd; reads both files to their ends."""
+        """Return the number of objects, and what is wrong or odd; reads both files to their ends."""
         try:
             photo = inspect_image(self.image)
         except DataError as error:

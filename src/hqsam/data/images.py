@@ -1,4 +1,4 @@
-"""Photos of a data set: read at a size that fits in memory, or only looked at."""
+"""Images of a dataset: loaded, scaled down, or only inspected."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +15,18 @@ from hqsam.images.reading import read_image
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """What there is to know of a photo that was decoded without keeping it."""
+    """Facts about an image that was decoded and not kept."""
 
     size_hw: tuple[int, int]
-    """As it is shown, upright."""
+    """Height and width of the upright image."""
     mode: str
-    """As Pillow calls it."""
+    """Pillow's name of the pixels' kind, such as RGB."""
     orientation: int
     """The EXIF tag: 1 is upright, 5 to 8 lie on their side."""
 
 
 def load_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
-    """A photo, upright.
+    """Return an image, upright.
 
     Raises:
         DataError: it cannot be read.
@@ -38,7 +38,7 @@ def load_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
 
 
 def inspect_image(path: Path) -> ImageInfo:
-    """Decode a photo to its end, a JPEG at an eighth of its size, which finds what is damaged and takes half the time.
+    """Decode an image to its end and return facts about it; a JPEG at an eighth of its size, for half the time.
 
     Raises:
         DataError: it cannot be read.
@@ -56,13 +56,13 @@ def inspect_image(path: Path) -> ImageInfo:
 
 
 def scaled_size(size_hw: tuple[int, int], longest_side: int | None) -> tuple[int, int]:
-    """Height and width with a long side of at most so many pixels."""
+    """Return height and width scaled so that the long side has at most so many pixels."""
     scale = min(1.0, (longest_side or np.inf) / max(size_hw))
     return max(1, round(size_hw[0] * scale)), max(1, round(size_hw[1] * scale))
 
 
 def downscaled(pixels: np.ndarray, size_hw: tuple[int, int], smoothly: bool) -> np.ndarray:
-    """A photo at another size, or with `smoothly` off a label map."""
+    """Return an image at another size, or with `smoothly` off a label map."""
     if pixels.shape[:2] == size_hw:
         return pixels
     return cv2.resize(pixels, size_hw[::-1], interpolation=cv2.INTER_AREA if smoothly else cv2.INTER_NEAREST)

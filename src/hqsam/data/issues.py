@@ -1,4 +1,4 @@
-"""What can be wrong with a photo's masks, and the report of all that is."""
+"""Issues that training data can have, and the report of a check."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,10 +10,10 @@ from hqsam.formats.files import read_json, write_json
 
 
 class IssueKind(NamedTuple):
-    """One way in which data can be other than expected."""
+    """A kind of issue: its words, and whether it breaks the sample."""
 
     broken: bool
-    """Whether what has it is left out; else it is used, as the words say."""
+    """True: a sample with it is left out. False: it is used."""
     about: str
 
 
@@ -36,67 +36,67 @@ ISSUE_KINDS: dict[str, IssueKind] = {
     "skipped_annotations": IssueKind(False, "some entries of the annotation file cannot be used and are left out"),
     "skipped_objects": IssueKind(False, "some annotations have no usable mask and are passed over"),
 }
-"""By their names in JSON; the broken first."""
+"""Kinds of issues by their names in JSON, the breaking ones first."""
 
 
 @dataclass(frozen=True)
 class DataIssue:
-    """One thing that is wrong or odd."""
+    """One thing that is wrong or odd about a sample or a dataset."""
 
     kind: str
-    """A row of `KINDS`."""
+    """A key of `ISSUE_KINDS`."""
     name: str
-    """Of the sample, as in `Sample.name`; of the set, where it is about all of it."""
+    """The sample's name, as in `Sample.name`; or the dataset's, for an issue of all of it."""
     detail: str
 
     @property
     def broken(self) -> bool:
-        """Whether the sample is left out."""
+        """True if the sample is left out."""
         return ISSUE_KINDS[self.kind].broken
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetSummary:
-    """What one set came to."""
+    """Counts of one dataset."""
 
     about: str
-    """What it is and how its masks are read."""
+    """Its layout and how its masks are read, in words."""
     images: int
-    """Images that were found, broken ones among them."""
+    """Number of images that were found, broken ones among them."""
     usable: int
     objects: int
 
 
 @dataclass(frozen=True)
 class DataCheck:
-    """All that a check found."""
+    """The report of a check: counts of every dataset, and all issues."""
 
     sets: Mapping[str, DatasetSummary]
     issues: tuple[DataIssue, ...] = ()
 
     @property
     def usable(self) -> int:
-        """Images that are not broken, in all sets."""
+        """Number of images that are not broken, in all datasets."""
         return sum(one.usable for one in self.sets.values())
 
     @property
     def broken_names(self) -> frozenset[str]:
-        """The samples to leave out."""
+        """Names of the samples that are left out."""
         return frozenset(one.name for one in self.issues if one.broken)
 
     def by_kind(self) -> dict[str, list[DataIssue]]:
-        """The findings, in the order of `KINDS`."""
+        """Return the issues of each kind that was found, in the order of `ISSUE_KINDS`."""
         grouped = {kind: [one for one in self.issues if one.kind == kind] for kind in ISSUE_KINDS}
         return {kind: found for kind, found in grouped.items() if found}
 
     def save(self, path: Path) -> Path:
-        """Write it as JSON: every finding, not only the first of each kind."""
+        """Write the report as JSON, with every issue."""
         sets = {name: asdict(one) for name, one in self.sets.items()}
         return write_json(path, {"sets": sets, "findings": [asdict(one) for one in self.issues]})
 
     @classmethod
     def read(cls, path: Path) -> "DataCheck":
-        """What `save` wrote.
+        """Read a report that `save` wrote.
 
         Raises:
             DataError: it is missing, or something else.

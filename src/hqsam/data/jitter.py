@@ -14,7 +14,7 @@ from jaxtyping import Bool, UInt8
 from hqsam.masks.regions import innermost_point
 
 PADDING_GREY = 128
-"""What lies beside the photo."""
+"""Gray value of the padding."""
 
 _TRIES = 10
 _THRESHOLD = 128
@@ -22,31 +22,31 @@ _THRESHOLD = 128
 
 @dataclass(frozen=True, kw_only=True)
 class JitterConfig:
-    """How much a photo is moved."""
+    """Ranges of the paper's augmentation."""
 
     scale: tuple[float, float] = (0.1, 2.0)
-    """Long side relative to the model's image, drawn evenly."""
+    """Range of the long side relative to the model's image, uniform."""
     flip: float = 0.5
-    """How often left and right change places."""
+    """Probability of a horizontal flip."""
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a photo comes to lie in the model's square: flipped or not, resized, and cropped from (top, left) on."""
+    """Position of an image in the model's square: flipped or not, resized, and cropped from (top, left) on."""
 
     size: int
-    """Side of the square."""
+    """Side of the square, in pixels."""
     resized_hw: tuple[int, int]
     top: int = 0
     left: int = 0
     flipped: bool = False
 
     def of_image(self, image: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "{self.size} {self.size} 3"]:
-        """The photo, with grey beside it."""
+        """Return the image in the square, with gray padding."""
         return self._placed(image, PADDING_GREY)
 
     def of_mask(self, mask: Bool[np.ndarray, "height width"]) -> UInt8[np.ndarray, "{self.size} {self.size}"]:
-        """The share of each pixel that a mask covers, 0 to 255; nothing beside the photo."""
+        """Return the share of each of the square's pixels that a mask covers, 0 to 255."""
         return self._placed(mask.astype(np.uint8) * 255, 0)
 
     def _placed(self, pixels: np.ndarray, beside: int) -> np.ndarray:
@@ -60,7 +60,7 @@ class Placement:
 
 
 def place(size_hw: tuple[int, int], size: int, config: JitterConfig, random: np.random.Generator) -> Placement:
-    """Draw a placement for a photo of this size."""
+    """Draw a placement for an image of this height and width."""
     flipped = bool(random.random() < config.flip)
     resized = resized_to(size_hw, float(random.uniform(*config.scale)) * size)
     top, left = (int(random.integers(0, max(0, side - size) + 1)) for side in resized)
@@ -68,7 +68,7 @@ def place(size_hw: tuple[int, int], size: int, config: JitterConfig, random: np.
 
 
 def resized_to(size_hw: tuple[int, int], long_side: float) -> tuple[int, int]:
-    """Height and width with the long side as asked, rounded as the official training rounds; at least 1."""
+    """Return height and width with this long side, at least 1, rounded as in the official training."""
     # Python's round and torch's are the same: halves go to the even number.
     factor = round(long_side) / max(size_hw)
     return max(1, round(size_hw[0] * factor)), max(1, round(size_hw[1] * factor))
@@ -77,7 +77,7 @@ def resized_to(size_hw: tuple[int, int], long_side: float) -> tuple[int, int]:
 def place_object(
     mask: Bool[np.ndarray, "height width"], size: int, config: JitterConfig, random: np.random.Generator
 ) -> tuple[Placement, UInt8[np.ndarray, "{size} {size}"]]:
-    """Draw a placement in which something of an object can be seen; and the object's mask, placed.
+    """Draw a placement in which something of an object is visible; return it and the object's placed mask.
 
     The official training goes on with an empty mask where the crop misses the object or shrinks it away. Here another
     placement is drawn, and after ten of them the photo is cropped around the object at its own resolution.
@@ -92,7 +92,7 @@ def place_object(
 
 
 def can_be_seen(placed: UInt8[np.ndarray, "size size"]) -> bool:
-    """Whether a placed mask has a pixel that counts as inside: above 128, as the official training cuts it."""
+    """Return True if a placed mask has a pixel above 128, which is inside in the official training."""
     return bool(placed.max(initial=0) > _THRESHOLD)
 
 

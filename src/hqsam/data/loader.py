@@ -1,4 +1,4 @@
-"""Batches for training: images, true masks, prompts. Row r of a run is a pure function of the seed and r.
+"""Batches for training: images, ground-truth masks, prompts. Row r of a run is a pure function of seed and r.
 
 A run is one long line of rows; step n takes the rows from n * batch_size on. So a run can go on anywhere, and processes
 that share a step, each with some of its rows, make together what one would.
@@ -27,7 +27,7 @@ _WHOLE_PHOTO = JitterConfig(scale=(1, 1))
 
 
 class Batch(NamedTuple):
-    """B images with P objects each; prompts in the model's pixels."""
+    """A batch of B images with P objects each; prompts are in the model's pixels."""
 
     images: UInt8[Tensor, "image height width 3"]
     truth: UInt8[Tensor, "image object truth_height truth_width"]
@@ -35,7 +35,7 @@ class Batch(NamedTuple):
     points: Float[Tensor, "image object token 2"]
     labels: Int[Tensor, "image object token"]
     tokens: Int[Tensor, "image object"]
-    """How many of an object's points are meant. Those after them only fill the tensor; SAM never saw such."""
+    """Number of each object's points that count; those after them are padding that the prompt encoder never sees."""
     mask_prompt: Float[Tensor, "image object 1 mask_height mask_width"] | None = None
     has_mask: Bool[Tensor, "image object"] | None = None
 
@@ -46,7 +46,7 @@ class Batch(NamedTuple):
 
 
 class BatchRow(NamedTuple):
-    """One image of a batch."""
+    """One image of a batch with its objects and prompts, as arrays."""
 
     image: np.ndarray
     truth: np.ndarray
@@ -58,7 +58,7 @@ class BatchRow(NamedTuple):
 
 
 class PromptedDataset(Dataset[Batch]):
-    """Rows of a run, one at a time or as a batch.
+    """The training images with prompts, by the rows of a run.
 
     With weights, each row is a photo drawn by them; without, every photo comes once an epoch, in an order of its own.
     """
@@ -75,22 +75,22 @@ class PromptedDataset(Dataset[Batch]):
 
     @property
     def images(self) -> int:
-        """How many there are, which is an epoch's rows."""
+        """Number of images, which is the number of an epoch's rows."""
         return int(self._ends[-1])
 
     def __getitem__(self, rows: Sequence[int]) -> Batch:
-        """The batch of these rows."""
+        """Return the batch of these rows."""
         return collate([self.row(row) for row in rows])
 
     def row(self, row: int) -> BatchRow:
-        """What a batch has of one row."""
+        """Return the image, masks and prompts of one row."""
         random = random_stream(self.seed, "loader.row", row)
         view = self._view(row, random)
         of_step = random_stream(self.seed, "loader.step", row // self.config.batch_size)
         return BatchRow(view.image, *add_prompts(view, self.config, random, of_step))
 
     def view(self, row: int) -> View:
-        """The image of a row and its objects, before anything is asked about them."""
+        """Return the image of a row and its objects, without prompts."""
         return self._view(row, random_stream(self.seed, "loader.row", row))
 
     def _view(self, row: int, random: np.random.Generator) -> View:
@@ -114,7 +114,7 @@ class PromptedDataset(Dataset[Batch]):
         return self.sets[which][number - int(self._ends[which])]
 
     def _other(self, sample: Sample, random: np.random.Generator) -> Sample:
-        """Where an object may be pasted from; not read for nothing."""
+        """Return a sample that an object may be pasted from; it is not read where nothing is pasted."""
         return sample if isinstance(self.config.augment, JitterConfig) else self._any(random)
 
     def _any(self, random: np.random.Generator) -> Sample:
@@ -128,7 +128,7 @@ def collate(rows: Sequence[BatchRow]) -> Batch:
 
 
 def _stacked(column: Sequence[np.ndarray | None]) -> Any:
-    """What all rows have of one kind, or None where none has it."""
+    """Return one field of all rows as a tensor, or None where no row has it."""
     arrays = [array for array in column if array is not None]
     return torch.from_numpy(np.stack(arrays)) if arrays else None
 
@@ -139,7 +139,7 @@ def _shuffled(count: int, epoch: int, seed: int) -> np.ndarray:
 
 
 def batches(dataset: PromptedDataset, rows: Iterable[Sequence[int]], workers: int) -> Iterator[Batch]:
-    """A batch for each group of rows, made ahead of time by `workers` processes."""
+    """Yield a batch for each group of rows, prefetched by `workers` processes."""
     loader = DataLoader(
         dataset,
         batch_size=None,
@@ -152,7 +152,7 @@ def batches(dataset: PromptedDataset, rows: Iterable[Sequence[int]], workers: in
 
 
 def rows_of(step: int, batch_size: int, rank: int = 0, ranks: int = 1) -> range:
-    """The rows of one step that one of several processes makes; together they make all, each once."""
+    """Return the rows of one step that one of several ranks makes; together they make all, each once."""
     start, stop = (step * batch_size + part * batch_size // ranks for part in (rank, rank + 1))
     return range(start, stop)
 

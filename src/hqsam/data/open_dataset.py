@@ -1,4 +1,4 @@
-"""Any data that has photos and masks: what a path holds is found out here."""
+"""Opens any data that has images and masks, by finding out what a path holds."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ def open_dataset(
     encoding: MaskEncoding | None = None,
     split: Split = "training",
 ) -> MaskDataset:
-    """All samples of `open_sets` as one set."""
+    """Open all samples of a path as one dataset; see `open_datasets`."""
     return concatenated(open_datasets(path, longest_side, encoding, split).values())
 
 
@@ -40,11 +40,11 @@ def open_datasets(
     encoding: MaskEncoding | None = None,
     split: Split = "training",
 ) -> dict[str, MaskDataset]:
-    """The sets that a path holds, by their names; nothing but lists of files is read yet.
+    """Open the datasets that a path holds, by their names; only lists of files are read yet.
 
     Args:
         path: a folder, a COCO or LVIS annotation file, or YOLO's data.yaml.
-        longest_side: larger photos are scaled down to this as they are read, in pixels.
+        longest_side: larger images are scaled down to this long side as they are read, in pixels.
         encoding: how images of masks are meant; by default some of each dataset are looked at.
         split: the part of HQSeg-44K or of a YOLO dataset; all else has no parts.
 
@@ -85,7 +85,7 @@ def _by_folder(folder: Path, encoding: MaskEncoding | None, split: Split) -> dic
 def _one_set(
     folder: Path, encoding: MaskEncoding | None, split: Split, side_by_side: bool = True
 ) -> MaskDataset | None:
-    """The dataset in this folder itself, in any layout but side by side if that is not wanted."""
+    """Return the dataset in this folder itself, in any layout; without `side_by_side` not in one without subfolders."""
     name = folder.resolve().name
     pair = two_folders(folder)
     if pair is not None and any(images_below(pair[1])):
@@ -116,7 +116,7 @@ def _by_name(sets: Iterable[MaskDataset]) -> dict[str, MaskDataset]:
 
 
 def _contents(folder: Path) -> str:
-    """What a person would see there: its files by kind, and the same of the first folders in it."""
+    """Return a folder's files by kind, and those of the first folders in it, in words."""
     below = [child for child in sorted(folder.iterdir()) if child.is_dir() and not child.name.startswith(".")]
     said = [_files(folder), *(f"{child.name}/ with {_files(child)}" for child in below[:_TOLD])]
     more = [f"{len(below) - _TOLD} more folders"] if len(below) > _TOLD else []

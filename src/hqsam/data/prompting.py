@@ -1,6 +1,6 @@
-"""Prompts drawn from true masks, as a person, a detector or an earlier answer would give them.
+"""Prompts drawn from ground-truth masks, as a person, a detector or an earlier prediction would give them.
 
-Masks here are at any one resolution; points and boxes come in its pixels.
+Masks may have any resolution; points and boxes are in their pixels.
 """
 
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from hqsam.prompts import BOX_END, BOX_START, NEGATIVE, POSITIVE, encoder_points
 Mask = Bool[np.ndarray, "height width"]
 
 Kind = Literal["box", "clicks", "mask"]
-"""What the paper's training prompts with, each a third of the time."""
+"""The paper's kinds of training prompts, each a third of the time."""
 
 CLICKS = 10
-"""How many clicks the paper's training gives, all on the object."""
+"""Number of clicks in the paper's training, all on the object."""
 
 _BLUR, _INCOHERENT = 8, 0.01
 
@@ -36,7 +36,7 @@ class Prompt(NamedTuple):
 def paper_prompt(
     coverage: Float[np.ndarray, "size size"], mask_size: int, random: np.random.Generator, kind: Kind | None = None
 ) -> Prompt:
-    """What the paper's training asks about an object: its box, ten clicks on it, or a noisy mask of it.
+    """Draw the paper's training prompt for an object: its box, ten clicks on it, or a noisy mask of it.
 
     `coverage` is the share of each pixel that is covered; more than half of it is inside. One of the three is drawn
     where `kind` does not say which; an object of fewer than ten pixels gets no clicks. (The official training then
@@ -54,12 +54,13 @@ def paper_prompt(
 
 
 def box_prompt(box_xyxy: Float[np.ndarray, "4"]) -> Prompt:
-    """A box as two tokens."""
+    """Return a box as two tokens."""
     return Prompt(box_xyxy.reshape(2, 2), np.array([BOX_START, BOX_END], np.int64))
 
 
 def click_prompt(points: Float[np.ndarray, "point 2"], labels: np.ndarray | None = None) -> Prompt:
-    """Clicks, on the object where no labels say otherwise, and after them the token that says that there is no box."""
+    """Return clicks, on the object unless labels say otherwise, followed by the padding token of a prompt without
+    box."""
     labels = np.full(len(points), POSITIVE) if labels is None else labels
     tokens, kinds = encoder_points(points[None].astype(np.float64), labels[None].astype(np.int64), None)
     return Prompt(tokens[0].astype(np.float32), kinds[0])
@@ -68,7 +69,7 @@ def click_prompt(points: Float[np.ndarray, "point 2"], labels: np.ndarray | None
 def noisy_mask(
     coverage: Float[np.ndarray, "height width"], mask_size: int, random: np.random.Generator
 ) -> Float[np.ndarray, "{mask_size} {mask_size}"]:
-    """A mask that is wrong along its edge, as the paper's training makes it: 255 inside, 0 outside.
+    """Return a mask that is wrong along its edge, as in the paper's training: 255 inside, 0 outside.
 
     Resized to the mask prompt's size, and where it differs from a version of an eighth of that size, normal noise is
     added before it is cut at a half. All resizing is bilinear without smoothing.
@@ -85,7 +86,7 @@ def _bilinear(grid: np.ndarray, side: int) -> np.ndarray:
 
 
 def distinct_points(region: Mask, count: int, random: np.random.Generator) -> Float[np.ndarray, "{count} 2"]:
-    """x, y of so many different pixels of the region, any of them."""
+    """Draw x, y of so many different pixels of a region."""
     places = random.choice(np.flatnonzero(region), count, replace=False)
     rows, columns = np.divmod(places, region.shape[1])
     return np.stack([columns, rows], axis=1).astype(np.float32)
@@ -93,17 +94,17 @@ def distinct_points(region: Mask, count: int, random: np.random.Generator) -> Fl
 
 @dataclass(frozen=True, kw_only=True)
 class FirstPrompt:
-    """What people and programs begin with, and how often."""
+    """Probabilities of the kinds of first prompts."""
 
     several: float = 0.0
-    """Several clicks at once, some of them beside the object."""
+    """Probability of several clicks at once, some of them beside the object."""
     mask: float = 0.0
-    """A noisy mask, and nothing else."""
+    """Probability of a noisy mask and nothing else."""
     box: float = 0.55
-    """Of all else, a box that is a little off; the rest is one click."""
+    """Probability, among all other prompts, of a box that is a little off; the rest is one click."""
 
     def clicks(self, random: np.random.Generator) -> int:
-        """How many clicks there are at first: several; 0 for a mask alone; else 1, which may as well be a box."""
+        """Draw the number of clicks: several; 0 for a mask alone; else 1, for one click or a box."""
         drawn = random.random()
         if drawn < self.several:
             return int(random.choice(SEVERAL))
@@ -115,13 +116,14 @@ class FirstPrompt:
 
 
 SEVERAL = (3, 8)
-"""How many clicks are several."""
+"""Numbers of clicks that count as several."""
 
 
 def first_prompt(
     coverage: Float[np.ndarray, "size size"], mask_size: int, clicks: int, boxes: float, random: np.random.Generator
 ) -> Prompt:
-    """A prompt of the form that `First.clicks` gave. `coverage` is the share of each pixel that is covered."""
+    """Draw a prompt of the form that `FirstPrompt.clicks` gave; `coverage` is the share of each pixel that is
+    covered."""
     if clicks == 0:
         sure = noisy_mask(coverage, mask_size, random) / 255
         return Prompt(np.zeros((0, 2), np.float32), np.zeros(0, np.int64), 20 * sure - 10)
@@ -134,7 +136,7 @@ def first_prompt(
 
 
 def several_clicks(mask: Mask, count: int, random: np.random.Generator, beside: float = 0.25) -> Prompt:
-    """Clicks on the object and, each with probability `beside`, next to it; the first is always on it."""
+    """Draw clicks, each next to the object with probability `beside`, else on it; the first is always on it."""
     around = _surroundings(mask)
     labels = np.where(random.random(count) < (beside if around.any() else 0), NEGATIVE, POSITIVE)
     labels[0] = POSITIVE
@@ -143,7 +145,7 @@ def several_clicks(mask: Mask, count: int, random: np.random.Generator, beside: 
 
 
 def _surroundings(mask: Mask) -> Mask:
-    """What is not the object in its box, made larger by a quarter on each side."""
+    """Return the pixels of the object's box, enlarged by a quarter on each side, that are not the object."""
     x0, y0, x1, y1 = (int(value) for value in box_of_mask(mask))
     right, down = max(2, (x1 - x0) // 4), max(2, (y1 - y0) // 4)
     near = np.zeros_like(mask)
@@ -152,14 +154,15 @@ def _surroundings(mask: Mask) -> Mask:
 
 
 def box_of(mask: Mask) -> Float[np.ndarray, "4"]:
-    """x0, y0, x1, y1 of the mask, the maxima inclusive, as the official training has it."""
+    """Return the box x0, y0, x1, y1 of a mask, the maxima inclusive, as in the official training."""
     return (box_of_mask(mask) - (0, 0, 1, 1)).astype(np.float32)
 
 
 def noisy_box(
     mask: Mask, random: np.random.Generator, spread: float = 0.1, limit: float = 20
 ) -> Float[np.ndarray, "4"]:
-    """The box with each corner moved: deviation `spread` of the side, at most `limit` pixels (SAM, appendix A)."""
+    """Return a mask's box with moved corners: standard deviation `spread` of the side, at most `limit` pixels (SAM,
+    appendix A)."""
     box = box_of(mask)
     sides = np.tile(box[2:] - box[:2] + 1, 2)
     moved = box + np.clip(random.normal(0, 1, 4) * spread * sides, -limit, limit)
@@ -169,19 +172,19 @@ def noisy_box(
 
 
 def random_point(region: Mask, random: np.random.Generator) -> Float[np.ndarray, "2"]:
-    """x, y of any pixel of the region."""
+    """Draw x, y of one pixel of a region."""
     return distinct_points(region, 1, random)[0]
 
 
 def click(region: Mask, random: np.random.Generator, innermost: float = 0.5) -> Float[np.ndarray, "2"]:
-    """A click into the region: in its middle, or anywhere."""
+    """Draw a click into a region: at its innermost point with probability `innermost`, else anywhere."""
     return (
         np.array(innermost_point(region), np.float32) if random.random() < innermost else random_point(region, random)
     )
 
 
 def correction(truth: Mask, predicted: Mask, random: np.random.Generator) -> tuple[Float[np.ndarray, "2"], int]:
-    """A click into the larger of the missed and the surplus region, and its label (1 add, 0 remove).
+    """Draw a click into the larger of the missing and the surplus region; return it and its label (1 add, 0 remove).
 
     A perfect prediction gets one more click inside the truth.
     """
@@ -190,7 +193,7 @@ def correction(truth: Mask, predicted: Mask, random: np.random.Generator) -> tup
 
 
 def larger_error(predicted: Mask, truth: Mask) -> tuple[Mask, Literal[0, 1]] | None:
-    """What is missing (1) or what is too much (0), whichever has more pixels; None if the prediction is perfect.
+    """Return the missing (1) or the surplus (0) pixels, whichever are more; None if the prediction is perfect.
 
     Of two errors of one size, what is missing comes first.
     """

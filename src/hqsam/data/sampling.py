@@ -1,4 +1,4 @@
-"""How training samples are drawn and shown."""
+"""Configuration of how training samples are drawn, augmented and prompted."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -10,7 +10,7 @@ from hqsam.data.prompting import FirstPrompt
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingConfig:
-    """Which photos and objects a batch shows, how they are changed, and what is asked about them."""
+    """Images and objects of a batch, their augmentation, and their prompts."""
 
     batch_size: int
     """Images of one step, over all processes."""
@@ -19,18 +19,18 @@ class SamplingConfig:
     size: int
     """Side of the image, in pixels."""
     stride: int = 4
-    """Pixels of the image per logit, along one side; mask prompts have the logits' size."""
+    """Pixels of the image for each logit, along one side; mask prompts have the logits' size."""
     truth_stride: int = 4
-    """Pixels of the image per pixel of the true masks; the paper's loss looks at them in full, which is 1."""
+    """Pixels of the image for each pixel of the ground truth, along one side; 1 in the paper's loss."""
     weights: tuple[tuple[str, float], ...] = ()
-    """How often each set is drawn; sets that are not named are left out. Empty: every image once an epoch."""
+    """Probability weights of the datasets; those not named are left out. Empty: every image once an epoch."""
     unions: tuple[tuple[str, float], ...] = ()
-    """How often all objects of a set's image are taken as one: garments as a person."""
+    """Probability, for some datasets, of all objects of an image being one: garments as a person."""
     smallest: float = 0.0008
-    """Objects below this share of the image are not asked for, unless it has none but such."""
+    """Smallest share of the image for an object to be prompted, unless the image has only smaller ones."""
     prompts: Literal["clicks", "paper"] = "clicks"
-    """A loose box, clicks or a mask, to be followed by corrections; or the paper's box, ten clicks or noisy mask."""
+    """First prompts that are followed by corrections; or the paper's box, ten clicks or noisy mask."""
     first: FirstPrompt = field(default_factory=FirstPrompt)
-    """What "clicks" begins with. All of a step begin alike, as prompts of one form are answered together."""
+    """First prompts of "clicks"; all prompts of a step have one form, so that they can be decoded together."""
     augment: AugmentConfig | JitterConfig = field(default_factory=AugmentConfig)
-    """Strong changes, for a small model and few photos; or the paper's jitter and flip."""
+    """Strong augmentation, for a small model and few images; or the paper's jitter and flip."""

@@ -1,4 +1,4 @@
-"""What the network is shown of a sample, a square image and some objects in it, and what it is asked about them."""
+"""Views: augmented square crops of samples with some of their objects, and the prompts for them."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from hqsam.prompts import PADDING
 
 
 class View(NamedTuple):
-    """A square image and some objects in it, none of which is empty."""
+    """A square image and some of its objects, none of them empty."""
 
     image: UInt8[np.ndarray, "size size 3"]
     masks: UInt8[np.ndarray, "object size size"]
@@ -23,20 +23,20 @@ class View(NamedTuple):
 
 
 class ViewPrompts(NamedTuple):
-    """A prompt for each object of a view, in the view's pixels, and the masks that would be right."""
+    """Prompts for the objects of a view, in the view's pixels, and their ground truth."""
 
     truth: UInt8[np.ndarray, "object truth_size truth_size"]
     """Share of each pixel that the object covers, 0 to 255."""
     points: Float[np.ndarray, "object token 2"]
     labels: Int64[np.ndarray, "object token"]
     tokens: Int64[np.ndarray, "object"]
-    """How many of the object's points are meant; those after them only fill the array."""
+    """Number of each object's points that count; those after them are padding."""
     mask_prompt: Float[np.ndarray, "object 1 mask_size mask_size"] | None
     has_mask: Bool[np.ndarray, "object"] | None
 
 
 def augmented_view(sample: Sample, other: Sample, config: SamplingConfig, random: np.random.Generator) -> View | None:
-    """Change a sample as the config says; None if none of its objects is left to be seen.
+    """Return an augmented view of a sample; None if none of its objects is left.
 
     `other` is a sample that an object may be pasted from. The paper's jitter wants none, and always shows something.
     """
@@ -53,7 +53,7 @@ def augmented_view(sample: Sample, other: Sample, config: SamplingConfig, random
 def jittered_view(
     sample: Sample, config: SamplingConfig, jitter: JitterConfig, random: np.random.Generator
 ) -> View | None:
-    """The sample placed so that one of its objects can be seen, and others where they can; None if it has none."""
+    """Return a view in which one object is visible, and others where they are; None if the sample has no objects."""
     ids = _large_enough(sample, config.smallest)
     if not ids:
         return None
@@ -67,7 +67,7 @@ def jittered_view(
 def add_prompts(
     view: View, config: SamplingConfig, random: np.random.Generator, alike: np.random.Generator | None = None
 ) -> ViewPrompts:
-    """Draw a prompt for each object of a view; the same view may be asked about again and again.
+    """Draw a prompt for each object of a view, which may be done again and again for one view.
 
     `alike` draws what the views of a step have in common.
     """
@@ -99,7 +99,7 @@ def _shrunk(mask: np.ndarray, size: int) -> np.ndarray:
 
 
 def _filled_up(prompts: list[Prompt], most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points, labels, and how many of them are meant."""
+    """Return points and labels filled up to one length, and how many of each count."""
     points = np.zeros((len(prompts), most, 2), np.float32)
     labels = np.full((len(prompts), most), PADDING, np.int64)
     tokens = np.array([len(prompt.labels) for prompt in prompts])
@@ -109,7 +109,7 @@ def _filled_up(prompts: list[Prompt], most: int) -> tuple[np.ndarray, np.ndarray
 
 
 def _mask_prompts(prompts: list[Prompt], size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The mask prompts, zeros where there is none, and where there is one."""
+    """Return the mask prompts, zeros where there is none, and which prompts have one."""
     nothing = np.zeros((size, size), np.float32)
     masks = np.stack([nothing if prompt.mask is None else prompt.mask for prompt in prompts])
     return masks[:, None], np.array([prompt.mask is not None for prompt in prompts])

@@ -1,4 +1,4 @@
-"""Datasets with a label file of YOLO's for each image, as Ultralytics, Roboflow, CVAT and our own export lay them out.
+"""Datasets with a YOLO label file for each image, as Ultralytics, Roboflow, CVAT and our export lay them out.
 
 data.yaml                                 names the folders of the parts and the classes; where it is missing:
 images/train/a.jpg, labels/train/a.txt    or val, valid, test; or without parts
@@ -29,7 +29,7 @@ _TABLES = ("*.yaml", "*.yml")
 
 
 def open_yolo(path: Path, split: Split = "training") -> MaskDataset | None:
-    """Open the part of a dataset; all of it where it has no parts. None if there are no label files.
+    """Open a part of a YOLO dataset, or all of it where it has no parts; None if there are no label files.
 
     Args:
         path: the folder, or the YAML that lists its parts.
@@ -57,7 +57,7 @@ def open_yolo(path: Path, split: Split = "training") -> MaskDataset | None:
 
 
 def _table_of(path: Path) -> tuple[Path, Mapping[str, Any]]:
-    """The dataset's folder, and what its YAML says, if it has one with classes."""
+    """Return the dataset's folder and its YAML's contents, if it has one with classes."""
     if path.is_file():
         return path.parent, yolo.read_table(path)
     for pattern in _TABLES:
@@ -69,7 +69,7 @@ def _table_of(path: Path) -> tuple[Path, Mapping[str, Any]]:
 
 
 def _part_of(folder: Path, table: Mapping[str, Any], split: Split) -> tuple[str, list[Path]]:
-    """The part's name, and its images; where there are no parts, an empty name and all."""
+    """Return the part's name and its images; an empty name and all images where there are no parts."""
     for part in (*_PARTS[split], *(one for parts in _PARTS.values() for one in parts)):
         places = [folder / f"images/{part}", folder / f"{part}/images", folder / part]
         if images := [*_listed(folder, table, part)] or [*_first_with_images(places)]:
@@ -78,7 +78,7 @@ def _part_of(folder: Path, table: Mapping[str, Any], split: Split) -> tuple[str,
 
 
 def _listed(folder: Path, table: Mapping[str, Any], part: str) -> Iterator[Path]:
-    """The images of a part as the YAML lists them: folders, or text files with a line for each image."""
+    """Yield the images of a part as the YAML lists them: folders, or text files with a line for each image."""
     listed = table.get(part) or []
     root = folder / local_name(str(table.get("path") or ""))
     for name in listed if isinstance(listed, list) else [listed]:
@@ -100,7 +100,7 @@ def _images_in(folder: Path) -> list[Path]:
 
 
 def _label_of(image: Path) -> Path | None:
-    """The label file: in `labels` where the image is in `images`, else beside it."""
+    """Return the label file: in `labels` where the image is in `images`, else beside it."""
     places = [number for number, part in enumerate(image.parts[:-1]) if part == "images"]
     swapped = [Path(*image.parts[:number], "labels", *image.parts[number + 1 :]) for number in reversed(places)]
     return next((label for one in (*swapped, image) if is_there(label := one.with_suffix(".txt"))), None)
