@@ -1,1 +1,1 @@
-"""How good the masks are: measured as the paper does, and as people click."""
+"""Evaluation of masks: the paper's suites and any folder, prompt protocols, metrics and reports."""

@@ -13,20 +13,21 @@ from hqsam.formats.coco_reader import mask_or_none
 from hqsam.optional import require
 
 Rules = Literal["coco", "any class", "lvis"]
-"""COCO's; the same without classes; LVIS's, where only classes that were looked for in an image count there."""
+"""Rules of matching: COCO's; COCO's without classes; LVIS's, where only classes that were looked for in an image
+count."""
 
 Result = dict[str, Any]
-"""image_id, category_id, score and segmentation (run lengths), as COCO's results JSON has it."""
+"""One entry of a COCO results JSON: image_id, category_id, score and segmentation (run lengths)."""
 
 STRICT, USUAL = 0.01, 0.02
-"""How wide boundaries are, as a share of the image's diagonal: `AP_B_strict` in the paper, and `AP_B`."""
+"""Widths of boundaries as a share of the image's diagonal: of `AP_B_strict` in the paper, and of `AP_B`."""
 
 AREAS = {"small": [0, 32**2], "medium": [32**2, 96**2], "large": [96**2, 1e5**2]}
 _MOST = {"coco": 100, "any class": 100, "lvis": 300}
 
 
 def score_split(split: OpenSplit, rows: Sequence[Row], rules: Rules = "coco") -> dict[str, float]:
-    """AP of masks, of boundaries and of strict boundaries over the cases of a set.
+    """Return AP of masks, of boundaries and of strict boundaries over the samples of a split.
 
     Raises:
         DataError: an answer does not say its image or its class.
@@ -47,7 +48,7 @@ def score_split(split: OpenSplit, rows: Sequence[Row], rules: Rules = "coco") ->
 
 
 def result_of(row: Row) -> Result:
-    """An answer as COCO's results JSON has it; the score is the detector's, or where there was none the model's.
+    """Return a prediction as a COCO result; its score is the detector's or, where there was none, the model's.
 
     Raises:
         DataError: it does not say its image or its class.
@@ -68,7 +69,7 @@ def average_precision(
     rules: Rules = "coco",
     boundary: float | None = None,
 ) -> dict[str, float]:
-    """AP, AP50, AP75, AP_S, AP_M, AP_L, from 0 to 1; by LVIS's rules also AP_r, AP_c and AP_f.
+    """Return AP, AP50, AP75, AP_S, AP_M and AP_L, from 0 to 1; by LVIS's rules also AP_r, AP_c and AP_f.
 
     What is not defined, such as AP of small objects where there are none, is left out.
 
@@ -92,7 +93,7 @@ def average_precision(
 
 
 def _truth(annotations: dict[str, Any], image_ids: Collection[int] | None, rules: Rules) -> dict[str, Any]:
-    """A copy that faster-coco-eval may write into, of the images that count, with run lengths for masks.
+    """Return a copy of the annotations of the images that count, with run lengths, which may be written into.
 
     Annotations are numbered again, because an id of 0, as Roboflow's exports have it, is taken for "unmatched".
     """
@@ -114,7 +115,7 @@ def _truth(annotations: dict[str, Any], image_ids: Collection[int] | None, rules
 def _results(
     results: Sequence[Result], annotations: dict[str, Any], truth: dict[str, Any], rules: Rules
 ) -> list[Result]:
-    """Copies of the results that count."""
+    """Return copies of the results that count."""
     _check(results, annotations)
     wanted = {image["id"] for image in truth["images"]}
     kept = [_under(result, rules) for result in results if result["image_id"] in wanted]
@@ -148,7 +149,7 @@ def _best_of_each_image(results: Iterable[Result], most: int) -> list[Result]:
 
 
 def _looked_for(results: Iterable[Result], truth: dict[str, Any]) -> list[Result]:
-    """Those of classes that are known to be in their image or not; the others are neither right nor wrong.
+    """Return the results of classes that are known to be in their image or not; others are neither right nor wrong.
 
     faster-coco-eval leaves them out as well, but fails where an image has no others (1.8.0).
     """
@@ -158,7 +159,7 @@ def _looked_for(results: Iterable[Result], truth: dict[str, Any]) -> list[Result
 
 
 def _precision_table(truth: dict[str, Any], results: list[Result], rules: Rules, boundary: float | None) -> np.ndarray:
-    """Precision by IoU threshold, recall, class and area; -1 where nothing is to be found."""
+    """Return precision by IoU threshold, recall, class and area; -1 where there is nothing to find."""
     library = require("faster_coco_eval", extra="evaluate")
     coco = library.COCO(truth)
     evaluation = library.COCOeval_faster(
@@ -176,7 +177,7 @@ def _precision_table(truth: dict[str, Any], results: list[Result], rules: Rules,
 
 
 def _lightened(found: Any, truth: dict[str, Any]) -> Any:
-    """Of a result whose class is nowhere in its image only the area counts, so that its mask can be spared.
+    """Remove the masks of results whose class is nowhere in their image, as only their areas count.
 
     Most of a detector's results are such, and the boundary of each would be computed: this saves most of the time.
     """
@@ -193,7 +194,7 @@ def _summary(table: np.ndarray) -> dict[str, float]:
 
 
 def _by_frequency(truth: dict[str, Any], table: np.ndarray) -> dict[str, float]:
-    """LVIS groups its classes by the number of training images: rare (below 10), common (below 100), frequent."""
+    """Return AP of LVIS's rare (below 10 training images), common (below 100) and frequent classes."""
     frequencies = [each["frequency"] for each in sorted(truth["categories"], key=lambda each: each["id"])]
     groups = {f"AP_{group}": np.array([each == group for each in frequencies]) for group in "rcf"}
     return _means({name: table[:, :, group, 0] for name, group in groups.items()})

@@ -1,6 +1,6 @@
-"""Two runs over the same objects: how far apart they are, and how sure that is.
+"""Paired comparison of two runs over the same objects, with bootstrap intervals.
 
-Objects of one image are not independent of each other, so whole images are drawn anew (paired bootstrap), the same ones
+Objects of one image are not independent of each other, so whole images are resampled (paired bootstrap), the same ones
 from both runs. The interval is where 95 % of the differences lie. Frames of one video are not independent either,
 which is not accounted for: for videos the intervals are too narrow.
 """
@@ -20,14 +20,14 @@ from hqsam.evaluation.record import Column
 Score = Literal["IoU", "boundary IoU"]
 SCORES: tuple[Score, ...] = ("IoU", "boundary IoU")
 ObjectKey = tuple[str, str]
-"""Case and target."""
+"""The names of a sample and of its target."""
 
 _RESAMPLES_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
 class SavedReport:
-    """What is read of a `report.json`."""
+    """The part of a `report.json` that is compared."""
 
     path: Path
     settings: dict[str, Any]
@@ -36,7 +36,7 @@ class SavedReport:
 
 
 class Difference(NamedTuple):
-    """How one column of A compares with one of B, by one score; means are from 0 to 1."""
+    """Comparison of one column of A with one of B by one score; means are from 0 to 1."""
 
     score: Score
     a: Column
@@ -45,20 +45,20 @@ class Difference(NamedTuple):
     mean_b: float
     low: float
     high: float
-    """The interval of B - A."""
+    """The upper end of the interval of B - A."""
     wins: float
-    """The share of objects of which B's mask is better; of equal ones half."""
+    """Share of the objects whose mask is better in B; equal ones count half."""
     objects: int
     images: int
 
     @property
     def difference(self) -> float:
-        """B - A."""
+        """The difference of the means, B - A."""
         return self.mean_b - self.mean_a
 
 
 def read_report(path: Path) -> SavedReport:
-    """A `report.json`, or the folder of a run that has one.
+    """Read a `report.json`, or the one in the folder of a run.
 
     Raises:
         DataError: it cannot be read or is no report, or no answer in it has a true mask to be compared with.
@@ -94,7 +94,7 @@ def compare(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> list[Difference]:
-    """Columns of A beside columns of B: those of one source and prompt, or the ones that are named for A and for B.
+    """Compare columns of A with columns of B: those of the same source and prompt, or those named for each.
 
     Raises:
         OptionError: a report has no such column, or the two have none in common.
@@ -112,7 +112,15 @@ def interval(
     seed: int = 0,
     share: float = 0.95,
 ) -> tuple[float, float]:
-    """Where the mean of B - A lies in `share` of the draws; `images` numbers the image of each object from 0 on."""
+    """Return the interval of the mean of B - A in `share` of the resamples.
+
+    Args:
+        values_a: a score of each object in A.
+        values_b: the same in B.
+        images: number of each object's image, from 0 on.
+        resamples: how often images are resampled.
+        seed: of the resampling.
+        share: width of the interval."""
     sums = np.bincount(images, values_b - values_a)
     counts = np.bincount(images)
     random, means = np.random.default_rng(seed), []

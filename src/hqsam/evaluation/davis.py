@@ -1,4 +1,4 @@
-"""DAVIS 2017's measures: how well regions (J) and contours (F) agree, frame by frame, and over a video.
+"""DAVIS 2017's metrics: region similarity (J) and contour accuracy (F) of each frame and over a video.
 
 Pont-Tuset et al., 2017, as the benchmark's own code computes them for the semi-supervised task: the first frame, which
 is given, and the last do not count; each object counts the same.
@@ -23,21 +23,21 @@ from hqsam.masks.boxes import box_of_mask
 from hqsam.masks.windows import Window, grow_window, window_of_box
 
 TOLERANCE = 0.008
-"""How far apart contours may be and still agree, as a share of the diagonal."""
+"""Largest distance of contours that agree, as a share of the diagonal."""
 
 
 class Statistics(NamedTuple):
-    """Of one object over its frames."""
+    """J or F of one object over its frames."""
 
     mean: float
     recall: float
-    """The share of frames that are above 0.5."""
+    """Share of the frames above 0.5."""
     decay: float
-    """How much better the first quarter of the frames is than the last."""
+    """Mean of the first quarter of the frames minus that of the last."""
 
 
 def score_split(split: OpenSplit, rows: Sequence[Row]) -> dict[str, float]:
-    """J and F with recall and decay, the means over all objects of all videos, and J&F, the mean of J and F.
+    """Return J and F with recall and decay, means over all objects of all videos, and J&F, the mean of J and F.
 
     Where masks of two objects overlap, the pixel goes to the one whose score is higher: a label map, in which the
     benchmark wants its answers, has one label a pixel. An object without an answer in a frame has an empty mask.
@@ -54,7 +54,7 @@ def score_split(split: OpenSplit, rows: Sequence[Row]) -> dict[str, float]:
 
 
 def _scores(objects: Collection[Sequence[tuple[float, float]]]) -> dict[str, float]:
-    """The means over objects, of each of which J and F are given frame by frame."""
+    """Return the means over objects, of each of which J and F are given frame by frame."""
     regions, contours = (
         np.mean([statistics(np.array([pair[part] for pair in frames])) for frames in objects], axis=0).tolist()
         for part in (0, 1)
@@ -67,7 +67,7 @@ def _scores(objects: Collection[Sequence[tuple[float, float]]]) -> dict[str, flo
 
 
 def _of_each_object(sample: EvaluationSample, rows: Sequence[Row]) -> Iterator[tuple[int, tuple[float, float]]]:
-    """J and F of every object of the video in this frame, also of those that are hidden in it."""
+    """Yield J and F of every object of the video in this frame, also of those that are hidden in it."""
     truths = {target.about["track"]: target.truth for target in sample.targets() if target.truth is not None}
     sizes = [truth.shape for truth in truths.values()] + [row.size_hw for row in rows]
     nothing = np.zeros(sizes[0] if sizes else (1, 1), bool)
@@ -78,7 +78,7 @@ def _of_each_object(sample: EvaluationSample, rows: Sequence[Row]) -> Iterator[t
 
 
 def _label_map(rows: Sequence[Row], size_hw: tuple[int, ...]) -> np.ndarray:
-    """The objects' numbers, the best scored painted last.
+    """Return the objects' numbers in one map, the best scored painted last.
 
     Raises:
         DataError: an answer is of another size.
@@ -92,7 +92,7 @@ def _label_map(rows: Sequence[Row], size_hw: tuple[int, ...]) -> np.ndarray:
 
 
 def statistics(values: Float[np.ndarray, "frame"]) -> Statistics:
-    """Of one object, over the frames that count."""
+    """Return the statistics of one object over the frames that count."""
     edges = (np.round(np.linspace(1, len(values), 5) + 1e-10) - 1).astype(int)
     quarters = [values[start : stop + 1] for start, stop in pairwise(edges)]
     decay = quarters[0].mean() - quarters[3].mean()
@@ -102,7 +102,7 @@ def statistics(values: Float[np.ndarray, "frame"]) -> Statistics:
 def contour_accuracy(
     predicted: Bool[np.ndarray, "height width"], truth: Bool[np.ndarray, "_ _"], tolerance: float = TOLERANCE
 ) -> float:
-    """F: the harmonic mean of the shares of both contours that lie within `tolerance` * diagonal of the other one.
+    """Return F, the harmonic mean of the shares of both contours within `tolerance` * diagonal of the other one.
 
     The distance is rounded up. Two masks without contours agree: 1.
 
@@ -124,7 +124,7 @@ def contour_accuracy(
 
 
 def _contour(mask: np.ndarray, window: Window) -> np.ndarray:
-    """Pixels that differ from their neighbour to the right, below, or both, as the benchmark draws contours.
+    """Return pixels that differ from their neighbour to the right, below, or both, as the benchmark draws contours.
 
     The window reaches past the mask wherever the image does, so that at its edges there is either nothing to
     see or the image's edge, where a pixel has fewer neighbours and itself takes the place of those it lacks.
@@ -135,7 +135,7 @@ def _contour(mask: np.ndarray, window: Window) -> np.ndarray:
 
 
 def _widened(contour: np.ndarray, reach: int) -> np.ndarray:
-    """Everything within `reach` pixels."""
+    """Return all pixels within `reach` pixels of a contour."""
     span = np.arange(-reach, reach + 1)
     disk = (span[:, None] ** 2 + span**2 <= reach**2).astype(np.uint8)
     return cv2.dilate(contour.astype(np.uint8), disk) != 0

@@ -1,4 +1,4 @@
-"""A detector's boxes instead of true ones, as other people's tools write them.
+"""Boxes of a detector or tracker instead of those of the ground truth, as other tools write them.
 
     COCO     [{"image_id", "category_id", "score", "bbox": [x, y, width, height]}, ...]
     YTVIS    [{"video_id", "category_id", "score", "bboxes": [[x, y, width, height] or null, ... one a frame]}, ...]
@@ -26,11 +26,11 @@ from hqsam.masks import rle
 from hqsam.masks.boxes import box_of_mask
 
 _Place = tuple[Any, ...]
-"""Where a box belongs: an image, or a video and a frame of it."""
+"""Key of a box: an image's id, or a video's id and a frame."""
 
 
 def with_detections(suite: OpenSuite, path: Path) -> list[EvaluationSample]:
-    """The suite's images, where what is asked about is what a detector found; without a find they stay, with nothing.
+    """Return the suite's samples with a detector's boxes as targets; samples without a box stay, without targets.
 
     Raises:
         DataError: a file cannot be read, is of another form, or is about images that are not among the suite's.
@@ -48,7 +48,7 @@ def with_detections(suite: OpenSuite, path: Path) -> list[EvaluationSample]:
 
 
 def files_of_detections(path: Path) -> list[Path]:
-    """All files that the boxes come from."""
+    """Return all files that the boxes come from."""
     return [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
 
 

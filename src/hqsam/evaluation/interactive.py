@@ -1,4 +1,4 @@
-"""Clicks to a target, as interactive segmentation measures it: each click on the deepest error of the last answer.
+"""Clicks to a target IoU, as interactive segmentation measures it: each on the deepest error of the last mask.
 
 The user is the one of Sofiiuk et al. (RITM, 2022): he clicks where he is furthest from anything that is right, on what
 is missing or on what is too much, whichever is deeper, and never twice on one pixel. Each click refines the earlier
@@ -18,15 +18,15 @@ from hqsam.predict.result import Segmentation
 
 Mask = Bool[np.ndarray, "height width"]
 Segment = Callable[..., Segmentation]
-"""`Session.segment`, with the source chosen; it answers one mask a prompt."""
+"""`Session.segment` with the source chosen; it returns one mask for a prompt."""
 
 
 class ClickResult(NamedTuple):
-    """How a conversation went."""
+    """The outcome of clicking to a target."""
 
     last: Segmentation
     ious: tuple[float, ...]
-    """After each click; it ends at the goal, or when nothing is wrong or no click is left."""
+    """IoU after each click, up to the goal, a perfect mask, or the last click."""
 
 
 def click_to_target(segment: Segment, truth: Mask, goal: float, most_clicks: int) -> ClickResult:
@@ -46,7 +46,8 @@ def click_to_target(segment: Segment, truth: Mask, goal: float, most_clicks: int
 
 
 def next_click(predicted: Mask, truth: Mask, clicked: Mask) -> Click | None:
-    """The deepest pixel of the errors that was not clicked yet; of equals what is too much, then reading order.
+    """Return a click at the deepest pixel of the errors that was not clicked yet; of equals the surplus, then the first
+    in reading order.
 
     None if there is no such pixel.
     """
@@ -60,6 +61,6 @@ def next_click(predicted: Mask, truth: Mask, clicked: Mask) -> Click | None:
 
 
 def _depth(region: Mask) -> Float[np.ndarray, "height width"]:
-    """How far each pixel is from what is outside; beyond the image is outside, too."""
+    """Return each pixel's distance from the outside, which also begins beyond the image."""
     padded = np.pad(region, 1).astype(np.uint8)
     return cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]

@@ -1,4 +1,4 @@
-"""IoU and boundary IoU, of one mask and of a set; and how many clicks it takes."""
+"""IoU and boundary IoU of a mask and of many, and the number of clicks (NoC)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,25 +12,25 @@ from hqsam.masks.boundary import boundary_iou, iou
 
 
 class MaskScores(NamedTuple):
-    """How well a mask agrees with the true one, each from 0 to 1; or the means of many."""
+    """IoU and boundary IoU of a mask with the ground truth, 0 to 1; or the means of many."""
 
     iou: float
     boundary_iou: float
 
 
 class Clicks(NamedTuple):
-    """How many clicks it takes to reach an IoU."""
+    """Number of clicks needed to reach an IoU."""
 
     mean: float
-    """NoC: the number of clicks, where an object that is never reached counts as the most that were allowed."""
+    """NoC: the mean number of clicks; an object that is never reached counts as the most that were allowed."""
     failures: int
-    """How many objects were not reached."""
+    """Number of objects that were not reached."""
 
 
 def mask_scores(
     predicted: Bool[np.ndarray, "height width"], truth: Bool[np.ndarray, "_ _"], ratio: float = 0.02
 ) -> MaskScores:
-    """Of one mask. Boundaries are `ratio` of the diagonal wide: 0.02, or 0.01 for the strict measure.
+    """Return IoU and boundary IoU of a mask; boundaries are `ratio` of the diagonal wide, 0.01 for the strict metric.
 
     Two masks that are both empty agree: 1, where the official code divides 0 by 0.
 
@@ -41,19 +41,19 @@ def mask_scores(
 
 
 def mean_scores(scores: Sequence[MaskScores]) -> MaskScores:
-    """Over a set: every mask counts the same, however large it is. With one mask a photo, the official mIoU and mBIoU.
+    """Return the means over masks, each counting the same: mIoU and mBIoU.
 
     Raises:
         InputError: there is none.
     """
     if not scores:
-        raise InputError("there is nothing to take the mean of; give at least one agreement")
+        raise InputError("there is nothing to take the mean of; give the scores of at least one mask")
     count = len(scores)
     return MaskScores(sum(each.iou for each in scores) / count, sum(each.boundary_iou for each in scores) / count)
 
 
 def clicks_to_target(ious: Sequence[float], target: float, most: int = 20) -> int | None:
-    """After how many clicks the IoU is at least `target`; None if it is not within `most`.
+    """Return the number of clicks after which the IoU is at least `target`; None if it is not within `most`.
 
     `ious` are the IoUs after one click, two clicks and so on; a curve may end once it has reached its target.
     """
@@ -61,7 +61,7 @@ def clicks_to_target(ious: Sequence[float], target: float, most: int = 20) -> in
 
 
 def mean_clicks(curves: Sequence[Sequence[float]], target: float, most: int = 20) -> Clicks:
-    """NoC@target over objects, as interactive segmentation reports it: NoC@85 is `mean_clicks(curves, 0.85)`.
+    """Return NoC@target over objects, as interactive segmentation reports it: NoC@85 is `mean_clicks(curves, 0.85)`.
 
     Raises:
         InputError: there is no curve, or one is empty.
@@ -74,7 +74,7 @@ def mean_clicks(curves: Sequence[Sequence[float]], target: float, most: int = 20
 
 
 def overlap(rows: Sequence[Row]) -> dict[str, float]:
-    """mIoU and mBIoU of a set of answers; nothing, unless each of them has a true mask to be compared with."""
+    """Return mIoU and mBIoU of rows; nothing, unless each of them has a ground-truth mask."""
     scores = [
         MaskScores(row.iou, row.boundary_iou) for row in rows if row.iou is not None and row.boundary_iou is not None
     ]

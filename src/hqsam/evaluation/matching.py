@@ -1,6 +1,6 @@
-"""COCO's precision from overlaps: who is matched with whom, and how precise that is at each recall.
+"""COCO's matching of detections with ground truth by their overlaps, and the precision at each recall.
 
-For things that faster-coco-eval does not know, such as tubes; where it does, the tests hold the two together.
+It is for things that faster-coco-eval does not know, such as tubes; where it does, tests compare the two.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,24 +12,24 @@ from jaxtyping import Bool, Float
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
 NOTHING_WANTED = -1.0
-"""In a table of precision: there is nothing of that class and size."""
+"""Precision in a table where there is nothing of that class and size."""
 
 AreaRange = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class ImageOverlaps:
-    """What was found and what is there, of one class, in one image or video."""
+    """Overlaps of the detections and the ground truth of one class, in one image or video."""
 
     overlap: Float[np.ndarray, "found wanted"]
     scores: Float[np.ndarray, "found"]
     found_areas: Float[np.ndarray, "found"]
     wanted_areas: Float[np.ndarray, "wanted"]
     crowd: Bool[np.ndarray, "wanted"]
-    """Groups that nobody has to find, and that any number of finds may match."""
+    """Groups that need not be found, and that any number of detections may match."""
 
     def best(self, most: int) -> "ImageOverlaps":
-        """The finds with the highest scores, those first; of equal ones, the earlier first."""
+        """Return the detections with the highest scores, best first; of equal ones, the earlier first."""
         order = np.argsort(-self.scores, kind="stable")[:most]
         return ImageOverlaps(
             self.overlap[order], self.scores[order], self.found_areas[order], self.wanted_areas, self.crowd
@@ -39,10 +39,10 @@ class ImageOverlaps:
 def precision(
     overlaps: Sequence[ImageOverlaps], areas: AreaRange = (0, 1e10), most: int = 100
 ) -> Float[np.ndarray, "threshold recall"]:
-    """Of one class: the precision at each of `THRESHOLDS` of overlap and each of `RECALLS`.
+    """Return the precision of one class at each of `THRESHOLDS` of overlap and each of `RECALLS`.
 
     Args:
-        scenes: all images or videos.
+        scenes: of all images or videos.
         areas: what is smaller or larger does not count, neither as wanted nor, if it matches nothing, as found.
         most: how many finds of an image count.
 
@@ -70,7 +70,7 @@ def _outside(sizes: np.ndarray, areas: AreaRange) -> np.ndarray:
 
 
 def _verdicts(image: ImageOverlaps, ignored: np.ndarray, outside: np.ndarray, threshold: float) -> np.ndarray:
-    """Of each find: 1 right, -1 wrong, 0 does not count."""
+    """Return for each detection 1 if it is right, -1 if wrong, 0 if it does not count."""
     verdicts = np.where(outside, 0, -1)
     for find, match in _matches(image, ignored, min(threshold, 1 - 1e-10)):
         verdicts[find] = 0 if ignored[match] else 1
@@ -78,7 +78,8 @@ def _verdicts(image: ImageOverlaps, ignored: np.ndarray, outside: np.ndarray, th
 
 
 def _matches(image: ImageOverlaps, ignored: np.ndarray, threshold: float) -> Iterator[tuple[int, int]]:
-    """In order of score, each find takes what it overlaps most of what is left; what counts goes first."""
+    """Yield matches: in order of score each detection takes what it overlaps most of what is left; what counts goes
+    first."""
     free = np.ones(len(ignored), bool)
     for find, overlap in enumerate(image.overlap):
         possible = (free | image.crowd) & (overlap >= threshold)
@@ -91,7 +92,7 @@ def _matches(image: ImageOverlaps, ignored: np.ndarray, threshold: float) -> Ite
 
 
 def _at_each_recall(verdicts: np.ndarray, wanted: int) -> np.ndarray:
-    """The best precision at each recall or any higher one; 0 beyond the highest that is reached."""
+    """Return the best precision at each recall or any higher one; 0 beyond the highest that is reached."""
     right, wrong = np.cumsum(verdicts > 0), np.cumsum(verdicts < 0)
     exact = right / np.maximum(right + wrong, 1)
     envelope = np.append(np.maximum.accumulate(exact[::-1])[::-1], 0.0)

@@ -1,4 +1,4 @@
-"""What a suite is judged by: a measure takes the answers about a set of images and gives scores from 0 to 1."""
+"""The metrics of suites, as a table: each takes the predictions for a split and gives scores from 0 to 1."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,29 +9,29 @@ from hqsam.evaluation.record import Row
 from hqsam.evaluation.samples import OpenSplit
 
 Scores = dict[str, float]
-"""By the names of the measure."""
+"""Scores by their names, such as mIoU."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A row of `MEASURES`."""
+    """A metric: a row of `METRICS`."""
 
     name: str
     about: str
     names: tuple[str, ...]
-    """The scores it may give, the headline first."""
+    """Names of the scores that it may give, the headline first."""
     score_split: Callable[[OpenSplit, Sequence[Row]], Scores] | None = None
-    """What gives the scores; None where mIoU and mBIoU are all."""
+    """The function that gives the scores; None where mIoU and mBIoU are all."""
     package: str = ""
     """The optional package that it needs, of the extra `evaluate`."""
 
     def score(self, split: OpenSplit, rows: Sequence[Row]) -> Scores:
-        """The scores of a set; beside them mIoU and mBIoU, if all answers have a true mask to compare with."""
+        """Return the scores of a split; beside them mIoU and mBIoU, if all rows have a ground-truth mask."""
         return (self.score_split(split, rows) if self.score_split else {}) | mask_metrics.overlap(rows)
 
 
 def mean_of(scores: Sequence[Scores]) -> Scores:
-    """The mean of several sets, in which every set counts the same; of what all of them have."""
+    """Return the means over splits, each counting the same, of the scores that all of them have."""
     shared = [name for name in scores[0] if all(name in each for each in scores)]
     return {name: sum(each[name] for each in scores) / len(scores) for name in shared}
 

@@ -1,4 +1,4 @@
-"""How an image and its true masks are given to a model, and how its logits become a mask of the image.
+"""Pipelines: how an image and its ground truth are given to a model, and how logits become a mask of the image.
 
     user      the session that every user gets: aspect kept, masks by SAM's two bilinear steps
     official  how the paper's numbers of the four fine sets were made: all squashed to the model's square, prompts
@@ -27,7 +27,7 @@ from hqsam.predict.session import Session
 Mask = Bool[np.ndarray, "height width"]
 Gray = UInt8[np.ndarray, "height width"]
 ShownMask = Bool[np.ndarray, "shown_height shown_width"]
-"""In the pixels of what the session is opened with."""
+"""A mask in the pixels of what the session is opened with."""
 Pipeline = Literal["user", "official"]
 
 _FITS: dict[Pipeline, Fit] = {"user": "pad", "official": "squash"}
@@ -40,7 +40,7 @@ class FramedImage:
     shown: UInt8[np.ndarray, "shown_height shown_width 3"]
     """The pixels that the session is opened with: the image itself, or squashed to the model's square."""
     frame: Frame
-    """How the image lies in the model's square."""
+    """The image's place in the model's square, padded or squashed."""
 
     @classmethod
     def of(cls, pipeline: Pipeline, image: UInt8[np.ndarray, "height width 3"], size: int) -> "FramedImage":
@@ -50,7 +50,7 @@ class FramedImage:
 
     @property
     def is_squashed(self) -> bool:
-        """Whether `shown` is the model's square and not the image."""
+        """True if `shown` is the model's square and not the image."""
         return self.frame.fit == "squash"
 
     def show(self, mask: Mask, gray: Gray | None = None) -> ShownMask:
@@ -106,5 +106,5 @@ def encode(segmenter: Segmenter, images: Sequence[FramedImage]) -> Iterator[Sess
 
 
 def _resized(mask: Mask, size_hw: tuple[int, int]) -> ShownMask:
-    """Bilinear, cut at one half; one that is of that size already stays as it is."""
+    """Return a mask resized bilinearly and cut at one half; one of that size already stays as it is."""
     return cv2.resize(mask.astype(np.float32), size_hw[::-1], interpolation=cv2.INTER_LINEAR) > 0.5

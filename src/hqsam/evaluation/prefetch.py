@@ -1,4 +1,4 @@
-"""The work on many images: read ahead, encoded once each and asked about, and measured while the next is encoded."""
+"""The pipeline over many samples: prefetched, encoded once and prompted, and scored while the next is encoded."""
 
 import time
 from collections import deque
@@ -26,7 +26,7 @@ def evaluate_samples(
     workers: int = 2,
     batch_size: int = 1,
 ) -> Iterator[SampleRecord]:
-    """What the model answers about each case, in their order.
+    """Yield the record of each sample, in their order.
 
     The model works in the calling thread, on `batch_size` images at a time; `workers` threads read ahead of it, and
     as many measure behind it.
@@ -49,7 +49,7 @@ def evaluate_samples(
 def prefetch(
     pool: ThreadPoolExecutor, function: Callable[[Item], Product], items: Iterable[Item], depth: int
 ) -> Iterator[Product]:
-    """The function of each item, in order; up to `depth` of them are being worked on while the caller is busy.
+    """Yield a function of each item, in order; up to `depth` of them are computed while the caller is busy.
 
     Items are taken in the calling thread.
     """
@@ -69,7 +69,7 @@ def prefetch(
 def _answers(
     segmenter: Segmenter, loaded_samples: Iterator[LoadedSample], protocol: PromptProtocol, batch_size: int
 ) -> Iterator[tuple[LoadedSample, list[Prediction], dict[str, float]]]:
-    """The model's part: every image is encoded once for all sources and prompts."""
+    """Yield the predictions for each sample; every image is encoded once for all sources and prompts."""
     while batch := list(islice(loaded_samples, batch_size)):
         began = time.perf_counter()
         sessions = list(encode(segmenter, [loaded.framed for loaded in batch]))

@@ -1,7 +1,7 @@
-"""The ways in which an object is asked about, by name: `--prompt box`, `--prompt click:1,3,5+5`.
+"""The kinds of prompts of an evaluation, by name: `--prompt box`, `--prompt click:1,3,5+5`.
 
-What is drawn at random depends on the seed, the image, the object and the question alone: not on what was asked before,
-nor on how the work was shared out.
+Random prompts depend on the seed, the image, the object and the kind of prompt alone: not on earlier prompts, nor on
+how the work is shared out.
 """
 
 import zlib
@@ -19,23 +19,23 @@ from hqsam.evaluation.samples import Target
 from hqsam.masks.regions import innermost_point
 
 TRIALS = 3
-"""Draws of random clicks, whose figures are averaged (paper, section 7)."""
+"""Trials of random clicks, whose scores are averaged (paper, section 7)."""
 
 
 @dataclass(frozen=True, eq=False)
 class FramedTarget:
-    """An object as a pipeline shows it to the model."""
+    """A target as a pipeline gives it to the model."""
 
     target: Target
     truth: Bool[np.ndarray, "height width"] | None
-    """In the pixels of what is shown."""
+    """Its ground truth in the pixels of `FramedImage.shown`; None where there is none."""
     framed: FramedImage
     mask_size: int
-    """Side of the model's logits."""
+    """Side of the model's logits, in pixels."""
 
     @property
     def box(self) -> Float[np.ndarray, "4"]:
-        """The box that comes with the object, else that of its true mask."""
+        """The box that comes with the target, else that of its ground truth."""
         if self.target.box is not None:
             return self.framed.show_box(self.target.box)
         return self.framed.box_of(self.required_truth)
@@ -47,12 +47,12 @@ class FramedTarget:
 
 
 PromptSampler = Callable[[FramedTarget, np.random.Generator], dict[str, Any]]
-"""What `Session.segment` is given for one object."""
+"""Returns the arguments of `Session.segment` for one target."""
 
 
 @dataclass(frozen=True)
 class SimulatedPrompt:
-    """One way to ask about an object, and a column of the report."""
+    """One kind of prompt, and a column of the report."""
 
     name: str
     draw: PromptSampler
@@ -62,12 +62,12 @@ class SimulatedPrompt:
 
 @dataclass(frozen=True)
 class InteractiveProtocol:
-    """Clicks until the mask is good, each given after the answer to the last; `interactive` holds it."""
+    """Clicks until the mask is good, each placed after the mask that the last one gave; see `interactive`."""
 
     name: str = "clicks to target"
     most_clicks: int = 20
     goal: float = 0.90
-    """The IoU at which it ends."""
+    """The IoU at which clicking ends."""
     trials: int = 1
     needs_truth: bool = True
 
@@ -76,12 +76,12 @@ PromptKind = SimulatedPrompt | InteractiveProtocol
 
 
 def box(name: str = "box") -> SimulatedPrompt:
-    """The box of the true mask, or the one that comes with the object."""
+    """Return the prompt by the box of the ground truth, or by the one that comes with the target."""
     return SimulatedPrompt(name, lambda shown, random: {"box": shown.box}, needs_truth=False)
 
 
 def noisy_box(scale: float) -> SimulatedPrompt:
-    """That box with DN-DETR's noise, cut off where the image ends (paper, table 13)."""
+    """Return the prompt by a box with DN-DETR's noise, clipped to the image (paper, table 13)."""
 
     def draw(shown: FramedTarget, random: np.random.Generator) -> dict[str, Any]:
         height, width = shown.framed.shown.shape[:2]
@@ -93,7 +93,7 @@ def noisy_box(scale: float) -> SimulatedPrompt:
 def with_noise(
     box_xyxy: Float[np.ndarray, "4"], scale: float, size_hw: tuple[int, int], random: np.random.Generator
 ) -> Float[np.ndarray, "4"]:
-    """The centre c and the sides s become c + u s scale / 2 and s + u' s scale; u and u' are even in [-1, 1]."""
+    """Return a box with centre c + u s scale / 2 and sides s + u' s scale, with u and u' uniform in [-1, 1]."""
     sides, centre = box_xyxy[2:] - box_xyxy[:2], (box_xyxy[2:] + box_xyxy[:2]) / 2
     centre = centre + random.uniform(-1, 1, 2) * scale * sides / 2
     sides = sides + random.uniform(-1, 1, 2) * scale * sides
@@ -102,7 +102,8 @@ def with_noise(
 
 
 def clicks(inside: int, outside: int = 0) -> SimulatedPrompt:
-    """One click at the innermost point, or several at random pixels of the object; then some beside it."""
+    """Return the prompt by one click at the innermost point, or several at random pixels; then some beside the
+    object."""
     name = f"{inside} + {outside} clicks" if outside else f"{inside} click{'s' * (inside > 1)}"
     if (inside, outside) == (1, 0):
         return SimulatedPrompt(
@@ -117,7 +118,8 @@ def clicks(inside: int, outside: int = 0) -> SimulatedPrompt:
 
 
 def coarse_mask() -> SimulatedPrompt:
-    """A coarse mask alone: the one that the data brings, or the true one made coarse as in the paper's training."""
+    """Return the prompt by a coarse mask alone: the data's, or the ground truth made coarse as in the paper's
+    training."""
 
     def draw(shown: FramedTarget, random: np.random.Generator) -> dict[str, Any]:
         coarse = shown.target.coarse
@@ -131,7 +133,7 @@ def coarse_mask() -> SimulatedPrompt:
 
 
 def parse_prompts(words: Sequence[str]) -> list[PromptKind]:
-    """What `--prompt` says, each once.
+    """Return the kinds of prompts that `--prompt` names, each once.
 
     >>> [question.name for question in parse_questions(["box", "click:1,5+5"])]
     ['box', '1 click', '5 + 5 clicks']
@@ -144,7 +146,7 @@ def parse_prompts(words: Sequence[str]) -> list[PromptKind]:
 
 
 def random_for(seed: int, *names: str) -> np.random.Generator:
-    """The randomness of one question about one object."""
+    """Return the generator of one prompt for one object."""
     return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
 
 
@@ -164,13 +166,13 @@ def _clicks(numbers: str) -> list[PromptKind]:
 
 @dataclass(frozen=True)
 class PromptSpec:
-    """A word of `--prompt`."""
+    """A word of `--prompt`: a row of `PROMPT_SPECS`."""
 
     about: str
     parse: Callable[[str], Sequence[PromptKind]]
-    """Takes what stands after the colon, or an empty string."""
+    """Takes the text after the colon, or an empty string."""
     numbers: str = ""
-    """What may stand there."""
+    """An example of the text after the colon."""
 
 
 PROMPT_SPECS: dict[str, PromptSpec] = {
@@ -198,7 +200,8 @@ def _parse(text: str) -> Sequence[PromptKind]:
 
 
 def _pixels(region: Bool[np.ndarray, "height width"], count: int, random: np.random.Generator) -> np.ndarray:
-    """x, y of different pixels of a region; some more than once where it has not so many, none where it is empty."""
+    """Draw x, y of different pixels of a region; some more than once where it has not so many, none where it is
+    empty."""
     places = np.flatnonzero(region)
     if len(places) == 0:
         return np.zeros((0, 2), np.int64)

@@ -1,4 +1,4 @@
-"""What was answered about the objects of one image: a line of JSON, from which every figure can be made again."""
+"""Records of the predictions for one image: a line of JSON, from which every score can be computed again."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -9,12 +9,12 @@ from hqsam.masks.rle import Rle
 
 
 class Column(NamedTuple):
-    """What the figures of a report are about: whose masks, and how they were asked for."""
+    """A column of a report: a source of masks and a kind of prompt."""
 
     source: str
-    """"sum", "hq" or "sam"."""
+    """The source of the masks: "sum", "hq" or "sam"."""
     prompt: str
-    """Such as "box" or "3 clicks"."""
+    """The kind of prompt, such as "box" or "3 clicks"."""
 
     def __str__(self) -> str:
         return f"{self.source}, {self.prompt}"
@@ -22,21 +22,21 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True)
 class PredictionRecord:
-    """One mask that the model gave."""
+    """One predicted mask and its scores."""
 
     source: str
     prompt: str
     trial: int
-    """0, or which draw this is where a prompt is drawn at random several times."""
+    """The number of the trial, from 0, where a prompt is drawn at random several times."""
     iou: float | None
-    """With the true mask; None where there is none to compare with, as for a detector's box."""
+    """IoU with the ground truth; None where there is none, as for a detector's box."""
     boundary_iou: float | None
     score: float
-    """The IoU that the model predicts. A detector's own score is in the target's `about`."""
+    """The IoU that the model predicts; a detector's own score is in the target's `about`."""
     rle: Rle
-    """The mask, at the photo's size."""
+    """The mask, of the image's size."""
     ious: tuple[float, ...] = ()
-    """After each click, where the prompt is a conversation; `iou` and `rle` are of the last."""
+    """IoU after each click, where the prompt is interactive; `iou` and `rle` are of the last."""
 
     @property
     def column(self) -> Column:
@@ -45,42 +45,42 @@ class PredictionRecord:
 
 @dataclass(frozen=True)
 class TargetRecord:
-    """One object, and all answers about it."""
+    """One object, and all predictions for it."""
 
     target: str
     about: dict[str, Any]
-    """What the suite's metric wants back: numbers of image and class, a detector's score."""
+    """Values that the suite's metric needs: ids of image and class, a detector's score."""
     answers: tuple[PredictionRecord, ...]
 
 
 @dataclass(frozen=True)
 class SampleRecord:
-    """One image, or one frame of a video."""
+    """One image or frame of a video, with the predictions for its objects."""
 
     sample: str
     size_hw: tuple[int, int]
     about: dict[str, Any]
     targets: tuple[TargetRecord, ...]
     skipped: dict[str, str] = field(default_factory=dict)
-    """Objects that could not be asked about, and why."""
+    """Objects that could not be prompted for, and why."""
     seconds: dict[str, float] = field(default_factory=dict)
-    """How long each part of the work took."""
+    """Duration of each part of the work, in seconds."""
 
     def to_json(self) -> dict[str, Any]:
-        """What a line of the journal holds."""
+        """Return the content of a line of the journal; the sample's name is called `case` there."""
         content = asdict(self)
         return {"case": content.pop("sample"), **content}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One answer with all that a metric asks about it."""
+    """One prediction with all that a metric needs."""
 
     sample: str
     target: str
     size_hw: tuple[int, int]
     about: dict[str, Any]
-    """The case's and the target's together."""
+    """The sample's and the target's `about` together."""
     iou: float | None
     boundary_iou: float | None
     score: float
@@ -88,7 +88,7 @@ class Row:
 
 
 def from_json(line: Any) -> SampleRecord:
-    """The way back from `CaseRecord.to_json`.
+    """Return the record that `SampleRecord.to_json` made a line of.
 
     Raises:
         DataError: it was written by something else.
@@ -104,7 +104,7 @@ def from_json(line: Any) -> SampleRecord:
 
 
 def columns_of(records: Iterable[SampleRecord]) -> list[Column]:
-    """Every column that has an answer, in the order in which they were asked."""
+    """Return every column that has a prediction, in their order."""
     found: dict[Column, None] = {}
     for record in records:
         for target in record.targets:
@@ -113,7 +113,7 @@ def columns_of(records: Iterable[SampleRecord]) -> list[Column]:
 
 
 def rows_of(records: Iterable[SampleRecord], column: Column, trial: int = 0) -> list[Row]:
-    """The answers of one column and one trial, in order."""
+    """Return the predictions of one column and one trial, in order."""
     return [
         Row(
             record.sample,
@@ -131,7 +131,7 @@ def rows_of(records: Iterable[SampleRecord], column: Column, trial: int = 0) -> 
 
 
 def each_prediction(records: Iterable[SampleRecord]) -> Iterator[tuple[SampleRecord, TargetRecord, PredictionRecord]]:
-    """Every answer, with the object and the image that it is about."""
+    """Yield every prediction, with its image and its object."""
     for record in records:
         for target in record.targets:
             for answer in target.answers:

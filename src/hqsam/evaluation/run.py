@@ -1,4 +1,4 @@
-"""A suite put to a model, from the data on disk to the reports in a folder: `hqsam evaluate`."""
+"""Evaluation of a model on a suite, from the data on disk to the reports in a folder: `hqsam evaluate`."""
 
 import zlib
 from collections.abc import Callable, Sequence
@@ -28,38 +28,38 @@ from hqsam.version import __version__
 from hqsam.weights.digest import sha256_of_file
 
 OnProgress = Callable[[int, int], None]
-"""Told how many images are done, of how many."""
+"""Callback with the number of images that are done, and of all."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationConfig:
-    """What is asked of a model: all that the figures depend on, beside the data."""
+    """Configuration of an evaluation: all that the scores depend on beside the data."""
 
     model: str
-    """What the reports call it."""
+    """The model's name in the reports."""
     weights: str = ""
-    """A fingerprint, such as the file's SHA-256, so that a run is not gone on with by another model of that name."""
+    """Fingerprint of the weights, such as the file's SHA-256, so that no other model of that name resumes the run."""
     precision: str = ""
-    """In which it computes, which changes the figures a little."""
+    """Precision of the computation, which changes the scores a little."""
     sources: tuple[str, ...] = ()
-    """None: all that the model has."""
+    """Sources of masks; none given means all that the model has."""
     prompts: tuple[str, ...] = ()
-    """As `questions.parse_questions` takes them, or one detector:FILE. None: the box."""
+    """Kinds of prompts as `parse_prompts` takes them, or one detector:FILE; none given means the box."""
     pipeline: Pipeline | None = None
-    """None: what the paper's numbers of this suite were made with."""
+    """The pipeline; None means the one that the paper's numbers of this suite were made with."""
     candidates: CandidateChoice = "single"
     seed: int = 0
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run has come to."""
+    """The state of a run."""
 
     reports: list[Path]
-    """None before all images are done."""
+    """Paths of the reports; none before all images are done."""
     done: int
     total: int
-    """Images that the whole run is about, by all shards."""
+    """Number of images of the whole run, of all shards."""
 
 
 def evaluate(
@@ -74,17 +74,17 @@ def evaluate(
     batch_size: int = 1,
     on_progress: OnProgress = lambda done, total: None,
 ) -> Outcome:
-    """Ask the model about the suite's images, keep the answers in a folder, and write reports once all are done.
+    """Evaluate a model on a suite's images, keep the predictions in a folder, and write reports once all are done.
 
-    A run that was killed goes on where it was; several processes may share one by shards.
+    A run that was killed is resumed; several processes may share one by shards.
 
     Args:
         segmenter: the model.
-        suite: its data, found.
-        plan: what is asked.
-        folder: where answers and reports go; it belongs to this run.
+        suite: the suite, opened.
+        plan: prompts, sources and precision.
+        folder: where predictions and reports go; it belongs to this run.
         shard: the part of the work that this process does.
-        limit: ask about so many images only, taken from the sets in turn.
+        limit: evaluate only so many images, taken from the splits in turn.
         workers: threads that read ahead, and as many that measure.
         batch_size: images encoded together.
         on_progress: told how many images of this shard are done.
@@ -116,7 +116,7 @@ def evaluate(
 def _protocol_for(
     suite: OpenSuite, config: EvaluationConfig, segmenter: Segmenter
 ) -> tuple[Sequence[EvaluationSample], PromptProtocol, str]:
-    """The cases as they are asked about, what is asked, and a fingerprint of the detector's boxes."""
+    """Return the samples with their targets, the protocol, and a fingerprint of the detector's boxes."""
     sources: tuple[Source, ...] = tuple(
         check_source(source, segmenter.config) for source in config.sources or segmenter.config.sources
     )
@@ -161,7 +161,7 @@ def _settings(
     pipeline: Pipeline,
     boxes: str,
 ) -> dict[str, Any]:
-    """What makes the run this one and no other. The names of the images are in it, so that other data is found out."""
+    """Return what identifies the run; the names of the images are in it, so that other data is refused."""
     names = "\n".join(sample.name for sample in suite.samples)
     return {
         "suite": suite.suite.name,
@@ -182,7 +182,7 @@ def _settings(
 
 
 def _first_of_each(samples: Sequence[EvaluationSample], suite: OpenSuite, limit: int | None) -> list[EvaluationSample]:
-    """So many cases, in their order: first the first of every set, then the second of every set, and so on."""
+    """Return so many samples, in their order: the first of every split, then the second of every split, and so on."""
     places = [place for split in suite.splits for place in range(len(split.samples))]
     chosen = sorted(range(len(samples)), key=lambda number: places[number])[:limit]
     return [samples[number] for number in sorted(chosen)]
@@ -191,7 +191,7 @@ def _first_of_each(samples: Sequence[EvaluationSample], suite: OpenSuite, limit:
 def _conclude(
     run_folder: RunFolder, suite: OpenSuite, asked: Sequence[EvaluationSample], segmenter: Segmenter
 ) -> Outcome:
-    """Write the reports, if all shards' images are done."""
+    """Write the reports if the images of all shards are done."""
     records = {sample.name: run_folder.records[sample.name] for sample in asked if sample.name in run_folder.records}
     if len(records) < len(asked):
         return Outcome([], len(records), len(asked))

@@ -1,9 +1,9 @@
-"""The folder of a run: what was asked, and the answers so far, image by image.
+"""The folder of an evaluation's run: its settings, and the predictions so far, image by image.
 
-    run.json                  what was asked; a folder belongs to one run
-    records-1-of-4.jsonl      answers, a line an image; one file for each process or machine that shares the work
+    run.json                  the settings; a folder belongs to one run
+    records-1-of-4.jsonl      predictions, a line an image; one file for each process or machine that shares the work
 
-A killed run goes on from what is there. To join the work of several machines, copy their files into one folder.
+A killed run is resumed from what is there. To join the work of several machines, copy their files into one folder.
 """
 
 import json
@@ -28,30 +28,30 @@ class Shard(NamedTuple):
     """One of several equal parts of the work."""
 
     number: int = 1
-    """From 1 on."""
+    """The number of the part, from 1 on."""
     parts: int = 1
 
     def __str__(self) -> str:
         return f"{self.number}-of-{self.parts}"
 
     def part(self, items: Iterable[Item]) -> list[Item]:
-        """Every `parts`-th of the items, so that all parts are alike."""
+        """Return every `parts`-th of the items, so that all parts are alike."""
         return list(items)[self.number - 1 :: self.parts]
 
     def overlaps(self, other: "Shard") -> bool:
-        """Whether the two may hold the same item."""
+        """Return True if the two may hold the same item."""
         return self.parts != other.parts or self.number == other.number
 
 
 WHOLE = Shard()
-"""All of the work."""
+"""The shard that is all of the work."""
 
 
 def parse_shard(text: str) -> Shard:
-    """`2/4` is the second of four.
+    """Return the shard that a text names: `2/4` is the second of four.
 
     Raises:
-        OptionError: it is nothing of the kind.
+        OptionError: it names none.
     """
     found = re.fullmatch(r"(\d+)/(\d+)", text.strip())
     shard = Shard(*map(int, found.groups())) if found else Shard(0, 0)
@@ -67,18 +67,18 @@ class RunFolder:
     folder: Path
     settings: dict[str, Any]
     records: dict[str, SampleRecord]
-    """All that is done, by any shard, by the name of the case."""
+    """The records of all shards, by the name of the sample."""
     journal: Journal = field(repr=False)
 
     def add(self, record: SampleRecord) -> None:
-        """Keep what was answered about one more image."""
+        """Add the record of one more image."""
         self.journal.append(record.to_json())
         self.records[record.sample] = record
 
 
 @contextmanager
 def open_run_folder(folder: Path, settings: dict[str, Any], shard: Shard = WHOLE) -> Iterator[RunFolder]:
-    """Begin a run in a folder, or go on with the one that is there, while nobody else does the same part.
+    """Begin a run in a folder or resume the one that is there, while no other process does the same part.
 
     Raises:
         OutputError: the folder holds another run or something else, another process is at the same work, or it cannot
@@ -95,7 +95,7 @@ def open_run_folder(folder: Path, settings: dict[str, Any], shard: Shard = WHOLE
 
 
 def read_records(folder: Path) -> dict[str, SampleRecord]:
-    """The answers of all shards, by the name of the case; of one that two shards did, the first.
+    """Read the records of all shards, by the name of the sample; of one that two shards did, the first.
 
     Raises:
         DataError: a line is damaged, or was written by something else.

@@ -94,7 +94,7 @@ def _interactive(
 def _in_batches(
     session: Session, given: Sequence[dict[str, Any]], source: Source, candidates: CandidateChoice
 ) -> _Found:
-    """Prompts of one shape go to the decoder together."""
+    """Yield predictions for single prompts; those of one shape are decoded together."""
     prompts = [check_prompts(session.frame, session.engine.config.mask_size, **one) for one in given]
     for numbers, batch in Prompts.batches(prompts, _AT_ONCE):
         masks = decode_prompts(session.engine, session.encoded, batch, source, _COUNTS[candidates])

@@ -1,4 +1,4 @@
-"""What an evaluation asks about: images, and in each the things that have a true mask or a detector's box."""
+"""Samples of an evaluation: images with targets, which have a ground-truth mask or a detector's box."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,45 +9,45 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 BoxXyxy = tuple[float, float, float, float]
-"""Along pixel edges: x0, y0, x1, y1."""
+"""A box x0, y0, x1, y1 along pixel edges."""
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """One thing to ask about in an image."""
+    """One object of an image that is prompted for."""
 
     name: str
-    """Unique within its case: "1", "ann-4711", "det-3"."""
+    """The target's name, unique within its sample: "1", "ann-4711", "det-3"."""
     truth: Bool[np.ndarray, "height width"] | None
-    """None for a detection, which has no truth of its own."""
+    """The ground-truth mask; None for a detection, which has none."""
     box: BoxXyxy | None = None
-    """A detector's or tracker's box in the photo's pixels; None: take the box of the truth."""
+    """A detector's or tracker's box in the image's pixels; None for the box of the ground truth."""
     coarse: Bool[np.ndarray, "height width"] | None = None
     """The mask of a coarser model, where the suite has one (BIG)."""
     gray: UInt8[np.ndarray, "height width"] | None = None
-    """The mask as stored, where that is a gray picture: the official pipeline first scales it, then cuts at 128."""
+    """The mask as stored, where that is gray: the official pipeline first scales it, then cuts at 128."""
     about: dict[str, Any] = field(default_factory=dict)
-    """What the metric needs back, as JSON has it: category_id, score, track, ..."""
+    """Values that the metric needs, as JSON: category_id, score, track, ..."""
     unusable: str = ""
-    """Why it cannot be asked about, where its mask cannot be read."""
+    """The reason why it cannot be prompted for, where its mask cannot be read."""
 
 
 @dataclass(frozen=True)
 class EvaluationSample:
-    """One image, or one frame of a video."""
+    """One image or frame of a video, whose targets are read when they are asked for."""
 
     name: str
-    """Unique within the suite, and the same in every run: "DIS-VD/abc", "bear/00012"."""
+    """The sample's name, unique within the suite and the same in every run: "DIS-VD/abc", "bear/00012"."""
     image: Path
     read: Callable[[], list[Target]]
-    """See `targets`."""
+    """Reads the targets; call `targets`."""
     size_hw: tuple[int, int] | None = None
-    """The size that the annotations state; None where only the picture knows."""
+    """Height and width as the annotations state them; None where only the image's file tells."""
     about: dict[str, Any] = field(default_factory=dict)
-    """image_id; for a frame video_id and frame, its number in the video from 0 on."""
+    """Its image_id; for a frame video_id and frame, its number in the video from 0 on."""
 
     def targets(self) -> list[Target]:
-        """What to ask about, with true masks; reads and decodes them, so call it once, in any thread.
+        """Read the targets with their masks, which takes time: call it once, in any thread.
 
         An image without objects has none; neither has a mask that is empty.
 
@@ -59,13 +59,13 @@ class EvaluationSample:
 
 @dataclass(frozen=True)
 class OpenSplit:
-    """A set of images whose files have been found."""
+    """A split whose files have been found."""
 
     name: str
     samples: tuple[EvaluationSample, ...]
     annotations: dict[str, Any] | None = None
     """The contents of the annotation file, where a metric works from it."""
     warnings: tuple[str, ...] = ()
-    """What was found amiss, and left out."""
+    """Words about what was left out of the data."""
     annotation_file: Path | None = None
     """The file as COCO has it, where there is one whose contents are not read yet."""

@@ -1,6 +1,6 @@
-"""Prompts as an ideal user would give them, who knows the true mask: its box, a click, and corrections.
+"""Prompts of a simulated user who knows the ground truth: its box, a click, and corrections.
 
-Nothing here is random, so that two models are asked the same questions.
+Nothing here is random, so that two models get the same prompts.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from hqsam.masks.boxes import box_of_mask
 from hqsam.masks.regions import innermost_point
 
 GoOn = Literal["points", "refine"]
-"""How a correction is told: all clicks so far, or the new click and the earlier answer as mask prompt."""
+"""The form of a correction: all clicks so far, or the new click with the earlier mask as mask prompt."""
 
 
 @runtime_checkable
 class HasMasks(Protocol):
-    """What is asked of an answer: `predict.Segmentation` has it."""
+    """Anything with masks, such as a `Segmentation`."""
 
     @property
     def masks(self) -> Bool[np.ndarray, "mask height width"]: ...
@@ -28,23 +28,23 @@ class HasMasks(Protocol):
 
 @runtime_checkable
 class Promptable(Protocol):
-    """What is asked of a session: `predict.Session` has it, and so may a test's stand-in."""
+    """Anything that can be prompted, such as a `Session`."""
 
     @property
     def segment(self) -> Callable[..., Any]: ...
 
 
 class Click(NamedTuple):
-    """One click of the user, at a pixel."""
+    """One click at a pixel."""
 
     x: int
     y: int
     label: Literal[0, 1]
-    """1: this is the object. 0: this is not."""
+    """1 for the object, 0 for what it is not."""
 
 
 def from_box(session: Promptable, truth: Bool[np.ndarray, "height width"], source: str | None = None) -> HasMasks:
-    """The answer to the box of the true mask.
+    """Prompt with the box of the ground truth.
 
     Raises:
         InputError: the true mask is empty.
@@ -61,13 +61,13 @@ def by_clicks(
     go_on: GoOn = "points",
     source: str | None = None,
 ) -> list[HasMasks]:
-    """The answers to a click at the innermost point of the true mask, and to each correction after it.
+    """Prompt with a click at the innermost point of the ground truth, and with each correction after it.
 
     Args:
         session: the photo, encoded.
         truth: the true mask.
-        corrections: how many clicks follow the first. Where nothing is left to correct, the answer stays.
-        go_on: how corrections are told.
+        corrections: how many clicks follow the first. Where nothing is left to correct, the mask stays.
+        go_on: the form of corrections.
         source: as in `session.segment`.
 
     Raises:
@@ -87,7 +87,7 @@ def by_clicks(
 
 
 def correction(predicted: Bool[np.ndarray, "height width"], truth: Bool[np.ndarray, "height width"]) -> Click | None:
-    """A click at the innermost point of the larger error: of what is missing, or of what is too much.
+    """Return a click at the innermost point of the larger error: of what is missing, or of what is too much.
 
     None if there is no error. Of two errors of one size, what is missing comes first.
     """

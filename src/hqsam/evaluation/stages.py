@@ -1,6 +1,6 @@
-"""A case before the model sees it and after: read and shown as the pipeline has it, and its answers measured.
+"""The stages of a sample before and after the model: loading it for the pipeline, and scoring its predictions.
 
-Both ends may run in any thread.
+Both may run in any thread.
 """
 
 import time
@@ -23,25 +23,25 @@ from hqsam.model.config import ModelConfig
 
 @dataclass(frozen=True, eq=False)
 class LoadedSample:
-    """A case that has been read."""
+    """A sample that has been read."""
 
     sample: EvaluationSample
     framed: FramedImage
     size_hw: tuple[int, int]
-    """Of the photo."""
+    """Height and width of the image."""
     objects: list[FramedTarget]
     skipped: dict[str, str]
-    """Targets that cannot be asked about, and why."""
+    """Targets that cannot be prompted for, and why."""
     seconds: float
-    """How long reading took."""
+    """Duration of reading, in seconds."""
 
 
 def load_sample(sample: EvaluationSample, pipeline: Pipeline, config: ModelConfig, needs_truth: bool) -> LoadedSample:
-    """The photo and its objects, as the pipeline shows them to a model of that config.
+    """Read an image and its targets for a model of that config, as the pipeline gives them to it.
 
     Raises:
-        ImageError: the photo cannot be read.
-        DataError: a mask cannot be read, or is of another size than the photo.
+        ImageError: the image cannot be read.
+        DataError: a mask cannot be read, or is of another size than the image.
     """
     began = time.perf_counter()
     pixels = read_image(sample.image)
@@ -58,7 +58,7 @@ def load_sample(sample: EvaluationSample, pipeline: Pipeline, config: ModelConfi
 
 
 def score_sample(loaded: LoadedSample, predictions: Sequence[Prediction], seconds: dict[str, float]) -> SampleRecord:
-    """The record of a case: its masks at the photo's size, compared with the true ones."""
+    """Return the record of a sample: its masks at the image's size, compared with the ground truth."""
     began = time.perf_counter()
     answers: list[list[PredictionRecord]] = [[] for _ in loaded.objects]
     edges = [None if one.target.truth is None else boundary(one.target.truth) for one in loaded.objects]
@@ -75,7 +75,7 @@ def score_sample(loaded: LoadedSample, predictions: Sequence[Prediction], second
 
 
 def _why_not(target: Target, size_hw: tuple[int, int], needs_truth: bool) -> str:
-    """Why a target cannot be asked about, or nothing."""
+    """Return the reason why a target cannot be prompted for, or nothing."""
     if target.unusable:
         return target.unusable
     if target.truth is not None:

@@ -1,4 +1,4 @@
-"""Average precision of tubes: what an object covers in all frames of a video, as YTVIS and HQ-YTVIS measure it.
+"""Average precision of tubes, an object's masks in all frames of a video, as YTVIS and HQ-YTVIS measure it.
 
 A tube is laid out as one mask, its frames side by side: then the intersections and unions over all frames are those
 of two masks, and COCO's rules apply as they are.
@@ -22,7 +22,7 @@ from hqsam.masks import rle
 from hqsam.masks.boundary import boundary
 
 AREAS = {"AP_S": (0.0, 128.0**2), "AP_M": (128.0**2, 256.0**2), "AP_L": (256.0**2, 1e10)}
-"""YTVIS's, of the mean area in the frames in which an object is seen."""
+"""Ranges of sizes in YTVIS: of the mean area in the frames in which an object is seen."""
 
 _EVERYTHING = (0.0, 1e10)
 
@@ -32,22 +32,22 @@ class Tube:
     """An object through a video: its masks by frame; frames in which it is not seen are missing."""
 
     masks: Mapping[int, Any]
-    """Run lengths as COCO has them."""
+    """COCO's run lengths, by frame."""
     score: float = 1.0
     crowd: bool = False
     areas: Mapping[int, float] = field(default_factory=dict)
-    """As an annotation states them, by frame; where it does not, those of the masks count."""
+    """Areas as an annotation states them, by frame; where it does not, those of the masks count."""
 
     @property
     def mean_area(self) -> float:
-        """Over the frames in which anything of it is seen, in pixels."""
+        """Mean area over the frames in which anything of it is seen, in pixels."""
         areas = [self.areas.get(frame) or rle.area(mask) for frame, mask in self.masks.items()]
         seen = [area for area in areas if area]
         return sum(seen) / len(seen) if seen else 0.0
 
     @cached_property
     def boundaries(self) -> "Tube":
-        """The same of the boundaries of its masks, 0.02 of the diagonal wide."""
+        """The tube of its masks' boundaries, 0.02 of the diagonal wide."""
         return Tube(
             {frame: rle.encode(boundary(rle.decode(mask))) for frame, mask in self.masks.items()},
             self.score,
@@ -55,7 +55,7 @@ class Tube:
         )
 
     def side_by_side(self, frames: Sequence[int], size_hw: tuple[int, int]) -> Any:
-        """One mask of all frames, from the first at the left; compressed run lengths."""
+        """Return one mask of all frames beside each other, from the first at the left, as compressed run lengths."""
         height, width = size_hw
         nothing = np.array([height * width])
         runs = [rle.run_lengths(self.masks[frame]["counts"]) if frame in self.masks else nothing for frame in frames]
@@ -64,7 +64,8 @@ class Tube:
 
 
 def _joined(runs: Sequence[np.ndarray]) -> np.ndarray:
-    """The runs of masks one after another. Runs alternate from background on, so two of a kind that meet become one.
+    """Return the runs of masks one after another; they alternate from background on, so two of a kind that meet become
+    one.
 
     None but the first may be of length 0: at two of those at one place, pycocotools stops comparing.
     """
@@ -85,7 +86,7 @@ def _joined(runs: Sequence[np.ndarray]) -> np.ndarray:
 def tube_iou(
     found: Sequence[Tube], wanted: Sequence[Tube], frames: Sequence[int], size_hw: tuple[int, int]
 ) -> np.ndarray:
-    """The intersection over union of each tube with each other one: both summed over frames. 0 if all is empty."""
+    """Return the IoU of each tube with each other one, both sums over frames; 0 if all is empty."""
     if not found or not wanted:
         return np.zeros((len(found), len(wanted)))
     tubes, others = ([tube.side_by_side(frames, size_hw) for tube in each] for each in (found, wanted))
@@ -93,9 +94,9 @@ def tube_iou(
 
 
 def score_split(split: OpenSplit, rows: Sequence[Row]) -> dict[str, float]:
-    """AP of tubes by masks and by boundaries. For boundaries, two tubes overlap as much as the smaller of the two says.
+    """Return AP of tubes by masks and by boundaries; for the latter the smaller of mask and boundary IoU counts.
 
-    Over the frames that were asked about. A tube's score is the detector's or, where there is none, the mean of the
+    Only frames that were evaluated count. A tube's score is the detector's or, where there is none, the mean of the
     model's own over its frames.
 
     Raises:
@@ -122,7 +123,7 @@ class _Video:
     id: int
     size_hw: tuple[int, int]
     frames: tuple[int, ...]
-    """Those that were asked about."""
+    """The frames that were evaluated."""
     wanted: dict[int, list[Tube]]
     """By class."""
 
@@ -155,7 +156,7 @@ def _true_tube(annotation: dict[str, Any], frames: Sequence[int], size_hw: tuple
 
 
 def _found(rows: Sequence[Row], videos: Sequence[_Video]) -> dict[int, dict[int, list[Tube]]]:
-    """Tubes by video and class."""
+    """Return the predicted tubes by video and class."""
     sizes = {video.id: video.size_hw for video in videos}
     tracks: dict[tuple[int, int, int], list[Row]] = defaultdict(list)
     for row in rows:
@@ -180,7 +181,7 @@ def _found_tube(answers: Sequence[Row]) -> Tube:
 
 
 def _overlaps(found: Sequence[Tube], wanted: Sequence[Tube], video: _Video) -> tuple[ImageOverlaps, ImageOverlaps]:
-    """What overlaps by masks, and by masks and boundaries; crowds have no boundary that would matter."""
+    """Return the overlaps by masks, and by masks and boundaries; crowds have no boundary that would matter."""
     overlap = tube_iou(found, wanted, video.frames, video.size_hw)
     edges = [tube.boundaries for tube in found], [tube.boundaries for tube in wanted]
     crowd = np.array([tube.crowd for tube in wanted], bool)
@@ -196,7 +197,7 @@ def _overlaps(found: Sequence[Tube], wanted: Sequence[Tube], video: _Video) -> t
 
 
 def _summary(overlaps: Mapping[int, Sequence[ImageOverlaps]]) -> dict[str, float]:
-    """The means over classes; what is not defined is left out."""
+    """Return the means over classes; what is not defined is left out."""
     every, *sized = (
         np.stack([precision(each, areas) for each in overlaps.values()]) for areas in (_EVERYTHING, *AREAS.values())
     )

@@ -16,11 +16,11 @@ from hqsam.storage import write_text
 
 
 def write_reports(folder: Path, summary: Summary, suite: OpenSuite, records: Mapping[str, SampleRecord]) -> list[Path]:
-    """Write all of them, and return their paths: JSON, Markdown, CSV, HTML.
+    """Write all reports, and return their paths: JSON, Markdown, CSV, HTML.
 
     Raises:
         OutputError: one cannot be written; those before it are there, whole.
-        DataError: the images of the worst and best cases cannot be read any more.
+        DataError: the images of the worst and best samples cannot be read any more.
     """
     texts = {
         "report.json": json.dumps(summary.to_json(), ensure_ascii=False) + "\n",
@@ -34,7 +34,7 @@ def write_reports(folder: Path, summary: Summary, suite: OpenSuite, records: Map
 
 
 def as_markdown(summary: Summary, suite: OpenSuite) -> str:
-    """The tables, and under them how the figures were made."""
+    """Return the tables as Markdown, and under them how the scores were made."""
     parts = [f"# {suite.suite.title}", *(f"> {warning}" for warning in warnings(summary, suite))]
     for table in tables(summary, suite.suite.metric.names):
         parts += [f"## {table.split}", markdown(table)]
@@ -45,7 +45,7 @@ def as_markdown(summary: Summary, suite: OpenSuite) -> str:
 
 
 def as_csv(records: Mapping[str, SampleRecord]) -> str:
-    """A line for each answer."""
+    """Return CSV with a line for each prediction."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(

@@ -1,4 +1,4 @@
-"""Small drawings of figures as SVG, in colours that the page's style gives to each source."""
+"""Charts as SVG, in the colours that the page's style gives to each source."""
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
@@ -9,11 +9,11 @@ import numpy as np
 WIDTH, ROW, LEFT, RIGHT, FOOT = 560, 92, 46, 74, 34
 _BINS = 20
 Scale = Callable[[float], float]
-"""From a figure to a place in the drawing."""
+"""Converts a value to a coordinate in the chart."""
 
 
 def histograms(values_of: Mapping[str, Sequence[float]], what: str) -> str:
-    """For each source how many objects have which IoU, one under the other, with the mean marked.
+    """Return a histogram of IoU for each source, one under the other, with the mean marked.
 
     `values_of` goes from sources to values between 0 and 1; `what` names the values under the axis.
     """
@@ -29,7 +29,7 @@ def histograms(values_of: Mapping[str, Sequence[float]], what: str) -> str:
 
 
 def curves(lines: Mapping[str, Sequence[tuple[float, float]]], what: str, height: int = 300) -> str:
-    """A line for each source over the number of clicks; y from 0 to 1."""
+    """Return a curve for each source over the number of clicks; y is from 0 to 1."""
     clicks = sorted({x for line in lines.values() for x, _ in line})
     floor, most = height - FOOT, max(clicks)
 
@@ -104,7 +104,7 @@ def _y_axis(up: Scale) -> str:
 
 
 def _spread(heights: Sequence[float], gap: float, lowest: float) -> list[float]:
-    """The same heights, moved apart where labels would lie on each other, and none below `lowest`."""
+    """Return heights moved apart where labels would overlap, and none below `lowest`."""
     order = np.argsort(heights, kind="stable")
     placed = np.array(heights, dtype=float)
     for above, below in pairwise(order):

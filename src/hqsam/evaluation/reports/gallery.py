@@ -1,4 +1,4 @@
-"""The cases worth looking at, as pictures: the worst, the best, and where HQ-SAM differs most from SAM."""
+"""The gallery of a report: the worst and best objects, and those in which HQ-SAM differs most from SAM."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ from hqsam.masks.rle import decode
 from hqsam.masks.windows import Window
 
 RIGHT, MISSING, SURPLUS = OBJECTS[0], OBJECTS[1], OBJECTS[2]
-"""What is in both masks, in the true one alone, and in the answer alone: blue, orange and pink."""
+"""Colours of pixels in both masks, in the ground truth alone, and in the prediction alone: blue, orange and pink."""
 SIDE = 300
-"""Longest side of a picture, in pixels."""
+"""Long side of a panel, in pixels."""
 _LEAST_HALF, _FLATTEST = 24, 1.6
-"""Half a window's least side in the photo's pixels, and its longest side for each shortest."""
+"""Half a window's least side in the image's pixels, and its largest ratio of sides."""
 Pixels = UInt8[np.ndarray, "_ _ 3"]
 Mask = Bool[np.ndarray, "_ _"]
 
 
 @dataclass(frozen=True)
 class GalleryItem:
-    """An object and how it was answered."""
+    """An object and its scores."""
 
     sample: str
     target: str
@@ -40,7 +40,7 @@ class GalleryItem:
 
 @dataclass(frozen=True)
 class GallerySection:
-    """Some exhibits under one heading."""
+    """Some objects under one heading."""
 
     title: str
     items: list[GalleryItem]
@@ -48,15 +48,16 @@ class GallerySection:
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """One picture."""
+    """One image of a gallery: an object with one mask."""
 
     pixels: Pixels
     column: Column | None
-    """None: the true mask."""
+    """The column of the mask; None for the ground truth."""
 
 
 def gallery_sections(summary: Summary, each: int = 6) -> list[GallerySection]:
-    """The worst and best of the first column that was not SAM's, and where it gains and loses most beside SAM."""
+    """Return the worst and best objects of the first column that is not SAM's, and its largest gains and losses beside
+    SAM."""
     columns = [one.column for one in summary.columns if str(one.column) in summary.objects.values]
     if not columns:
         return []
@@ -80,7 +81,7 @@ def gallery_sections(summary: Summary, each: int = 6) -> list[GallerySection]:
 
 
 def panels(item: GalleryItem, sample: EvaluationSample, record: SampleRecord) -> list[Panel]:
-    """The object on its photo: the true mask, and each answer with what is right, missing and too much.
+    """Return panels of an object: its ground truth, and each prediction with what is right, missing and too much.
 
     Raises:
         ImageError: the photo cannot be read any more.
@@ -113,7 +114,7 @@ def _items(summary: Summary, columns: Sequence[Column]) -> list[GalleryItem]:
 
 
 def _some(items: Sequence[GalleryItem], count: int) -> list[GalleryItem]:
-    """The first of each photo."""
+    """Return the first object of each image, at most so many."""
     first_of = {one.sample: one for one in reversed(items)}
     return [one for one in items if first_of[one.sample] is one][:count]
 
@@ -123,7 +124,7 @@ def _answer(target: TargetRecord, column: Column) -> PredictionRecord:
 
 
 def _window(mask: Mask) -> Window:
-    """The surroundings of a mask: neither too narrow for what is small, nor too flat for what is long."""
+    """Return the window around a mask: neither too narrow for what is small, nor too flat for what is long."""
     starts, ends = box_of_mask(mask).reshape(2, 2)
     size = np.array(mask.shape[::-1])
     half = np.maximum((ends - starts) * 0.65, _LEAST_HALF)

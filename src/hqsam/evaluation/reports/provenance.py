@@ -1,4 +1,4 @@
-"""What a reader must know to trust the figures of a run, in sentences."""
+"""Provenance of a run's scores in sentences: its settings, its machine, and warnings."""
 
 from hqsam.evaluation.reports.summary import Summary
 from hqsam.evaluation.suites.suite import OpenSuite
@@ -14,7 +14,7 @@ _READINGS = {
 
 
 def how_it_was_made(summary: Summary, suite: OpenSuite) -> list[str]:
-    """The run's settings, and what it ran on."""
+    """Return the run's settings and what it ran on."""
     settings, made = summary.settings, summary.made
     boxes = f", boxes from {settings['boxes']}" if settings["boxes"] else ""
     seconds = ", ".join(f"{part} {value:.2f}" for part, value in summary.seconds.items())
@@ -31,7 +31,7 @@ def how_it_was_made(summary: Summary, suite: OpenSuite) -> list[str]:
 
 
 def warnings(summary: Summary, suite: OpenSuite) -> list[str]:
-    """What makes the figures other than they seem."""
+    """Return warnings about what makes the scores other than they seem."""
     said = list(suite.warnings)
     if summary.images < summary.settings["images"]:
         said.append(f"Only {summary.images} of {summary.settings['images']} images were asked about.")

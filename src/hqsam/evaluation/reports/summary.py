@@ -1,4 +1,4 @@
-"""The figures of a run, made from its records: what `report.json` holds, and what all other reports show."""
+"""The scores of a run, computed from its records: the content of `report.json` and of all other reports."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,21 +14,21 @@ from hqsam.evaluation.suites.suite import OpenSuite
 
 Scores = dict[str, float]
 GOALS = (0.85, 0.90)
-"""Of NoC@85 and NoC@90."""
+"""Target IoUs of NoC@85 and NoC@90."""
 
 
 @dataclass(frozen=True)
 class ColumnScores:
-    """How one source did at one kind of prompt."""
+    """The scores of one source with one kind of prompt."""
 
     source: str
     prompt: str
     scores: dict[str, Scores]
-    """By set, and their mean; from 0 to 1. Random prompts: the mean of their trials."""
+    """Scores of each split and their mean, 0 to 1; of random prompts the mean of their trials."""
     curve: tuple[float, ...] = ()
-    """Mean IoU after each click, where the prompt is a conversation; who has stopped keeps the last."""
+    """Mean IoU after each click, where the prompt is interactive; an object that is done keeps its last."""
     clicks: dict[str, float] = field(default_factory=dict)
-    """NoC@85 and NoC@90, and how many objects were not reached, where it is."""
+    """NoC@85 and NoC@90 and the numbers of objects that were not reached, where the prompt is interactive."""
 
     @property
     def column(self) -> Column:
@@ -37,45 +37,45 @@ class ColumnScores:
 
 @dataclass(frozen=True)
 class ObjectScores:
-    """Each object's IoU and boundary IoU in every column: what two runs are compared by."""
+    """IoU and boundary IoU of each object in every column, by which two runs are compared."""
 
     names: list[tuple[str, str]]
-    """Case and target."""
+    """Names of the sample and the target."""
     values: dict[str, list[tuple[float, float] | None]]
-    """By column, in the order of the names; None where there is no answer with a true mask."""
+    """Scores by column, in the order of the names; None where there is no prediction with a ground truth."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A run in figures."""
+    """All scores and facts of a run."""
 
     settings: dict[str, Any]
     made: dict[str, str]
-    """With what, on what and when."""
+    """Versions, device and date of the run."""
     images: int
-    """Of `settings["images"]`, how many were asked about."""
+    """Number of images that were evaluated, of `settings["images"]`."""
     columns: list[ColumnScores]
     published: list[dict[str, Any]]
-    """What was printed about this suite."""
+    """Printed numbers of this suite."""
     skipped: dict[str, str]
-    """Objects that could not be asked about, and why."""
+    """Objects that could not be prompted for, and why."""
     seconds: dict[str, float]
-    """Mean time an image, by part of the work. Parts overlap."""
+    """Mean seconds for an image of each part of the work; parts overlap."""
     objects: ObjectScores = field(repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """What `report.json` holds."""
+        """Return the content of `report.json`."""
         return {"hqsam": "evaluation", **asdict(self)}
 
 
 def summarise(
     records: Mapping[str, SampleRecord], suite: OpenSuite, settings: dict[str, Any], made: dict[str, str]
 ) -> Summary:
-    """All figures over the images that have a record.
+    """Compute all scores over the images that have a record.
 
     Raises:
-        DataError: there is none, or an answer lacks what the suite's measure needs.
-        MissingExtra: the measure needs a package that is not installed.
+        DataError: there is none, or a prediction lacks what the suite's metric needs.
+        MissingExtra: the metric needs a package that is not installed.
     """
     ordered = [records[sample.name] for sample in suite.samples if sample.name in records]
     return Summary(
@@ -91,7 +91,7 @@ def summarise(
 
 
 def object_scores(records: Sequence[SampleRecord]) -> ObjectScores:
-    """IoU and boundary IoU by object and column, means of trials."""
+    """Return IoU and boundary IoU by object and column, means of trials."""
     found: dict[str, dict[tuple[str, str], list[PredictionRecord]]] = defaultdict(lambda: defaultdict(list))
     names: dict[tuple[str, str], None] = {}
     for record, target, answer in each_prediction(records):

@@ -1,4 +1,4 @@
-"""The figures of a run as rows: ours, and beside them what was printed."""
+"""Tables of a run's scores, and of those that were printed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,23 +9,23 @@ from hqsam.evaluation.reports.summary import ColumnScores, Summary
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a table: who was asked how, and the scores in per cent."""
+    """One line of a table: a model, source and prompt, and the scores in per cent."""
 
     who: str
     source: str
     prompt: str
     scores: dict[str, float]
     where: str = ""
-    """Where it was printed; nothing for what was measured here."""
+    """The place where it was printed; empty for what was measured here."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """One set of images."""
+    """The table of one split."""
 
     split: str
     names: list[str]
-    """Of the scores, the headline first."""
+    """Names of the scores, the headline first."""
     lines: list[Line]
 
     @property
@@ -44,13 +44,13 @@ class Table:
 
 
 def tables(summary: Summary, order: tuple[str, ...] = ()) -> list[Table]:
-    """A table for each set, and for their mean; `order` names the scores that come first."""
+    """Return a table for each split, and for their mean; `order` names the scores that come first."""
     splits = list(dict.fromkeys(split for column in summary.columns for split in column.scores))
     return [_table(summary, split, order) for split in splits]
 
 
 def markdown(table: Table) -> str:
-    """As GitHub shows it."""
+    """Return a table as Markdown."""
     head = ["model", "source", "prompt", *table.names, "printed in"]
     rows = [[line.who, line.source, line.prompt, *_cells(line, table.names), line.where] for line in table.lines]
     if not any(line.where for line in table.lines):
@@ -60,7 +60,7 @@ def markdown(table: Table) -> str:
 
 
 def clicks_markdown(summary: Summary) -> str:
-    """How many clicks it takes, where that was asked; else nothing."""
+    """Return the table of NoC as Markdown; nothing if no prompt was interactive."""
     interactive = [column for column in summary.columns if column.clicks]
     if not interactive:
         return ""
@@ -85,7 +85,7 @@ def _ours(summary: Summary, column: ColumnScores, split: str) -> Line:
 
 
 def _printed(summary: Summary, split: str) -> Iterator[Line]:
-    """Of this model first."""
+    """Yield the printed lines of a split, those of this model first."""
     rows = [row for row in summary.published if row["split"] == split]
     for row in sorted(rows, key=lambda row: not _is_of(row, summary.settings)):
         yield Line(row["model"], row["source"], row["prompt"], dict(row["scores"]), row["where"])

@@ -19,7 +19,7 @@ SUITES: dict[str, Suite] = {suite.name: suite for suite in ROWS}
 
 
 def find(name: str) -> Suite:
-    """A row of the table.
+    """Return a row of the table by its name.
 
     Raises:
         OptionError: there is none of that name; the message lists those there are.

@@ -14,11 +14,12 @@ from hqsam.formats.mask_images import read_numbers
 from hqsam.masks.boxes import box_of_mask
 
 VOID = 255
-"""A label that is nobody's, and counts as background, as in the benchmark's own code."""
+"""A label of no object, which counts as background, as in the benchmark's own code."""
 
 
 def open_davis(data: Path, split: Split) -> OpenSplit:
-    """ImageSets/2017/val.txt, JPEGImages/480p/VIDEO/00000.jpg, Annotations/480p/VIDEO/00000.png. A frame is a case.
+    """Open ImageSets/2017/val.txt, JPEGImages/480p/VIDEO/00000.jpg and Annotations/480p/VIDEO/00000.png; each frame is
+    a sample.
 
     Raises:
         DataError: a file or folder is missing.
@@ -35,7 +36,7 @@ def open_davis(data: Path, split: Split) -> OpenSplit:
 
 
 def boxes_of_label_maps(folder: Path, samples: Sequence[EvaluationSample]) -> dict[str, list[tuple[int, BoxXyxy]]]:
-    """A tracker's answers, VIDEO/00000.png, as numbers of objects and their boxes, by the names of the cases.
+    """Read a tracker's label maps, VIDEO/00000.png, as numbers of objects and their boxes, by the names of the samples.
 
     Raises:
         DataError: the answer for a frame is missing, or has another size than the frame.
@@ -60,7 +61,7 @@ def _frames(video: str, images: Path, truth: Path) -> list[EvaluationSample]:
 
 
 def _targets(frame: Path, mask: Path, objects: int) -> list[Target]:
-    """The objects of the first frame that are seen in this one: objects that come later are not judged."""
+    """Return the objects of the first frame that are seen in this one; objects that appear later are not evaluated."""
     labels = locate.of_one_size(read_numbers(mask), mask, frame)
     numbers = [number for number in _numbers(labels) if number <= objects]
     return [Target(f"object-{number}", labels == number, about={"track": number}) for number in numbers]

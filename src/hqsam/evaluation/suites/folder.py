@@ -83,7 +83,7 @@ def _annotated_targets(item: AnnotatedImage) -> list[Target]:
 
 
 def _warnings(sets: dict[str, MaskDataset]) -> list[str]:
-    """A line for each dataset and kind of issue."""
+    """Return a line for each dataset and kind of issue."""
     lines: dict[tuple[str, str], list[str]] = {}
     details: dict[tuple[str, str], str] = {}
     for name, one in sets.items():

@@ -14,7 +14,7 @@ from hqsam.formats.files import read_picture
 
 
 def open_folders(data: Path, split: Split) -> OpenSplit:
-    """IMAGES/NAME.jpg and MASKS/NAME.png, as HQSeg-44K's validation sets are laid out.
+    """Open IMAGES/NAME.jpg and MASKS/NAME.png, as HQSeg-44K's validation sets are laid out.
 
     Raises:
         DataError: a folder or a mask is missing.
@@ -31,7 +31,7 @@ def open_folders(data: Path, split: Split) -> OpenSplit:
 
 
 def open_big(data: Path, split: Split) -> OpenSplit:
-    """NAME_im.jpg and NAME_gt.png in one folder; NAME_seg.png is another model's coarse mask, where it is there.
+    """Open NAME_im.jpg and NAME_gt.png in one folder; NAME_seg.png is another model's coarse mask, where it is there.
 
     Raises:
         DataError: the folder or a mask is missing.

@@ -1,4 +1,4 @@
-"""Finding a suite's files, and saying what is missing."""
+"""Finds a suite's files, and says what is missing."""
 
 from pathlib import Path, PurePosixPath
 
@@ -8,11 +8,11 @@ from hqsam.errors import DataError
 from hqsam.formats.files import size_of_picture
 
 _NAMED = 8
-"""So many names of a folder are listed in an error."""
+"""Number of a folder's names that an error lists."""
 
 
 def find_folder(data: Path, relative: str) -> Path:
-    """`data/relative`, or without its first part: `DIS5K/DIS-VD/im` is also found from within `DIS5K`.
+    """Return the folder `data/relative`, also without its first part: `DIS5K/DIS-VD/im` is found from within `DIS5K`.
 
     Raises:
         DataError: it is at neither place; the message says what is there.
@@ -23,7 +23,7 @@ def find_folder(data: Path, relative: str) -> Path:
 
 
 def find_file(data: Path, relative: str) -> Path:
-    """`data/relative`, or without its folders.
+    """Return the file `data/relative`, also without some of its folders.
 
     Raises:
         DataError: it is nowhere; the message says what is there.
@@ -34,7 +34,7 @@ def find_file(data: Path, relative: str) -> Path:
 
 
 def list_files(folder: Path, suffixes: frozenset[str] | set[str]) -> list[Path]:
-    """The files of a folder with one of these endings, by name.
+    """Return the files of a folder with one of these suffixes, by name.
 
     Raises:
         DataError: there is none.
@@ -46,7 +46,7 @@ def list_files(folder: Path, suffixes: frozenset[str] | set[str]) -> list[Path]:
 
 
 def require_files(files: list[Path], what: str) -> None:
-    """Look that files are there.
+    """Check that files are there.
 
     Raises:
         DataError: some are not; the message counts them and names the first.
@@ -70,7 +70,7 @@ def of_one_size(mask: np.ndarray, path: Path, image: Path) -> np.ndarray:
 
 
 def describe_folder(folder: Path) -> str:
-    """What a folder holds, in a few words."""
+    """Return the contents of a folder in a few words."""
     if not folder.is_dir():
         return f"{folder} is not a folder"
     names = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())

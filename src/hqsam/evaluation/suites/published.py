@@ -1,4 +1,4 @@
-"""The numbers that were printed for SAM and HQ-SAM: Ke et al., NeurIPS 2023 (version 2 with supplement), in per cent.
+"""Printed numbers of SAM and HQ-SAM: Ke et al., NeurIPS 2023 (version 2 with supplement), in per cent.
 
 `vit_tiny` is Light HQ-SAM, whose SAM is MobileSAM.
 """
@@ -24,7 +24,7 @@ def table_row(
     prompt: str = "box",
     hq: Source = "hq",
 ) -> Iterator[Published]:
-    """A line of a table: what SAM has under these names, and what HQ-SAM has."""
+    """Yield SAM's and HQ-SAM's numbers of one line of a table."""
     sources: tuple[Source, Source] = ("sam", hq)
     for source, values in zip(sources, pair, strict=True):
         scores = dict(zip(names, values, strict=True))
@@ -36,7 +36,7 @@ def _fine(split: str, sam: tuple[float, float], hq: tuple[float, float]) -> tupl
 
 
 def _by_clicks(split: str, sam: tuple[float, ...], hq: tuple[float, ...]) -> tuple[Published, ...]:
-    """mBIoU only."""
+    """Return mBIoU by the numbers of clicks."""
     prompts = ("1 click", "3 clicks", "5 clicks", "5 + 5 clicks", "10 clicks", "10 + 5 clicks")
     return tuple(
         one

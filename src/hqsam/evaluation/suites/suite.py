@@ -1,4 +1,4 @@
-"""A suite: one test of masks as a row of facts, and what it becomes once its data is found on disk."""
+"""A suite: a benchmark as a row of facts, and its data once it is found on disk."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from hqsam.evaluation.samples import EvaluationSample, OpenSplit
 Source = Literal["sam", "hq", "sum"]
 
 MEAN = "mean"
-"""What the figures over all sets of a suite are filed under."""
+"""The key of the means over all splits of a suite."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +28,12 @@ class Split:
     listing: str = ""
     """A file that names what belongs to the set, where there is one."""
     expected: int | None = None
-    """How many images it has; None where no source says."""
+    """Number of its images; None where nobody says."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """Printed numbers."""
+    """Numbers that were printed for a model."""
 
     model: str
     source: Source
@@ -42,41 +42,41 @@ class Published:
     prompt: str
     """"box", "detector", "coarse mask", "5 clicks", ..."""
     scores: Scores
-    """In per cent, as printed, under the measure's names."""
+    """Scores in per cent, as printed, by the metric's names."""
     where: str
-    """The table."""
+    """The table that they are in."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Suite:
-    """A row of `SUITES`."""
+    """A benchmark: a row of `SUITES`."""
 
     name: str
     title: str
     splits: tuple[Split, ...]
     layout: str
-    """The files on disk, for a reader."""
+    """The files on disk, in words."""
     open_split: Callable[[Path, Split], OpenSplit]
     """Finds the files of a split: one function for each layout."""
     ask: Literal["box", "detector"]
-    """What the paper asked with: boxes of the true masks, or of a detector."""
+    """The paper's prompts: boxes of the ground truth, or of a detector."""
     boxes_from: str = ""
     """The paper's detector or tracker, where there was one."""
     source: Literal["hq", "sum"]
-    """What the paper's HQ numbers were decoded as."""
+    """The source of the paper's HQ numbers."""
     pipeline: Literal["official", "user"]
-    """What they were made with: all squashed to the model's square, or sessions as users get them."""
+    """The pipeline of the paper's numbers: all squashed to the model's square, or sessions as users get them."""
     metric: Metric
     published: tuple[Published, ...] = ()
     takes_files: bool = False
-    """Whether its data may also be a single annotation file."""
+    """True if its data may also be a single annotation file."""
     licence: str
     where: str
-    """Where to get it."""
+    """The place to get it from."""
 
     @property
     def expected(self) -> int | None:
-        """How many images there are in all; None where no source says."""
+        """Number of images in all; None where nobody says."""
         counts = [split.expected for split in self.splits]
         return None if None in counts else sum(count for count in counts if count is not None)
 
@@ -108,12 +108,12 @@ class OpenSuite:
 
     @property
     def samples(self) -> tuple[EvaluationSample, ...]:
-        """All images, in an order that is always the same."""
+        """All samples, in an order that is always the same."""
         return tuple(sample for split in self.splits for sample in split.samples)
 
     @property
     def warnings(self) -> list[str]:
-        """What is not as the suite's row says, such as other numbers of images than expected."""
+        """Differences from the suite's row, such as other numbers of images than expected, and what was left out."""
         expected = {split.name: split.expected for split in self.suite.splits}
         counts = [
             f"{split.name} has {len(split.samples)} images here, and {expected[split.name]} were expected"
@@ -123,7 +123,7 @@ class OpenSuite:
         return counts + [warning for split in self.splits for warning in split.warnings]
 
     def score(self, rows: Sequence[Row], asked: Collection[str] | None = None) -> dict[str, Scores]:
-        """The scores of each set by its name, and of several their `MEAN`, from 0 to 1.
+        """Return the scores of each split by its name, and of several their `MEAN`, from 0 to 1.
 
         A score that is not defined, as AP of small objects where there are none, is left out.
 
@@ -144,7 +144,7 @@ class OpenSuite:
 
 
 def _opened(suite: Suite, data: Path, splits: Sequence[Split]) -> Iterator[OpenSplit]:
-    """Each set; of several, the error names all that cannot be opened, and not only the first."""
+    """Open each split; the error names all that cannot be opened, and not only the first."""
     errors: dict[str, DataError] = {}
     for split in splits:
         try:

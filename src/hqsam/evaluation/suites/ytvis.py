@@ -17,7 +17,7 @@ Annotation = dict[str, Any]
 
 
 def open_ytvis(data: Path, split: Split) -> OpenSplit:
-    """An annotation file, and a folder with a folder of frames for each video. Every frame is a case.
+    """Open an annotation file, and a folder with a folder of frames for each video; each frame is a sample.
 
     Raises:
         DataError: a file or folder is missing, or the annotations are not as YTVIS has them.
@@ -73,7 +73,7 @@ def _frames(name: str, folder: Path, video: dict[str, Any], objects: list[Annota
 
 
 def _targets(objects: list[Annotation], frame: int, size_hw: tuple[int, int]) -> list[Target]:
-    """The objects that are seen in a frame; crowds are left out."""
+    """Return the objects that are seen in a frame, without crowds."""
     return [
         _target(annotation, frame, size_hw)
         for annotation in objects
