@@ -3,11 +3,14 @@
 import re
 import shutil
 
+import numpy as np
 import pytest
 
+import hqsam
 from hqsam.cli import main
 from hqsam.weights import cache
 from hqsam.weights.load import load_model
+from hqsam.weights.registry import CHECKPOINTS
 from tests.docs.blocks import ROOT, blocks_of, documents
 from tests.nano import nano_file
 from tests.training.small import same_weights
@@ -71,3 +74,16 @@ def test_links_within_the_repository_lead_somewhere(document):
     )
     missing = [a or b for a, b in targets if not (document.parent / (a or b)).exists()]
     assert not missing
+
+
+@pytest.mark.skipif(not cache.is_available(CHECKPOINTS["nano"]), reason="the bundled weights are not here")
+def test_the_eye_of_the_readme_is_an_eye():
+    """By eye, so to say: the left iris of the cat is an ellipse at (171, 116)."""
+    [box] = re.findall(
+        r"^eye = session.segment\(box=\(([\d, ]+)\)", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE
+    )
+    corners = [float(number) for number in box.split(",")]
+    [found] = hqsam.load("nano").open(ROOT / "examples" / "cat.jpg").segment(box=corners, detail=True).masks
+    rows, columns = np.mgrid[: found.shape[0], : found.shape[1]]
+    eye = ((columns - 171) / 36) ** 2 + ((rows - 116) / 30) ** 2 <= 1
+    assert (found & eye).sum() / (found | eye).sum() > 0.8

@@ -15,6 +15,7 @@ from hqsam.formats import coco, csv, geojson, label_map, labelme, pictures, png,
 from hqsam.formats.file_names import OutputPaths, is_there, numbered_there
 from hqsam.images.reading import ImageLike, read_image_of_size
 from hqsam.masks.instances import Instances
+from hqsam.storage.file_names import name_here
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Format:
 
     def files_there(self, folder: Path, stem: str) -> list[Path]:
         """Return its files in a folder about the image whose name without suffix is `stem`."""
-        path = folder / f"{stem}{self.ending.replace('*', '')}"
+        path = folder / name_here(f"{stem}{self.ending.replace('*', '')}")
         return numbered_there(path) if "*" in self.ending else [path] * is_there(path)
 
 

@@ -6,6 +6,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from hqsam.masks.instances import Instances
+from hqsam.storage.file_names import name_here
 
 _MOST_DIGITS = 6
 
@@ -29,7 +30,7 @@ class OutputPaths:
 
     def path(self, ending: str) -> Path:
         """Return the file about the whole image."""
-        return self.only or self.folder / f"{self.stem}{ending}"
+        return self.only or self.folder / name_here(f"{self.stem}{ending}")
 
     def mask_path(self, ending: str, row: int) -> Path:
         """Return the file about one mask: numbered from 1, unless the mask is the only one."""

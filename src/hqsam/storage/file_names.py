@@ -1,7 +1,10 @@
-"""File names: compared as other systems compare them, stored as UTF-8, printed on any terminal."""
+"""File names: compared as other systems compare them, and written so that they can hold them."""
 
+import os
 import re
 import unicodedata
+
+ON_WINDOWS = os.name == "nt"
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 _UNPORTABLE = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
@@ -28,7 +31,6 @@ def portable_name(name: str) -> str:
     return f"_{name}" if _RESERVED.fullmatch(name) else name
 
 
-def printable(text: str, encoding: str | None) -> str:
-    r"""Return text that an encoding can hold: of other characters their escapes, as in `\u5199`."""
-    encoding = encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
+def name_here(name: str) -> str:
+    """Return a file name as this system can hold it: on Windows a portable one, elsewhere the name itself."""
+    return portable_name(name) if ON_WINDOWS else name

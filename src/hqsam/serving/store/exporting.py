@@ -22,6 +22,7 @@ from hqsam.serving.store.classes import ClassInfo
 from hqsam.serving.store.errors import NotFoundError
 from hqsam.serving.store.image_library import ImageLibrary
 from hqsam.serving.store.tables import ImageRow
+from hqsam.storage.file_names import comparable_name, portable_name
 
 _STORED = (".png", ".jpg")
 """Suffixes of files that are compressed already."""
@@ -121,7 +122,7 @@ def _places(rows: Sequence[ImageRow]) -> list[Path]:
     """Return the folder of each image's files: that of the image, or its own where two would write the same names."""
     parents = [Path(*PurePosixPath(row.name).parent.parts) for row in rows]
     # Two names that differ only in case are one file on macOS and Windows.
-    names = [str(parent / Path(row.name).stem).casefold() for parent, row in zip(parents, rows, strict=True)]
+    names = [comparable_name(str(parent / Path(row.name).stem)) for parent, row in zip(parents, rows, strict=True)]
     return [
         parent if names.count(name) == 1 else parent / f"{Path(row.name).stem}-{row.id}"
         for parent, name, row in zip(parents, names, rows, strict=True)
@@ -133,5 +134,6 @@ def _zipped(files: Sequence[Path], path: Path, check: Callable[[], None]) -> Pat
         for file in files:
             check()
             how = zipfile.ZIP_STORED if file.suffix in _STORED else zipfile.ZIP_DEFLATED
-            archive.write(file, file.relative_to(path.parent), compress_type=how)
+            place = "/".join(portable_name(part) for part in file.relative_to(path.parent).parts)
+            archive.write(file, place, compress_type=how)
     return path
