@@ -89,6 +89,12 @@ def test_the_validation_is_shown_before_and_after_by_box_and_by_click(hqsam, dat
     assert str(tmp_path / "run" / "validation") in finished.out
 
 
+def test_with_images_to_validate_on_none_are_held_out(hqsam, data, tiny_file, tmp_path):
+    words = ("train", "finetune", "--data", data, "--model", tiny_file, "--validation", data, *QUICK)
+    finished = hqsam(*words, "--out", tmp_path / "run")
+    assert "6 images in 1 sets, 6 held out" in finished.err
+
+
 def test_every_recipe_is_named_in_the_help(hqsam, monkeypatch):
     from hqsam.training.recipes import RECIPES
 

@@ -90,7 +90,7 @@ def train(
             folder,
             processes,
             validation=validation,
-            hold_out=RECIPES[recipe].hold_out if hold_out is None else hold_out,
+            hold_out=hold_out if hold_out is not None else 0.0 if validation else RECIPES[recipe].hold_out,
             max_side=first.max_side,
             seed=first.seed,
             on_progress=lambda done, total: on_progress("reading", done, total, {}),
