@@ -82,7 +82,7 @@ def test_an_image_of_another_size_is_an_error_before_anything_is_written(tmp_pat
 def test_an_option_goes_to_the_formats_that_have_it(tmp_path):
     exact = write(CUP, tmp_path / "exact", ["svg", "csv"])[0].stat().st_size
     assert write(CUP, tmp_path / "coarse", ["svg", "csv"], tolerance=1)[0].stat().st_size < exact
-    with pytest.raises(OptionError, match="no format has the option 'tollerance'; choose from classes, colours, order"):
+    with pytest.raises(OptionError, match="no format has the option 'tollerance'; choose from classes, colours"):
         write(CUP, tmp_path, ["svg"], tollerance=1)
 
 

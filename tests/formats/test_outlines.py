@@ -5,6 +5,7 @@ import io
 import json
 from xml.etree import ElementTree
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -15,6 +16,7 @@ from tests.formats.samples import named, write
 from tests.masks.strategies import draw
 
 RING_AND_SPECK = draw("........ .#####.. .#...#.# .#...#.. .#####.. ........")
+RING_AND_SPECK_LARGE = np.pad(RING_AND_SPECK, ((20, 34), (30, 42)))
 RING = named(RING_AND_SPECK, labels="ring", scores=[0.75])
 
 
@@ -234,6 +236,45 @@ class TestGeojson:
             geojson.read(path)
         (one,) = geojson.read(path, size_hw=(6, 8))[0]
         assert one.areas.tolist() == [16] and one.labels == ("object",)
+
+
+def thin(kind):
+    mask = np.zeros((60, 80), bool)
+    y, x = np.indices(mask.shape)
+    match kind:
+        case "line":
+            mask[20, 5:70] = True
+        case "column":
+            mask[5:50, 30] = True
+        case "diagonal":
+            mask = (x - y == 10) & (y > 5) & (y < 50) | (x - y == 11) & (y > 5) & (y < 50)
+        case "ring":
+            mask = np.abs(np.hypot(x - 40, y - 30) - 19) < 1
+    return mask
+
+
+@pytest.mark.parametrize("kind", ["line", "column", "diagonal", "ring"])
+def test_thin_masks_are_themselves_to_labelme_supervision_and_ultralytics(kind, tmp_path):
+    mask = thin(kind)
+    points = [shape["points"] for shape in json.loads(write(labelme, named(mask), tmp_path)[0].read_text())["shapes"]]
+    canvas = Image.new("L", (80, 60))
+    for one in points:  # labelme.utils.shape_to_mask
+        ImageDraw.Draw(canvas).polygon([tuple(point) for point in one], outline=1, fill=1)
+    assert np.array_equal(np.asarray(canvas) == 1, mask)
+    shares = np.array(write(yolo, named(mask), tmp_path)[0].read_text().split()[1:], float).reshape(-1, 2)
+    ring = (shares * (80, 60)).astype(np.float32)
+    for whole in (ring.astype(np.int32), np.round(ring).astype(np.int32)):  # ultralytics; supervision
+        read = cv2.fillPoly(np.zeros(mask.shape, np.uint8), [whole], 1) == 1
+        assert np.array_equal(read, mask)
+
+
+@pytest.mark.parametrize("module", [yolo, labelme])
+@pytest.mark.parametrize("corners", ["pixel_edges", "pixel_centres"])
+def test_both_kinds_of_corners_are_read_as_the_same_mask(module, corners, tmp_path):
+    instances = named(thin("ring"), RING_AND_SPECK_LARGE, labels=["ring", "speck"])
+    with_photo(tmp_path, (60, 80))
+    again = module.read(write(module, instances, tmp_path, corners=corners)[0])[0]
+    assert np.array_equal(again.masks, instances.masks)
 
 
 def test_pillow_fills_the_labelme_outline_of_a_ring_with_its_hole(tmp_path):

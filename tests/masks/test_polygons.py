@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hqsam.errors import OptionError
-from hqsam.masks.polygons import Polygon, as_one_ring, from_polygons, simplify, to_polygons
+from hqsam.masks.polygons import Polygon, along_edges, as_one_ring, from_polygons, simplify, to_polygons
 from hqsam.masks.rasterize import fill_even_odd
 from tests.masks.strategies import AWKWARD, draw, masks
 
@@ -138,3 +138,37 @@ def test_the_outline_of_an_l_has_six_corners_in_order():
 def test_a_tolerance_is_a_number_of_pixels(tolerance):
     with pytest.raises(OptionError, match="tolerance is"):
         to_polygons(np.ones((2, 2), bool), tolerance)
+
+
+@given(masks)
+def test_corners_within_pixels_lead_back_to_the_same_outline(mask):
+    exact, within = to_polygons(mask), to_polygons(mask, corners="pixel_centres")
+    for one, other in zip(exact, within, strict=True):
+        for ring, moved in zip(one.rings, other.rings, strict=True):
+            assert np.array_equal(along_edges(moved), ring) and np.array_equal(along_edges(ring), ring)
+
+
+def drawn(polygons, shape, to_whole):
+    """As tools do it that take whole pixels and draw the outline, too."""
+    canvas = np.zeros(shape, np.uint8)
+    for polygon in polygons:
+        cv2.fillPoly(canvas, [to_whole(ring).astype(np.int32) for ring in polygon.rings], 1)
+    return canvas == 1
+
+
+def beside_touching_corners(mask):
+    """The pixels of all squares of 2 x 2 of which only two opposite ones are in the mask."""
+    code = mask[:-1, :-1] * 1 + mask[1:, :-1] * 2 + mask[:-1, 1:] * 4 + mask[1:, 1:] * 8
+    near = np.zeros(mask.shape, bool)
+    for y, x in zip(*np.nonzero((code == 9) | (code == 6)), strict=True):
+        near[y : y + 2, x : x + 2] = True
+    return near
+
+
+@pytest.mark.parametrize("to_whole", [np.trunc, np.round], ids=["cut off", "rounded"])
+@given(mask=masks)
+def test_who_draws_outlines_gets_the_mask_from_corners_within_pixels(mask, to_whole):
+    """Where a hole touches another hole, or the outside, at a corner, the pixel between may be filled."""
+    found = drawn(to_polygons(mask, corners="pixel_centres"), mask.shape, to_whole)
+    assert found[mask].all()
+    assert not (found & ~mask & ~beside_touching_corners(mask)).any()

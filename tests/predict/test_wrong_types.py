@@ -15,6 +15,7 @@ _ASKED = {
     'hqsam.load("", device="cpu")': "the model is ''; give a name",
     "hqsam.load(device=3)": "device is 3; choose one of auto, cpu",
     "hqsam.load(device=None)": "device is None; choose one of auto, cpu",
+    "answer.to_polygons(corners='middle')": "corners is 'middle'; choose one of pixel_edges, pixel_centres",
     "segmenter.everything(photo, 5)": "config is 5; give a MaskGeneratorConfig",
     "segmenter.everything(photo, 0)": "config is 0; give a MaskGeneratorConfig",
     'segmenter.everything(photo, order="x")': "order is 'x'; choose one of small_on_top",

@@ -48,6 +48,7 @@ class Format:
 
 
 _OUTLINES = frozenset({"tolerance"})
+_DRAWN = frozenset({"tolerance", "corners"})
 _PICTURE = frozenset({"image"})
 
 FORMATS: dict[str, Format] = {
@@ -69,8 +70,8 @@ FORMATS: dict[str, Format] = {
         semantic_map.write,
         options=frozenset({"classes", "colours", "order"}),
     ),
-    "yolo": Format("YOLO segmentation labels and classes.txt", ".txt", yolo.write, yolo.read, _OUTLINES | {"classes"}),
-    "labelme": Format("labelme JSON, to edit by hand", ".json", labelme.write, labelme.read, _OUTLINES),
+    "yolo": Format("YOLO segmentation labels and classes.txt", ".txt", yolo.write, yolo.read, _DRAWN | {"classes"}),
+    "labelme": Format("labelme JSON, to edit by hand", ".json", labelme.write, labelme.read, _DRAWN),
     "geojson": Format("polygons with holes, in pixels", ".geojson", geojson.write, geojson.read, _OUTLINES),
     "sam": Format("the records of SAM's mask generator, as in SA-1B", "_sam.json", sam.write, sam.read),
     "csv": Format("a table of areas, scores and boxes", "_objects.csv", csv.write),
@@ -94,7 +95,7 @@ def write(
         formats: names of `FORMATS`.
         image: the image itself, for formats that show it: anything that `segmenter.open` takes.
         only: the file, for one format that shall not name it itself.
-        options: for those formats that have them: `tolerance`, `classes`, `order`, `outlines`.
+        options: for those formats that have them: `tolerance`, `corners`, `classes`, `order`, `outlines`.
 
     Raises:
         OptionError: a format or an option is not known, or a format needs the image; nothing was written.

@@ -20,7 +20,7 @@ from hqsam.formats.image_lookup import ImageLookup, folders_around
 from hqsam.formats.left_out import LeftOut, warn_of
 from hqsam.images.image_info import IMAGE_SUFFIXES
 from hqsam.masks.instances import Instances
-from hqsam.masks.polygons import as_one_ring, to_polygons
+from hqsam.masks.polygons import Corners, along_edges, as_one_ring, to_polygons
 from hqsam.masks.rasterize import fill_even_odd
 
 _VERSION = "5.5.0"
@@ -31,16 +31,20 @@ _REACH = 2
 """Shapes may lead out of their image by this many of its sides."""
 
 
-def write(instances: Instances, paths: OutputPaths, tolerance: float = 0) -> list[Path]:
+def write(
+    instances: Instances, paths: OutputPaths, tolerance: float = 0, corners: Corners = "pixel_centres"
+) -> list[Path]:
     """Write `photo.json`, to be laid beside the image. An object with an empty mask gets no shape.
 
     Args:
         instances: the masks.
         paths: where to write.
         tolerance: see `masks.polygons`; 1 makes outlines that are pleasant to edit.
+        corners: within the outermost pixels, as labelme reads them, which draws the outline as well; or along
+            "pixel_edges". `read` tells them apart.
     """
     height, width = instances.image_size_hw
-    shapes = [shape for row in range(len(instances)) for shape in _shapes(instances, row, tolerance)]
+    shapes = [shape for row in range(len(instances)) for shape in _shapes(instances, row, tolerance, corners)]
     content = {
         "version": _VERSION,
         "flags": {},
@@ -128,13 +132,13 @@ def _size(content: dict[str, Any], path: Path) -> tuple[int, int]:
     return size_of_picture(image)
 
 
-def _shapes(instances: Instances, row: int, tolerance: float) -> list[dict[str, Any]]:
-    polygons, known = to_polygons(instances.mask(row), tolerance), instances.known_score(row)
+def _shapes(instances: Instances, row: int, tolerance: float, corners: Corners) -> list[dict[str, Any]]:
+    polygons, known = to_polygons(instances.mask(row), tolerance, corners), instances.known_score(row)
     score = {} if known is None else {"score": known}
     return [
         {
             "label": instances.labels[row],
-            "points": as_one_ring([polygon]).astype(float).tolist(),
+            "points": np.round(as_one_ring([polygon]).astype(float), 1).tolist(),
             "group_id": row + 1 if len(polygons) > 1 else None,
             "description": "",
             "shape_type": "polygon",
@@ -161,7 +165,7 @@ def _mask(shape: dict[str, Any], size_hw: tuple[int, int]) -> np.ndarray:
         raise DataError("shapes that lead far out of their image")
     match kind:
         case "polygon" | "oriented_rectangle" if len(points) >= 3:
-            return fill_even_odd([points], size_hw)
+            return fill_even_odd([along_edges(points)], size_hw)
         case "rectangle":
             (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
             return fill_even_odd([np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])], size_hw)

@@ -18,7 +18,7 @@ from hqsam.formats.files import read_text, size_of_picture
 from hqsam.formats.left_out import LeftOut, in_words, warn_of
 from hqsam.images.image_info import IMAGE_SUFFIXES
 from hqsam.masks.instances import Instances
-from hqsam.masks.polygons import as_one_ring, to_polygons
+from hqsam.masks.polygons import Corners, along_edges, as_one_ring, to_polygons
 from hqsam.masks.rasterize import fill_even_odd
 
 _CLASSES = "classes.txt"
@@ -30,7 +30,11 @@ _REACH = 2
 
 
 def write(
-    instances: Instances, paths: OutputPaths, tolerance: float = 0, classes: Sequence[str] | None = None
+    instances: Instances,
+    paths: OutputPaths,
+    tolerance: float = 0,
+    classes: Sequence[str] | None = None,
+    corners: Corners = "pixel_centres",
 ) -> list[Path]:
     """Write `photo.txt`, and beside it `classes.txt`. An object with an empty mask gets no line.
 
@@ -40,13 +44,17 @@ def write(
         tolerance: see `masks.polygons`.
         classes: the name of class 0, 1, ... By default the names in the folder's `classes.txt`, then the new
             ones in alphabetical order, so that images written one after another agree.
+        corners: within the outermost pixels, as ultralytics and supervision read them, which draw the outline as well;
+            or along "pixel_edges". `read` tells them apart.
 
     Raises:
         OptionError: a label is not among `classes`.
     """
     path, classes_path = paths.path(".txt"), paths.folder / _CLASSES
     classes = _classes(instances, classes_path) if classes is None else list(classes)
-    lines = [_line(instances, row, classes, tolerance) for row in range(len(instances)) if instances.areas[row]]
+    lines = [
+        _line(instances, row, classes, tolerance, corners) for row in range(len(instances)) if instances.areas[row]
+    ]
     storage.write_text(classes_path, "".join(f"{name}\n" for name in classes))
     storage.write_text(path, "".join(lines))
     return [path, classes_path]
@@ -94,7 +102,7 @@ def read_lines(
         except DataError as error:
             left_out.append(LeftOut(str(error), f"line {number}"))
             continue
-        masks.append(fill_even_odd([ring * np.array(size_hw[::-1])], size_hw))
+        masks.append(fill_even_odd([along_edges(ring * np.array(size_hw[::-1]))], size_hw))
         labels.append(names.get(index, str(index)))
     return Instances.from_masks(masks, size_hw, labels=labels, image_name=image_name), left_out
 
@@ -148,11 +156,11 @@ def _names(path: Path) -> list[str]:
     return [line.rstrip("\r") for line in (lines if lines[-1] else lines[:-1])]
 
 
-def _line(instances: Instances, row: int, classes: list[str], tolerance: float) -> str:
+def _line(instances: Instances, row: int, classes: list[str], tolerance: float, corners: Corners) -> str:
     label = instances.labels[row]
     if "\n" in label or label not in classes:
         raise OptionError(f"the label {label!r} is none of the classes {classes}; add it to them")
-    ring = as_one_ring(to_polygons(instances.mask(row), tolerance)) / np.array(instances.image_size_hw[::-1])
+    ring = as_one_ring(to_polygons(instances.mask(row), tolerance, corners)) / np.array(instances.image_size_hw[::-1])
     return " ".join([str(classes.index(label)), *(f"{share:.6f}" for share in ring.ravel().tolist())]) + "\n"
 
 

@@ -20,7 +20,7 @@ from hqsam.masks.label_map import LabelMap, fill_gaps, paint, runs_of_labels
 from hqsam.masks.lazy_masks import LazyMasks
 from hqsam.masks.outputs import provided
 from hqsam.masks.overlap import Order
-from hqsam.masks.polygons import Polygon, to_polygons
+from hqsam.masks.polygons import Corners, Polygon, to_polygons
 from hqsam.masks.rle import Rle, area, decode, encode
 from hqsam.masks.runs import Runs, runs_from_rle
 
@@ -271,13 +271,18 @@ class Instances:
         """Return each mask as COCO's compressed run lengths."""
         return list(self.rle)
 
-    def to_polygons(self, tolerance: float = 0) -> list[list[Polygon]]:
+    def to_polygons(self, tolerance: float = 0, corners: Corners = "pixel_edges") -> list[list[Polygon]]:
         """Return each mask as polygons with their holes, exact, or simplified by at most `tolerance` pixels.
 
+        Args:
+            tolerance: in pixels; 1 makes outlines that are pleasant to edit.
+            corners: along "pixel_edges", or within the outermost pixels, for tools that draw outlines as well; see
+                `masks.polygons.to_polygons`.
+
         Raises:
-            OptionError: the tolerance is no number of pixels.
+            OptionError: the tolerance is no number of pixels, or the corners are another word.
         """
-        return [to_polygons(self.mask(row), tolerance) for row in range(len(self))]
+        return [to_polygons(self.mask(row), tolerance, corners) for row in range(len(self))]
 
     def records(self) -> list[dict[str, Any]]:
         """Return the masks as SAM's mask generator does: a dict each, which JSON can hold.
@@ -337,7 +342,7 @@ class Instances:
             formats: names of `hqsam.formats.FORMATS`.
             image: the image itself, for formats that show it: anything that `segmenter.open` takes.
             labels: a class for each mask, or one for all, instead of their own.
-            options: of `hqsam.formats.write`, such as `tolerance` for outlines.
+            options: of `hqsam.formats.write`, such as `tolerance` to simplify outlines.
 
         Raises:
             OptionError: there is no such format or option, it has another suffix, or it needs `image`.

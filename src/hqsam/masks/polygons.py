@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import cv2
 import numpy as np
@@ -12,6 +13,15 @@ from hqsam.errors import OptionError
 from hqsam.masks.outlines import trace
 from hqsam.masks.rasterize import fill_even_odd
 from hqsam.masks.windows import Window
+
+Corners = Literal["pixel_edges", "pixel_centres"]
+"""Where outlines run: along the edges of pixels, as COCO has it, or through the outermost pixels themselves."""
+
+_NEAR, _FAR = 0.1, 0.4
+"""Parts of a pixel for corners in it that stand for its near (left, upper) and its far edge. Cut off or rounded, both
+are that pixel, and `along_edges` tells them apart."""
+_ROUNDED = 0.03
+"""The error of corners that were written with few digits, in pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +39,10 @@ class Polygon:
         return (self.exterior, *self.holes)
 
 
-def to_polygons(mask: Bool[np.ndarray, "height width"], tolerance: float = 0) -> list[Polygon]:
-    """Outline a mask along its pixels' edges, one polygon for each part.
+def to_polygons(
+    mask: Bool[np.ndarray, "height width"], tolerance: float = 0, corners: Corners = "pixel_edges"
+) -> list[Polygon]:
+    """Outline a mask, one polygon for each part.
 
     Pixels that only touch at a corner are different parts, so every polygon is simple, as GIS tools ask.
 
@@ -38,15 +50,21 @@ def to_polygons(mask: Bool[np.ndarray, "height width"], tolerance: float = 0) ->
         mask: what to outline.
         tolerance: 0 is exact. Above it, corners are left out as long as none of them is further than this
             many pixels from the new outline; a part or hole too small for that is kept as it is.
+        corners: "pixel_edges" are exact for whoever fills the pixels whose centres are inside (pycocotools, GIS, SVG).
+            "pixel_centres" are exact for whoever draws the outline as well, from whole pixels (OpenCV's `fillPoly`,
+            Pillow, and so labelme, supervision, ultralytics); there, edges make a mask up to a pixel larger.
 
     Raises:
-        OptionError: the tolerance is no number of pixels.
+        OptionError: the tolerance is no number of pixels, or the corners are another word.
     """
+    if corners not in get_args(Corners):
+        raise OptionError(f"corners is {corners!r}; choose one of {', '.join(get_args(Corners))}")
     if not 0 <= tolerance < math.inf:
         raise OptionError(f"tolerance is {tolerance!r}; give 0, which is exact, or a number of pixels")
     rings_of_part: dict[int, list[np.ndarray]] = {}
     for outline in trace(mask):
-        rings_of_part.setdefault(outline.part, []).append(simplify(outline.corners, tolerance))
+        ring = outline.corners if corners == "pixel_edges" else _within_pixels(outline.corners)
+        rings_of_part.setdefault(outline.part, []).append(simplify(ring, tolerance))
     return [Polygon(rings[0], tuple(rings[1:])) for rings in rings_of_part.values()]
 
 
@@ -61,6 +79,21 @@ def from_polygons(polygons: Sequence[Polygon], size_hw: tuple[int, int]) -> Bool
         )
         mask[rows, columns] |= inside
     return mask
+
+
+def along_edges(ring: Num[np.ndarray, "corner 2"]) -> Num[np.ndarray, "corner 2"]:
+    """Return corners of "pixel_centres", as `to_polygons` makes them, along the edges of pixels; others as they are."""
+    pixel = np.floor(ring)
+    near, far = (np.abs(ring - pixel - part) < _ROUNDED for part in (_NEAR, _FAR))
+    return pixel + far if (near | far).all() else ring
+
+
+def _within_pixels(ring: Num[np.ndarray, "corner 2"]) -> Num[np.ndarray, "corner 2"]:
+    """Move the corners of an exact outline into the pixels that it encloses, which are on its right hand."""
+    before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
+    across, down = np.where(after != 0, after, before).T  # of each corner's two edges, one goes each way
+    edge_is_far = np.stack([down > 0, across < 0], axis=1)
+    return ring + np.where(edge_is_far, _FAR - 1, _NEAR)
 
 
 def simplify(ring: Num[np.ndarray, "corner 2"], tolerance: float) -> Num[np.ndarray, "fewer 2"]:
