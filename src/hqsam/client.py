@@ -1,14 +1,10 @@
-"""A server from Python: what the page can do, a program can.
-
-With the standard library alone, so that a machine that only asks needs none of the packages that a server does.
-"""
+"""A client for the annotator's HTTP API; it needs none of the packages that a server does."""
 
 import http.client
 import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
@@ -19,49 +15,35 @@ from jaxtyping import Bool
 
 from hqsam import storage
 from hqsam.errors import DataError, OptionError, ServerError
-from hqsam.masks.rle import Rle, decode, encode
+from hqsam.masks.instances import Instances
+from hqsam.masks.rle import encode
 
 _ENDED = ("done", "failed", "cancelled")
 _PAGE = 200
 
 
-@dataclass(frozen=True)
-class RemoteMask:
-    """One mask that a server found."""
-
-    prompt: int
-    """The number of its prompt."""
-    score: float
-    """Predicted IoU."""
-    box: tuple[int, int, int, int]
-    """x0, y0, x1, y1 around the mask."""
-    area: int
-    rle: Rle = field(repr=False)
-    refine: str | None = field(default=None, repr=False)
-    """What `segment(refine=...)` takes, to go on from it."""
-
-    @property
-    def mask(self) -> Bool[np.ndarray, "height width"]:
-        """Made anew each time; keep it while you need it."""
-        return decode(self.rle)
-
-
 class Client:
-    """Talks to one server. Safe to use from threads: each request has a connection of its own."""
+    """Sends requests to one server. Safe to use from threads: each request has a connection of its own.
+
+    >>> client = hqsam.Client("http://127.0.0.1:8765", token="the-token-it-printed")
+    >>> image = client.upload("cup.jpg")
+    >>> cup = client.segment(image["id"], box=(170, 15, 412, 210))
+    >>> client.annotate(image["id"], cup, "cup")
+    """
 
     def __init__(
         self, address: str = "http://127.0.0.1:8765", token: str = "", *, timeout: float = 120, retries: int = 5
     ) -> None:
-        """Nothing is asked yet.
+        """Prepare a client; no request is sent yet.
 
         Args:
             address: as `hqsam serve` prints it, with the token in it or without.
-            token: the server's; by default the one in the address, or `HQSAM_TOKEN`.
-            timeout: seconds that one answer may take.
-            retries: how often to come again when the server is busy, each time when it says.
+            token: the server's token; by default the one in the address, or `HQSAM_TOKEN`.
+            timeout: seconds that one response may take.
+            retries: times to try again when the server is busy, after the seconds that it says.
 
         Raises:
-            OptionError: the address is none.
+            OptionError: the address is not one of a server.
         """
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -71,23 +53,27 @@ class Client:
         self._name = uuid4().hex[:12]
 
     def health(self) -> dict[str, Any]:
-        """The server's version."""
+        """Return status and version of the server."""
         return self.request("GET", "/v1/health")
 
     def models(self) -> list[dict[str, Any]]:
-        """Every model, the default first."""
+        """Return every model, the default first."""
         return self.request("GET", "/v1/models")
 
     def load_model(self, name: str, progress: Callable[[int, int], None] | None = None) -> None:
-        """Have a model downloaded and loaded; `progress` is told bytes and all bytes.
+        """Let the server download and load a model.
+
+        Args:
+            name: a name of `models()`.
+            progress: called with bytes done and all bytes; may raise to cancel.
 
         Raises:
-            ServerError: it cannot be.
+            ServerError: it cannot be downloaded or loaded.
         """
         self._finished(self.request("POST", f"/v1/models/{quote(name, safe='')}/load"), progress)
 
     def images(self, status: str | None = None) -> Iterator[dict[str, Any]]:
-        """Every photo, or those `todo` or `done`; asked for in parts."""
+        """Yield every image, or those of a status: todo, done, to_review or rejected; requested page by page."""
         offset = 0
         while True:
             query = urlencode({"offset": offset, "limit": _PAGE} | ({"status": status} if status else {}))
@@ -98,7 +84,7 @@ class Client:
             offset += _PAGE
 
     def upload(self, path: str | os.PathLike[str]) -> dict[str, Any]:
-        """Add a photo; the same file twice is one photo.
+        """Add an image and return it; the same file twice is one image.
 
         Raises:
             DataError: the file cannot be read.
@@ -107,7 +93,7 @@ class Client:
         return self._send_file("/v1/images", Path(path), {})
 
     def open(self, image: int, model: str | None = None) -> dict[str, Any]:
-        """Have a photo encoded, so that prompts are quick."""
+        """Let the server encode an image, so that prompts are quick."""
         return self.request("POST", f"/v1/images/{image}/open", {"model": model})
 
     def segment(
@@ -119,25 +105,46 @@ class Client:
         box: Any = None,
         boxes: Any = None,
         mask: Bool[np.ndarray, "height width"] | None = None,
-        refine: RemoteMask | None = None,
+        refine: Instances | None = None,
         candidates: int = 1,
         source: str | None = None,
         detail: bool = False,
         model: str | None = None,
-    ) -> list[RemoteMask]:
-        """Masks for one prompt, or one for each of `boxes`; the arguments are those of `Session.segment`.
+    ) -> Instances:
+        """Return the masks for one prompt, or for each of `boxes`.
+
+        Args:
+            image: the number of an image.
+            points: clicks x, y [K, 2], with `labels` [K]: 1 on the object, 0 beside it.
+            labels: see `points`.
+            box: x0, y0, x1, y1.
+            boxes: several boxes [N, 4], a prompt each.
+            mask: a bool mask [H, W] of the image.
+            refine: one mask of an earlier call, whose prompts are kept.
+            candidates: 1 or 3 masks for each prompt.
+            source: "sum", "hq" or "sam"; by default the model's first.
+            detail: look again, closer, at the object and its edge.
+            model: a name of `models()`; by default the server's.
+
+        Returns:
+            Instances with the column `refine`, a name for each mask that a later call can refine.
 
         Raises:
-            ServerError: the prompt does not fit the photo, or the server cannot answer.
+            OptionError: `refine` is not one mask of an earlier call.
+            ServerError: the prompt does not fit the image, or the server cannot answer.
         """
         prompt: dict[str, Any] = {"points": _listed(points), "labels": _listed(labels), "box": _listed(box) or None}
         if mask is not None:
             prompt["mask"] = encode(mask)
         if refine is not None:
-            prompt["refine"] = refine.refine
+            if len(refine) != 1 or "refine" not in refine.columns:
+                raise OptionError("refine takes one mask that segment() has returned, such as refine=many[0]")
+            prompt["refine"] = refine.columns["refine"][0]
         prompts = [{"box": one} for one in _listed(boxes)] or [prompt]
         how = {"model": model, "source": source, "candidates": candidates, "detail": detail}
-        return _masks(self.request("POST", f"/v1/images/{image}/masks", {"prompts": prompts, **how}))
+        answer = self.request("POST", f"/v1/images/{image}/masks", {"prompts": prompts, **how})
+        found = _instances(answer["masks"], (answer["height"], answer["width"]), image)
+        return found.with_columns(refine=tuple(one.get("refine") for one in answer["masks"]))
 
     def everything(
         self,
@@ -147,29 +154,67 @@ class Client:
         source: str | None = None,
         model: str | None = None,
         progress: Callable[[int, int], None] | None = None,
-    ) -> list[RemoteMask]:
-        """Every object of a photo; `progress` is told clicks done and all clicks, and may raise to cancel.
+    ) -> Instances:
+        """Return every object of an image.
+
+        Args:
+            image: the number of an image.
+            points_per_side: a grid of so many by so many clicks.
+            source: "sum", "hq" or "sam"; by default the model's first.
+            model: a name of `models()`; by default the server's.
+            progress: called with clicks done and all clicks; may raise to cancel.
 
         Raises:
             ServerError: the server cannot do it.
         """
         asked = {"points_per_side": points_per_side, "source": source, "model": model}
-        return _masks(self._finished(self.request("POST", f"/v1/images/{image}/everything", asked), progress))
+        job = self._finished(self.request("POST", f"/v1/images/{image}/everything", asked), progress)
+        about = self.request("GET", f"/v1/images/{image}")
+        return _instances(job["masks"], (about["height"], about["width"]), image)
 
     def annotations(self, image: int) -> list[dict[str, Any]]:
-        """The objects of a photo that somebody keeps, oldest first."""
+        """Return the annotations of an image, from back to front."""
         return self.request("GET", f"/v1/images/{image}/annotations")
 
     def annotate(
-        self, image: int, mask: RemoteMask | Bool[np.ndarray, "height width"], class_name: str = "object", **more: Any
+        self, image: int, mask: Instances | Bool[np.ndarray, "height width"], class_name: str = "object", **more: Any
     ) -> dict[str, Any]:
-        """Keep an object; `more` are further fields of the API's NewAnnotation."""
-        known = {"rle": mask.rle, "score": mask.score} if isinstance(mask, RemoteMask) else {"rle": encode(mask)}
-        new = {"class_name": class_name, "key": uuid4().hex, **known, **more}
-        return self.request("POST", f"/v1/images/{image}/annotations", new)
+        """Add one mask to the annotations of an image, and return the annotation.
+
+        Args:
+            image: the number of an image.
+            mask: one mask of `segment` or `everything`, or a bool mask [H, W].
+            class_name: the class of the object.
+            more: further fields of the API's AnnotationCreate.
+
+        Raises:
+            OptionError: `mask` holds none or several; `annotate_all` takes several.
+            ServerError: the mask does not fit the image.
+        """
+        if isinstance(mask, Instances) and len(mask) != 1:
+            raise OptionError(f"got {len(mask)} masks; give one, such as masks[0], or use annotate_all")
+        one = mask if isinstance(mask, Instances) else Instances.from_masks([mask])
+        return self.annotate_all(image, one.with_labels(class_name), **more)[0]
+
+    def annotate_all(self, image: int, masks: Instances, **more: Any) -> list[dict[str, Any]]:
+        """Add masks to the annotations of an image, all or none; their labels are the classes.
+
+        Raises:
+            ServerError: a mask does not fit the image.
+        """
+        new = [
+            {"class_name": label, "key": uuid4().hex, "rle": masks.rle[row], "score": masks.known_score(row), **more}
+            for row, label in enumerate(masks.labels)
+        ]
+        return self.request("POST", f"/v1/images/{image}/annotations", new) if new else []
 
     def export(self, path: str | os.PathLike[str], format_name: str = "coco", images: list[int] | None = None) -> Path:
         """Write annotations to a file: one of the format's, or a zip if there are several.
+
+        Args:
+            path: where to write it.
+            format_name: a name of `hqsam.formats.FORMATS`.
+            images: numbers of images; by default all that have annotations or are done.
 
         Raises:
             ServerError: there is no such format, or nothing to write.
@@ -180,11 +225,11 @@ class Client:
         return Path(path)
 
     def import_file(self, path: str | os.PathLike[str], image: int | None = None) -> dict[str, Any]:
-        """Take in COCO JSON, or a PNG mask for one photo."""
+        """Import COCO or labelme JSON, a zip of them, or a mask or label map of one image."""
         return self._send_file("/v1/import", Path(path), {} if image is None else {"image": str(image)})
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
-        """Any request of the API: JSON in, JSON out.
+        """Send any request of the API, and return the JSON of its response.
 
         Raises:
             ServerError: the server cannot be reached, or refuses.
@@ -222,7 +267,7 @@ class Client:
         return json.loads(answer)
 
     def _ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> bytes:
-        """The answer's bytes; comes again while the server is busy."""
+        """Return the response's bytes; try again while the server is busy."""
         status, wait, answer = self._once(method, path, body, headers or {})
         for _ in range(self._retries):
             if status != 503:
@@ -255,11 +300,14 @@ def _error(status: int, answer: bytes) -> ServerError:
         return ServerError(f"the server answered {status}: {answer[:200]!r}", status, "unknown")
 
 
-def _masks(answer: dict[str, Any]) -> list[RemoteMask]:
-    return [
-        RemoteMask(one["prompt"], one["score"], tuple(one["box"]), one["area"], one["rle"], one.get("refine"))
-        for one in answer["masks"]
-    ]
+def _instances(masks: list[dict[str, Any]], size_hw: tuple[int, int], image: int) -> Instances:
+    return Instances.from_rle(
+        [one["rle"] for one in masks],
+        size_hw,
+        scores=[one["score"] for one in masks],
+        prompt_index=[one["prompt"] for one in masks],
+        image_name=f"image_{image}",
+    )
 
 
 def _listed(given: Any) -> list[Any]:

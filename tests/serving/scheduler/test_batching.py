@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from hqsam.engines import Engine
 from hqsam.predict.segmenter import Segmenter
 from hqsam.serving.metrics import Metrics
 from hqsam.serving.scheduler.batching import DecodeBatcher
@@ -15,7 +16,7 @@ from hqsam.serving.scheduler.request_context import RequestContext, in_context
 from tests.serving.servers import wait_until
 
 
-class Like:
+class Like(Engine):
     """An engine that does as another."""
 
     def __init__(self, engine):

@@ -113,12 +113,14 @@ def test_events_end_with_the_job(server):
 def test_everything_is_found_with_progress(server, coffee):
     told = []
     masks = server.client.everything(coffee, points_per_side=4, progress=lambda done, total: told.append((done, total)))
-    assert all(one.area == one.mask.sum() and one.mask.shape == (400, 600) for one in masks)
+    assert all(
+        area == mask.sum() and mask.shape == (400, 600) for area, mask in zip(masks.areas, masks.masks, strict=True)
+    )
     job = server.ask("POST", f"/v1/images/{coffee}/everything", {"points_per_side": 4}).json
     assert job["state"] in ("queued", "running") and job["unit"] == "clicks"
     assert next(reversed(list(events_of(server, job["id"]))))[0] == "done"
     found = server.ask("GET", f"/v1/jobs/{job['id']}").json
-    assert [one["area"] for one in found["masks"]] == [one.area for one in masks]
+    assert [one["area"] for one in found["masks"]] == masks.areas.tolist()
 
 
 def test_everything_can_be_cancelled(server, coffee):

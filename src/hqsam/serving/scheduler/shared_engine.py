@@ -19,7 +19,7 @@ from hqsam.serving.scheduler.request_context import current_context
 _LOG = logging.getLogger("hqsam.serving")
 
 
-class SharedEngine:
+class SharedEngine(Engine):
     """Wraps an engine: encodings wait in a fair queue, features are cached on disk, prompts share decoder passes.
 
     Sessions, `everything` and `detail` run on it as on any engine, and so keep to the server's policy.
