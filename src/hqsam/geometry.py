@@ -116,7 +116,7 @@ class Frame:
         height, width = self.image_size_hw
         rows, columns = slice(*rows.indices(height)[:2]), slice(*columns.indices(width)[:2])
         part, origin, grid_hw = self._grid_window(logits, rows, columns)
-        part = _resized_columns(part, origin[1], grid_hw[1], width, columns)
+        part = _resized_rows(part.T, origin[1], grid_hw[1], width, columns).T
         return _resized_rows(part, origin[0], grid_hw[0], height, rows)
 
     def mask_columns(
@@ -215,14 +215,6 @@ def _resized_rows_fast(part: np.ndarray, first: int, size_in: int, size_out: int
     step *= weight[:, None]
     step += start
     return step
-
-
-def _resized_columns(
-    part: Float[Tensor, "height _"], first: int, size_in: int, size_out: int, columns: slice
-) -> Tensor:
-    """`_resized_rows` along columns."""
-    left, right, weight = _interpolation(size_in, size_out, columns, part.device)
-    return part[:, left - first] * (1 - weight) + part[:, right - first] * weight
 
 
 def _interpolation(size_in: int, size_out: int, some: slice, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
