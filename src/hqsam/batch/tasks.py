@@ -31,7 +31,7 @@ class ImageTask:
         shown = any(format_named(name).needs_image for name in self.formats)
         files = write(found, folder, self.formats, image=read_image(path, **self.reading) if shown else None)
         if files and has_place(path):
-            note(str(path), "place", "it lies at a place on Earth (GeoTIFF); results are in its pixels, without it")
+            note(str(path), "place", "it is a GeoTIFF; these results are in pixels and do not keep its place on Earth")
         return files
 
 

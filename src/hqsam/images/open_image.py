@@ -71,7 +71,7 @@ def _open(source: Any) -> Image.Image:
             if not is_heif(first_bytes(source)):
                 raise
             optional.require("pillow_heif", extra="heif").register_heif_opener()
-            return Image.open(source)
+            return _open_heif(source)
 
 
 def _check_path(path: str | os.PathLike[str]) -> None:
@@ -86,6 +86,13 @@ def _check_path(path: str | os.PathLike[str]) -> None:
         raise ImageError(f"cannot read {path}: {'there is no such file' if missing else error}") from error
     if size == 0 and Path(path).is_file():
         raise ImageError(f"{path} is empty: 0 bytes")
+
+
+def _open_heif(source: Any) -> Image.Image:
+    try:
+        return Image.open(source)
+    except Image.UnidentifiedImageError as error:
+        raise OSError("it is HEIC, and damaged or cut short") from error
 
 
 @contextmanager

@@ -115,8 +115,8 @@ def range_for(
     if chosen.origin:
         note(
             name, "depth",
-            f"of its {values.dtype} values, {chosen.low:g} to {chosen.high:g}, {chosen.origin}, became 0 to 255; "
-            "set another range with value_range=(low, high) or --value-range LOW,HIGH",
+            f"its {values.dtype} values from {chosen.low:g} to {chosen.high:g} ({chosen.origin}) were scaled to 0 to "
+            "255; set another range with value_range=(low, high) or --value-range LOW,HIGH",
         )  # fmt: skip
     return chosen
 

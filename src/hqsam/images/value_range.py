@@ -78,11 +78,11 @@ def choose_value_range(
     if not sample.size:
         return ValueRange(0, 1)
     if declared and _is_believable(declared, sample, values.dtype):
-        return ValueRange(*declared, "as the file says")
+        return ValueRange(*declared, "the file's own range")
     low, high = np.percentile(sample, [_OUTLIERS, 100 - _OUTLIERS])
     full, enough = _full_range(values.dtype, float(high))
     if low >= 0 and high <= full and high - low >= enough * full:
-        return ValueRange(0, full, "" if full in (1, _FULL) else "which its values fill")
+        return ValueRange(0, full, "" if full in (1, _FULL) else "the range that its values fill")
     return _range_of_data(sample, float(low), float(high))
 
 
@@ -172,5 +172,5 @@ def _range_of_data(sample: np.ndarray, low: float, high: float) -> ValueRange:
     low = least if low - least <= near or high == low else low
     high = most if most - high <= near or high == low else high
     if high == low:
-        return ValueRange(min(0.0, low), max(high, 1.0), "which holds its only value")
-    return ValueRange(low, high, "in which nearly all values are")
+        return ValueRange(min(0.0, low), max(high, 1.0), "all are one value")
+    return ValueRange(low, high, "the range of nearly all values")
