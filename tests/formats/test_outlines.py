@@ -93,6 +93,11 @@ class TestYolo:
         (one,) = yolo.read(tmp_path / "photo.txt")
         assert one.labels == ("5",) and one.areas.tolist() == [48]
 
+    def test_the_number_that_predictions_end_with_is_their_score(self, tmp_path):
+        (with_photo(tmp_path) / "photo.txt").write_text("0 0 0 1 0 1 1 0 1 0.75\n0 0 0 1 0 1 1 0 1\n")
+        (instances,) = yolo.read(tmp_path / "photo.txt")
+        assert instances.areas.tolist() == [48, 48] and instances.scores[0] == 0.75 and np.isnan(instances.scores[1])
+
 
 class TestLabelme:
     def test_parts_share_a_group_and_a_whole_object_has_none(self, tmp_path):
@@ -179,6 +184,12 @@ class TestLabelme:
         (tmp_path / "a.json").write_text(json.dumps(content))
         assert labelme.read(tmp_path / "a.json")[0].image_size_hw == (20, 30)
 
+    def test_a_score_and_a_group_of_any_kind(self, tmp_path):
+        square = [[0, 0], [4, 0], [4, 4], [0, 4]]
+        shapes = [{"label": "a", "points": square, "group_id": [1], "score": score} for score in (0.5, "x")]
+        with pytest.warns(DataWarning, match=r"damaged shapes \(shape 2\)"):
+            assert self.read(tmp_path, *shapes).scores.tolist() == [0.5]
+
 
 class TestSvg:
     def test_a_path_is_filled_by_the_even_odd_rule_and_lies_on_the_photo(self, tmp_path):
@@ -195,6 +206,13 @@ class TestSvg:
         file.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" width="8" height="6"><path d="{path}"/></svg>')
         with pytest.raises(DataError, match=r"a\.svg"):
             svg.read(file)
+
+    def test_a_path_that_cannot_be_read_leaves_the_others(self, tmp_path):
+        paths = '<path id="curve" d="M0 0C1 1 2 2 3 3Z"/><path d="M0 0H4V4H0Z"/>'
+        file = tmp_path / "a.svg"
+        file.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" width="8" height="6">{paths}</svg>')
+        with pytest.warns(DataWarning, match=r"1 left out: paths with the command 'C'.* \(curve\)"):
+            assert svg.read(file)[0].areas.tolist() == [16]
 
     def test_entities_that_could_fill_the_memory_are_refused(self, tmp_path):
         file = tmp_path / "a.svg"
@@ -234,7 +252,8 @@ class TestGeojson:
         path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
         with pytest.raises(DataError, match="pass size_hw"):
             geojson.read(path)
-        (one,) = geojson.read(path, size_hw=(6, 8))[0]
+        with pytest.warns(DataWarning, match=r"2 left out: features without a polygon \(feature 2, feature 3\)"):
+            (one,) = geojson.read(path, size_hw=(6, 8))[0]
         assert one.areas.tolist() == [16] and one.labels == ("object",)
 
 

@@ -4,7 +4,9 @@ import csv
 import json
 
 import numpy as np
+import pytest
 
+from hqsam.errors import DataWarning
 from hqsam.formats import sam, write
 from hqsam.formats.coco import to_coco
 from hqsam.masks.instances import Instances
@@ -50,3 +52,11 @@ def test_the_table_has_a_line_an_object_and_a_column_for_each_number(tmp_path):
 def test_a_table_of_nothing_still_names_its_columns(tmp_path):
     (path,) = write(Instances.empty((20, 30), "cup.jpg"), tmp_path, ["csv"])
     assert path.read_text().split() == ["number,label,score,area,x0,y0,x1,y1"]
+
+
+def test_a_record_that_does_not_fit_leaves_the_others(tmp_path):
+    content = json.loads(write(CUPS, tmp_path, ["sam"])[0].read_text())
+    content["annotations"][0]["segmentation"]["size"] = [3, 3]
+    (tmp_path / "bad.json").write_text(json.dumps(content))
+    with pytest.warns(DataWarning, match=r"masks of another size than their image \(1\)"):
+        assert sam.read(tmp_path / "bad.json")[0].areas.tolist() == [24]

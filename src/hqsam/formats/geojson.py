@@ -8,6 +8,7 @@ import numpy as np
 from hqsam.errors import DataError
 from hqsam.formats.file_names import OutputPaths
 from hqsam.formats.files import read_json, write_json
+from hqsam.formats.left_out import take_each, warn_of
 from hqsam.masks.instances import Instances
 from hqsam.masks.polygons import Polygon, from_polygons, to_polygons
 
@@ -24,7 +25,7 @@ def write(instances: Instances, paths: OutputPaths, tolerance: float = 0) -> lis
 
 
 def read(path: Path, size_hw: tuple[int, int] | None = None) -> list[Instances]:
-    """Read the polygons of a file in pixels; points and lines are skipped.
+    """Read the polygons of a file in pixels; warns of features that are left out, as points and lines are.
 
     Args:
         path: the file.
@@ -39,9 +40,11 @@ def read(path: Path, size_hw: tuple[int, int] | None = None) -> list[Instances]:
         if size_hw is None and not image:
             raise DataError(f"{path} does not say how large its image is; pass size_hw")
         size = size_hw or (int(image["height"]), int(image["width"]))
-        rows = [one for feature in content["features"] if (one := _instance(feature, size)) is not None]
+        features = [(f"feature {place}", feature) for place, feature in enumerate(content["features"], start=1)]
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(f"{path} is not GeoJSON as expected: {type(error).__name__}: {error}") from error
+    rows, left_out = take_each(features, lambda feature: _instance(feature, size), "damaged features")
+    warn_of(left_out, path)
     return [Instances.join([Instances.empty(size, str(image.get("name", path.name))), *rows])]
 
 
@@ -60,7 +63,7 @@ def _geometry(polygons: list[Polygon]) -> dict[str, Any]:
     return {"type": "MultiPolygon", "coordinates": parts}
 
 
-def _instance(feature: dict[str, Any], size_hw: tuple[int, int]) -> Instances | None:
+def _instance(feature: dict[str, Any], size_hw: tuple[int, int]) -> Instances:
     geometry: dict[str, Any] = feature.get("geometry") or {}
     match geometry.get("type"):
         case "Polygon":
@@ -68,7 +71,7 @@ def _instance(feature: dict[str, Any], size_hw: tuple[int, int]) -> Instances | 
         case "MultiPolygon":
             parts = geometry["coordinates"]
         case _:
-            return None
+            raise DataError("features without a polygon")
     properties = feature.get("properties") or {}
     score = properties.get("score")
     mask = from_polygons([_polygon(rings) for rings in parts], size_hw)

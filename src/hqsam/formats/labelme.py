@@ -7,6 +7,7 @@ of one object share a `group_id`.
 import base64
 import io
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from hqsam.errors import DataError
 from hqsam.formats.file_names import OutputPaths
 from hqsam.formats.files import read_json, size_of_picture, write_json
 from hqsam.formats.image_lookup import ImageLookup, folders_around
-from hqsam.formats.left_out import LeftOut, warn_of
+from hqsam.formats.left_out import LeftOut, take_each, warn_of
 from hqsam.images.image_info import IMAGE_SUFFIXES
 from hqsam.masks.instances import Instances
 from hqsam.masks.polygons import Corners, along_edges, as_one_ring, to_polygons
 from hqsam.masks.rasterize import fill_even_odd
+from hqsam.masks.runs import runs_from_rle, union
 
 _VERSION = "5.5.0"
 """The version of labelme that this was checked against."""
@@ -78,26 +80,17 @@ def read_shapes(path: Path) -> tuple[Instances, list[LeftOut]]:
         DataError: it cannot be read, is not as labelme has it, or the image's size cannot be found out.
     """
     content = read_json(path)
-    left_out: list[LeftOut] = []
     try:
         size_hw = _size(content, path)
-        groups: dict[Any, list[tuple[dict[str, Any], np.ndarray]]] = {}
-        for place, shape in enumerate(content["shapes"]):
-            try:
-                mask, label = _mask(shape, size_hw), str(shape["label"])
-            except DataError as error:
-                left_out.append(LeftOut(str(error), f"shape {place + 1}"))
-                continue
-            except (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError):
-                left_out.append(LeftOut("damaged shapes", f"shape {place + 1}"))
-                continue
-            key = place if shape.get("group_id") is None else (label, shape["group_id"])
-            groups.setdefault(key, []).append((shape, mask))
-        rows = [_instance(shapes) for shapes in groups.values()]
+        entries = [(f"shape {place}", shape) for place, shape in enumerate(content["shapes"], start=1)]
         name = str(content.get("imagePath") or path.name).replace("\\", "/")
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
         raise DataError(f"{path} is not as labelme has it: {type(error).__name__}: {error}") from error
-    return Instances.join([Instances.empty(size_hw, name), *rows]), left_out
+    parts, left_out = take_each(entries, lambda shape: _part(shape, size_hw), "damaged shapes")
+    groups: dict[Any, list[Instances]] = {}
+    for place, (group, part) in enumerate(parts):
+        groups.setdefault(place if group is None else (*part.labels, group), []).append(part)
+    return Instances.join([Instances.empty(size_hw, name), *map(_joined, groups.values())]), left_out
 
 
 def image_of(path: Path) -> Path | None:
@@ -150,10 +143,20 @@ def _shapes(instances: Instances, row: int, tolerance: float, corners: Corners) 
     ]
 
 
-def _instance(shapes: list[tuple[dict[str, Any], np.ndarray]]) -> Instances:
-    first, score = shapes[0][0], shapes[0][0].get("score")
-    mask = np.logical_or.reduce([mask for _, mask in shapes])
-    return Instances.from_masks([mask], labels=str(first["label"]), scores=[None if score is None else float(score)])
+def _part(shape: dict[str, Any], size_hw: tuple[int, int]) -> tuple[str | None, Instances]:
+    """Return a shape's group and its mask."""
+    score, group = shape.get("score"), shape.get("group_id")
+    scores = [None if score is None else float(score)]
+    part = Instances.from_masks([_mask(shape, size_hw)], labels=str(shape["label"]), scores=scores)
+    return None if group is None else repr(group), part
+
+
+def _joined(parts: list[Instances]) -> Instances:
+    """Return the parts of one object as one mask; its score is the first part's."""
+    if len(parts) == 1:
+        return parts[0]
+    runs = union([runs_from_rle(part.rle[0]) for part in parts])
+    return replace(parts[0], encoded=(runs.to_rle(parts[0].image_size_hw),))
 
 
 def _mask(shape: dict[str, Any], size_hw: tuple[int, int]) -> np.ndarray:

@@ -1,11 +1,14 @@
 """What a reader leaves out of a file: counted, with the reason, and named so that it can be found there."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from hqsam.errors import DataWarning
+from hqsam.errors import DataError, DataWarning
+
+Entry = TypeVar("Entry")
+Taken = TypeVar("Taken")
 
 _NAMED = 5
 """Entries that are named in words for each reason; the rest is counted."""
@@ -18,6 +21,28 @@ class LeftOut(NamedTuple):
     """The reason as a plural, such as "boxes without masks", so that entries can be counted under it."""
     entry: str
     """What the file calls it: an annotation's id, or such as "line 3"."""
+
+
+def take_each(
+    entries: Iterable[tuple[str, Entry]], take: Callable[[Entry], Taken], damaged: str
+) -> tuple[list[Taken], list[LeftOut]]:
+    """Take what can be taken of a file's entries.
+
+    Args:
+        entries: each with its name.
+        take: raises a DataError, whose message is a reason in the plural, for an entry that cannot be taken.
+        damaged: the reason for entries that raise anything else, such as "damaged shapes".
+    """
+    taken: list[Taken] = []
+    left_out: list[LeftOut] = []
+    for name, entry in entries:
+        try:
+            taken.append(take(entry))
+        except DataError as error:  # noqa: PERF203 (a hundredth of what making a mask takes)
+            left_out.append(LeftOut(str(error), name))
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError):
+            left_out.append(LeftOut(damaged, name))
+    return taken, left_out
 
 
 def in_words(left_out: Iterable[LeftOut]) -> str:

@@ -10,6 +10,7 @@ from hqsam import storage
 from hqsam.errors import DataError
 from hqsam.formats.file_names import OutputPaths
 from hqsam.formats.files import read_text
+from hqsam.formats.left_out import in_words, take_each, warn_of
 from hqsam.images.palette import colour_of
 from hqsam.masks.instances import Instances
 from hqsam.masks.polygons import to_polygons
@@ -33,10 +34,10 @@ def write(instances: Instances, paths: OutputPaths, tolerance: float = 0) -> lis
 
 
 def read(path: Path) -> list[Instances]:
-    """Read the paths of a file as we write it: straight lines, no transforms.
+    """Read the paths of a file as we write it: straight lines, no transforms; warns of paths that are left out.
 
     Raises:
-        DataError: it cannot be read, or has curves.
+        DataError: it cannot be read, or no path of it.
     """
     text = read_text(path)
     if "<!ENTITY" in text:  # a few lines of these can grow to fill the memory
@@ -44,9 +45,13 @@ def read(path: Path) -> list[Instances]:
     try:
         root = ElementTree.fromstring(text)
         size_hw = int(root.attrib["height"]), int(root.attrib["width"])
-        rows = [_instance(element, size_hw) for element in root.iter(f"{{{_SVG}}}path")]
+        paths = [(one.get("id", f"path {place}"), one) for place, one in enumerate(root.iter(f"{{{_SVG}}}path"), 1)]
     except (ElementTree.ParseError, LookupError, ValueError, OverflowError) as error:
         raise DataError(f"{path} is no SVG that hqsam can read: {error}") from error
+    rows, left_out = take_each(paths, lambda element: _instance(element, size_hw), "damaged paths")
+    if left_out and not rows:
+        raise DataError(f"{path} has no path that hqsam can read; {in_words(left_out)}")
+    warn_of(left_out, path)
     return [Instances.join([Instances.empty(size_hw, root.get("data-image", path.name)), *rows])]
 
 
@@ -97,7 +102,7 @@ def _rings(commands: str) -> list[np.ndarray]:
             case "Z":
                 pass
             case _:
-                raise ValueError(f"the path command {command!r} is not one of M, L, H, V, Z")
+                raise DataError(f"paths with the command {command!r}, which is not one of M, L, H, V, Z")
     return [np.array(ring) for ring in rings]
 
 

@@ -15,7 +15,7 @@ from hqsam import storage
 from hqsam.errors import DataError, OptionError
 from hqsam.formats.file_names import OutputPaths, is_there
 from hqsam.formats.files import read_text, size_of_picture
-from hqsam.formats.left_out import LeftOut, in_words, warn_of
+from hqsam.formats.left_out import LeftOut, in_words, take_each, warn_of
 from hqsam.images.image_info import IMAGE_SUFFIXES
 from hqsam.masks.instances import Instances
 from hqsam.masks.polygons import Corners, along_edges, as_one_ring, to_polygons
@@ -93,18 +93,17 @@ def read_lines(
     Raises:
         DataError: the file cannot be read.
     """
-    masks, labels, left_out = [], [], []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            index, ring = _outline(line)
-        except DataError as error:
-            left_out.append(LeftOut(str(error), f"line {number}"))
-            continue
-        masks.append(fill_even_odd([along_edges(ring * np.array(size_hw[::-1]))], size_hw))
-        labels.append(names.get(index, str(index)))
-    return Instances.from_masks(masks, size_hw, labels=labels, image_name=image_name), left_out
+    lines = [(f"line {place}", line) for place, line in enumerate(read_text(path).splitlines(), 1) if line.strip()]
+    outlines, left_out = take_each(lines, _outline, "lines that are no outline")
+    size_wh = np.array(size_hw[::-1])
+    instances = Instances.from_masks(
+        (fill_even_odd([along_edges(ring * size_wh)], size_hw) for _, ring, _ in outlines),
+        size_hw,
+        scores=[score for _, _, score in outlines],
+        labels=[names.get(index, str(index)) for index, _, _ in outlines],
+        image_name=image_name,
+    )
+    return instances, left_out
 
 
 def class_names(path: Path) -> dict[int, str]:
@@ -164,15 +163,13 @@ def _line(instances: Instances, row: int, classes: list[str], tolerance: float, 
     return " ".join([str(classes.index(label)), *(f"{share:.6f}" for share in ring.ravel().tolist())]) + "\n"
 
 
-def _outline(line: str) -> tuple[int, np.ndarray]:
-    """The class and the corners x, y, in shares of the image's size."""
-    try:
-        number, *shares = line.split()
-        index, ring = int(float(number)), np.array([float(share) for share in shares])
-    except (ValueError, OverflowError) as error:
-        raise DataError("lines that are no outline") from error
+def _outline(line: str) -> tuple[int, np.ndarray, float | None]:
+    """Return the class, the corners x, y in shares of the image's size, and the score that predictions end with."""
+    number, *shares = line.split()
+    index, ring = int(float(number)), np.array([float(share) for share in shares])
     if len(ring) == _NUMBERS_OF_BOX:
         raise DataError("lines of boxes without masks")
-    if len(ring) < 6 or len(ring) % 2 or index < 0 or not np.isfinite(ring).all() or np.abs(ring).max() > _REACH:
-        raise DataError("lines that are no outline")
-    return index, ring.reshape(-1, 2)
+    if len(ring) < 6 or index < 0 or not np.isfinite(ring).all() or np.abs(ring).max() > _REACH:
+        raise ValueError("not three corners")
+    score = float(ring[-1]) if len(ring) % 2 else None
+    return index, ring[: len(ring) // 2 * 2].reshape(-1, 2), score
