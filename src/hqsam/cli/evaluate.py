@@ -119,20 +119,24 @@ def _check(
     from hqsam.evaluation.prompt_protocols import parse_prompts
     from hqsam.evaluation.run_folder import parse_shard
     from hqsam.evaluation.suites import find
+    from hqsam.evaluation.suites.folder import scored_by_precision
 
     row, part = find(suite), parse_shard(shard)
     if unknown := set(sources) - set(Source.__members__):
         raise OptionError(f"unknown source {unknown.pop()!r}; choose of sum, hq and sam")
     if row.metric.package:
         optional.require(row.metric.package, extra="evaluate")
-    for path in (Path(word.removeprefix("detector:")) for word in prompts if word.startswith("detector:")):
-        if not path.is_file():
-            raise DataError(f"cannot read {path}: there is no such file")
+    detectors = [word.removeprefix("detector:") for word in prompts if word.startswith("detector:")]
+    for path in map(Path, detectors):
+        if not path.exists():
+            raise DataError(f"there is no detector's file {path}")
     parse_prompts([word for word in prompts if not word.startswith("detector:")])
     opened = row.open(data, split_words(only) or None)
+    if detectors:
+        opened = scored_by_precision(opened)
     for warning in opened.warnings:
         typer.echo(f"warning: {warning}", err=True)
-    if row.ask == "detector" and not any(word.startswith("detector:") for word in prompts):
+    if row.ask == "detector" and not detectors:
         typer.echo(
             f"note: the paper asked with boxes of {row.boxes_from or 'a detector'} (--prompt detector:FILE); with true "
             "ones the figures are not to be compared with its",

@@ -5,12 +5,11 @@ without a size. What cannot be taken is left out, each with its id and a reason.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-import numpy as np
 from pycocotools import mask as coco_mask
 
 from hqsam.errors import DataError
@@ -23,6 +22,8 @@ from hqsam.masks.rle import Rle
 NO_MASK, CROWD, STRAY = "boxes without masks", "crowds", "annotations of images that are not listed"
 _EXPECTED = "expected the lists images (id, file_name, height, width) and annotations (image_id, segmentation)"
 _NO_CLASS = "object"
+_PLURALS = {"image": "images", "annotation": "annotations", "class": "classes"}
+_LARGEST_SIDE = 1_000_000
 _REACH = 2
 """Outlines may lead out of their image by this many of its sides; further ones would fill the memory."""
 
@@ -37,11 +38,16 @@ class CocoFile:
     """Each with id, file_name and, where the file states them, whole numbers as height and width."""
     annotations: list[Entry]
     """Each with id, image_id, category_id, iscrowd, score and a segmentation, which `rle_of_segmentation` reads."""
-    categories: Mapping[int | str, str]
-    """The classes' names by their ids."""
+    classes: list[Entry]
+    """Each with id and name, also those that the file uses without listing them."""
     left_out: tuple[LeftOut, ...]
     content: Mapping[str, Any]
     """The rest of the file, as it is."""
+
+    @property
+    def categories(self) -> dict[int | str, str]:
+        """The classes' names by their ids."""
+        return {one["id"]: one["name"] for one in self.classes}
 
     def by_image(
         self, crowds: Literal["without crowds", "with crowds"] = "without crowds"
@@ -77,13 +83,13 @@ def coco_file(content: Mapping[str, Any]) -> CocoFile:
     images, damaged = _taken(content["images"], "image", _image)
     images, doubled = _told_apart(images)
     annotations, unusable = _taken(content["annotations"], "annotation", _annotation)
-    names = {canonical_id(one["id"]): str(one["name"]) for one in content.get("categories") or []}
+    classes, unnamed = _taken(content.get("categories") or [], "class", _category)
     known = {image["id"] for image in images}
     stray = [LeftOut(STRAY, str(one["id"])) for one in annotations if one["image_id"] not in known]
     annotations = [one for one in annotations if one["image_id"] in known]
     _name_apart(annotations)
-    names |= _unlisted_classes(annotations, names)
-    return CocoFile(images, annotations, names, (*damaged, *doubled, *unusable, *stray), content)
+    classes += _unlisted_classes(annotations, {one["id"] for one in classes})
+    return CocoFile(images, annotations, classes, (*damaged, *doubled, *unnamed, *unusable, *stray), content)
 
 
 def canonical_id(number: Any) -> int | str:
@@ -109,7 +115,7 @@ def rle_of_segmentation(segmentation: Any, size_hw: tuple[int, int]) -> Rle:
         return _rle_of_runs(segmentation, size_hw)
     rings = _rings(segmentation)
     if not rings:
-        return rle.encode(np.zeros(size_hw, bool))
+        return _packed([size_hw[0] * size_hw[1]], size_hw)
     if any(abs(number) > _REACH * max(size_hw) for ring in rings for number in ring):
         raise DataError("outlines that lead far out of their image")
     polygons: Any = rings  # pycocotools' types do not know that it takes polygons
@@ -159,7 +165,7 @@ def instances_of(
 
 def _taken(entries: Any, kind: str, take: Callable[[Entry, int], Entry]) -> tuple[list[Entry], list[LeftOut]]:
     if not isinstance(entries, list):
-        raise TypeError(f"{kind}s are {type(entries).__name__}, not a list")
+        raise TypeError(f"{_PLURALS[kind]} are {type(entries).__name__}, not a list")
     taken: list[Entry] = []
     left_out: list[LeftOut] = []
     for place, entry in enumerate(entries):
@@ -168,12 +174,17 @@ def _taken(entries: Any, kind: str, take: Callable[[Entry, int], Entry]) -> tupl
         except DataError as error:  # noqa: PERF203 (a hundredth of what reading the file takes)
             left_out.append(LeftOut(str(error), str(entry.get("id", f"{kind} {place}"))))
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
-            left_out.append(LeftOut(f"damaged {kind}s", _name(entry, kind, place)))
+            left_out.append(LeftOut(f"damaged {_PLURALS[kind]}", _name(entry, kind, place)))
     return taken, left_out
 
 
 def _name(entry: Any, kind: str, place: int) -> str:
     return str(entry["id"]) if isinstance(entry, dict) and "id" in entry else f"{kind} {place} from 0"
+
+
+def _category(row: Entry, place: int) -> Entry:
+    del place
+    return {**row, "id": canonical_id(row["id"]), "name": str(row.get("name", row["id"]))}
 
 
 def _image(row: Entry, place: int) -> Entry:
@@ -193,7 +204,9 @@ def _file_name(row: Entry) -> str:
 
 def _side(stated: Any) -> int | None:
     """Pixels; None where nobody measured."""
-    side = 0 if stated is None else int(stated)
+    side = 0 if stated is None else int(float(stated))
+    if side > _LARGEST_SIDE:
+        raise ValueError(f"{side} pixels are more than an image has")
     return side if side > 0 else None
 
 
@@ -247,9 +260,15 @@ def _rle_of_runs(segmentation: Mapping[str, Any], size_hw: tuple[int, int]) -> R
     if stated != list(size_hw):
         raise DataError("masks of another size than their image")
     try:
-        return rle.encode(rle.decode(runs))
+        return _packed(rle.checked_runs(runs).tolist(), size_hw)
     except DataError as error:
         raise DataError("damaged run lengths") from error
+
+
+def _packed(runs: list[int], size_hw: tuple[int, int]) -> Rle:
+    laid_out: Any = {"size": list(size_hw), "counts": runs}
+    packed: Any = coco_mask.frPyObjects(laid_out, *size_hw)
+    return {"size": list(size_hw), "counts": packed["counts"].decode("ascii")}
 
 
 def _told_apart(images: list[Entry]) -> tuple[list[Entry], list[LeftOut]]:
@@ -270,11 +289,12 @@ def _name_apart(annotations: list[Entry]) -> None:
         seen.add(annotation["id"])
 
 
-def _unlisted_classes(annotations: list[Entry], names: Mapping[int | str, str]) -> dict[int | str, str]:
-    """Names for classes that the file uses and does not list: their numbers; "object" where there is none."""
-    free = max([number for number in names if isinstance(number, int)], default=0) + 1
+def _unlisted_classes(annotations: list[Entry], known: Collection[int | str]) -> list[Entry]:
+    """Classes that the file uses and does not list, called by their numbers; "object" where there is none."""
+    free = max([number for number in known if isinstance(number, int)], default=0) + 1
     for annotation in annotations:
         if annotation["category_id"] is None:
             annotation["category_id"] = free
     used = dict.fromkeys(one["category_id"] for one in annotations)
-    return {number: _NO_CLASS if number == free else str(number) for number in used if number not in names}
+    names = {number: _NO_CLASS if number == free else str(number) for number in used if number not in known}
+    return [{"id": number, "name": name} for number, name in names.items()]

@@ -24,7 +24,19 @@ def encode(mask: Bool[np.ndarray, "height width"]) -> Rle:
 
 
 def decode(rle: Any) -> Bool[np.ndarray, "height width"]:
-    """Decode COCO's run lengths, compressed or not (`counts` is a list then).
+    """Return the mask of a compressed or an uncompressed (`counts` is a list) COCO encoding.
+
+    Raises:
+        DataError: the runs do not fill the size exactly.
+    """
+    runs = checked_runs(rle)
+    height, width = (int(side) for side in rle["size"])
+    inside = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    return np.ascontiguousarray(inside.reshape(width, height).T)
+
+
+def checked_runs(rle: Any) -> np.ndarray:
+    """Return the runs of a compressed or an uncompressed COCO encoding, background first, without decoding it.
 
     Raises:
         DataError: the runs do not fill the size exactly. pycocotools reads past its memory on some of these,
@@ -42,8 +54,7 @@ def decode(rle: Any) -> Bool[np.ndarray, "height width"]:
             f"a run-length encoding of size {height} x {width} needs runs of {height * width} pixels in all, "
             f"and these have {int(runs.sum())}; the annotation is damaged or belongs to another image size"
         )
-    inside = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    return np.ascontiguousarray(inside.reshape(width, height).T)
+    return runs
 
 
 def area(rle: Any) -> int:

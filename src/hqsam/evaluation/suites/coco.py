@@ -54,9 +54,7 @@ def open_lvis(data: Path, split: Split) -> OpenSplit:
 
 def annotations_of(file: CocoFile) -> dict[str, Any]:
     """Return an annotation file for measures that work from one: every class has an id and a name."""
-    listed = {one["id"]: one for one in file.content.get("categories") or []}
-    categories = [{**listed.get(number, {}), "id": number, "name": name} for number, name in file.categories.items()]
-    return {**file.content, "images": file.images, "annotations": file.annotations, "categories": categories}
+    return {**file.content, "images": file.images, "annotations": file.annotations, "categories": file.classes}
 
 
 def targets_of(annotations: Sequence[Entry], names: Mapping[int | str, str], size_hw: tuple[int, int]) -> list[Target]:

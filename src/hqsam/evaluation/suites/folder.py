@@ -17,6 +17,7 @@ from hqsam.evaluation.suites.suite import OpenSuite, Split
 from hqsam.formats.coco_reader import read_coco
 from hqsam.formats.files import size_of_picture
 from hqsam.formats.image_lookup import ImageLookup, folders_around, local_name
+from hqsam.optional import require
 
 
 def open_folder(data: Path, split: Split) -> OpenSplit:
@@ -41,6 +42,7 @@ def scored_by_precision(suite: OpenSuite) -> OpenSuite:
     (split,) = suite.splits if len(suite.splits) == 1 else (None,)
     if split is None or split.annotation_file is None:
         return suite
+    require(METRICS["ap"].package, extra="evaluate")
     file, lookup = read_coco(split.annotation_file), ImageLookup(folders_around(split.annotation_file))
     with_objects = {sample.about["image_id"]: sample for sample in split.samples}
     samples: list[EvaluationSample] = []
@@ -53,7 +55,7 @@ def scored_by_precision(suite: OpenSuite) -> OpenSuite:
     sizes = {sample.about["image_id"]: sample.size_hw or size_of_picture(sample.image) for sample in samples}
     for row in file.images:
         row["height"], row["width"] = sizes.get(row["id"], (row["height"], row["width"]))
-    scored = replace(split, samples=tuple(samples), annotations=annotations_of(file))
+    scored = replace(split, samples=tuple(samples), annotations=annotations_of(file), annotation_file=None)
     return replace(suite, suite=replace(suite.suite, metric=METRICS["ap"]), splits=(scored,))
 
 
