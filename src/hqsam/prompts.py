@@ -228,7 +228,7 @@ def _check_mask(mask: Any, frame: Frame, mask_size: int) -> Float[np.ndarray, "p
         return _from_image_masks(given, frame, mask_size)
     if not np.issubdtype(given.dtype, np.floating):
         raise PromptError(
-            f"mask has the type {given.dtype}; expected a bool mask of the image (as in mask=picture > 127), or "
+            f"mask has the type {given.dtype}; expected a bool mask of the image (as in mask=array > 127), or "
             "the logits of an earlier answer"
         )
     if given.ndim not in (2, 3) or given.shape[-2:] != (mask_size, mask_size) or not len(given):

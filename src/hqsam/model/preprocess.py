@@ -49,7 +49,7 @@ def normalise_and_pad(
     deviation = torch.tensor(config.pixel_std, dtype=torch.float32).view(3, 1, 1)
     batch = torch.zeros(len(images), 3, *batch_hw(images, config), dtype=torch.float32)
     for row, image in zip(batch, images, strict=True):
-        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)  # a copy: photos are often read-only
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)  # a copy: images are often read-only
         row[:, : image.shape[0], : image.shape[1]] = (pixels - mean) / deviation
     return batch
 

@@ -22,10 +22,10 @@ def gate(monkeypatch):
     gate = threading.Event()
     gate.set()
     gate.passes = []
-    real_build = models.build_engine
+    real_load = models.load_engine
 
-    def build(*arguments):
-        engine = real_build(*arguments)
+    def load(*arguments):
+        engine = real_load(*arguments)
         real = engine.encode
 
         def encode(images):
@@ -36,7 +36,7 @@ def gate(monkeypatch):
         engine.encode = encode
         return engine
 
-    monkeypatch.setattr(models, "build_engine", build)
+    monkeypatch.setattr(models, "load_engine", load)
     return gate
 
 

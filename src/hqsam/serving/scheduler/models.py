@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hqsam import hardware
-from hqsam.engines.build import build_engine, check_backend
+from hqsam.engines.build import load_engine
 from hqsam.model.config import MODELS, ModelConfig
 from hqsam.predict.segmenter import Segmenter
 from hqsam.serving.scheduler.batching import DecodeBatcher
@@ -17,7 +17,7 @@ from hqsam.serving.scheduler.queues import FairQueue
 from hqsam.serving.scheduler.shared_engine import SharedEngine
 from hqsam.serving.settings import Settings
 from hqsam.weights import cache
-from hqsam.weights.load import load_model, locate
+from hqsam.weights.load import locate
 from hqsam.weights.registry import CHECKPOINTS, Checkpoint
 from hqsam.weights.transfer import Progress
 
@@ -117,9 +117,8 @@ class ModelManager:
     def _open_engine(self, origin: str, path: Path) -> SharedEngine:
         device = hardware.pick_device(self._settings.device)
         precision = hardware.pick_precision(self._settings.precision, device)
-        check_backend("auto", device, precision)
         about = path.stat()
-        engine = build_engine(load_model(origin), device, precision)
+        engine = load_engine(origin, device, precision)
         kind = type(engine).__name__
         identity = f"{path.name} {about.st_size} {about.st_mtime_ns} {kind} {precision} {device.type}"
         return SharedEngine(engine, identity, self._encoder, self._batcher, self._features)

@@ -120,7 +120,7 @@ private:
         }
     }
 
-    // Of a query's logits, before they are divided by their sum, which is the answer.
+    // Exponentials of a query's logits, not yet divided by their sum, which is returned.
     float weigh(i64 k) {
         const float* row = &logits[k * keys];
         Lane* lanes = &weights[k * keys / F::depth];

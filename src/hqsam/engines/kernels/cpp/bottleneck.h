@@ -55,7 +55,7 @@ private:
     }
 };
 
-// Some rows of an image.
+// A band of rows of an image.
 template <typename T> class Bottleneck {
     using F = Factor<T>;
     static constexpr i64 PIXELS = Product<T>::PIXELS;

@@ -1,4 +1,4 @@
-// Photos to what an encoder takes.
+// Images normalised and padded for the encoder.
 #pragma once
 
 #include "vectors.h"

@@ -17,7 +17,7 @@ INLINE i64 threads() {
 #endif
 }
 
-// What a product takes at a time: one number of float32; or two of bfloat16, where there is an instruction for that.
+// The operands of a product at a time: one number of float32; or two of bfloat16, where there is an instruction for that.
 template <typename T> struct Factor {
     using Lane = float;
     static constexpr i64 depth = 1;

@@ -60,7 +60,7 @@ private:
 // A norm is a long chain of sums that wait for each other; four at a time wait together.
 constexpr int AT_ONCE = 4;
 
-// As many lanes as divide the channels.
+// The largest number of lanes that divides the channels.
 template <int Channels>
 using Vector = std::conditional_t<
     Channels && Channels % 16 == 0, f16x, std::conditional_t<Channels && Channels % 8 == 0, f8x, float>>;
@@ -112,7 +112,7 @@ template <typename T, int Channels> struct ByChannel {
             for (i64 column = 0; column < columns; column += 4) {
                 const i64 pixel = y * columns + column, place = (y >> 2) * width + (column >> 2);
                 const T* from = x + (place * 16 + (y & 2) * 4 + (y & 1) * 2) * channels;
-                // Of the four pixels of a place's row, two lie beside each other, and two are four further on.
+                // The four pixels of a row come from two pairs, which lie four pixels apart.
                 R row[4] = {R(channels), R(channels), R(channels), R(channels)};
                 for (int k = 0; k < 4; ++k) row[k].read(from + ((k & 2) * 2 + (k & 1)) * channels);
                 for (int k = 0; k < 4; ++k) row[k].activate();

@@ -59,7 +59,7 @@ INLINE void add_to_row(const T* x, float* y, i64 width, Largest& largest, Added 
         [&](i64 c) { largest.see(y[c] = load<float>(x + c) + added(0.0f, c)); });
 }
 
-// What is added to the logits before a softmax: nothing; rows that come again after `count`; or to a place of a grid
+// Biases that are added to the logits before a softmax: nothing; rows that come again after `count`; or to a place of a grid
 // what belongs to its row, and what to its column. Each says how much room a row takes.
 struct Nothing {
     i64 room(i64 width) const { return width + LEFT; }
@@ -123,7 +123,7 @@ template <typename T, typename Added> void softmax(T* x, Added added, i64 rows, 
     }
 }
 
-// Softmax over the tokens of some places, VECTORS of V; each token's row is a step after the other's.
+// Softmax over the tokens of some positions, VECTORS of V; each token's row is a step after the other's.
 template <typename V, int VECTORS, typename T>
 INLINE void softmax_of_strip(T* x, i64 step, const float* offset, i64 heads, V* room, i64 tokens) {
     constexpr int lanes = Of<V>::lanes;

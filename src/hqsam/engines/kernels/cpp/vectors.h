@@ -162,7 +162,7 @@ template <typename V> INLINE V gelu(V x) {
     return x * (0.5f + y * (p / q));
 }
 
-// The same without a division, off by 2e-4 at most, which is for bfloat16 as well.
+// GELU without a division, off by 2e-4 at most, which is for bfloat16 as well.
 INLINE f16x rough_gelu(f16x x) {
     f16x y = x > 4.0f ? f16x{} + 4.0f : x;
     y = larger(y, f16x{} - 4.0f);
