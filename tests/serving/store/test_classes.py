@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hqsam.masks.rle import encode
-from tests.serving.servers import photos_in, running, settings_in
+from tests.serving.servers import TOKEN, photos_in, running, settings_in
 
 
 @pytest.fixture
@@ -119,3 +119,34 @@ def test_annotations_are_listed_from_back_to_front(own):
     assert [one["id"] for one in own.client.annotations(1)] == [second["id"], third["id"], first["id"]]
     new = own.ask("POST", "/v1/images/1/annotations", {"rle": encode(np.ones((400, 600), bool)), "z": -1}).json
     assert own.client.annotations(1)[0]["id"] == new["id"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "spoon\n\ncup\n",
+        "path: .\nnames: [spoon, plate, cup]\n",
+        "names:\n  0: spoon\n  2: cup\n",
+        '{"categories": [{"id": 1, "name": "spoon"}, {"id": 3, "name": "cup"}]}',
+        '{"categories": [{"id": 0, "name": "spoon"}, {"id": 2, "name": "cup"}]}',
+        "number,name,colour\n1,spoon,#000000\n3,cup,#ffffff\n",
+        '[{"name": "spoon", "number": 1}, {"name": "cup", "number": 3}]',
+    ],
+)
+def test_classes_are_set_from_a_file_with_its_numbers(own, text):
+    assert send(own, text).code == "conflict"  # cup is number 1 here
+    answer = send(own, text, "?renumber=true")
+    assert {(one["name"], one["number"]) for one in answer.json} >= {("spoon", 1), ("cup", 3)}, answer.body
+    assert [one["annotation_count"] for one in answer.json if one["name"] == "cup"] == [3]
+    assert send(own, text).json == answer.json
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"name": "two\\nlines"}]', "names: 7"])
+def test_a_file_that_holds_no_classes_is_refused_in_words(own, text):
+    assert send(own, text).status == 422 and told(own) == [(1, "cup", "1", 3), (2, "spoon", "2", 1)]
+
+
+def send(server, text, query=""):
+    body = f'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n{text}\r\n--x--\r\n'.encode()
+    kind = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "multipart/form-data; boundary=x"}
+    return server.ask("POST", f"/v1/classes/file{query}", body, kind)

@@ -1,5 +1,6 @@
 """The list of classes: names of objects with fixed numbers, colours and keys."""
 
+import itertools
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -63,8 +64,12 @@ class ClassTable:
             rows = session.execute(counted.where(_IN_USE).group_by(AnnotationRow.class_name))
             return {name: (annotations, images) for name, annotations, images in rows}
 
-    def replace(self, entries: Sequence[ClassEntry]) -> None:
+    def replace(self, entries: Sequence[ClassEntry], *, renumber: bool = False) -> None:
         """Set order, colours and keys. Classes that are not named are removed, but those with annotations stay.
+
+        Args:
+            entries: the list.
+            renumber: give classes the numbers of the entries; others that have them get new ones.
 
         Raises:
             OptionError: two entries have one name or one key.
@@ -73,6 +78,7 @@ class ClassTable:
         _check_unique("name", [entry.name for entry in entries])
         with self._database.writing() as session:
             known = read_classes(session, for_update=True)
+            known = _renumbered(entries, known) if renumber else known
             named = {entry.name for entry in entries}
             used = names_in_use(session)
             rest = [one if one.name in used else removed_class(one) for one in known if one.name not in named]
@@ -180,6 +186,19 @@ def _placed(entries: Sequence[ClassEntry], known: Sequence[ClassInfo]) -> "list[
             key = free_keys.pop(0)
         placed.append(ClassInfo(number, entry.name, colour, key))
     return placed
+
+
+def _renumbered(entries: Sequence[ClassEntry], known: Sequence[ClassInfo]) -> "list[ClassInfo]":
+    """Return the known classes with the numbers that entries ask for; those that lose theirs get the next ones."""
+    wanted = {entry.name: entry.number for entry in entries if entry.number is not None}
+    last = max([one.number for one in known] + list(wanted.values()), default=0)
+    further = itertools.count(last + 1)
+    return [
+        replace(one, number=wanted[one.name])
+        if one.name in wanted
+        else replace(one, number=next(further) if one.number in wanted.values() else one.number)
+        for one in known
+    ]
 
 
 def _renamed_apart(one: ClassInfo) -> ClassInfo:

@@ -1,15 +1,20 @@
 """The list of classes, changes of it, and undoing of changes."""
 
+from dataclasses import asdict
 from typing import Annotated, Literal
 
-from fastapi import Body, Path, Query
+from fastapi import Body, File, Path, Query, UploadFile
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
 
+from hqsam.errors import DataError
 from hqsam.serving.http.dependencies import ServiceDep, router
 from hqsam.serving.http.schemas import classes as schemas
 from hqsam.serving.http.schemas.common import Id
 from hqsam.serving.http.schemas.images import StatusCounts
 from hqsam.serving.service import Service
 from hqsam.serving.store.batches import BatchResult
+from hqsam.serving.store.class_files import read_class_file
 from hqsam.serving.store.classes import ClassEntry
 
 routes = router("classes")
@@ -40,6 +45,26 @@ def replace_classes(
     """Set the list of classes; those with annotations stay, at its end, if they are not in it."""
     service.classes.replace([ClassEntry(**one.model_dump()) for one in classes])
     return list_classes(service)
+
+
+@routes.post("/classes/file")
+async def read_class_list(
+    service: ServiceDep,
+    file: Annotated[UploadFile, File()],
+    renumber: Annotated[bool, Query(description="Take the file's numbers for classes that have others.")] = False,
+) -> list[schemas.ObjectClass]:
+    """Set the list of classes from a file, with its numbers; 409 if classes have other numbers already.
+
+    Names on lines, YOLO's data.yaml, COCO JSON, a table with the columns number, name and colour, or JSON.
+    """
+    entries = read_class_file(await file.read())
+    try:
+        for one in entries:
+            schemas.ClassEntry(**asdict(one))
+    except ValidationError as error:
+        raise DataError(f"a class of the file cannot be taken: {error.errors()[0]['msg']}") from error
+    await run_in_threadpool(service.classes.replace, entries, renumber=renumber)
+    return await run_in_threadpool(list_classes, service)
 
 
 @routes.patch("/classes/{number}")
