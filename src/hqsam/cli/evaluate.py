@@ -48,7 +48,7 @@ def evaluate(
     ] = None,
     candidates: Annotated[
         CandidateChoice,
-        typer.Option("--candidates", "--reading", help="SAM's single mask, or the best scored of its three."),
+        typer.Option("--mask-choice", "--reading", help="SAM's single mask, or the best scored of its three."),
     ] = CandidateChoice.single,
     only: Annotated[str, typer.Option("--set", metavar="NAMES", help="Only these sets of the suite.")] = "",
     out: Annotated[

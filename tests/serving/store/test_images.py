@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hqsam.errors import ImageWarning
 from tests.serving.servers import photos_in, running, settings_in
 
 
@@ -167,3 +168,19 @@ def test_images_have_states_and_notes_and_are_chosen_by_them_by_name_and_by_clas
     assert listed["images"][0]["class_counts"] == {"cup": 1}
     assert own.ask("PATCH", f"/v1/images/{ten['id']}", {"note": ""}).json["status"] == "to_review"
     assert own.ask("PATCH", f"/v1/images/{ten['id']}", {"status": "perhaps"}).status == 422
+
+
+def test_a_heic_photo_is_taken_and_shown_as_a_png(own):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    file = io.BytesIO()
+    pillow_heif.from_pillow(Image.new("RGB", (30, 20), "red")).save(file, quality=-1)
+    uploaded = own.upload(file.getvalue(), "IMG_0001.HEIC").json
+    picture, headers = shown(own, uploaded["id"])
+    assert headers["content-type"] == "image/png" and picture.size == (30, 20)
+
+
+def test_a_narrow_range_of_sixteen_bits_is_shown_as_the_model_sees_it(own):
+    deep = np.linspace(800, 1000, 600).reshape(20, 30).astype(np.uint16)
+    with pytest.warns(ImageWarning):
+        picture, _ = shown(own, own.upload(a_photo(format="PNG", picture=Image.fromarray(deep))).json["id"])
+    assert np.ptp(np.asarray(picture)) == 255
