@@ -56,6 +56,21 @@ def test_all_formats_can_be_asked_for_at_once(segment, photos):
     ]
 
 
+def test_outlines_are_simplified_and_run_where_they_are_asked_to(segment, photos):
+    shared = ("cat.jpg", "--box", "20,30,300,200", "--format", "labelme")
+    for out, more in (("exact", ()), ("coarse", ("--tolerance", "2")), ("edges", ("--corners", "pixel_edges"))):
+        assert segment(*shared, "--out", out, *more).code == 0
+    points = {
+        out: np.concatenate(
+            [shape["points"] for shape in json.loads((photos / out / "cat.json").read_text())["shapes"]]
+        )
+        for out in ("exact", "coarse", "edges")
+    }
+    assert len(points["coarse"]) < len(points["exact"]) == len(points["edges"])
+    assert (points["edges"] % 1 == 0).all() and (points["exact"] % 1 > 0).all()
+    assert segment(*shared, "--tolerance", "-1").code == 2
+
+
 def test_a_mask_written_by_one_run_is_the_prompt_of_the_next(segment, photos):
     segment("cat.jpg", "--box", "20,30,300,200")
     Image.fromarray(np.pad(np.full((100, 100), 255, np.uint8), ((50, 150), (50, 301)))).save("rough.png")

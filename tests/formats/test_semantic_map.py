@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from hqsam.errors import OptionError
-from hqsam.formats import write
+from hqsam.formats import semantic_map, write
 from hqsam.masks.instances import Instances
 
 
@@ -41,3 +41,19 @@ def test_more_than_255_classes_are_16_bits(instances, tmp_path):
     )
     with Image.open(picture) as image:
         assert int(np.asarray(image).max()) == 300
+
+
+def test_classes_come_back_with_their_names(instances, tmp_path):
+    picture, table = write(instances, tmp_path, ["semantic_map"], classes=["spoon", "x", "cup"])
+    expected = np.zeros((4, 5), bool)
+    expected[:2] = expected[3, 4] = True
+    for beside in ("notes", "table", "neither"):
+        (again,) = semantic_map.read(picture)
+        assert again.labels == (("spoon", "cup") if beside != "neither" else ("1", "3"))
+        assert np.array_equal(again.masks, [~expected, expected])
+        if beside == "notes":  # as another tool would have saved it
+            with Image.open(picture) as image:
+                image.load()
+            Image.fromarray(np.asarray(image)).save(picture)
+        else:
+            table.unlink(missing_ok=True)

@@ -25,11 +25,14 @@ class ImageTask:
     """Names of `hqsam.formats.FORMATS` to write."""
     reading: Mapping[str, Any] = field(default_factory=dict)
     """How to read the image: `value_range` and `page` of `read_image`."""
+    writing: Mapping[str, Any] = field(default_factory=dict)
+    """How to write files: options of `hqsam.formats.write`, such as `tolerance`."""
 
     def write(self, found: Instances, path: Path, folder: Path) -> list[Path]:
         """Write masks, with a warning if the image has a place on Earth, which these files do not keep."""
         shown = any(format_named(name).needs_image for name in self.formats)
-        files = write(found, folder, self.formats, image=read_image(path, **self.reading) if shown else None)
+        image = read_image(path, **self.reading) if shown else None
+        files = write(found, folder, self.formats, image=image, **self.writing)
         if files and has_place(path):
             note(str(path), "place", "it is a GeoTIFF; these results are in pixels and do not keep its place on Earth")
         return files

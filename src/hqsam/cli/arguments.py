@@ -20,6 +20,13 @@ class Source(str, Enum):
     sam = "sam"
 
 
+class Corners(str, Enum):
+    """Where outlines run: along the edges of pixels, or within the outermost pixels."""
+
+    pixel_edges = "pixel_edges"
+    pixel_centres = "pixel_centres"
+
+
 class Existing(Enum):
     """Treatment of results that are there already."""
 
@@ -46,6 +53,17 @@ def parse_value_range(text: str) -> tuple[float, float]:
     return low, high
 
 
+ToleranceOption = Annotated[
+    float,
+    typer.Option(min=0, metavar="PIXELS", help="Simplify outlines by at most this; 1 is pleasant to edit by hand."),
+]
+CornersOption = Annotated[
+    Corners | None,
+    typer.Option(
+        help="Where outlines of yolo and labelme run: within pixels, for tools that draw outlines as those do, or "
+        "along edges, for tools that only fill.  [default: pixel_centres]"
+    ),
+]
 ValueRangeOption = Annotated[
     Any,
     typer.Option(
@@ -116,6 +134,11 @@ def formats_from_option(text: str, wanted: bool) -> list[str]:
     for name in names:
         format_named(name)
     return names
+
+
+def outline_options(tolerance: float, corners: Corners | None) -> dict[str, Any]:
+    """Return the options of `hqsam.formats.write` about outlines."""
+    return {"tolerance": tolerance} | ({"corners": corners.value} if corners else {})
 
 
 def prompt_from_options(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hqsam.cli.arguments import (
+    CornersOption,
     DeviceOption,
     Existing,
     JsonOption,
@@ -16,8 +17,10 @@ from hqsam.cli.arguments import (
     PageOption,
     PrecisionOption,
     SourceOption,
+    ToleranceOption,
     ValueRangeOption,
     formats_from_option,
+    outline_options,
 )
 from hqsam.cli.each_image import find_inputs, for_each_image
 from hqsam.cli.progress import with_progress
@@ -68,6 +71,8 @@ def everything(
     formats: Annotated[
         str, typer.Option("--format", metavar="NAMES", help="Any of overlay,coco,label_map,csv,sam,png,svg,geojson,...")
     ] = "overlay,coco",
+    tolerance: ToleranceOption = 0,
+    corners: CornersOption = None,
     existing: Annotated[Existing, typer.Option(help="Results of an earlier run.")] = Existing.replace,
     json_output: JsonOption = False,
     value_range: ValueRangeOption = None,
@@ -102,6 +107,7 @@ def everything(
             formats=tuple(names),
             options=options,
             reading={"value_range": value_range, "page": page},
+            writing=outline_options(tolerance, corners),
         )
         return task if len(inputs.images) > 1 else with_progress(task, "clicking")
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hqsam.cli.arguments import (
+    CornersOption,
     DeviceOption,
     Existing,
     JsonOption,
@@ -13,8 +14,10 @@ from hqsam.cli.arguments import (
     PageOption,
     PrecisionOption,
     SourceOption,
+    ToleranceOption,
     ValueRangeOption,
     formats_from_option,
+    outline_options,
     parse_box,
     parse_point,
     prompt_from_options,
@@ -58,6 +61,8 @@ def segment(
             "--format", metavar="NAMES", help="Any of png,overlay,cutout,coco,svg,label_map,yolo,labelme,geojson."
         ),
     ] = "png,overlay",
+    tolerance: ToleranceOption = 0,
+    corners: CornersOption = None,
     existing: Annotated[Existing, typer.Option(help="Results of an earlier run.")] = Existing.replace,
     json_output: JsonOption = False,
     value_range: ValueRangeOption = None,
@@ -84,6 +89,7 @@ def segment(
             formats=tuple(names),
             prompt=prompt,
             reading={"value_range": value_range, "page": page},
+            writing=outline_options(tolerance, corners),
         )
 
     for_each_image(inputs, out, names, existing, load, None if json_output else _to_text)

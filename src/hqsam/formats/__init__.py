@@ -68,6 +68,7 @@ FORMATS: dict[str, Format] = {
         "one PNG, class numbers as values and colours",
         "_classes.png",
         semantic_map.write,
+        semantic_map.read,
         options=frozenset({"classes", "colours", "order"}),
     ),
     "yolo": Format("YOLO segmentation labels and classes.txt", ".txt", yolo.write, yolo.read, _DRAWN | {"classes"}),

@@ -2,15 +2,17 @@
 
 import csv
 import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from hqsam import storage
-from hqsam.errors import OptionError, OutputError
+from hqsam.errors import DataError, OptionError, OutputError
 from hqsam.formats.file_names import OutputPaths
-from hqsam.formats.files import write_png
+from hqsam.formats.files import read_picture, read_text, write_png
+from hqsam.formats.mask_images import read_numbers
 from hqsam.images.palette import Rgb, colour_of
 from hqsam.masks.instances import Instances
 from hqsam.masks.overlap import Order
@@ -52,7 +54,37 @@ def write(
     pixels = numbers[instances.label_map(order)].astype(np.uint8 if len(names) < 256 else np.uint16)
     table = write_class_table(paths.folder / _TABLE, list(zip(range(1, len(names) + 1), names, shown, strict=True)))
     palette = [(0, 0, 0), *shown] if len(names) < 256 else None
-    return [write_png(paths.path("_classes.png"), pixels, palette=palette), table]
+    notes = {"classes": json.dumps(names, ensure_ascii=False)}
+    return [write_png(paths.path("_classes.png"), pixels, notes, palette), table]
+
+
+def read(path: Path) -> list[Instances]:
+    """Read every number but 0 as a class, named as the file says, or `classes.csv` beside it, or by its number.
+
+    Raises:
+        DataError: it cannot be read, or has colours instead of numbers.
+    """
+    pixels, names = read_numbers(path), _names(path)
+    numbers = np.unique(pixels[pixels != 0]).tolist()
+    return [
+        Instances.from_masks(
+            (pixels == number for number in numbers),
+            (pixels.shape[0], pixels.shape[1]),
+            labels=[names.get(number, str(number)) for number in numbers],
+            image_name=path.name,
+        )
+    ]
+
+
+def _names(path: Path) -> dict[int, str]:
+    notes, table = read_picture(path)[1], path.parent / _TABLE
+    try:
+        if "classes" in notes:
+            return dict(enumerate(map(str, json.loads(notes["classes"])), start=1))
+        rows = csv.DictReader(io.StringIO(read_text(table))) if table.exists() else []
+        return {int(row["number"]): row["name"] for row in rows}
+    except (LookupError, TypeError, ValueError) as error:
+        raise DataError(f"the classes of {path} are damaged: {error}") from error
 
 
 def write_class_table(path: Path, rows: Sequence[tuple[int, str, Rgb]]) -> Path:
