@@ -252,3 +252,23 @@ def test_without_pillow_heif_the_command_that_installs_it_is_told(tmp_path, monk
     monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
     with pytest.raises(MissingExtra, match=r'pip install "hqsam\[heif\]"'):
         read_image(path)
+
+
+def test_signed_bytes_half_floats_and_white_as_zero_are_read_as_they_are_meant(gray, tmp_path):
+    path = tmp_path / "odd.tif"
+    for pixels, how in (
+        ((gray.astype(int) - 128).astype(np.int8), {}),
+        ((gray / 100).astype(np.float16), {}),
+        (1023 - (gray.astype(np.uint16) << 2), {"photometric": "miniswhite"}),
+    ):
+        tifffile.imwrite(path, pixels, **how)
+        assert nearly(told("depth", lambda: read_image(path))[..., 0], gray, 2)
+        with pytest.warns(ImageWarning), open_windows(path) as windows:
+            assert nearly(windows.read(slice(0, 60), slice(0, 80))[..., 0], gray, 2)
+
+
+def test_of_two_bands_the_first_is_gray_and_the_other_told(gray, tmp_path):
+    path = tmp_path / "two.tif"
+    two = np.dstack([gray, 255 - gray])
+    tifffile.imwrite(path, two, photometric="minisblack", extrasamples=["unspecified"], planarconfig="contig")
+    assert nearly(told("bands", lambda: read_image(path))[..., 0], gray)

@@ -53,6 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _log_if_asked() -> None:
     """With HQSAM_LOG=debug, print on stderr what the library logs, and the tracebacks of images that failed."""
     level = os.environ.get("HQSAM_LOG", "").upper()
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)  # which complains of files that tifffile reads
     if level in ("DEBUG", "INFO", "WARNING"):
         logging.basicConfig()
         logging.getLogger("hqsam").setLevel(level)

@@ -17,6 +17,7 @@ What is left out or stretched is an `ImageWarning`.
 
 import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
@@ -157,14 +158,24 @@ def _from_pil(image: Image.Image, name: str, options: ReadOptions) -> RgbImage:
     except Exception as error:  # as above: this is where the pixels are decoded
         raise ImageError(f"cannot read {name}: {cause_of(error)}") from error
     samples = tags_of(image)(277) or 1
-    if samples > 3 and plain.mode == "RGB" and image.mode == "RGB":
+    if (samples > 3 and image.mode == "RGB") or (samples == 2 and image.mode == "L"):
         note_bands(name, samples)
-    if array.dtype == np.int32 and 0 <= array.min() <= array.max() <= 65535:
-        array = array.astype(np.uint16)  # Pillow reads some 16-bit files into 32-bit integers
+    array = _values_as_stored(array, tags_of(image))
     # A colour that the file calls transparent is; a channel of its own may be something else.
     clear = plain.mode == "RGBA" and image.mode not in ("RGBA", "LA")
     pixels = rgb_of_values(array, name, options.value_range, declared, nodata_of(tags_of(image)), trust_alpha=clear)
     return _turned(pixels, orientation)
+
+
+def _values_as_stored(array: np.ndarray, tag: Callable[[int], Any]) -> np.ndarray:
+    """Return the values of a file where Pillow changes their type, with white as the greatest."""
+    if array.dtype == np.int32 and 0 <= array.min() <= array.max() <= 65535:
+        array = array.astype(np.uint16)  # Pillow reads some 16-bit files into 32-bit integers
+    if array.dtype == np.uint8 and tag(339) == (2,):
+        array = array.view(np.int8)  # and takes signed bytes for unsigned ones
+    if array.dtype == np.uint16 and tag(262) == 0:
+        array = 65535 - array  # white is zero, which Pillow minds for 8 bits alone
+    return array
 
 
 def _at_page(image: Image.Image, name: str, options: ReadOptions) -> Image.Image:

@@ -103,7 +103,7 @@ class TiffWindows:
         self._decoded: OrderedDict[int, np.ndarray] = OrderedDict()
         self._check()
         self._has_alpha = self._channels == 4 and bool(page.extrasamples) and page.extrasamples[0] in (1, 2)
-        if self._channels > 3 and not self._has_alpha:
+        if self._channels == 2 or (self._channels > 3 and not self._has_alpha):
             note_bands(name, self._channels)
         self._range = self._choose_range(options)
 

@@ -19,8 +19,9 @@ def note(name: str, kind: str, message: str) -> None:
 
 
 def note_bands(name: str, count: int) -> None:
-    """Warn that of more than three bands the first three are taken."""
-    note(name, "bands", f"of its {count} bands the first three were taken as red, green and blue")
+    """Warn that of two bands the first is taken, and of more than three the first three."""
+    taken = "first was taken as gray" if count == 2 else "first three were taken as red, green and blue"
+    note(name, "bands", f"of its {count} bands the {taken}")
 
 
 def as_array(image: Any) -> np.ndarray:

@@ -145,7 +145,7 @@ def _sample(values: np.ndarray, nodata: float | None) -> np.ndarray:
     some = values[::step, ::step].ravel()
     some = some if nodata is None else some[some != nodata]
     if some.dtype.kind == "f":
-        some = some[np.isfinite(some)]
+        some = some[np.isfinite(some)].astype(np.float64)
         some = some[np.abs(some) < _HUGE]
     return some
 
