@@ -66,22 +66,6 @@ class Engine(Protocol):
 
     config: ModelConfig
     device: torch.device
-    origin: tuple[Callable[..., "Engine"], tuple[Any, ...]] | None = None
-    """A function and its arguments, before the digest, that load the engine again; None: it was made in memory."""
-
-    def __reduce__(self) -> tuple[Callable[..., "Engine"], tuple[Any, ...]]:
-        """Pickle the engine by what it was loaded from.
-
-        Raises:
-            OptionError: its model was made in memory.
-        """
-        if self.origin is None:
-            raise OptionError(
-                "a model that was made in memory cannot go to another process; save it by "
-                "hqsam.weights.save.save_model and load the file by hqsam.load, which other processes can do, too"
-            )
-        load, arguments = self.origin
-        return load, (*arguments, self.digest())
 
     def digest(self) -> str:
         """Return a short name for its weights and its way to compute; work can be resumed with the same one only."""
@@ -106,6 +90,27 @@ class Engine(Protocol):
         logits, scores = self.decode(image, prompts, source, self.config.decoder.candidates)
         prompt, candidate, scores = select_masks(scores, selection, least_score)
         return SelectedMasks(logits[prompt, candidate - 1], scores, prompt, candidate)
+
+
+class LoadedEngine(Engine):
+    """An engine that can be sent to another process, where it is loaded again from its origin."""
+
+    origin: tuple[Callable[..., Engine], tuple[Any, ...]] | None = None
+    """A function and its arguments, before the digest, that load the engine again; None: it was made in memory."""
+
+    def __reduce__(self) -> tuple[Callable[..., Engine], tuple[Any, ...]]:
+        """Pickle the engine by what it was loaded from.
+
+        Raises:
+            OptionError: its model was made in memory.
+        """
+        if self.origin is None:
+            raise OptionError(
+                "a model that was made in memory cannot go to another process; save it by "
+                "hqsam.weights.save.save_model and load the file by hqsam.load, which other processes can do, too"
+            )
+        load, arguments = self.origin
+        return load, (*arguments, self.digest())
 
 
 def in_batches(

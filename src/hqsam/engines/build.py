@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from hqsam.engines import Engine
+from hqsam.engines import Engine, LoadedEngine
 from hqsam.engines.cpu import CpuEngine
 from hqsam.engines.fused.int8 import check_int8
 from hqsam.engines.inference import usual_settings
@@ -69,7 +69,8 @@ def load_engine(
     engine = _load(name_or_path, device, precision, backend)
     path = Path(name_or_path).expanduser()
     is_file = str(name_or_path) not in CHECKPOINTS and path.exists()
-    engine.origin = load_again, (str(path.absolute()) if is_file else name_or_path, device, precision, backend)
+    if isinstance(engine, LoadedEngine):
+        engine.origin = load_again, (str(path.absolute()) if is_file else name_or_path, device, precision, backend)
     return engine
 
 

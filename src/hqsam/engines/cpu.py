@@ -7,7 +7,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from hqsam.engines import EncodedImage, Engine, SelectedMasks, in_batches
+from hqsam.engines import EncodedImage, LoadedEngine, SelectedMasks, in_batches
 from hqsam.engines.fused.decoder import FusedDecoder, SharedImage
 from hqsam.engines.fused.layers import fuse_encoder, fuse_layers
 from hqsam.engines.inference import inference_copy, inference_state
@@ -19,7 +19,7 @@ from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.weights.digest import digest_of_model
 
 
-class CpuEngine(Engine):
+class CpuEngine(LoadedEngine):
     """Encodes in one precision; decodes with the projections of the image folded into the tokens.
 
     The operations between the matrix products are left to the kernels. With `int8`, those of the encoder multiply

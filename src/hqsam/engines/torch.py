@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from hqsam.engines import EncodedImage, Engine, SelectedMasks, in_batches
+from hqsam.engines import EncodedImage, LoadedEngine, SelectedMasks, in_batches
 from hqsam.engines.attention import CPU_OPS
 from hqsam.engines.inference import inference_copy, inference_state
 from hqsam.engines.selection import MaskSelection, select_masks
@@ -19,7 +19,7 @@ from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.weights.digest import digest_of_model
 
 
-class TorchEngine(Engine):
+class TorchEngine(LoadedEngine):
     """Encodes and decodes in one precision on one device, with a copy of the model."""
 
     def __init__(self, model: HQSam, device: torch.device, precision: torch.dtype) -> None:
