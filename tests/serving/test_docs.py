@@ -28,18 +28,25 @@ def place(_nano, tmp_path, monkeypatch):
 def test_the_curl_examples_run(place):
     needs.program("curl", install="apt-get install curl")
     needs.program("bash", install="apt-get install bash")
-    (block,) = [one for one in blocks_of(PAGE, ("sh",)) if _HERE in one.reason_not_to_run]
+    classes, requests = (one for one in blocks_of(PAGE, ("sh",)) if _HERE in one.reason_not_to_run)
+    said = run(classes.code, place)
+    assert '"name":"fork"' in said and '"undone":0' in said
+    said = run(requests.code, place)
+    assert "event: done" in said and "hqsam_open_photos 1.0" in said
+    assert Path("cup.svg").read_text().startswith("<svg")
+    assert json.loads(Path("everything.json").read_text())["state"] == "done"
+
+
+def run(code, server):
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", block.code],
-        env={**os.environ, "SERVER": place.address, "HQSAM_TOKEN": TOKEN},
+        ["bash", "-euo", "pipefail", "-c", code],
+        env={**os.environ, "SERVER": server.address, "HQSAM_TOKEN": TOKEN},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "event: done" in done.stdout and "hqsam_open_photos 1.0" in done.stdout
-    assert Path("cup.svg").read_text().startswith("<svg")
-    assert json.loads(Path("everything.json").read_text())["state"] == "done"
+    return done.stdout
 
 
 def test_the_client_examples_run(place, capsys):

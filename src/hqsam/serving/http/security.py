@@ -8,7 +8,7 @@ A server on localhost can be reached by every page that is open in the same brow
 |                                             | SameSite=Strict and changes then need a header that no form can send   |
 | a name that suddenly points to 127.0.0.1    | `Host` must be one of ours (DNS rebinding)                             |
 | reading answers from another page           | no CORS header is ever sent                                            |
-| another user, another machine               | the token, made at each start and shown only to who started the server |
+| another user, another machine               | the token, shown and readable only to the user who started the server  |
 | a page in a frame, a script in an upload    | the headers of every answer                                            |
 """
 
