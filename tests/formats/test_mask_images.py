@@ -118,6 +118,12 @@ NUMBERED = {
     "ids up to 254 and 255": (squares(253, 254, 255), [253, 254, 255]),
     "16 bits": (squares(1, 300, 65535, dtype=np.uint16), [1, 300, 65535]),
     "spread for the eye": (squares(85, 170, 255), [85, 170, 255]),
+    "shades": (squares(64, 128, 255), [64, 128, 255]),
+    "thin lines": (
+        np.repeat(squares(1, 2, 0, side=16)[2:3] + np.uint8(0), 40, axis=0)
+        * (np.arange(40) % 9 == 4)[:, None].astype(np.uint8),
+        [1, 2],
+    ),
     "two, spread for the eye": (squares(127, 255), [127, 255]),
     "void in grey": (squares(1, 2, 255), [1, 2]),
     "one object with void": (squares(1, 255), [1]),
@@ -159,6 +165,39 @@ def test_the_colour_of_voc_s_borders_is_nobody_s(tmp_path):
     rgb = np.stack([squares(128, 0, 224), squares(0, 128, 224), squares(0, 0, 192)], axis=2)
     found = read_labels(write(Image.fromarray(rgb), tmp_path), "colours")
     assert np.count_nonzero(found) == 72
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64, np.float64])
+def test_tiffs_of_64_bits_are_read(dtype, tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "map.tif", squares(1, 2, 70).astype(dtype))
+    assert values_of(read_labels(tmp_path / "map.tif", "labels")).tolist() == [0, 1, 2, 70]
+    tifffile.imwrite(tmp_path / "stack.tif", np.zeros((4, 6, 8), dtype), photometric="minisblack")
+    with pytest.raises(DataError, match="one number a pixel"):
+        read_levels(tmp_path / "stack.tif")
+
+
+def test_a_stack_of_masks_is_refused_in_words_and_a_smaller_copy_of_the_mask_is_none(tmp_path):
+    first, second = (Image.fromarray(squares(value)) for value in (1, 2))
+    first.save(tmp_path / "stack.tif", save_all=True, append_images=[second])
+    with pytest.raises(DataError, match="2 pages of one size"):
+        read_levels(tmp_path / "stack.tif")
+    first.save(tmp_path / "overview.tif", save_all=True, append_images=[first.resize((4, 4))])
+    assert values_of(read_levels(tmp_path / "overview.tif")).tolist() == [0, 1]
+
+
+def test_numbers_that_were_saved_as_jpeg_and_grey_photos_are_refused_in_words(tmp_path):
+    path = write(Image.fromarray(squares(60, 120, 180, side=20)), tmp_path, ".jpg")
+    with pytest.raises(DataError, match="JPEG, which changes numbers"):
+        read_mask(path)
+    photo = np.random.default_rng(0).integers(0, 200, (60, 60), np.uint8)
+    with pytest.raises(DataError, match="as a photo has"):
+        read_labels(write(Image.fromarray(photo), tmp_path), "labels")
+
+
+def test_a_palette_with_one_colour_for_several_objects_keeps_them_apart(tmp_path):
+    path = write(palette(THREE, np.array([[0, 0, 0], *[[255, 255, 255]] * 3], np.uint8)), tmp_path)
+    assert (read_labels(path, guess_encoding(read_levels(path))) == THREE).all()
 
 
 def test_a_map_that_was_saved_as_jpeg_is_refused_in_words(tmp_path):

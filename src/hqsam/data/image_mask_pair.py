@@ -13,6 +13,7 @@ from hqsam.formats.mask_images import (
     Levels,
     MaskEncoding,
     guess_encoding,
+    has_void,
     labels_of,
     read_labels,
     read_levels,
@@ -49,14 +50,14 @@ class ImageMaskPair:
         try:
             photo = inspect_image(self.image)
         except DataError as error:
-            return 0, [self._finding("unreadable_image", str(error))]
+            return 0, [self._issue("unreadable_image", str(error))]
         try:
             levels = read_levels(self.mask)
             labels = labels_of(levels, self.encoding, self.mask)
         except DataError as error:
-            return 0, [self._finding("unreadable_mask", str(error))]
+            return 0, [self._issue("unreadable_mask", str(error))]
         if labels.shape != photo.size_hw:
-            return 0, [self._finding("other_size", _differ(labels.shape, photo.size_hw) + _on_its_side(photo, labels))]
+            return 0, [self._issue("other_size", _differ(labels.shape, photo.size_hw) + _on_its_side(photo, labels))]
         areas = np.bincount(labels.reshape(-1))[1:]
         found = [*self._of_photo(photo), *self._of_masks(areas, labels.size), *self._of_levels(levels)]
         return int(np.count_nonzero(areas)), found
@@ -64,33 +65,33 @@ class ImageMaskPair:
     def _of_photo(self, photo: ImageInfo) -> list[DataIssue]:
         found = []
         if photo.mode not in ("RGB", "L"):
-            found.append(self._finding("odd_mode", f"{self.image} is {photo.mode}"))
+            found.append(self._issue("odd_mode", f"{self.image} is {photo.mode}"))
         if photo.orientation != 1:
-            found.append(self._finding("turned", f"{self.image} has the orientation {photo.orientation}"))
+            found.append(self._issue("turned", f"{self.image} has the orientation {photo.orientation}"))
         return found
 
     def _of_masks(self, areas: np.ndarray, pixels: int) -> list[DataIssue]:
         present = areas[areas > 0]
         if not len(present):
-            return [self._finding("no_objects", f"{self.mask} is 0 everywhere")]
+            return [self._issue("no_objects", f"{self.mask} is 0 everywhere")]
         if present.max() == pixels:
-            return [self._finding("all_inside", str(self.mask))]
+            return [self._issue("all_inside", str(self.mask))]
         tiny = np.count_nonzero(present < _FEW_PIXELS)
-        return [self._finding("tiny", f"{self.mask} has {tiny} of its {len(present)} objects")] if tiny else []
+        return [self._issue("tiny", f"{self.mask} has {tiny} of its {len(present)} objects")] if tiny else []
 
     def _of_levels(self, levels: Levels) -> list[DataIssue]:
         looks = guess_encoding(levels)
         if self.encoding == "binary" and looks in ("labels", "colours"):
             said = f"{self.mask} {_values(levels)}, as if they were several objects; it is cut at half"
-            return [self._finding("unexpected_values", said)]
+            return [self._issue("unexpected_values", said)]
         if levels.ndim == 3 or len(values_of(levels)) <= 2 or looks != "binary":
-            return []
+            return [self._issue("void", str(self.mask))] if self.encoding != "binary" and has_void(levels) else []
         if self.encoding == "binary":
-            return [self._finding("grey_values", f"{self.mask} {_values(levels)}")]
+            return [self._issue("grey_values", f"{self.mask} {_values(levels)}")]
         said = f"{self.mask} {_values(levels)}, as a mask with grey edges has; each is taken for an object"
-        return [self._finding("unexpected_values", said)]
+        return [self._issue("unexpected_values", said)]
 
-    def _finding(self, kind: str, detail: str) -> DataIssue:
+    def _issue(self, kind: str, detail: str) -> DataIssue:
         return DataIssue(kind, self.name, detail)
 
 

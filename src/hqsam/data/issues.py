@@ -28,6 +28,9 @@ ISSUE_KINDS: dict[str, IssueKind] = {
     "absent_set": IssueKind(False, "a set of HQSeg-44K is not there, and so not trained on"),
     "unexpected_count": IssueKind(False, "the set has not as many images as it is known to have"),
     "unexpected_values": IssueKind(False, "the mask's values fit another kind of mask than the set's"),
+    "void": IssueKind(
+        False, "the mask has void pixels, 255 beside smaller numbers or VOC's colour: they are no object"
+    ),
     "grey_values": IssueKind(False, "the mask has grey values; from half of white on, a pixel is inside"),
     "all_inside": IssueKind(False, "the mask covers the whole image"),
     "tiny": IssueKind(False, "an object has fewer than 10 pixels; the paper's training gives it no clicks"),

@@ -42,11 +42,28 @@ def read_picture(path: Path) -> tuple[Image.Image, dict[str, str]]:
     try:
         with open_image(path) as image:
             image.load()
+            _refuse_stack(image, path)
             texts = getattr(image, "text", {})
             image = turned_upright(image, orientation_of(image))
+    except DataError:
+        raise
     except Exception as error:  # on damaged files Pillow's readers raise whatever they trip over
         raise _unreadable(path, error) from error
     return image, {key[6:]: str(words) for key, words in texts.items() if key.startswith("hqsam:")}
+
+
+def _refuse_stack(image: Image.Image, path: Path) -> None:
+    """Further pages may hold further masks; smaller ones are copies for viewers."""
+    pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+    if pages > 1:
+        size = image.size
+        image.seek(1)
+        if image.size == size:
+            raise DataError(
+                f"{path} has {pages} pages of one size; a mask or a label map is one page: save each by itself"
+            )
+        image.seek(0)
+        image.load()
 
 
 def size_of_picture(path: Path) -> tuple[int, int]:

@@ -8,7 +8,8 @@ import numpy as np
 from hqsam.errors import DataError, OutputError
 from hqsam.formats.file_names import OutputPaths
 from hqsam.formats.files import read_picture, write_png
-from hqsam.formats.mask_images import labels_of, levels_of, values_of
+from hqsam.formats.left_out import LeftOut, warn_of
+from hqsam.formats.mask_images import has_void, labels_of, levels_of, values_of
 from hqsam.masks.instances import Instances
 from hqsam.masks.overlap import Order
 
@@ -43,6 +44,7 @@ def read(path: Path) -> list[Instances]:
     else:
         levels = levels_of(image, path)
         labels = labels_of(levels, "labels" if levels.ndim == 2 else "colours", path)
+        warn_of([LeftOut("pixels of void", "255 or VOC's colour")] if has_void(levels) else [], path)
         numbers = [int(number) for number in values_of(labels) if number]
     said = [known.get(number, ("object", None)) for number in numbers]
     return [

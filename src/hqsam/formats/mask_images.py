@@ -9,7 +9,7 @@
 | colours on black or on nothing                | `colours` | the colours, numbered from the darkest                 |
 
 Void is the 255 of 8 bits beside other numbers, as VOC, Cityscapes and COCO-Stuff mark what is not judged; unless 254 is
-in use as well, or the numbers are spread evenly up to 255, as for the eye.
+in use as well, or the numbers are shades, which begin high or are spread evenly up to 255.
 
 The encoding of a set is not told by any single file, so `guess_encoding` is asked about some of them.
 """
@@ -25,6 +25,8 @@ from PIL import Image
 
 from hqsam.errors import DataError
 from hqsam.formats.files import read_picture
+from hqsam.images.image_info import TIFF_SUFFIXES
+from hqsam.optional import require
 
 MaskEncoding = Literal["binary", "labels", "colours"]
 
@@ -37,9 +39,13 @@ MASK_ENCODINGS: dict[MaskEncoding, str] = {
 _MOST_OBJECTS = 65535
 _JPEG_NOISE = 24
 """How far the channels of a grey JPEG may be apart."""
+_FEW_VALUES = 64
+"""Up to so many values a map may have without any areas: of lines and dots."""
 _PLAIN_COLOURS = 256
 """A map has at most so many; a photo has thousands."""
 _VOID = 255
+_SMALL = 32
+"""Numbers that were given by counting have one below this; those that are shades to be told apart have not."""
 _VOID_COLOUR = 224 << 16 | 224 << 8 | 192
 """VOC's colour around objects, which is nobody's."""
 
@@ -99,7 +105,12 @@ def read_levels(path: Path) -> Levels:
     Raises:
         DataError: it cannot be read.
     """
-    return levels_of(read_picture(path)[0], path)
+    try:
+        return levels_of(read_picture(path)[0], path)
+    except DataError:
+        if path.suffix.lower() not in TIFF_SUFFIXES:
+            raise
+        return _of_tiff(path)
 
 
 def levels_of(image: Image.Image, path: Path) -> Levels:
@@ -137,10 +148,22 @@ def labels_of(levels: Levels, encoding: MaskEncoding, path: Path) -> UInt16[np.n
             )
         levels = np.where(levels == _VOID_COLOUR, 0, levels)
     else:
+        _check_numbers(levels, path)
         levels = _without_void(levels)
     if levels.min(initial=0) >= 0 and levels.max(initial=0) <= _MOST_OBJECTS:
         return levels.astype(np.uint16)
     return _numbered(levels, path)
+
+
+def _check_numbers(levels: np.ndarray, path: Path) -> None:
+    """Refuse what would come out as hundreds of objects that nobody marked."""
+    if path.suffix.lower() in (".jpg", ".jpeg"):
+        raise DataError(f"{path} is a JPEG, which changes numbers; save maps as PNG or TIFF")
+    count = len(values_of(levels))
+    if count > _FEW_VALUES and not _is_flat(levels):
+        raise DataError(
+            f"{path} has {count:,} values, most of single pixels, as a photo has; a map has areas of one value"
+        )
 
 
 def guess_encoding(levels: Levels) -> MaskEncoding | None:
@@ -164,9 +187,22 @@ def values_of(levels: Integer[np.ndarray, "height width"]) -> Integer[np.ndarray
 
 def has_grey_edges(levels: Integer[np.ndarray, "height width"]) -> bool:
     """Return True if it has white, and what is between is edges: neighbours differ there, and within an object not."""
-    highest = levels.max(initial=0)
+    highest = int(levels.max(initial=0))
     between = np.where(levels < highest, levels, 0)
-    return bool(highest >= 0.9 * (255 if highest <= 255 else _MOST_OBJECTS)) and not _is_flat(between)
+    is_white = highest >= 0.9 * (255 if highest <= 255 else _MOST_OBJECTS)
+    return is_white and bool(between.max(initial=0) > 0.1 * highest) and not _is_flat(between)
+
+
+def has_void(levels: Levels) -> bool:
+    """Return True if numbers have a 255 that marks what is not judged, or colours VOC's colour for it."""
+    if levels.ndim == 3:
+        return bool((_packed(levels) == _VOID_COLOUR).any())
+    values = values_of(levels)
+    others = values[(values > 0) & (values < _VOID)]
+    if levels.dtype != np.uint8 or values[-1] != _VOID or not len(others) or others[-1] == _VOID - 1:
+        return False
+    evenly = _VOID * np.arange(1, len(others) + 1) / (len(others) + 1)
+    return bool(others[0] < _SMALL and (np.abs(others - evenly) > 1).any())
 
 
 def majority_encoding(guesses: Sequence[MaskEncoding | None]) -> MaskEncoding:
@@ -188,12 +224,27 @@ def _inside(levels: np.ndarray) -> np.ndarray:
     return levels > (highest // 2 if highest <= 127 else 127 if highest <= 255 else 32767)
 
 
+def _of_tiff(path: Path) -> np.ndarray:
+    """Numbers of 64 bits, as scientific tools write them and Pillow does not read."""
+    tifffile = require("tifffile", extra="tiles")
+    try:
+        values = np.squeeze(tifffile.imread(path))
+    except Exception as error:  # on damaged files tifffile raises whatever it trips over
+        raise DataError(f"cannot read {path} as an image: {error}") from error
+    if values.ndim != 2 or values.dtype.kind not in "uif":
+        raise DataError(
+            f"{path} has the shape {values.shape} and the type {values.dtype}; a label map has one number a pixel"
+        )
+    return _whole_numbers(values, path) if values.dtype.kind == "f" else values.astype(np.int64)
+
+
 def _of_palette(image: Image.Image) -> np.ndarray:
     """The indices, unless the palette only says black, white and what is between."""
     indices = np.asarray(image)
     colours = np.reshape(image.getpalette("RGB") or [], (-1, 3))
-    used = colours[: int(indices.max(initial=0)) + 1]
-    return np.asarray(image.convert("L")) if (used == used[:, :1]).all() else indices
+    used = colours[values_of(indices)] if len(colours) > indices.max(initial=0) else colours
+    greys = (used == used[:, :1]).all() and len(np.unique(used[:, 0])) == len(used)
+    return np.asarray(image.convert("L")) if greys else indices
 
 
 def _of_transparent(rgba: np.ndarray) -> np.ndarray:
@@ -226,12 +277,7 @@ def _is_flat(levels: np.ndarray) -> bool:
 
 
 def _without_void(levels: np.ndarray) -> np.ndarray:
-    values = values_of(levels)
-    others = values[(values > 0) & (values < _VOID)]
-    if levels.dtype != np.uint8 or values[-1] != _VOID or not len(others) or others[-1] == _VOID - 1:
-        return levels
-    evenly = _VOID * np.arange(1, len(others) + 1) / (len(others) + 1)
-    return levels if (np.abs(others - evenly) <= 1).all() else np.where(levels == _VOID, np.uint8(0), levels)
+    return np.where(levels == _VOID, np.uint8(0), levels) if has_void(levels) else levels
 
 
 def _whole_numbers(values: np.ndarray, path: Path) -> np.ndarray:
