@@ -16,12 +16,14 @@ export class ApiError extends Error {
 export class NetworkError extends Error {}
 
 /**
+ * @typedef {"todo" | "done" | "to_review" | "rejected"} Status
  * @typedef {object} Image
  * @property {number} id
  * @property {string} name
  * @property {number} width
  * @property {number} height
- * @property {"todo" | "done"} status
+ * @property {Status} status
+ * @property {string} note
  * @property {number} annotation_count
  * @property {string | null} problem  Why it cannot be opened.
  */
@@ -37,7 +39,10 @@ export const api = {
   models: () => get("/models"),
   loadModel: (name) => send("POST", `/models/${encodeURIComponent(name)}/load`),
 
-  images: (offset, limit) => get(`/images?offset=${offset}&limit=${limit}`),
+  project: () => get("/project"),
+  changeProject: (change) => send("PATCH", "/project", change),
+
+  images: (query) => get(`/images?${new URLSearchParams(Object.entries(query))}`),
   image: (id) => get(`/images/${id}`),
   changeImage: (id, change) => send("PATCH", `/images/${id}`, change),
   upload: (file) => send("POST", "/images", form({ file })),
@@ -60,6 +65,12 @@ export const api = {
 
   classes: () => get("/classes"),
   setClasses: (classes) => send("PUT", "/classes", classes),
+  importClasses: (file) => send("POST", "/classes/file", form({ file })),
+  changeClass: (number, change) => send("PATCH", `/classes/${number}`, change),
+  mergeClass: (number, into) => send("POST", `/classes/${number}/merge`, { into }),
+  deleteClass: (number, annotations) => send("DELETE", `/classes/${number}?annotations=${annotations}`),
+  statistics: () => get("/statistics"),
+  undoBatch: (batch) => send("POST", `/batches/${batch}/undo`),
   exportFile: (query) => download(`/export?${new URLSearchParams(query)}`),
   importFiles: (fields) => send("POST", "/import", form(fields)),
 };

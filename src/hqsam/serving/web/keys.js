@@ -34,7 +34,7 @@ export class KeyTable {
 
 /** @param {App} app @returns {[string, Key[]][]} */
 function sectionsOf(app) {
-  const { commands, dialogs, draftEditor, models, navigation, notices } = app;
+  const { commands, dialogs, draftEditor, gallery, models, navigation, notices } = app;
   const { renderer, settings, store, toolbox, viewport } = app;
   const key = (keys, about, act, show = keys[0].toUpperCase()) => ({ keys, show, about, act });
   const note = (show, about) => ({ keys: [], show, about });
@@ -93,6 +93,7 @@ function sectionsOf(app) {
         key(["i"], "Show or hide", () => commands.toggle("visible", ["Show", "Hide"])),
         key(["o"], "Lock, or unlock", () => commands.toggle("locked", ["Lock", "Unlock"])),
         key(["Delete", "Backspace"], "Delete", () => commands.removeSelected(), "Del"),
+        key(["z", "y"], "To the front, to the back", (name) => commands.restackSelected(name === "z"), "Z Y"),
         key(["g"], "Get the objects of the image before", () => navigation.copyFromPrevious()),
         key(["h"], "Hide all masks, or show them", () => renderer.set({ masksHidden: !renderer.masksHidden })),
       ],
@@ -102,7 +103,10 @@ function sectionsOf(app) {
       [
         key([".", "PageDown"], "Next image", () => navigation.go(1)),
         key([",", "PageUp"], "Previous image", () => navigation.go(-1)),
-        key(["f"], "Keep the draft; done, and on to what is to do", () => navigation.finish()),
+        key(["f"], "Keep the draft; done, and on to what is to do", () => navigation.mark("done")),
+        key(["r"], "To review, and on", () => navigation.mark("to_review")),
+        key(["q"], "Rejected, and on", () => navigation.mark("rejected")),
+        key(["/"], "Search for images", () => gallery.focusSearch()),
         key(["+", "="], "Zoom in", () => viewport.zoom(1.5)),
         key(["-"], "Zoom out", () => viewport.zoom(1 / 1.5)),
         key(["w"], "Show all of it", () => viewport.fit()),

@@ -1,6 +1,8 @@
 /** Puts the page together. Read this first: every part is made here, in the order in which parts need each other. */
+import { api } from "./api.js";
 import { KeyTable } from "./keys.js";
 import { ClassList } from "./panels/class_list.js";
+import { ClassesDialog } from "./panels/classes_dialog.js";
 import { watchConnection } from "./panels/connection_notice.js";
 import { Controls } from "./panels/controls.js";
 import { find } from "./panels/dom.js";
@@ -44,13 +46,18 @@ export class App {
   toolbox = new Toolbox(this);
   gestures = new Gestures(find("#canvas"), this);
   keyboardPointer = new KeyboardPointer(find("#canvas"), this);
-  gallery = new Gallery();
+  gallery = new Gallery(this.classes);
   navigation = new ImageNavigation(this);
   objects = new ObjectsPanel(this);
   classList = new ClassList(this);
   draftBar = new DraftBar(this);
   fileImport = new FileImport(this);
-  dialogs = { help: new HelpDialog(), everything: new EverythingDialog(this), export: new ExportDialog(this) };
+  dialogs = {
+    help: new HelpDialog(),
+    everything: new EverythingDialog(this),
+    export: new ExportDialog(this),
+    classes: new ClassesDialog(this),
+  };
   commands = new Commands(this);
   controls = new Controls(this);
   keys = new KeyTable(this);
@@ -59,8 +66,8 @@ export class App {
     this.dialogs.help.fill(this.keys.sections);
     watchConnection(this.notices);
     const { store, gallery, notices } = this;
-    this.fileImport.on("images", (image) => this.#added(image));
-    this.fileImport.on("objects", () => store.image && store.fetchObjects());
+    this.fileImport.on("image", (image) => this.#added(image));
+    store.on("refetched", () => gallery.fetch());
     this.saveQueue.on("problem", (message) => notices.fail(message));
     store.on("objects", () => store.image && gallery.count(store.image, store.objects.length));
   }
@@ -70,20 +77,27 @@ export class App {
     if (!this.store.image) await this.navigation.show(image);
   }
 
-  /** Fetches what the page needs, and opens the image of its address, or else the first that is to do. */
+  /** Fetches what the page needs, and opens the image of the address, else the last one, else the first that is to do. */
   async start() {
     const { gallery, store } = this;
-    await Promise.all([this.models.fetch(), this.classes.fetch(), gallery.fetch()]);
+    const [project] = await Promise.all([api.project(), this.models.fetch(), this.classes.fetch(), gallery.fetch()]);
     this.saveQueue.send();
     const { images } = gallery;
     const image =
-      images.find(({ id }) => `#${id}` === location.hash) ??
+      (await openable(Number(location.hash.slice(1)) || project.open_image)) ??
       images.find(({ status, problem }) => status === "todo" && !problem) ??
       images[0];
+    if (image) await gallery.reach(image);
     find("#empty").hidden = Boolean(image);
     store.on("image", () => (find("#empty").hidden = true));
     if (image) await this.navigation.show(image);
   }
+}
+
+/** The image of that number, if it can be opened. @param {number | null} id */
+async function openable(id) {
+  const image = id && (await api.image(id).catch(() => null));
+  return image && !image.problem ? image : null;
 }
 
 /** Also for the browser's console. */

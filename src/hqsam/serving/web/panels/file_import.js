@@ -1,20 +1,26 @@
-/** Takes files: images are added, COCO JSON and PNG masks become objects to correct. Emits "images" and "objects". */
+/** Takes files: images are added, annotations become objects to correct, in one step. Emits "image" for each that came. */
 /** @import { App } from "../main.js" */
 import { api } from "../api.js";
 import { Emitter } from "../events.js";
 import { find, findAll } from "./dom.js";
 
+/**
+ * @typedef {object} Imported
+ * @property {number | null} batch
+ * @property {number} annotations
+ * @property {number} duplicates
+ * @property {string[]} unmatched
+ * @property {{reason: string, count: number, examples: string[]}[]} skipped
+ */
+
 export class FileImport extends Emitter {
-  /** @type {App["notices"]} */
-  #notices;
-  /** @type {App["store"]} */
-  #store;
+  /** @type {App} */
+  #app;
 
   /** @param {App} app */
-  constructor({ notices, store }) {
+  constructor(app) {
     super();
-    this.#notices = notices;
-    this.#store = store;
+    this.#app = app;
     for (const input of findAll(".add-images", HTMLInputElement)) {
       input.addEventListener("change", () => {
         this.addAll([...input.files]);
@@ -24,44 +30,41 @@ export class FileImport extends Emitter {
     this.#listenToDrops();
   }
 
-  /** Adds images, and imports COCO files. @param {File[]} files */
+  /** Adds images, and imports annotations of any image. @param {File[]} files */
   async addAll(files) {
-    await this.#each(files, "Adding", (file) => (isJson(file) ? this.#import(file) : this.#add(file)));
+    const images = files.filter((file) => !isAnnotations(file));
+    for await (const image of this.#each(images, "Adding", (file) => api.upload(file))) this.emit("image", image);
+    const annotations = files.filter(isAnnotations);
+    if (annotations.length) await this.importAll(annotations);
   }
 
-  /** Imports COCO files, and PNG masks of the open image. @param {File[]} files */
+  /** Imports annotations, and PNG masks of the open image, as one step. @param {File[]} files */
   async importAll(files) {
-    await this.#each(files, "Importing", (file) => this.#import(file));
+    const { store, notices, saveQueue } = this.#app;
+    await saveQueue.send(); // what is here already has to be there, to be told from what is new
+    /** @type {Imported[]} */
+    const results = [];
+    const fields = (file) => ({ file, ...(isAnnotations(file) || !store.image ? {} : { image: store.image.id }) });
+    for await (const result of this.#each(files, "Importing", (file) => api.importFiles(fields(file)))) results.push(result);
+    if (!results.length) return;
+    await store.addBatches("Import", results.map(({ batch }) => batch));
+    notices.say(summary(results, files.length === 1 ? files[0].name : `${files.length} files`));
   }
 
-  async #each(files, doing, act) {
+  /** Yields what comes of each file; says which failed, and goes on. */
+  async *#each(files, doing, act) {
+    const { notices } = this.#app;
     for (const [place, file] of files.entries()) {
-      const done = this.#notices.begin(
+      const done = notices.begin(
         files.length > 1 ? `${doing} ${place + 1} of ${files.length}` : `${doing} ${file.name}`,
       );
       try {
-        await act(file);
+        yield await act(file);
       } catch (error) {
-        this.#notices.fail(`${file.name}: ${error.message}`);
+        notices.fail(`${file.name}: ${error.message}`);
       }
       done();
     }
-  }
-
-  async #add(file) {
-    const image = await api.upload(file);
-    this.emit("images", image);
-  }
-
-  async #import(file) {
-    const image = this.#store.image;
-    const { annotations, unmatched } = await api.importFiles({
-      file,
-      ...(isJson(file) || !image ? {} : { image: image.id }),
-    });
-    const missing = unmatched.length ? ` Not here, or of another size: ${unmatched.slice(0, 3).join(", ")}.` : "";
-    this.#notices.say(`${annotations} objects came from ${file.name}.${missing}`);
-    this.emit("objects");
   }
 
   #listenToDrops() {
@@ -82,4 +85,22 @@ export class FileImport extends Emitter {
   }
 }
 
-const isJson = ({ name, type }) => type === "application/json" || name.toLowerCase().endsWith(".json");
+const isAnnotations = ({ name }) => /\.(json|zip)$/i.test(name);
+
+/** Says what came, what was here already and what was left out, and why. @param {Imported[]} results @param {string} origin */
+function summary(results, origin) {
+  const sum = (name) => results.reduce((total, result) => total + result[name], 0);
+  const some = (list) => list.slice(0, 3).join(", ") + (list.length > 3 ? `, and ${list.length - 3} more` : "");
+  const duplicates = sum("duplicates");
+  const unmatched = [...new Set(results.flatMap((result) => result.unmatched))];
+  const skipped = results.flatMap((result) => result.skipped);
+  return [
+    `${sum("annotations")} objects came from ${origin}.`,
+    duplicates && `${duplicates} were here already.`,
+    ...skipped.map(({ reason, count, examples }) => `${count} left out: ${reason} (${some(examples)}).`),
+    unmatched.length && `Not here, or of another size: ${some(unmatched)}.`,
+    sum("annotations") && "Ctrl Z takes it back.",
+  ]
+    .filter(Boolean)
+    .join(" ");
+}

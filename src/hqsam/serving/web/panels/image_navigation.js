@@ -1,9 +1,12 @@
-/** Opens images: fetches pixels and objects, has the model encode them, marks images as done. */
+/** Opens images: fetches pixels and objects, has the model encode them; and gives images a status and a note. */
 /** @import { App } from "../main.js" */
 import { api } from "../api.js";
 import { settings } from "../settings.js";
 import { newKey } from "../state/save_queue.js";
-import { find, press } from "./dom.js";
+import { find, findAll, press } from "./dom.js";
+import { STATUS_NAMES } from "./gallery.js";
+
+/** @typedef {import("../api.js").Image} Image @typedef {import("../api.js").Status} Status */
 
 export class ImageNavigation {
   /** @type {App} */
@@ -15,8 +18,10 @@ export class ImageNavigation {
     this.#app = app;
     find("#previous").addEventListener("click", () => this.go(-1));
     find("#next").addEventListener("click", () => this.go(1));
-    find("#done").addEventListener("click", () => this.finish());
+    find("#done").addEventListener("click", () => this.mark("done"));
+    this.#listenToState();
     app.gallery.on("pick", (image) => this.show(image));
+    app.gallery.on("change", () => app.store.image && this.#showTitle());
     settings.on("change", (name) => name === "model" && this.#encode());
   }
 
@@ -27,7 +32,7 @@ export class ImageNavigation {
     notices.say(far > 0 ? "This is the last image." : "This is the first image.");
   }
 
-  /** Opens an image, and goes on with what was begun on it. @param {import("../api.js").Image} image */
+  /** Opens an image, and goes on with what was begun on it. @param {Image} image */
   async show(image) {
     const { store, gallery, viewport, renderer, notices } = this.#app;
     if (image.problem) return notices.fail(`${image.name}: ${image.problem}`);
@@ -37,6 +42,7 @@ export class ImageNavigation {
     gallery.mark(image);
     this.#showTitle();
     location.replace(`#${image.id}`);
+    api.changeProject({ open_image: image.id }).catch(() => {}); // another day's page opens it again
     const objects = store.fetchObjects().catch((error) => notices.fail(error.message));
     const encoded = this.#encode();
     try {
@@ -69,24 +75,41 @@ export class ImageNavigation {
     }
   }
 
-  /** Keeps the draft, marks the image as done and goes on; or marks it as to do, if it was done. */
-  async finish() {
+  /** Keeps the draft, gives the image a status and goes on; or makes it to do again, if it has that status. @param {Status} status */
+  async mark(status) {
     const { store, gallery, draftEditor, notices } = this.#app;
     if (!store.image) return;
     if (!draftEditor.isBlank && !draftEditor.keep())
-      return notices.fail("The object in the making has no mask yet: wait for it, or discard it with Esc, then press F again.");
-    const isDone = store.image.status === "done";
+      return notices.fail("The object in the making has no mask yet: wait for it, or discard it with Esc first.");
+    const isUndone = store.image.status === status;
+    if (!(await this.#change({ status: isUndone ? "todo" : status }))) return;
+    const next = isUndone ? null : await gallery.nextTodo(store.image);
+    if (next) await this.show(next);
+    else notices.say(isUndone ? "To do again." : `${capital(STATUS_NAMES[status])}: that was the last one to do.`);
+  }
+
+  /** @param {Partial<Image>} change @returns {Promise<boolean>} whether the server took it */
+  async #change(change) {
+    const { store, gallery, notices } = this.#app;
     try {
-      const image = await api.changeImage(store.image.id, { status: isDone ? "todo" : "done" });
-      store.image = image;
+      const image = await api.changeImage(store.image.id, change);
       gallery.update(image);
+      if (store.image.id === image.id) store.image = image;
       this.#showTitle();
-      const next = isDone ? null : gallery.nextTodo(image);
-      if (next) await this.show(next);
-      else notices.say(isDone ? "To do again." : "Done: that was the last one to do.");
+      return true;
     } catch (error) {
       notices.fail(error.message);
+      return false;
     }
+  }
+
+  /** The panel for what is neither to do nor done. */
+  #listenToState() {
+    const note = find("#note", HTMLTextAreaElement);
+    for (const radio of findAll("#state-panel input", HTMLInputElement)) {
+      radio.addEventListener("change", () => this.#change({ status: /** @type {Status} */ (radio.value) }));
+    }
+    note.addEventListener("change", () => this.#app.store.image && this.#change({ note: note.value.trim() }));
   }
 
   async #encode() {
@@ -106,16 +129,24 @@ export class ImageNavigation {
 
   #showTitle() {
     const { store, gallery } = this.#app;
-    const { name, width, height, status } = store.image;
+    const { name, width, height, status, note } = store.image;
     const place = gallery.placeOf(store.image);
+    const where = place < 0 ? "not in the filter" : `${place + 1} of ${gallery.total}`;
     find("#image-name").textContent = name;
     find("#image-name").title = name;
-    find("#image-facts").textContent = `${width} × ${height} · ${place + 1} of ${gallery.total}`;
+    find("#image-facts").textContent = `${width} × ${height} · ${where}`;
     find("#canvas").setAttribute("aria-label", `Image ${name}`);
     press(find("#done"), status === "done");
+    find("#done span").textContent = capital(STATUS_NAMES[status === "todo" ? "done" : status]);
+    find("#done").dataset.status = status;
+    find(`#state-panel input[value="${status}"]`, HTMLInputElement).checked = true;
+    find("#note", HTMLTextAreaElement).value = note;
+    find("#state").toggleAttribute("data-note", note !== "");
     document.title = `${name} · hqsam`;
   }
 }
+
+const capital = (words) => words[0].toUpperCase() + words.slice(1);
 
 /** Decoded away from the page's own thread; upright as the masks are. */
 async function fetchBitmap({ id }) {

@@ -19,7 +19,7 @@ export class Notices {
   /** Says something for some seconds. @param {string} words */
   say(words) {
     this.#write(words, "said");
-    this.#timer = setTimeout(() => this.#showBusy(), SHOWN_MS);
+    this.#timer = setTimeout(() => this.#showBusy(), Math.max(SHOWN_MS, 80 * words.length));
   }
 
   /** Says what went wrong: longer, each failure on a line of its own, until it is closed. @param {string} words */

@@ -3,6 +3,7 @@
  * Emits "image" (with it), "objects", "proposals" and, when there is more or less to undo, "history".
  */
 /** @import { App } from "../main.js" */
+import { api } from "../api.js";
 import { Emitter } from "../events.js";
 import { settings } from "../settings.js";
 import { History } from "./history.js";
@@ -35,17 +36,41 @@ export class AnnotationStore extends Emitter {
 
   /** Replaces all by another image, with nothing on it yet. @param {Image} image */
   open(image) {
-    Object.assign(this, { image, objects: [], proposals: [], selected: [], history: new History() });
+    Object.assign(this, { image, objects: [], proposals: [], selected: [], history: this.history.forNextImage() });
     this.history.on("change", () => this.emit("history"));
     this.emit("image", image);
+  }
+
+  /**
+   * Makes a step in the history of what the server did to objects of any image.
+   * @param {string} label @param {number[]} batches as the server numbered them
+   */
+  async addBatches(label, batches) {
+    let numbers = batches.filter((batch) => batch !== null);
+    const flip = async () => {
+      const undone = await Promise.all(numbers.map((batch) => api.undoBatch(batch)));
+      numbers = undone.map(({ batch }) => batch).reverse();
+      await this.refetch();
+    };
+    if (numbers.length) this.history.add({ label, undo: flip, redo: flip, isGlobal: true });
+    await this.refetch();
+  }
+
+  /** Fetches what the server may have changed: classes, and the objects of the open image. */
+  async refetch() {
+    await this.#saveQueue.send();
+    await Promise.all([this.#classes.fetch(), this.image && this.fetchObjects()]);
+    this.emit("refetched");
   }
 
   async fetchObjects() {
     const image = this.image;
     const objects = await this.#saveQueue.objectsOf(image);
     if (image !== this.image) return;
-    this.objects = objects;
+    this.objects = inOrder(objects);
     this.emit("objects");
+    const isUnknown = ({ class_name }) => !this.#classes.isUnnamed(class_name) && !this.#classes.find(class_name);
+    if (objects.some(isUnknown)) await this.#classes.fetch(); // they came by the API
   }
 
   /** @param {string | null} key @returns {SavedObject | null} */
@@ -79,6 +104,15 @@ export class AnnotationStore extends Emitter {
     if (from < 0) return this.select(key);
     const between = keys.slice(Math.min(from, to), Math.max(from, to) + 1);
     this.select(...this.selected.filter((one) => !between.includes(one)), ...(from > to ? between.reverse() : between));
+  }
+
+  /** Moves objects before all others, or behind them. @param {string[]} keys @param {boolean} toFront */
+  restack(keys, toFront) {
+    const moved = this.objects.filter(({ key }) => keys.includes(key));
+    const levels = this.objects.map(({ z }) => z);
+    const start = toFront ? Math.max(...levels) + 1 : Math.min(...levels) - moved.length;
+    const after = moved.map((object, place) => ({ ...object, z: start + place }));
+    this.#replace(toFront ? "To the front" : "To the back", moved.map(({ key }) => key), moved, after);
   }
 
   /** Changes several objects in one step; null deletes them. @param {string[]} keys @param {Partial<SavedObject> | null} change */
@@ -144,6 +178,7 @@ export class AnnotationStore extends Emitter {
       colour: this.#classes.isUnnamed(class_name) ? this.#classes.paletteColour(this.objects.length + ahead) : null,
       visible: true,
       locked: false,
+      z: Math.max(0, ...this.objects.map(({ z }) => z)),
       source: null,
       model: null,
       score: null,
@@ -164,7 +199,7 @@ export class AnnotationStore extends Emitter {
     /** @type {[string, SavedObject | null][]} */
     const entries = keys.map((key, place) => [key, objects[place]]);
     this.#saveQueue.put(this.image, entries);
-    this.objects = [...all.values()];
+    this.objects = inOrder([...all.values()]);
     this.selected = this.selected.filter((key) => all.has(key));
     this.emit("objects");
   }
@@ -173,3 +208,6 @@ export class AnnotationStore extends Emitter {
     if (keys.length) this.history.do({ label, undo: () => this.put(keys, before), redo: () => this.put(keys, after) });
   }
 }
+
+/** From back to front. @param {SavedObject[]} objects */
+const inOrder = (objects) => objects.toSorted((one, other) => one.z - other.z);

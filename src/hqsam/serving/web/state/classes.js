@@ -1,26 +1,41 @@
-/** The classes of all images, with their colours and keys. Emits "change". */
+/** The project's classes, with fixed numbers, colours and keys. Emits "change". */
 import { api } from "../api.js";
 import { Emitter } from "../events.js";
 
-/** @typedef {{name: string, colour: string, key: string}} ObjectClass  The key as `keys.js` names it, or "". */
+/**
+ * @typedef {object} ObjectClass
+ * @property {number} [number]  Given by the server, once and for all.
+ * @property {string} name
+ * @property {string} colour
+ * @property {string | null} key  One character; a letter means that letter with Shift.
+ * @property {number} [annotation_count]
+ * @typedef {{classes: ObjectClass[], changed: number, batch: number | null}} ClassChange
+ */
 
 /** Colours that people with any kind of colour vision tell apart: Okabe and Ito's, as exports draw them. */
 const PALETTE = ["#56b4e9", "#e69f00", "#cc79a7", "#009e73", "#f0e442", "#0072b2", "#d55e00"];
 const UNNAMED = "object"; // things that have no name yet are told apart by colour
-const LETTERS = [..."abcdefghilmnopqrstuvwxyz"]; // with Shift; J and K select
-/** The keys that classes can have: digits first, then Shift and a letter. */
-export const CLASS_KEYS = [..."123456789", ...LETTERS.map((letter) => `shift+${letter}`)];
+const KEYS = [..."123456789abcdefghilmnopqrstuvwxyz"]; // J and K select
+/** The keys that classes can have, as `keys.js` names them. */
+export const CLASS_KEYS = KEYS.map(keyName);
 
 export class Classes extends Emitter {
   /** @type {ObjectClass[]} */
   list = [];
+  #saving = Promise.resolve();
 
   async fetch() {
-    this.#set(await api.classes());
+    this.set(await api.classes());
+  }
+
+  /** @param {ObjectClass[]} list as the server has it */
+  set(list) {
+    this.list = withKeys(list);
+    this.emit("change");
   }
 
   isUnnamed(name) {
-    return name === UNNAMED && !this.find(name);
+    return name === UNNAMED;
   }
 
   paletteColour(number) {
@@ -36,40 +51,50 @@ export class Classes extends Emitter {
     return this.list.find((one) => one.name === name);
   }
 
+  /** @param {string} key as `keys.js` names it */
+  byKey(key) {
+    return this.list.find((one) => one.key && keyName(one.key) === key);
+  }
+
   /** Makes a class of a name that is none yet, in a colour that nothing has, if there is one. */
   add(name, taken = []) {
     if (name === UNNAMED || this.find(name)) return;
     const used = [...taken, ...this.list.map(({ colour }) => colour)];
     const free = PALETTE.find((colour) => !used.includes(colour));
-    this.#save([...this.list, { name, colour: free ?? this.paletteColour(this.list.length), key: "" }]);
+    this.#save([...this.list, { name, colour: free ?? this.paletteColour(this.list.length), key: null }]);
   }
 
   recolour(name, colour) {
     this.#save(this.list.map((one) => (one.name === name ? { ...one, colour } : one)));
   }
 
+  /** Shows a list at once, and sends it. Should that fail, the names are in the objects, and the next change sends all. */
   #save(list) {
-    this.#set(list);
-    const sent = list.map(({ name, colour }) => ({ name, colour }));
-    api.setClasses(sent).catch(() => {}); // the names are in the objects, too; the next change sends all again
+    this.set(list);
+    this.#saving = this.#saving.then(() => this.#send()).catch(() => {}); // in order, or an older list would be the last
   }
 
-  #set(list) {
-    this.list = withKeys(list);
-    this.emit("change");
+  async #send() {
+    const sent = this.list.map(({ annotation_count, ...one }) => one);
+    const saved = await api.setClasses(sent);
+    if (sent.length === this.list.length) this.set(saved);
   }
 }
 
-/** Shows a class's key to people. @param {string} key */
-export const keyLabel = (key) => key.replace("shift+", "⇧").toUpperCase();
+/** Shows a class's key to people. @param {string | null} key */
+export const keyLabel = (key) => (key ? (/\d/.test(key) ? key : `⇧${key.toUpperCase()}`) : "");
+
+/** @param {string} key */
+function keyName(key) {
+  return /\d/.test(key) ? key : `shift+${key.toLowerCase()}`;
+}
 
 /** Gives a key to each class that has none: the next digit, else a letter of its name, else any letter. */
 function withKeys(list) {
-  const free = new Set(CLASS_KEYS.filter((key) => !list.some((one) => one.key === key)));
+  const free = new Set(KEYS.filter((key) => !list.some((one) => one.key?.toLowerCase() === key)));
   return list.map((one) => {
     if (one.key) return one;
-    const wished = [...one.name.toLowerCase()].map((letter) => `shift+${letter}`);
-    const key = [...CLASS_KEYS.slice(0, 9), ...wished, ...CLASS_KEYS].find((name) => free.has(name)) ?? "";
+    const key = [..."123456789", ...one.name.toLowerCase(), ...KEYS].find((letter) => free.has(letter)) ?? null;
     free.delete(key);
     return { ...one, key };
   });

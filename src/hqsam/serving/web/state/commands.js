@@ -60,6 +60,11 @@ export class Commands {
     if (this.#hasSelection()) store.change(store.selected, { [flag]: !is }, is ? off : on);
   }
 
+  /** @param {boolean} toFront */
+  restackSelected(toFront) {
+    if (this.#hasSelection()) this.#app.store.restack(this.#app.store.selected, toFront);
+  }
+
   removeSelected() {
     const keys = this.#unlocked();
     if (keys.length) this.#app.store.remove(keys);
@@ -93,9 +98,9 @@ export class Commands {
   /** @param {string} key */
   setClassByKey(key) {
     const { classes, notices } = this.#app;
-    const found = classes.list.find((one) => one.key === key);
+    const found = classes.byKey(key);
     if (found) this.setClass(found.name);
-    else notices.say(`No class has the key ${keyLabel(key)}.`);
+    else notices.say(`No class has the key ${keyLabel(key.at(-1))}.`);
   }
 
   #hasSelection() {

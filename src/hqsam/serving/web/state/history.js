@@ -1,7 +1,13 @@
 /** Steps that can be undone and redone, for one image. Emits "change". */
 import { Emitter } from "../events.js";
 
-/** @typedef {{label: string, undo: () => unknown, redo: () => unknown}} Step  Both may be called many times. */
+/**
+ * @typedef {object} Step
+ * @property {string} label
+ * @property {() => unknown} undo  May be called many times, as redo may.
+ * @property {() => unknown} redo
+ * @property {boolean} [isGlobal]  It concerns all images: it can be undone when another image is open, too.
+ */
 
 const MAX_STEPS = 200;
 
@@ -14,6 +20,11 @@ export class History extends Emitter {
   /** Does a step, and remembers it. @param {Step} step */
   do(step) {
     step.redo();
+    this.add(step);
+  }
+
+  /** Remembers a step that is done already. @param {Step} step */
+  add(step) {
     this.#done = [...this.#done, step].slice(-MAX_STEPS);
     this.#undone = [];
     this.emit("change");
@@ -26,6 +37,13 @@ export class History extends Emitter {
 
   redo() {
     return this.#move(this.#undone, this.#done, "redo");
+  }
+
+  /** The history of another image: only global steps go with it. */
+  forNextImage() {
+    const next = new History();
+    next.#done = this.#done.filter(({ isGlobal }) => isGlobal);
+    return next;
   }
 
   get canUndo() {

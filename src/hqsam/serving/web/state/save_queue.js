@@ -9,6 +9,7 @@
  * @property {import("../masks/rle.js").Rle} rle
  * @property {boolean} visible
  * @property {boolean} locked
+ * @property {number} z  Objects are drawn from the lowest to the highest.
  * @property {string | null} source
  * @property {string | null} model
  * @property {number | null} score
@@ -23,7 +24,7 @@ import { Emitter } from "../events.js";
 import { readJson } from "../settings.js";
 
 const STORAGE_KEY = "hqsam.unsent";
-const FIELDS = ["class_name", "colour", "rle", "visible", "locked", "source", "model", "score", "prompts"];
+const FIELDS = ["class_name", "colour", "rle", "visible", "locked", "z", "source", "model", "score", "prompts"];
 
 /** Emits "change" when something was sent or is to be sent, and "problem" with words when the server refuses. */
 export class SaveQueue extends Emitter {
