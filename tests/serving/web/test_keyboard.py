@@ -1,5 +1,8 @@
 """The page without a mouse."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 
 from tests.serving.web.annotator import masks_in
@@ -62,6 +65,13 @@ def test_the_question_mark_shows_every_key_that_works(annotator):
     assert all(key["about"] in shown for key in table)
     annotator.page.keyboard.press("Escape")
     assert not annotator.page.locator("#help-dialog").is_visible()
+
+
+def test_the_manual_has_the_same_keys_as_the_help(annotator):
+    manual = (Path(__file__).parents[3] / "docs" / "annotator.md").read_text(encoding="utf-8")
+    listed = [tuple(row) for row in re.findall(r"^\| `(.+)` \| (.+) \|$", manual, re.MULTILINE)]
+    rows = "app.keys.sections.flatMap(([, rows]) => rows).map(({ show, about }) => [show, about])"
+    assert listed == [tuple(row) for row in annotator.look(rows)]
 
 
 def test_no_key_does_two_things(annotator):

@@ -68,7 +68,7 @@ export class App {
     const { store, gallery, notices } = this;
     this.fileImport.on("image", (image) => this.#added(image));
     store.on("refetched", () => gallery.fetch());
-    this.saveQueue.on("problem", (message) => notices.fail(message));
+    for (const part of [store, this.saveQueue]) part.on("problem", (message) => notices.fail(message));
     store.on("objects", () => store.image && gallery.count(store.image, store.objects.length));
   }
 
@@ -80,11 +80,12 @@ export class App {
   /** Fetches what the page needs, and opens the image of the address, else the last one, else the first that is to do. */
   async start() {
     const { gallery, store } = this;
-    const [project] = await Promise.all([api.project(), this.models.fetch(), this.classes.fetch(), gallery.fetch()]);
+    const project = await api.project().catch(() => null);
+    await Promise.all([this.models.fetch(), this.classes.fetch(), gallery.fetch()]);
     this.saveQueue.send();
     const { images } = gallery;
     const image =
-      (await openable(Number(location.hash.slice(1)) || project.open_image)) ??
+      (await openable(Number(location.hash.slice(1)) || project?.open_image)) ??
       images.find(({ status, problem }) => status === "todo" && !problem) ??
       images[0];
     if (image) await gallery.reach(image);

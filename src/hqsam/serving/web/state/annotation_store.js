@@ -1,6 +1,7 @@
 /**
  * The open image, its finished objects, and the proposals of "everything". Every change can be undone, and is saved.
- * Emits "image" (with it), "objects", "proposals" and, when there is more or less to undo, "history".
+ * Emits "image" (with it), "objects", "proposals", "history" when there is more or less to undo,
+ * "refetched" when the server changed much, and "problem" with words.
  */
 /** @import { App } from "../main.js" */
 import { api } from "../api.js";
@@ -48,8 +49,16 @@ export class AnnotationStore extends Emitter {
   async addBatches(label, batches) {
     let numbers = batches.filter((batch) => batch !== null);
     const flip = async () => {
-      const undone = await Promise.all(numbers.map((batch) => api.undoBatch(batch)));
-      numbers = undone.map(({ batch }) => batch).reverse();
+      try {
+        await this.#saveQueue.send();
+        const undone = [];
+        for (const number of numbers.reverse()) undone.push(await api.undoBatch(number));
+        numbers = undone.map(({ batch }) => batch);
+        const skipped = undone.reduce((sum, one) => sum + one.skipped, 0);
+        if (skipped) this.emit("problem", `${skipped} objects were changed since then, and stay as they are.`);
+      } catch (error) {
+        this.emit("problem", error.message);
+      }
       await this.refetch();
     };
     if (numbers.length) this.history.add({ label, undo: flip, redo: flip, isGlobal: true });
