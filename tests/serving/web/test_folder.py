@@ -109,7 +109,7 @@ def test_classes_are_added_renamed_merged_and_removed_everywhere(annotator, site
     page.get_by_label("Remove elm").click()
     annotator.until("!app.classes.find('elm')")
     page.get_by_label("Remove herb").click()
-    assert "Delete them, too?" in page.locator("#classes-dialog .message").inner_text()
+    annotator.until("document.querySelector('#classes-dialog .message').textContent.includes('Delete them, too?')")
     page.get_by_text("Delete them", exact=True).click()
     annotator.until("app.store.objects.length === 0")
     page.keyboard.press("Escape")
