@@ -235,7 +235,7 @@ def test_masks_come_in_from_files(annotator, tmp_path):
     annotator.press("x")
     annotator.page.locator("#export-dialog input[type='file']").set_input_files(tmp_path / "mask.png")
     annotator.until("app.store.objects.length === 1")
-    assert "1 objects came from mask.png" in annotator.said
+    annotator.until("document.querySelector('#status').textContent.includes('1 objects came from mask.png')")
     assert annotator.look("app.store.objects[0].rle")["counts"] == encode(mask > 0)["counts"]
 
 

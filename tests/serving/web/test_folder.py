@@ -69,7 +69,7 @@ def test_images_are_searched_and_filtered(annotator):
     annotator.until("app.store.image.name === 'more/cat.jpg'")
     assert shown(annotator) == ["more/cat.jpg"]
     annotator.press("f")
-    assert "last one to do" in annotator.said, "of those that are shown"
+    annotator.until("document.querySelector('#status').textContent.includes('last one to do')")  # of those that are shown
     annotator.press("/", "Escape")
     annotator.until("app.gallery.images.length === 3")
     annotator.page.select_option("#filter-status", "todo")
@@ -115,6 +115,8 @@ def test_classes_are_added_renamed_merged_and_removed_everywhere(annotator, site
     page.keyboard.press("Escape")
     annotator.press("Control+z")
     annotator.until("app.store.objects.length === 2")
+    annotator.press("Control+z")
+    annotator.until("app.classes.find('elm')")
     annotator.press("Control+z")
     annotator.until("app.store.objects[1].class_name === 'grass'")
     assert annotator.names == ["herb", "grass"]

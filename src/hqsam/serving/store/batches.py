@@ -154,9 +154,9 @@ def _rows_of_class(session: Session, name: str) -> list[AnnotationRow]:
 
 
 def _taken_back(session: Session, version: VersionRow, batch: int) -> AnnotationRow | None:
-    """Undo one version; None if there is a newer one."""
+    """Undo one version; None if the annotation is no longer as that version left it."""
     row = session.get_one(AnnotationRow, version.annotation_id, with_for_update=True)
-    if row.version != version.version:
+    if (row.content, row.deleted) != (version.content, version.action == "deleted"):
         return None
     past = session.get(VersionRow, (version.annotation_id, version.version - 1))
     if past is None or past.action == "deleted":

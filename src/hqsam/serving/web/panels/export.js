@@ -7,6 +7,7 @@ const FORMATS = [
   ["png", "PNG masks", "black and white, one for each object"],
   ["coco", "COCO JSON", "exact, as run lengths"],
   ["label_map", "Label map", "one gray PNG, object numbers as values"],
+  ["semantic_map", "Semantic map", "one gray PNG, class numbers as values"],
   ["cutout", "Cutouts", "objects on a transparent background"],
   ["yolo", "YOLO", "polygons and classes.txt"],
   ["labelme", "labelme JSON", "polygons to edit by hand"],
@@ -38,13 +39,14 @@ export class ExportDialog {
 
   async #download(event) {
     event.preventDefault();
-    const { store, saveQueue, notices } = this.#app;
+    const { store, gallery, saveQueue, notices } = this.#app;
     const format = find("input[name='format']:checked", HTMLInputElement, this.#dialog).value;
-    const isThis = find("input[name='which']:checked", HTMLInputElement, this.#dialog).value === "this";
+    const which = find("input[name='which']:checked", HTMLInputElement, this.#dialog).value;
+    const chosen = { this: store.image && { images: String(store.image.id) }, filter: gallery.query }[which];
     const done = notices.begin("Exporting");
     try {
       await saveQueue.send();
-      save(await api.exportFile({ format, ...(isThis && store.image ? { images: String(store.image.id) } : {}) }));
+      save(await api.exportFile({ format, ...chosen }));
     } catch (error) {
       notices.fail(error.message);
     }

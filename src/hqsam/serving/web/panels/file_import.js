@@ -10,7 +10,7 @@ import { find, findAll } from "./dom.js";
  * @property {number} annotations
  * @property {number} duplicates
  * @property {string[]} unmatched
- * @property {{reason: string, count: number, examples: string[]}[]} skipped
+ * @property {{reason: string, count: number, examples: string[]}[]} left_out
  */
 
 export class FileImport extends Emitter {
@@ -93,11 +93,11 @@ function summary(results, origin) {
   const some = (list) => list.slice(0, 3).join(", ") + (list.length > 3 ? `, and ${list.length - 3} more` : "");
   const duplicates = sum("duplicates");
   const unmatched = [...new Set(results.flatMap((result) => result.unmatched))];
-  const skipped = results.flatMap((result) => result.skipped);
+  const left = results.flatMap((result) => result.left_out);
   return [
     `${sum("annotations")} objects came from ${origin}.`,
     duplicates && `${duplicates} were here already.`,
-    ...skipped.map(({ reason, count, examples }) => `${count} left out: ${reason} (${some(examples)}).`),
+    ...left.map(({ reason, count, examples }) => `${count} left out: ${reason} (${some(examples)}).`),
     unmatched.length && `Not here, or of another size: ${some(unmatched)}.`,
     sum("annotations") && "Ctrl Z takes it back.",
   ]

@@ -41,7 +41,7 @@ export class Gallery extends Emitter {
   /** Fetches the first images of the filter, or as many as were shown before. */
   async fetch() {
     const limit = Math.min(500, Math.max(PAGE_SIZE, this.images.length));
-    const { total, counts, images } = await api.images({ ...this.#query, offset: 0, limit });
+    const { total, counts, images } = await api.images({ ...this.query, offset: 0, limit });
     Object.assign(this, { total, counts, images });
     this.#list.replaceChildren(...images.map((image) => this.#thumbnail(image)));
     this.mark(this.#current);
@@ -53,7 +53,8 @@ export class Gallery extends Emitter {
     this.#search.select();
   }
 
-  get #query() {
+  /** The filter, as the API takes it. */
+  get query() {
     const [search, status, name] = [this.#search.value.trim(), this.#status.value, this.#class.value];
     return { ...(search && { search }), ...(status && { status }), ...(name && { class_name: name }) };
   }
@@ -91,7 +92,7 @@ export class Gallery extends Emitter {
     const all = Object.values(this.counts).reduce((sum, count) => sum + count, 0);
     const { done, to_review, rejected } = this.counts;
     const more = [to_review && `${to_review} to review`, rejected && `${rejected} rejected`].filter(Boolean);
-    const isFiltered = Object.keys(this.#query).length > 0;
+    const isFiltered = Object.keys(this.query).length > 0;
     find("#progress-text").textContent =
       [`${done} of ${all} done`, ...more].join(", ") + (isFiltered ? ` · ${this.total} shown` : "");
     find("#progress-bar", HTMLProgressElement).value = all ? (done + rejected) / all : 0;
@@ -159,7 +160,7 @@ export class Gallery extends Emitter {
     if (this.#isFetching || this.images.length >= this.total) return false;
     this.#isFetching = true;
     try {
-      const { images } = await api.images({ ...this.#query, offset: this.images.length, limit: PAGE_SIZE });
+      const { images } = await api.images({ ...this.query, offset: this.images.length, limit: PAGE_SIZE });
       this.images.push(...images);
       this.#list.append(...images.map((image) => this.#thumbnail(image)));
       return images.length > 0;
