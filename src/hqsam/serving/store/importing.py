@@ -109,8 +109,8 @@ class Importer:
 
     def _read_coco(self, path: Path, result: ImportResult) -> Iterator[tuple[ImageRow, Instances]]:
         file = read_coco(path)
-        by_image = file.by_image()
-        result.left_out += [*file.left_out, *file.crowds]
+        by_image = file.by_image("with crowds")  # CVAT calls every mask that was painted a crowd
+        result.left_out += file.left_out
         for image in file.images:
             known = self._names.find(image["file_name"])
             row = self._by_name[known] if known else None
