@@ -165,7 +165,9 @@ def test_what_cannot_be_imported_is_counted_by_its_reason_and_the_rest_is_taken(
     }
     (tmp_path / "coco.json").write_text(json.dumps(content))
     said = alone.client.import_file(tmp_path / "coco.json")
-    assert [one["class_name"] for one in alone.client.annotations(image)] == ["leaf", "leaf"] and said["unmatched"] == []
+    assert [one["class_name"] for one in alone.client.annotations(image)] == ["leaf", "leaf"] and said[
+        "unmatched"
+    ] == []
     assert {(one["reason"], one["count"], *one["examples"]) for one in said["left_out"]} == {
         ("boxes without masks", 1, "1"),
         ("outlines that lead far out of their image", 1, "2"),

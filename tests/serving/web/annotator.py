@@ -54,7 +54,9 @@ class Annotator:
         """Wait for something on the page. (Playwright's own waiting needs eval, which the page forbids.)"""
         end = time.monotonic() + PATIENCE
         while not self.look(f"Boolean({expression})"):
-            assert time.monotonic() < end, f"this did not come true: {expression}; the page says {self.said + self.failures!r}"
+            assert time.monotonic() < end, (
+                f"this did not come true: {expression}; the page says {self.said + self.failures!r}"
+            )
             time.sleep(0.03)
 
     @property

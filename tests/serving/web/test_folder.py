@@ -69,7 +69,9 @@ def test_images_are_searched_and_filtered(annotator):
     annotator.until("app.store.image.name === 'more/cat.jpg'")
     assert shown(annotator) == ["more/cat.jpg"]
     annotator.press("f")
-    annotator.until("document.querySelector('#status').textContent.includes('last one to do')")  # of those that are shown
+    annotator.until(
+        "document.querySelector('#status').textContent.includes('last one to do')"
+    )  # of those that are shown
     annotator.press("/", "Escape")
     annotator.until("app.gallery.images.length === 3")
     annotator.page.select_option("#filter-status", "todo")

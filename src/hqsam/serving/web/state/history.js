@@ -43,6 +43,7 @@ export class History extends Emitter {
   forNextImage() {
     const next = new History();
     next.#done = this.#done.filter(({ isGlobal }) => isGlobal);
+    next.#undone = this.#undone.filter(({ isGlobal }) => isGlobal);
     return next;
   }
 
