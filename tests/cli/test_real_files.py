@@ -225,3 +225,22 @@ def test_a_device_that_is_not_here_is_told_before_a_model_is_fetched(hqsam, phot
     monkeypatch.setattr(models, "fetch_model", lambda *_: pytest.fail("a model was fetched"))
     finished = hqsam("segment", "cat.jpg", "--point", "1,1", "--model", "vit_l", "--device", "cuda:99")
     assert finished.code == 2 and "cuda:99" in finished.err
+
+
+@pytest.mark.skipif(os.name != "posix" or sys.platform == "darwin", reason="names here are always Unicode")
+def test_names_that_are_no_utf_8_are_checked_measured_and_found_again_by_our_own_coco(
+    hqsam, segment, photos, tiny_file
+):
+    name = os.fsdecode(b"caf\xe9")
+    for folder, suffix in (("images", "jpg"), ("masks", "png")):
+        (photos / folder).mkdir()
+        shade = np.zeros((60, 80), np.uint8)
+        shade[10:40, 20:60] = 255
+        Image.fromarray(shade).save(photos / folder / f"{name}.{suffix}")
+    checked = hqsam("data", "check", photos, "--json", "check.json")
+    assert checked.code == 0 and "1 image in 1 set can be used" in checked.out
+    words = ("--model", tiny_file, "--device", "cpu", "--precision", "float32", "--out", "ev")
+    measured = hqsam("evaluate", "folder", "--data", photos, *words)
+    assert measured.code == 0, measured.err
+    assert segment(f"images/{name}.jpg", "--box", "20,10,60,40", "--format", "coco", "--out", "images").code == 0
+    assert "1 image in 1 set can be used" in hqsam("data", "check", f"images/{name}_coco.json").out

@@ -17,6 +17,7 @@ from hqsam.errors import OptionError
 from hqsam.evaluation.pipelines import FramedImage
 from hqsam.evaluation.samples import Target
 from hqsam.masks.regions import innermost_point
+from hqsam.storage.file_names import name_bytes
 
 TRIALS = 3
 """Trials of random clicks, whose scores are averaged (paper, section 7)."""
@@ -147,7 +148,7 @@ def parse_prompts(words: Sequence[str]) -> list[PromptKind]:
 
 def random_for(seed: int, *names: str) -> np.random.Generator:
     """Return the generator of one prompt for one object."""
-    return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
+    return np.random.default_rng([seed, *(zlib.crc32(name_bytes(name)) for name in names)])
 
 
 def _noisy_boxes(numbers: str) -> list[PromptKind]:

@@ -24,6 +24,7 @@ from hqsam.evaluation.suites.suite import OpenSuite
 from hqsam.model.hq_sam import Source
 from hqsam.predict.segmenter import Segmenter
 from hqsam.predict.sources import check_source
+from hqsam.storage.file_names import name_bytes
 from hqsam.version import __version__
 from hqsam.weights.digest import sha256_of_file
 
@@ -167,7 +168,7 @@ def _settings(
         "suite": suite.suite.name,
         "sets": [split.name for split in suite.splits],
         "images": len(suite.samples),
-        "names_of_images": f"{zlib.crc32(names.encode()):08x}",
+        "names_of_images": f"{zlib.crc32(name_bytes(names)):08x}",
         "model": config.model,
         "architecture": segmenter.name,
         "weights": config.weights,

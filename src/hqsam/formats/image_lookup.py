@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from hqsam.formats.file_names import is_there
 from hqsam.images.image_info import is_image_name
-from hqsam.storage.file_names import comparable_name
+from hqsam.storage.file_names import comparable_name, path_of_stored
 
 _ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://[^/]*")
 _DRIVE = re.compile(r"^[A-Za-z]:")
@@ -52,8 +52,9 @@ class ImageLookup:
         """Return the image's file, always one in or below the folders, or None."""
         for tail in _readings_of(name):
             for folder in self.folders:
-                if is_there(folder / tail):
-                    return folder / tail
+                path = path_of_stored(folder, tail)
+                if is_there(path):
+                    return path
         if not self.folders:
             return None
         if self._below is None:

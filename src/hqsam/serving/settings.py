@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hqsam.errors import OptionError
 from hqsam.paths import user_data_folder
+from hqsam.storage.file_names import name_bytes
 
 IN_FOLDER_NAME = ".hqsam"
 """A folder of this name among the images is used if it is there; the server never creates it."""
@@ -89,4 +90,4 @@ def data_folder(folder: Path | None) -> Path:
     if (folder / IN_FOLDER_NAME).is_dir():
         return folder / IN_FOLDER_NAME
     place = folder.resolve()
-    return user_data_folder() / f"{place.name or 'root'}-{sha256(str(place).encode()).hexdigest()[:10]}"
+    return user_data_folder() / f"{place.name or 'root'}-{sha256(name_bytes(str(place))).hexdigest()[:10]}"

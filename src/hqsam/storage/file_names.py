@@ -3,6 +3,8 @@
 import os
 import re
 import unicodedata
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 ON_WINDOWS = os.name == "nt"
 
@@ -18,6 +20,20 @@ def composed_name(name: str) -> str:
 def comparable_name(name: str) -> str:
     """Return the same for names that some system takes for one: with other accents, in upper or lower case."""
     return composed_name(composed_name(name).casefold())
+
+
+def name_bytes(name: str) -> bytes:
+    """Return the bytes of a name as the system has them, also where they are not UTF-8."""
+    return name.encode("utf-8", "surrogateescape")
+
+
+def path_of_stored(folder: Path, stored: str) -> Path:
+    """Return the path of a file in a folder by its name as `escape_surrogates` made it text."""
+    path = folder / stored
+    if "%" not in stored or path.exists():
+        return path
+    unescaped = folder / unquote_to_bytes(stored).decode("utf-8", "surrogateescape")
+    return unescaped if unescaped.exists() else path
 
 
 def portable_name(name: str) -> str:

@@ -1,6 +1,8 @@
 """The list of photos, and photos as a browser shows them."""
 
 import io
+import os
+import sys
 
 import numpy as np
 import pytest
@@ -184,3 +186,11 @@ def test_a_narrow_range_of_sixteen_bits_is_shown_as_the_model_sees_it(own):
     with pytest.warns(ImageWarning):
         picture, _ = shown(own, own.upload(a_photo(format="PNG", picture=Image.fromarray(deep))).json["id"])
     assert np.ptp(np.asarray(picture)) == 255
+
+
+@pytest.mark.skipif(os.name != "posix" or sys.platform == "darwin", reason="names here are always Unicode")
+def test_a_name_that_is_no_utf_8_is_listed_and_opened(fresh):
+    (fresh.service.settings.folder / os.fsdecode(b"caf\xe9.png")).write_bytes(a_photo(format="PNG"))
+    names = {one["name"]: one["id"] for one in fresh.client.images()}
+    assert shown(fresh, names["caf%E9.png"])[0].size == (30, 20)
+    assert fresh.ask("GET", f"/v1/images/{names['caf%E9.png']}/thumbnail").status == 200

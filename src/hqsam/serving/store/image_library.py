@@ -22,6 +22,8 @@ from hqsam.serving.store import image_files
 from hqsam.serving.store.errors import FileGoneError
 from hqsam.serving.store.images import ImageTable
 from hqsam.serving.store.tables import ImageRow
+from hqsam.storage.file_names import name_bytes, path_of_stored
+from hqsam.storage.text import escape_surrogates
 
 _SECONDS_BETWEEN_WALKS = 3.0
 _MAX_NAME = 200
@@ -55,7 +57,8 @@ class ImageLibrary:
             if self._folder is None or time.monotonic() - self._walked_at < _SECONDS_BETWEEN_WALKS:
                 return
             files = images_to_serve(self._folder, self._follow_links).files
-            self._images.sync_folder([path.relative_to(self._folder).as_posix() for path in files])
+            names = [escape_surrogates(path.relative_to(self._folder).as_posix()) for path in files]
+            self._images.sync_folder(list(dict.fromkeys(names)))
             self._walked_at = time.monotonic()
 
     def refreshed(self, row: ImageRow) -> ImageRow:
@@ -118,7 +121,7 @@ class ImageLibrary:
 
     def thumbnail(self, image: ImageFile) -> Path:
         """Return the path of a small JPEG, made at the first call."""
-        key = hashlib.sha256(f"{image.path} {image.stamp}".encode()).hexdigest()
+        key = hashlib.sha256(name_bytes(f"{image.path} {image.stamp}")).hexdigest()
         path = self._thumbnails / key[:2] / f"{key}.jpg"
         if not path.is_file():
             storage.write_bytes(path, image_files.thumbnail(image.path, self.max_pixels))
@@ -130,7 +133,7 @@ class ImageLibrary:
             return self._uploads / row.place
         if self._folder is None:
             return None
-        path = self._folder / row.place
+        path = path_of_stored(self._folder, row.place)
         return path if self._follow_links or _is_inside(path, self._folder) else None
 
 
