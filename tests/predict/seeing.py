@@ -7,14 +7,14 @@ import cv2
 import numpy as np
 import torch
 
-from hqsam.engines import EncodedImage, SelectedMasks
+from hqsam.engines import EncodedImage, Engine, SelectedMasks
 from hqsam.model.hq_sam import MaskPrediction
 from hqsam.predict.segmenter import Segmenter
 from hqsam.prompts import BOX_END, BOX_START
 from tests.tiny import tiny_config
 
 
-class SeeingEngine:
+class SeeingEngine(Engine):
     """White on black is an object; of several, those in the box. Counts what it is asked."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from hqsam.engines import EncodedImage
+from hqsam.engines import EncodedImage, Engine
 from hqsam.errors import OptionError
 from hqsam.masks.boundary import boundary_iou, iou
 from hqsam.masks.boxes import box_of_mask
@@ -78,7 +78,7 @@ def test_there_is_no_seam_where_tiles_meet(seeing):
     assert np.abs(np.hypot(x + 0.5 - 512, y + 0.5 - 512) - 440).max() < 3  # a seam would be a step of several pixels
 
 
-class Distracted:
+class Distracted(Engine):
     """Sees the photo as it is, and in every crop something else."""
 
     def __init__(self, engine):

@@ -6,6 +6,7 @@ import torch
 
 import hqsam
 from hqsam.cli.demo import examples_folder
+from hqsam.engines import Engine
 from hqsam.errors import OptionError
 from hqsam.images.reading import read_image
 from hqsam.masks import rle
@@ -158,7 +159,7 @@ def test_objects_at_the_cut_of_a_crop_are_left_to_those_who_see_them_whole():
     assert (0, 0, 400, 400) in crops and len(crops) == 2
 
 
-class Spy:
+class Spy(Engine):
     """An engine that tells how it was asked for everything."""
 
     def __init__(self, engine):

@@ -65,7 +65,7 @@ def test_places_are_where_the_frame_puts_them():
     np.testing.assert_allclose(multiscale.sample(x + 0.5, np.full_like(x, 50)), expected[None], atol=0.02)
 
 
-def test_a_mosaic_is_as_fine_as_its_finest_part():
+def test_logits_of_several_scales_are_as_fine_as_its_finest_part():
     patch = Patch(0, 0, Frame((64, 64), 128), smooth(3))
     assert MultiscaleLogits(FRAME, smooth(0)).cell_size == 300 / 32
     assert MultiscaleLogits(FRAME, smooth(0)).with_patch(patch).cell_size == 2

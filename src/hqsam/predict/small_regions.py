@@ -18,7 +18,7 @@ def postprocess_small_regions(found: Iterable[Instances], min_area: int, max_iou
     """Remove pieces and holes of fewer than `min_area` pixels from all masks; of those that became alike, one stays.
 
     Nothing can be given out before everything was found. Of two whose boxes overlap by more than `max_iou`, one that
-    needed no tidying is preferred.
+    needed no change is preferred.
     """
     before = list(found)
     after = [_cleaned(one, min_area) for one in before]

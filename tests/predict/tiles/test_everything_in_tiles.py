@@ -11,9 +11,11 @@ from PIL import Image
 
 from hqsam.errors import OutputError
 from hqsam.formats import coco
+from hqsam.images.read_options import ReadOptions
 from hqsam.masks.boundary import iou
 from hqsam.predict.mask_generator_config import MaskGeneratorConfig
-from hqsam.predict.tiles.everything_in_tiles import everything_in_tiles
+from hqsam.predict.tiles.everything_in_tiles import _heading, everything_in_tiles
+from hqsam.predict.tiles.tile_grid import TileGrid
 from tests.predict.seeing import SeeingEngine, discs
 
 CIRCLES = [(100, 90, 40), (230, 120, 60), (420, 300, 90), (60, 330, 30), (560, 60, 44)]
@@ -184,3 +186,10 @@ def test_memory_does_not_grow_with_the_photo(tmp_path, request):
     assert told[1] == "8" and told[4] == "128"
     grown = int(told[5]) - int(told[2])
     assert grown < 160, f"{grown} MB more for a photo of 201 MB than for one of 13 MB"
+
+
+def test_the_settings_of_a_run_have_the_fingerprint_that_0_1_gave_them(photo):
+    """So that a run that 0.1 began goes on."""
+    grid = TileGrid((400, 620), 256, 0.25)
+    heading = _heading(photo[0], grid, SeeingEngine(), MaskGeneratorConfig(points_per_side=9), ReadOptions())
+    assert heading["settings"] == "ae1e869579941513"

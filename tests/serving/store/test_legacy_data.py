@@ -2,13 +2,14 @@
 
 import io
 import json
-import re
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from hqsam.masks.polygons import along_edges
 from tests.serving.servers import running, settings_in
 
 MADE_BY_0_1 = Path(__file__).parent / "data_of_version_0.1.zip"
@@ -49,7 +50,10 @@ def test_every_export_says_what_it_said(old, tmp_path, name):
     exports, server = old
     (before,) = exports.glob(f"{name}.*")
     after = server.client.export(tmp_path / before.name, name)
-    said, then = _said(after.read_bytes()), _said(before.read_bytes())
+    sizes = {
+        Path(one["name"]).stem: (one["width"], one["height"]) for one in server.ask("GET", "/v1/images").json["images"]
+    }
+    said, then = _said(after.read_bytes(), sizes), _said(before.read_bytes(), sizes)
     assert said == then
 
 
@@ -60,14 +64,14 @@ def test_what_was_deleted_can_still_be_restored(old):
     assert server.ask("DELETE", "/v1/annotations/3").status == 204
 
 
-def _said(data: bytes) -> object:
+def _said(data: bytes, sizes: dict[str, tuple[int, int]]) -> object:
     """An export with names where it has numbers of classes, which are the project's to give."""
     if zipfile.is_zipfile(io.BytesIO(data)):
         archive = zipfile.ZipFile(io.BytesIO(data))
         files = {one: archive.read(one) for one in archive.namelist()}
         classes = next((text.decode().split("\n") for one, text in files.items() if one.endswith("classes.txt")), None)
         return {
-            one: _by_name(text, classes) if classes else _pixels(text) if one.endswith(".png") else text
+            one: _of_file(one, text, classes, sizes)
             for one, text in files.items()
             if not one.endswith(("classes.txt", ".csv"))
         }
@@ -83,5 +87,22 @@ def _pixels(png: bytes) -> tuple[bytes, dict[str, str]]:
         return image.tobytes(), {name: str(text) for name, text in image.text.items() if name != "Software"}
 
 
-def _by_name(text: bytes, classes: list[str]) -> str:
-    return re.sub(r"(?m)^\d+", lambda found: classes[int(found[0])], text.decode())
+def _of_file(name: str, data: bytes, classes: list[str] | None, sizes: dict[str, tuple[int, int]]) -> object:
+    if name.endswith(".png"):
+        return _pixels(data)
+    if classes:
+        return [_outline(line, classes, sizes[Path(name).stem]) for line in data.decode().splitlines()]
+    if b'"shapes"' in data:
+        content = json.loads(data)
+        return {**content, "shapes": [{**one, "points": _edges(one["points"])} for one in content["shapes"]]}
+    return data
+
+
+def _outline(line: str, classes: list[str], size_wh: tuple[int, int]) -> tuple[str, list]:
+    number, *shares = line.split()
+    return classes[int(number)], _edges(np.array(shares, float).reshape(-1, 2) * size_wh)
+
+
+def _edges(points: list) -> list:
+    """Corners along the edges of pixels: since 0.1 those of YOLO and labelme lie within pixels, unless asked for."""
+    return along_edges(np.array(points, float)).round(3).tolist()
