@@ -35,7 +35,7 @@ def open_labelme(folder: Path) -> MaskDataset | None:
 
 
 def _read(path: Path, size_hw: tuple[int, int]) -> tuple[Instances, list[LeftOut]]:
-    instances, left_out = labelme.read_shapes(path)
+    instances, left_out = labelme.read_shapes(path, size_hw)
     if instances.image_size_hw != size_hw:
         raise DataError(f"{path} is about an image of {instances.image_size_hw} (height, width), and it is {size_hw}")
     return instances, left_out

@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from hqsam.errors import DataError, OutputError
+from hqsam.formats import png
 from hqsam.formats.file_names import OutputPaths
 from hqsam.formats.files import read_picture, write_png
 from hqsam.formats.left_out import LeftOut, warn_of
-from hqsam.formats.mask_images import has_void, labels_of, levels_of, values_of
+from hqsam.formats.mask_images import guess_encoding, has_void, labels_of, levels_of, values_of
 from hqsam.masks.instances import Instances
 from hqsam.masks.overlap import Order
 
@@ -38,24 +40,41 @@ def read(path: Path) -> list[Instances]:
         DataError: it cannot be read, or is no map.
     """
     image, notes = read_picture(path)
-    known = _known(notes.get("objects", "[]"), path)
+    instances, left_out = _objects(image, notes, path)
+    warn_of(left_out, path)
+    return [instances]
+
+
+def read_any(path: Path) -> tuple[Instances, list[LeftOut]]:
+    """Return the objects of a label map, or the one object of a mask, whichever the file is, and what is no object.
+
+    Raises:
+        DataError: it cannot be read, or is a photo.
+    """
+    image, notes = read_picture(path)
+    if "objects" in notes or guess_encoding(levels_of(image, path)) in ("labels", "colours"):
+        return _objects(image, notes, path)
+    return png.read(path)[0], []
+
+
+def _objects(image: Image.Image, notes: dict[str, str], path: Path) -> tuple[Instances, list[LeftOut]]:
+    known, left_out = _known(notes.get("objects", "[]"), path), []
     if known:  # written by us, so that every number is meant
         labels, numbers = np.asarray(image), list(known)
     else:
         levels = levels_of(image, path)
         labels = labels_of(levels, "labels" if levels.ndim == 2 else "colours", path)
-        warn_of([LeftOut("pixels of void", "255 or VOC's colour")] if has_void(levels) else [], path)
+        left_out = [LeftOut("pixels of void", "255 or VOC's colour")] if has_void(levels) else []
         numbers = [int(number) for number in values_of(labels) if number]
     said = [known.get(number, ("object", None)) for number in numbers]
-    return [
-        Instances.from_masks(
-            (labels == number for number in numbers),
-            (labels.shape[0], labels.shape[1]),
-            labels=[label for label, _ in said],
-            scores=[score for _, score in said],
-            image_name=path.name,
-        )
-    ]
+    instances = Instances.from_masks(
+        (labels == number for number in numbers),
+        (labels.shape[0], labels.shape[1]),
+        labels=[label for label, _ in said],
+        scores=[score for _, score in said],
+        image_name=path.name,
+    )
+    return instances, left_out
 
 
 def _known(notes: str, path: Path) -> dict[int, tuple[str, float | None]]:

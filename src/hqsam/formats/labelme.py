@@ -73,15 +73,15 @@ def read(path: Path) -> list[Instances]:
     return [instances]
 
 
-def read_shapes(path: Path) -> tuple[Instances, list[LeftOut]]:
-    """Return the masks of a file, and the shapes that have none.
+def read_shapes(path: Path, size_hw: tuple[int, int] | None = None) -> tuple[Instances, list[LeftOut]]:
+    """Return the masks of a file, and the shapes that have none; `size_hw` is the image's, for files without it.
 
     Raises:
         DataError: it cannot be read, is not as labelme has it, or the image's size cannot be found out.
     """
     content = read_json(path)
     try:
-        size_hw = _size(content, path)
+        size_hw = _size(content, path, size_hw)
         entries = [(f"shape {place}", shape) for place, shape in enumerate(content["shapes"], start=1)]
         name = str(content.get("imagePath") or path.name).replace("\\", "/")
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
@@ -113,9 +113,11 @@ def looks_like_labelme(path: Path) -> bool:
     return start.lstrip().startswith(b"{") and b'"shapes"' in ends and b'"imagePath"' in ends
 
 
-def _size(content: dict[str, Any], path: Path) -> tuple[int, int]:
+def _size(content: dict[str, Any], path: Path, known_hw: tuple[int, int] | None) -> tuple[int, int]:
     if content.get("imageHeight") and content.get("imageWidth"):
         return int(content["imageHeight"]), int(content["imageWidth"])
+    if known_hw is not None:
+        return known_hw
     if content.get("imageData"):
         with Image.open(io.BytesIO(base64.b64decode(content["imageData"]))) as image:
             return image.height, image.width

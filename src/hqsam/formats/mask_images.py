@@ -25,7 +25,7 @@ from PIL import Image
 
 from hqsam.errors import DataError
 from hqsam.formats.files import read_picture
-from hqsam.images.image_info import TIFF_SUFFIXES
+from hqsam.images.image_info import SIGNATURES
 from hqsam.optional import require
 
 MaskEncoding = Literal["binary", "labels", "colours"]
@@ -107,8 +107,8 @@ def read_levels(path: Path) -> Levels:
     """
     try:
         return levels_of(read_picture(path)[0], path)
-    except DataError:
-        if path.suffix.lower() not in TIFF_SUFFIXES:
+    except DataError as error:
+        if error.__cause__ is None or not _is(path, "TIFF"):  # it was read, and is no mask
             raise
         return _of_tiff(path)
 
@@ -157,7 +157,7 @@ def labels_of(levels: Levels, encoding: MaskEncoding, path: Path) -> UInt16[np.n
 
 def _check_numbers(levels: np.ndarray, path: Path) -> None:
     """Refuse what would come out as hundreds of objects that nobody marked."""
-    if path.suffix.lower() in (".jpg", ".jpeg"):
+    if _is(path, "JPEG"):
         raise DataError(f"{path} is a JPEG, which changes numbers; save maps as PNG or TIFF")
     count = len(values_of(levels))
     if count > _FEW_VALUES and not _is_flat(levels):
@@ -222,6 +222,14 @@ def _inside(levels: np.ndarray) -> np.ndarray:
     if not len(marked) or (marked == marked[0]).all():
         return levels != 0
     return levels > (highest // 2 if highest <= 127 else 127 if highest <= 255 else 32767)
+
+
+def _is(path: Path, kind: str) -> bool:
+    """Whether a file begins as files of a kind do, whatever it is called."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(8).startswith(SIGNATURES[kind])
 
 
 def _of_tiff(path: Path) -> np.ndarray:

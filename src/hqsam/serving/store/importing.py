@@ -15,9 +15,9 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from hqsam.errors import DataError
-from hqsam.formats import label_map, labelme, png
+from hqsam.formats import label_map, labelme
 from hqsam.formats.coco_reader import instances_of, read_coco
-from hqsam.formats.files import read_json, read_picture
+from hqsam.formats.files import read_json
 from hqsam.formats.image_lookup import NameIndex
 from hqsam.formats.left_out import LeftOut
 from hqsam.images.image_info import begins_as_image
@@ -87,7 +87,9 @@ class Importer:
         if begins_as_image(start):
             if image is None:
                 raise DataError("say which image the mask is for, in the field `image`")
-            yield self._by_id[image], _read_mask_image(path, self._by_id[image], self._max_pixels)
+            instances, left_out = _read_mask_image(path, self._by_id[image], self._max_pixels)
+            result.left_out += left_out
+            yield self._by_id[image], instances
         elif start.startswith(_ZIP):
             for member in _unpacked(path):
                 yield from self._read(member, None, result)
@@ -96,7 +98,9 @@ class Importer:
             if row is None:
                 result.unmatched.append(str(content.get("imagePath") or path.name))
             else:
-                yield row, labelme.read(path)[0]
+                instances, left_out = labelme.read_shapes(path, (row.height, row.width))
+                result.left_out += left_out
+                yield row, instances
         else:
             yield from self._read_coco(path, result)
 
@@ -105,7 +109,8 @@ class Importer:
         known = self._names.find(name)
         row = self._by_id[image] if image is not None else self._by_name[known] if known else None
         stated = (content.get("imageHeight"), content.get("imageWidth"))
-        return row if row is not None and stated == (row.height, row.width) else None
+        fits = row is not None and (not all(stated) or stated == (row.height, row.width))
+        return row if fits else None
 
     def _read_coco(self, path: Path, result: ImportResult) -> Iterator[tuple[ImageRow, Instances]]:
         file = read_coco(path)
@@ -140,19 +145,14 @@ def counts_of(left_out: Sequence[LeftOut]) -> list[tuple[str, int, list[str]]]:
     return [(why, count, [one.entry for one in left_out if one.why == why][:5]) for why, count in counts.items()]
 
 
-def _read_mask_image(path: Path, row: ImageRow, max_pixels: int) -> Instances:
+def _read_mask_image(path: Path, row: ImageRow, max_pixels: int) -> tuple[Instances, list[LeftOut]]:
     size = image_files.size_of(path, max_pixels)
     if size != (row.height, row.width):
         raise DataError(
             f"the mask is {size[1]} x {size[0]} and the image {row.width} x {row.height}; a mask has to be of the "
             "upright image's size"
         )
-    if "objects" in read_picture(path)[1]:  # a label map of our own
-        return label_map.read(path)[0]
-    try:
-        return png.read(path)[0]
-    except DataError:
-        return label_map.read(path)[0]
+    return label_map.read_any(path)
 
 
 def _unpacked(path: Path) -> Iterator[Path]:
