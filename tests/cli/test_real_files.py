@@ -244,3 +244,18 @@ def test_names_that_are_no_utf_8_are_checked_measured_and_found_again_by_our_own
     assert measured.code == 0, measured.err
     assert segment(f"images/{name}.jpg", "--box", "20,10,60,40", "--format", "coco", "--out", "images").code == 0
     assert "1 image in 1 set can be used" in hqsam("data", "check", f"images/{name}_coco.json").out
+
+
+def test_a_conversion_that_cannot_be_written_fetches_nothing(hqsam, photos, monkeypatch):
+    monkeypatch.setattr("hqsam.weights.convert.locate", lambda *_: pytest.fail("a model was fetched"))
+    (photos / "taken").touch()
+    finished = hqsam("weights", "convert", "vit_l", "--to", "taken/vit_l.pth")
+    assert finished.code == 1 and "a part of the path is a file" in finished.err
+
+
+@pytest.mark.parametrize("prompt", [("--box", "5000,10,6000,90"), ("--point", "999,9"), ("--mask", "small.png")])
+def test_a_prompt_that_fits_no_image_is_told_before_a_model_is_loaded(hqsam, photos, monkeypatch, prompt):
+    Image.new("L", (9, 9), 255).save(photos / "small.png")
+    monkeypatch.setattr(models, "load_segmenter", lambda *_: pytest.fail("a model was asked for"))
+    finished = hqsam("segment", "cat.jpg", "coffee.jpg", *prompt, "--model", "vit_l")
+    assert finished.code == 2 and "2 of 2 images failed" in finished.err

@@ -1,16 +1,19 @@
 """Find the images that somebody names, and the folder for the results of each."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from glob import glob, has_magic
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
-from hqsam.errors import HqsamError, ImageError, InputError
-from hqsam.images.image_info import is_tiff
+from hqsam.errors import ImageError, InputError
+from hqsam.geometry import Frame
+from hqsam.images.image_info import is_tiff, upright_size_hw
 from hqsam.images.open_image import first_bytes, open_image
 from hqsam.images.walk import FoundImages, describe_skipped, images_in
+from hqsam.prompts import check_prompts
 from hqsam.storage import holds_results
 from hqsam.storage.file_names import comparable_name
 
@@ -50,27 +53,28 @@ def find_images(asked: Sequence[str]) -> Inputs:
     return Inputs(list(found.values()), skipped)
 
 
-def check_opens(path: Path) -> None:
-    """Look whether a file can be opened as an image, without decoding it.
+def check_image(path: Path, prompt: Mapping[str, Any] | None = None) -> None:
+    """Look whether a file can be opened as an image and a prompt fits it, without decoding it and without a model.
+
+    Args:
+        path: the file.
+        prompt: arguments of `Session.segment`, of which points, labels, boxes and masks are looked at.
 
     Raises:
         ImageError: it is missing, too large, or no image.
+        PromptError: the prompt does not fit the image.
         MissingExtra: it needs a package that is not installed.
     """
     try:
-        open_image(path).close()
+        with open_image(path) as image:
+            size_hw = upright_size_hw(image)
     except ImageError:
         if not is_tiff(first_bytes(path)):  # of which tifffile reads kinds that Pillow does not
             raise
-
-
-def opens(path: Path) -> bool:
-    """Return True for a file that can be opened as an image."""
-    try:
-        check_opens(path)
-    except HqsamError:
-        return False
-    return True
+        return
+    if prompt:
+        given = {name: prompt.get(name) for name in ("points", "labels", "box", "boxes", "mask")}
+        check_prompts(Frame(size_hw, 1024), 256, **given)
 
 
 def result_folders(images: list[ImageFile]) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -10,6 +10,7 @@ from hqsam.cli.arguments import Existing
 from hqsam.cli.console import json_line
 from hqsam.cli.exit_codes import BAD_USE, FAILED_WORK
 from hqsam.cli.progress import image_progress
+from hqsam.errors import HqsamError
 from hqsam.storage.text import escape_surrogates
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def for_each_image(
     existing: Existing,
     load: "Callable[[], Callable[[Path, Path], Record]]",
     to_text: "Callable[[Record], str] | None",
+    prompt: dict[str, Any] | None = None,
 ) -> None:
     """Run `hqsam.batch` and print a line for each image: JSON, or `to_text` of the record of one that was done.
 
@@ -52,21 +54,29 @@ def for_each_image(
         out: the folder of the results.
         formats: names of the formats that are written.
         existing: what to do about results of an earlier run.
-        load: loads the model, and returns the work on one image; it is not called if no image can be opened.
+        load: loads the model, and returns the work on one image; it is not called if no image can be worked on.
         to_text: None for JSON.
+        prompt: has to fit an image, or the image cannot be worked on.
 
     Raises:
         typer.Exit: some images failed; which, and why, has been printed.
     """
-    from hqsam.batch.inputs import check_opens, opens
+    from hqsam.batch.inputs import check_image
     from hqsam.batch.run import for_each_image
 
     def fail(path: Path, folder: Path) -> "Record":
-        check_opens(path)
+        check_image(path, prompt)
         return {"image": str(path), "files": []}
 
+    def fits(path: Path) -> bool:
+        try:
+            check_image(path, prompt)
+        except HqsamError:
+            return False
+        return True
+
     images = inputs.images
-    work = load() if any(opens(image.path) for image in images) else fail
+    work = load() if any(fits(image.path) for image in images) else fail
     failures: dict[str, Failure] = {}
     with image_progress(len(images)) as show:
         for record, failure in for_each_image(images, out or Path("out"), work, formats, existing.value):

@@ -92,7 +92,8 @@ def segment(
             writing=outline_options(tolerance, corners),
         )
 
-    for_each_image(inputs, out, names, existing, load, None if json_output else _to_text)
+    fitting = prompt if page is None else None  # pages may be of other sizes
+    for_each_image(inputs, out, names, existing, load, None if json_output else _to_text, fitting)
 
 
 def _to_text(record: "Record") -> str:

@@ -49,6 +49,7 @@ def convert(
     naming = naming or _naming_for(target)
     if naming not in NAMINGS:
         raise OptionError(f"unknown naming {naming!r}; choose one of {', '.join(NAMINGS)}")
+    storage.check_folder(target.parent)
     stored = read_checkpoint(locate(name_or_path, on_progress))
     identified = identify(stored)
     if naming == "hqsam":
