@@ -14,6 +14,7 @@ from hqsam.geometry import Frame
 from hqsam.images import row_chunks
 from hqsam.masks.polygons import from_polygons
 from hqsam.masks.rle import decode
+from hqsam.predict.multiscale_logits import MultiscaleLogits
 from hqsam.predict.result import Segmentation
 from hqsam.prompts import check_prompts
 
@@ -224,6 +225,13 @@ def test_several_formats_are_saved_into_a_folder_under_the_photos_name(discs, ph
     assert {path.parent for path in paths} == {tmp_path / "out"}
     np.testing.assert_array_equal(np.asarray(Image.open(paths[1])), found.overlay(photo))
     assert [path.name for path in found.save(tmp_path / "masks_only")] == ["cup_mask.png"]
+
+
+def test_masks_are_made_once_for_all_formats(discs, photo, tmp_path, monkeypatch):
+    made, mask = [], MultiscaleLogits.mask
+    monkeypatch.setattr(MultiscaleLogits, "mask", lambda self: made.append(1) or mask(self))
+    discs.save(tmp_path, "png", "svg", "coco", "cutout", "overlay", "yolo", image=photo)
+    assert len(made) == len(discs) and "masks" not in vars(discs)
 
 
 def test_a_table_is_a_file_and_a_folder_may_have_a_dot(discs, tmp_path):

@@ -113,6 +113,7 @@ def write(
             )
     if any(each.needs_image for each in chosen.values()) and image is not None:
         options = options | {"image": read_image_of_size(image, instances.image_size_hw)}
+    assert len(instances.rle) == len(instances)  # logits are made into masks here, once for all formats
     paths, written = OutputPaths.of(instances, Path(folder), only), []
     for each in chosen.values():
         some = {name: value for name, value in options.items() if name in each.options}

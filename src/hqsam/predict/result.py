@@ -12,6 +12,7 @@ from hqsam.errors import OptionError
 from hqsam.formats.outputs import overlay
 from hqsam.images.draw_prompts import DrawnPrompts
 from hqsam.images.reading import ImageLike
+from hqsam.masks.boxes import box_of_mask
 from hqsam.masks.instances import Instances, labels_for
 from hqsam.masks.rle import Rle, decode, encode
 from hqsam.model.hq_sam import Source
@@ -82,6 +83,13 @@ class Segmentation(Instances):
     def rle(self) -> tuple[Rle, ...]:
         """Each mask as COCO's compressed run lengths."""
         return self.encoded or tuple(encode(self.mask(row)) for row in range(len(self)))
+
+    @cached_property
+    def boxes(self) -> Int[np.ndarray, "mask 4"]:
+        """The smallest box x0, y0, x1, y1 around each mask, x1 and y1 one past its last pixel; zeros where empty."""
+        if self.encoded or "rle" in self.__dict__:
+            return super().boxes
+        return np.array([box_of_mask(self.mask(row)) for row in range(len(self))], np.int64).reshape(-1, 4)
 
     def mask(self, row: int) -> Bool[np.ndarray, "height width"]:
         """Return one mask at the image's size, without making the others."""
