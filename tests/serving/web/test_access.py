@@ -39,6 +39,11 @@ def test_a_desk_has_no_serious_fault(annotator, axe, scheme):
         annotator.page.keyboard.press(key)
         assert faults(axe, annotator.page) == [], key
         annotator.page.keyboard.press("Escape")
+    for opener in ("#classes", "#state", "[popovertarget='view-panel']"):
+        annotator.page.click(opener)
+        annotator.page.wait_for_timeout(100)
+        assert faults(axe, annotator.page) == [], opener
+        annotator.page.keyboard.press("Escape")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -197,6 +197,17 @@ def test_labelme_files_become_objects(annotator, tmp_path):
     assert annotator.names == ["spoon"]
 
 
+def test_another_project_does_not_go_on_with_the_class_of_the_last_one(annotator):
+    draw(annotator, 100, "weed")
+    annotator.page.reload()
+    annotator.until("app.store.image")
+    assert annotator.look("app.settings.get('className')") == "weed"
+    annotator.page.evaluate("async () => (await import('/web/settings.js')).settings.set('project', 'another')")
+    annotator.page.reload()
+    annotator.until("app.store.image")
+    assert annotator.look("app.settings.get('className')") == "object"
+
+
 def test_what_is_brought_to_the_front_is_drawn_last_also_after_a_reload(annotator):
     draw(annotator, 100, "below")
     draw(annotator, 200, "above")

@@ -115,6 +115,18 @@ def test_a_page_that_is_loaded_again_after_a_kill_shows_all_that_was_kept(annota
     assert annotator.draft.any(), "it can go on at once"
 
 
+def test_the_same_address_opens_the_image_that_was_open_after_a_restart(annotator, server, browser):
+    annotator.show("more/cat.jpg")
+    annotator.page.wait_for_timeout(500)  # the server is told in passing
+    server.kill()
+    server.start()
+    another = Annotator(browser.new_context().new_page(), server.address)
+    another.page.goto(f"{server.address}/?token={TOKEN}")
+    another.until("app.store.image && app.renderer.bitmap")
+    assert another.look("app.store.image.name") == "more/cat.jpg"
+    another.page.context.close()
+
+
 def test_a_page_of_an_earlier_start_says_what_to_do(annotator, server, browser):
     annotator.page.context.clear_cookies()
     annotator.page.mouse.click(*annotator.at(300, 60))

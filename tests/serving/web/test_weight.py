@@ -16,8 +16,8 @@ def files() -> list[Path]:
 def test_all_of_it_is_smaller_than_a_photo():
     whole = sum(path.stat().st_size for path in files())
     packed = sum(len(gzip.compress(path.read_bytes())) for path in files())
-    assert whole < 270_000
-    assert packed < 100_000
+    assert whole < 230_000
+    assert packed < 85_000
 
 
 def test_nothing_comes_from_elsewhere():

@@ -81,6 +81,8 @@ export class App {
   async start() {
     const { gallery, store } = this;
     const project = await api.project().catch(() => null);
+    if (project && settings.get("project") !== project.id) settings.reset("className");
+    if (project) settings.set("project", project.id);
     await Promise.all([this.models.fetch(), this.classes.fetch(), gallery.fetch()]);
     this.saveQueue.send();
     const { images } = gallery;

@@ -9,6 +9,7 @@ const DEFAULTS = {
   brush: 12,
   theme: "system",
   className: "object",
+  project: "", // that the class is of
   colouring: "class", // or "object"
   opacity: 0.25, // of masks; from 0 to 1
   brightness: 1,

@@ -2,7 +2,7 @@
 /** @import { App } from "../main.js" */
 import { ApiError, api } from "../api.js";
 import { CLASS_KEYS, keyLabel } from "../state/classes.js";
-import { find, icon, make } from "./dom.js";
+import { find, findAll, icon, make } from "./dom.js";
 
 /** @typedef {import("../state/classes.js").ObjectClass} ObjectClass */
 
@@ -43,7 +43,15 @@ export class ClassesDialog {
   async #fetchCounts() {
     const { classes } = await api.statistics();
     this.#counts = new Map(classes.map((one) => [one.number, one]));
-    this.#show();
+    for (const place of findAll("[data-counts]", HTMLElement, this.#rows)) {
+      place.textContent = this.#countsOf(Number(place.dataset.counts)); // in place: somebody may be typing in the row
+    }
+  }
+
+  /** @param {number} number of a class */
+  #countsOf(number) {
+    const counts = this.#counts.get(number);
+    return counts ? `${counts.annotations} in ${counts.images}` : "";
   }
 
   #show() {
@@ -58,7 +66,7 @@ export class ClassesDialog {
       input.addEventListener("change", () => change(input.value.trim()));
       return input;
     };
-    const counts = this.#counts.get(number);
+    const counts = make("span", { textContent: this.#countsOf(number), data: { counts: String(number) } });
     const remove = make("button", { type: "button", className: "icon", title: "Remove" }, icon("delete"));
     remove.setAttribute("aria-label", `Remove ${name}`);
     remove.addEventListener("click", () => this.#remove(one));
@@ -69,7 +77,7 @@ export class ClassesDialog {
       cell(field("color", colour, "Colour", (value) => this.#change(one, { colour: value }))),
       cell(field("text", name, "Name", (value) => value && this.#rename(one, value))),
       cell(this.#keyMenu(one, key)),
-      cell(counts ? `${counts.annotations} in ${counts.images}` : ""),
+      cell(counts),
       cell(this.#mergeMenu(one), remove),
     );
   }
