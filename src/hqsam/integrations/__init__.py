@@ -1,1 +1,1 @@
-"""hqsam for code that speaks another library's language."""
+"""Drop-in replacements for other libraries, one package for each."""

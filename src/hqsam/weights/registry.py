@@ -39,7 +39,7 @@ class Checkpoint:
 
     @property
     def is_bundled(self) -> bool:
-        """Whether the file is part of the package and never downloaded."""
+        """True if the file is part of the package and never downloaded."""
         return not self.mirrors
 
     @property

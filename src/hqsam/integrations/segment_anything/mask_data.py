@@ -1,4 +1,4 @@
-"""Columns of equal length about masks, as the official generator passes them around."""
+"""A table of masks, as the official generator passes it around."""
 
 from collections.abc import ItemsView
 from copy import deepcopy
@@ -31,11 +31,11 @@ class MaskData:
         del self._columns[name]
 
     def items(self) -> ItemsView[str, Any]:
-        """Names and columns."""
+        """Return names and columns."""
         return self._columns.items()
 
     def filter(self, keep: Tensor) -> None:
-        """Keep some rows of each column: those that a bool tensor marks, or those of these numbers, in their order."""
+        """Keep the rows that a bool tensor marks, or those of the given numbers in their order."""
         rows = keep.nonzero()[:, 0] if keep.dtype == torch.bool else keep
         for name, column in self._columns.items():
             if isinstance(column, Tensor):
@@ -46,7 +46,7 @@ class MaskData:
                 self._columns[name] = [column[row] for row in rows.tolist()]
 
     def cat(self, new_stats: "MaskData") -> None:
-        """The rows of another below one's own; columns that are new are copied."""
+        """Append the rows of another table; columns that are new are copied."""
         for name, column in new_stats.items():
             own = self._columns.get(name)
             if own is None:
@@ -59,7 +59,7 @@ class MaskData:
                 self._columns[name] = own + deepcopy(column)
 
     def to_numpy(self) -> None:
-        """Tensors become arrays."""
+        """Turn tensors into arrays."""
         for name, column in self._columns.items():
             if isinstance(column, Tensor):
                 self._columns[name] = column.detach().cpu().numpy()

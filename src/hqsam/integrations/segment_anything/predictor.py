@@ -29,7 +29,7 @@ class SamPredictor:
     """
 
     is_image_set = False
-    """Whether `predict` may be called."""
+    """True once an image is set, so that `predict` may be called."""
     features: Tensor | None = None
     """The image's embedding [1, C, h, w]."""
     interm_features: Sequence[Tensor] | Tensor | None = None

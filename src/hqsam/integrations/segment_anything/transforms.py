@@ -1,4 +1,4 @@
-"""Images, points and boxes scaled so that the image's long side fills the model's square."""
+"""Scaling of images, points and boxes so that the image's long side fills the model's square."""
 
 import numpy as np
 import torch
@@ -11,48 +11,48 @@ from hqsam.model.preprocess import resize_longest_side
 
 
 class ResizeLongestSide:
-    """`Frame` as the official packages call it; sizes are height, width."""
+    """Scales images, points and boxes to a model's square; sizes are height, width."""
 
     def __init__(self, target_length: int) -> None:
         self.target_length = target_length
 
     def apply_image(self, image: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "new_height new_width 3"]:
-        """The image with its long side scaled to `target_length`."""
+        """Scale an image so that its long side is `target_length`."""
         return np.array(resize_longest_side(image, self.target_length))
 
     def apply_coords(
         self, coords: Shaped[np.ndarray, "*batch 2"], original_size: tuple[int, ...]
     ) -> Float[np.ndarray, "*batch 2"]:
-        """Points x, y of the original image in the scaled one."""
+        """Scale points x, y from the original image to the scaled one."""
         return self._frame(original_size).points_to_model(coords)
 
     def apply_boxes(
         self, boxes: Shaped[np.ndarray, "..."], original_size: tuple[int, ...]
     ) -> Float[np.ndarray, "box 4"]:
-        """Boxes x0, y0, x1, y1 of the original image in the scaled one."""
+        """Scale boxes x0, y0, x1, y1 from the original image to the scaled one."""
         return self._frame(original_size).boxes_to_model(boxes.reshape(-1, 4))
 
     def apply_image_torch(
         self, image: Float[Tensor, "image channel height width"]
     ) -> Float[Tensor, "image channel new_height new_width"]:
-        """As `apply_image`, for float images [B, C, H, W]; the pixels differ a little from PIL's."""
+        """Scale float images [B, C, H, W] to a long side of `target_length`; pixels differ a little from PIL's."""
         size_hw = self._frame(tuple(image.shape[-2:])).resized_hw
         return F.interpolate(image, size_hw, mode="bilinear", align_corners=False, antialias=True)
 
     def apply_coords_torch(
         self, coords: Shaped[Tensor, "*batch 2"], original_size: tuple[int, ...]
     ) -> Float[Tensor, "*batch 2"]:
-        """As `apply_coords`, in float32."""
+        """Scale points x, y from the original image to the scaled one, in float32."""
         scale = torch.as_tensor(self._frame(original_size).scale_xy, dtype=torch.float32, device=coords.device)
         return coords.float() * scale
 
     def apply_boxes_torch(self, boxes: Shaped[Tensor, "..."], original_size: tuple[int, ...]) -> Float[Tensor, "box 4"]:
-        """As `apply_boxes`, in float32."""
+        """Scale boxes x0, y0, x1, y1 from the original image to the scaled one, in float32."""
         return self.apply_coords_torch(boxes.reshape(-1, 2, 2), original_size).reshape(-1, 4)
 
     @staticmethod
     def get_preprocess_shape(oldh: int, oldw: int, long_side_length: int) -> tuple[int, int]:
-        """Height and width of the scaled image."""
+        """Return height and width of the scaled image."""
         return Frame((oldh, oldw), long_side_length).resized_hw
 
     def _frame(self, original_size: tuple[int, ...]) -> Frame:

@@ -45,7 +45,7 @@ class ImageEncoder(OfficialModule):
 
     official_name = "image_encoder"
     returns_early_features = False
-    """Whether `forward` also returns the early features, as in segment-anything-hq."""
+    """True if `forward` also returns the early features, as in segment-anything-hq."""
 
     def __init__(self, config: ModelConfig, image_encoder: nn.Module | None = None) -> None:
         super().__init__(config)
@@ -139,7 +139,7 @@ class ImageEncoderViT(ImageEncoder):
 
     @property
     def pos_embed(self) -> Float[Tensor, "1 height width channel"]:
-        """What is added to the grid for each place."""
+        """Position embedding that is added to the grid."""
         return self.image_encoder.positions
 
     @property

@@ -75,7 +75,7 @@ class Sam(nn.Module):
 
     @property
     def has_hq(self) -> bool:
-        """Whether the mask decoder has an HQ part."""
+        """True if the mask decoder has an HQ part."""
         return getattr(self.mask_decoder, "hq", None) is not None
 
     @property
