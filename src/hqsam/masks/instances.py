@@ -14,21 +14,16 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from hqsam.errors import InputError, OptionError
+from hqsam.errors import InputError
 from hqsam.masks import regions
+from hqsam.masks.columns import DEFAULT_LABEL, compressed, concatenate, labels_for, rows_of_gaps, take_rows, to_plain
 from hqsam.masks.label_map import LabelMap, fill_gaps, paint, runs_of_labels
 from hqsam.masks.lazy_masks import LazyMasks
 from hqsam.masks.outputs import provided
 from hqsam.masks.overlap import Order
 from hqsam.masks.polygons import Corners, Polygon, to_polygons
 from hqsam.masks.rle import Rle, area, decode, encode
-from hqsam.masks.runs import Runs, runs_from_rle
-
-DEFAULT_LABEL = "object"
-"""The class of a mask that nobody named."""
-
-_SLIVER = 0.02
-"""Gaps narrower than this share of the image's long side, or than six pixels, belong to their neighbours."""
+from hqsam.masks.runs import runs_from_rle
 
 Self = TypeVar("Self", bound="Instances")
 
@@ -94,7 +89,7 @@ class Instances:
             InputError: a mask is of another size than the image, or a column has not a row for each mask.
             OptionError: there are not as many labels as masks.
         """
-        encoded = tuple(_compressed(rle, size_hw, number) for number, rle in enumerate(rles))
+        encoded = tuple(compressed(rle, size_hw, number) for number, rle in enumerate(rles))
         count = len(encoded)
         known = [None] * count if scores is None else scores
         return Instances(
@@ -156,7 +151,7 @@ class Instances:
             scores=np.concatenate([part.scores for part in parts]),
             labels=tuple(label for part in parts for label in part.labels),
             prompt_index=np.concatenate([part.prompt_index for part in parts]),
-            columns={name: _concatenated([part.columns[name] for part in parts]) for name in first.columns},
+            columns={name: concatenate([part.columns[name] for part in parts]) for name in first.columns},
             metadata=first.metadata,
             image_name=first.image_name,
             encoded=tuple(rle for part in parts for rle in part.rle),
@@ -192,8 +187,8 @@ class Instances:
     def __getitem__(self: Self, index: Any) -> Self:
         """Return some of the masks, by number, slice, list or bool array; one mask keeps its row."""
         rows = self._rows(index)
-        fields = {name: _taken(getattr(self, name), rows) for name in self._row_fields}
-        columns = {name: _taken(column, rows) for name, column in self.columns.items()}
+        fields = {name: take_rows(getattr(self, name), rows) for name in self._row_fields}
+        columns = {name: take_rows(column, rows) for name, column in self.columns.items()}
         return self._replace(rows, columns=columns, **fields)
 
     def __repr__(self) -> str:
@@ -250,7 +245,7 @@ class Instances:
             OptionError: there is no such order.
         """
         labels = paint([runs_from_rle(rle) for rle in self.rle], self.image_size_hw, order)
-        return fill_gaps(labels, max(6, _SLIVER * max(labels.shape))) if cover else labels
+        return fill_gaps(labels) if cover else labels
 
     def disjoint(self, order: Order = "small_on_top", cover: bool = False) -> "Instances":
         """Return the same masks without overlaps, as in `label_map`; those of which nothing is left are gone.
@@ -265,7 +260,17 @@ class Instances:
         left = [row for row, own in enumerate(runs[: len(self)]) if own.area]
         kept = replace(self[left], encoded=tuple(runs[row].to_rle(self.image_size_hw) for row in left))
         gaps = runs[len(self) :]
-        return Instances.join([kept, self._gaps(gaps)]) if gaps else kept
+        if not gaps:
+            return kept
+        filled = Instances.from_rle(
+            (one.to_rle(self.image_size_hw) for one in gaps),
+            self.image_size_hw,
+            scores=[0.0] * len(gaps),
+            prompt_index=range(len(self), len(self) + len(gaps)),
+        )
+        masks = LazyMasks(filled.rle, self.image_size_hw)
+        columns = {name: rows_of_gaps(name, column, masks) for name, column in self.columns.items()}
+        return Instances.join([kept, filled.with_columns(**columns)])
 
     def to_rle(self) -> list[Rle]:
         """Return each mask as COCO's compressed run lengths."""
@@ -294,7 +299,7 @@ class Instances:
 
     def column_values(self, row: int) -> dict[str, Any]:
         """Return the further columns of one mask as JSON can hold them, without those that are None."""
-        values = {name: _plain(column[row]) for name, column in self.columns.items()}
+        values = {name: to_plain(column[row]) for name, column in self.columns.items()}
         return {name: value for name, value in values.items() if value is not None}
 
     def known_score(self, row: int) -> float | None:
@@ -321,7 +326,7 @@ class Instances:
         Raises:
             OptionError: there are not as many labels as masks.
         """
-        return provided("to_coco")(self._labelled(labels))
+        return provided("to_coco")(self if labels is None else self.with_labels(labels))
 
     def save(
         self,
@@ -349,7 +354,8 @@ class Instances:
             ImageError: the image cannot be read, or is of another size.
             OutputError: a file cannot be written; nothing half-written was left.
         """
-        return provided("save")(self._labelled(labels), path, formats, image, **options)
+        labelled = self if labels is None else self.with_labels(labels)
+        return provided("save")(labelled, path, formats, image, **options)
 
     def overlay(self, image: Any) -> UInt8[np.ndarray, "height width 3"]:
         """Draw the masks over their image in colours, small ones on top of large ones.
@@ -367,9 +373,6 @@ class Instances:
         """
         return provided("cutout")(self, image)
 
-    def _labelled(self: Self, labels: str | Sequence[str] | None) -> Self:
-        return self if labels is None else self.with_labels(labels)
-
     def _rows(self, index: Any) -> slice | Int[np.ndarray, "row"]:
         """Return an index of the same rows that keeps the rank, and that shares memory where it can."""
         if isinstance(index, slice):
@@ -381,7 +384,7 @@ class Instances:
         """Return the same with other fields and these rows of what is computed already."""
         changed = replace(self, **changes)
         for name in {"masks", "rle", "boxes", "areas"} & self.__dict__.keys():
-            changed.__dict__[name] = _taken(self.__dict__[name], rows)
+            changed.__dict__[name] = take_rows(self.__dict__[name], rows)
         return changed
 
     def _with_each_mask(self: Self, change: Callable[[np.ndarray], np.ndarray]) -> Self:
@@ -394,69 +397,3 @@ class Instances:
         record |= {} if score is None else {"predicted_iou": score}
         record |= {} if label == DEFAULT_LABEL else {"label": label}
         return record | self.column_values(row)
-
-    def _gaps(self, gaps: Sequence[Runs]) -> "Instances":
-        """Return masks that nobody found, with a score of 0: what was left between the others."""
-        found = Instances.from_rle(
-            (runs.to_rle(self.image_size_hw) for runs in gaps),
-            self.image_size_hw,
-            scores=[0.0] * len(gaps),
-            prompt_index=range(len(self), len(self) + len(gaps)),
-        )
-        height, width = self.image_size_hw
-        known = {
-            "point_coords": lambda: np.array([[regions.innermost_point(mask)] for mask in found.masks], float),
-            "crop_box": lambda: np.array([[0, 0, width, height]] * len(gaps)),
-        }
-        return found.with_columns(
-            **{
-                name: known[name]() if name in known else _blank(column, len(gaps))
-                for name, column in self.columns.items()
-            }
-        )
-
-
-def labels_for(labels: str | Sequence[str], count: int) -> tuple[str, ...]:
-    """Return a class for each of `count` masks, from one for each or one for all.
-
-    Raises:
-        OptionError: there are not as many labels as masks.
-    """
-    names = (labels,) * count if isinstance(labels, str) else tuple(labels)
-    if len(names) != count:
-        raise OptionError(f"got {len(names)} labels for {count} masks; give each mask one")
-    return names
-
-
-def _compressed(rle: Any, size_hw: tuple[int, int], number: int) -> Rle:
-    if tuple(rle["size"]) != size_hw:
-        raise InputError(
-            f"mask {number} is of {list(rle['size'])} (height, width), and the image is {list(size_hw)}; "
-            "masks have to be of the upright image's size"
-        )
-    counts = rle["counts"]
-    return rle if isinstance(counts, str) else runs_from_rle(rle).to_rle(size_hw)
-
-
-def _taken(column: Any, rows: slice | np.ndarray) -> Any:
-    """Return some rows of a column: of an array or a sequence; None and () stay, which say nothing of any mask."""
-    if isinstance(column, np.ndarray | LazyMasks):
-        return column[rows]
-    return tuple(column[row] for row in np.arange(len(column))[rows]) if column else column
-
-
-def _concatenated(columns: Sequence[Any]) -> Any:
-    if all(isinstance(column, np.ndarray) for column in columns):
-        return np.concatenate(columns)
-    return tuple(value for column in columns for value in column)
-
-
-def _blank(column: Any, count: int) -> Any:
-    """Return rows for masks of which a column says nothing: zeros, or None."""
-    if isinstance(column, np.ndarray):
-        return np.zeros((count, *column.shape[1:]), column.dtype)
-    return (None,) * count
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value

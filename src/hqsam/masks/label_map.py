@@ -17,6 +17,9 @@ from hqsam.masks.runs import Runs
 
 LabelMap = Integer[np.ndarray, "height width"]
 
+_SLIVER = 0.02
+"""Gaps narrower than this share of the image's long side, or than six pixels, belong to their neighbours."""
+
 _FILLED_AT = 4096
 """Gaps of larger maps are filled on a coarser grid whose long side has at most this many points."""
 
@@ -42,14 +45,15 @@ def runs_of_labels(labels: LabelMap, count: int) -> list[Runs]:
     return [Runs(starts[order[a:b]], ends[order[a:b]]) for a, b in itertools.pairwise(cuts)]
 
 
-def fill_gaps(labels: LabelMap, sliver: float) -> LabelMap:
+def fill_gaps(labels: LabelMap, sliver: float | None = None) -> LabelMap:
     """Return a map without zeros: narrow gaps go to the nearest mask, wide ones become masks of their own.
 
     Args:
         labels: stays as it is.
-        sliver: a gap is wide if some pixel of it is more than half of this from every mask, in pixels. The wide
-            ones get the next free numbers, in reading order of their first pixels.
+        sliver: a gap is wide if some pixel of it is more than half of this from every mask, in pixels; by default 2 %
+            of the image's long side, at least 6. Wide gaps get the next free numbers, in reading order.
     """
+    sliver = max(6, _SLIVER * max(labels.shape)) if sliver is None else sliver
     step = math.ceil(max(labels.shape) / _FILLED_AT)
     coarse = _filled(np.ascontiguousarray(labels[::step, ::step]), sliver / step)
     filled = labels.astype(np.promote_types(labels.dtype, coarse.dtype), order="F")

@@ -13,7 +13,8 @@ from hqsam.formats.outputs import overlay
 from hqsam.images.draw_prompts import DrawnPrompts
 from hqsam.images.reading import ImageLike
 from hqsam.masks.boxes import box_of_mask
-from hqsam.masks.instances import Instances, labels_for
+from hqsam.masks.columns import labels_for
+from hqsam.masks.instances import Instances
 from hqsam.masks.rle import Rle, decode, encode
 from hqsam.model.hq_sam import Source
 from hqsam.predict.multiscale_logits import MultiscaleLogits, Patch
