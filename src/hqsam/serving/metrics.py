@@ -52,4 +52,4 @@ class Metrics:
 
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-"""Others are counted as one, so that nobody can fill the memory with names of methods."""
+"""Methods that are counted; others count as one, so that no client fills the memory with names of methods."""

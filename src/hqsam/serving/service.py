@@ -1,4 +1,4 @@
-"""All parts of one running server, put together."""
+"""The service: store and scheduler of one running server, put together."""
 
 import time
 

@@ -141,7 +141,7 @@ def test_classes_are_set_from_a_file_with_its_numbers(own, text):
     assert send(own, text).json == answer.json
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"name": "two\\nlines"}]', "names: 7"])
+@pytest.mark.parametrize("text", ["", "{}", "[1]", "a\rb\0", "[" * 100_000, '[{"name": "two\\nlines"}]', "names: 7"])
 def test_a_file_that_holds_no_classes_is_refused_in_words(own, text):
     assert send(own, text).status == 422 and told(own) == [(1, "cup", "1", 3), (2, "spoon", "2", 1)]
 

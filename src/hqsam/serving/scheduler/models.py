@@ -29,7 +29,7 @@ class ModelInfo:
     checkpoint: Checkpoint
     config: ModelConfig
     bytes: int
-    """Of the download, or of the bundled file."""
+    """Size of the download, or of the bundled file."""
     is_installed: bool
     """It is on this machine and can be opened at once."""
     is_loaded: bool

@@ -43,7 +43,7 @@ class FairQueue:
         self._changed = threading.Condition()
         self._count, self._idle, self._closed = 0, 0, False
         self.seconds = 1.0
-        """How long a task took lately: a moving average."""
+        """Time that a task took lately: a moving average."""
         self._threads = [
             threading.Thread(target=self._work, name=f"hqsam-{name}-{number}", daemon=True) for number in range(threads)
         ]

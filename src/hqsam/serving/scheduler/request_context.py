@@ -24,7 +24,7 @@ class RequestContext:
     bypasses_limit: bool = False
     """It may join a queue that is full, as a job that was accepted does."""
     encoder_passes: int = 0
-    """How often the encoder ran for it."""
+    """Number of times that the encoder ran for it."""
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _callbacks: list[Callable[[], None]] = field(default_factory=list)
 

@@ -68,5 +68,5 @@ class SharedEngine(Engine):
     def _write_features(self, key: str, encoded: EncodedImage) -> None:
         try:
             self._features.write(key, encoded)
-        except OutputError as error:  # a full disk makes opening slower the next time, and stops nobody
+        except OutputError as error:  # a full disk makes opening slower the next time, and stops no one
             _LOG.warning("features not kept", extra={"facts": {"cause": str(error)}})

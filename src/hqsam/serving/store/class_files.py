@@ -1,7 +1,6 @@
 """Files with lists of classes, as other tools and hqsam write them."""
 
 import csv
-import io
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -11,6 +10,16 @@ import yaml
 from hqsam.errors import DataError
 from hqsam.serving.store.classes import ClassEntry
 
+_DAMAGED = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+    OverflowError,
+    csv.Error,
+    yaml.YAMLError,
+)
 _EXPECTED = (
     "expected a name on each line, YOLO's data.yaml, COCO JSON, a table with the columns number, name and colour, or a "
     "JSON list of names or of {name, colour, key, number}"
@@ -25,7 +34,7 @@ def read_class_file(data: bytes) -> list[ClassEntry]:
     """
     try:
         entries = list(_entries(data.decode("utf-8-sig")))
-    except (ValueError, TypeError, LookupError, AttributeError, yaml.YAMLError) as error:
+    except _DAMAGED as error:
         raise DataError(f"cannot read the classes: {type(error).__name__}: {error}; {_EXPECTED}") from error
     if not entries:
         raise DataError(f"there are no classes in the file; {_EXPECTED}")
@@ -40,7 +49,7 @@ def _entries(text: str) -> Iterable[ClassEntry]:
         names = yaml.safe_load(text)["names"]
         pairs = names.items() if isinstance(names, dict) else enumerate(names)
         return [ClassEntry(str(name), number=int(place) + 1) for place, name in pairs]
-    rows = list(csv.DictReader(io.StringIO(text)))
+    rows = list(csv.DictReader(text.splitlines()))
     if rows and {"number", "name"} <= rows[0].keys():
         return [ClassEntry(row["name"], row.get("colour"), number=int(row["number"])) for row in rows]
     lines = [line.strip() for line in text.splitlines()]

@@ -34,7 +34,7 @@ class ClassInfo:
 
 @dataclass(frozen=True)
 class ClassEntry:
-    """A class as somebody sets it; what is None is chosen."""
+    """A class to put into the list; fields that are None stay as they are, or are chosen."""
 
     name: str
     colour: str | None = None
@@ -85,6 +85,7 @@ class ClassTable:
             write_classes(session, [*_placed(entries, known), *rest])
 
 
+_NEXT_POSITION = select(func.coalesce(func.max(ClassRow.position), -1) + 1)
 _IN_USE = AnnotationRow.deleted.is_(False)
 
 
@@ -111,13 +112,14 @@ def write_classes(session: Session, classes: Sequence[ClassInfo]) -> None:
 def ensure_classes(session: Session, names: Iterable[str]) -> None:
     """Add the names that are not in the list, each with the next number and colour, and a key while there is one."""
     wanted = dict.fromkeys(names)
-    listed = {one.name for one in read_classes(session) if not one.removed}
-    if listed.issuperset(wanted):
+    there = select(func.count()).where(ClassRow.name.in_(wanted), ClassRow.removed.is_(False))
+    if session.scalar(there) == len(wanted):
         return
     known = read_classes(session, for_update=True)
     listed = {one.name for one in known if not one.removed}
-    new = _placed([ClassEntry(name) for name in wanted if name not in listed], known)
-    write_classes(session, [*(one for one in known if one.name not in wanted or one.name in listed), *new])
+    for one in _placed([ClassEntry(name) for name in wanted if name not in listed], known):
+        session.merge(ClassRow(**asdict(one), position=session.scalar(_NEXT_POSITION)))
+        session.flush()
 
 
 def change_class(

@@ -29,7 +29,7 @@ from hqsam.serving.store.classes import ensure_classes
 from hqsam.serving.store.tables import ImageRow
 
 _MAX_FILES, _MAX_UNPACKED = 20_000, 1 << 30
-"""Of a zip, which may claim more than fits on the disk."""
+"""Limits of a zip, which may claim more than fits on the disk."""
 _ZIP = b"PK\x03\x04"
 
 
@@ -38,7 +38,7 @@ class ImportResult:
     """The outcome of an import."""
 
     batch: int | None = None
-    """What `BatchTable.undo` takes back; None if nothing was added."""
+    """Number for `BatchTable.undo`; None if nothing was added."""
     annotations: int = 0
     """Annotations that were added."""
     duplicates: int = 0

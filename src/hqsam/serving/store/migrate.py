@@ -14,7 +14,7 @@ from hqsam.errors import DataError, OutputError
 from hqsam.serving.store.tables import FORMAT, Base, Metadata
 
 _LOCK = 7283115
-"""Of PostgreSQL's advisory locks, ours: of servers that start at the same time, one upgrades."""
+"""Number of a PostgreSQL advisory lock: of servers that start at the same time, one upgrades."""
 
 
 def migrate(connection: Connection, database: Path | None) -> None:

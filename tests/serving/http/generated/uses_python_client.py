@@ -37,7 +37,7 @@ cup = add_annotations.sync(image.id, client=client, body=AnnotationCreate(by_box
 assert cup.class_name == "cup" and cup.area == by_box.masks[0].area, cup
 exported = export_annotations.sync(client=client, format_="coco", images=str(image.id)).payload.read()
 assert b'"cup"' in exported, exported[:200]
-import_annotations.sync(client=client, body=BodyImportAnnotations(file=File(BytesIO(exported), "coco.json")))
+import_annotations.sync(client=client, body=BodyImportAnnotations(file=[File(BytesIO(exported), "coco.json")]))
 assert {one.class_name for one in list_annotations.sync(image.id, client=client)} == {"cup"}
 assert image.id in [one.id for one in list_images.sync(client=client, limit=500).images]
 print("done")  # noqa: T201

@@ -67,7 +67,7 @@ async def read_class_list(
     return await run_in_threadpool(list_classes, service)
 
 
-@routes.patch("/classes/{number}")
+@routes.patch("/classes/{number:int}")
 def change_class(number: ClassNumber, change: schemas.ClassUpdate, service: ServiceDep) -> schemas.ClassChange:
     """Change a class; a new name is given to all its annotations, and 409 if another class has it."""
     sent = change.model_dump(exclude_unset=True)
@@ -75,13 +75,13 @@ def change_class(number: ClassNumber, change: schemas.ClassUpdate, service: Serv
     return _class_change(service, service.batches.update_class(number, **changes))
 
 
-@routes.post("/classes/{number}/merge")
+@routes.post("/classes/{number:int}/merge")
 def merge_classes(number: ClassNumber, merge: schemas.MergeRequest, service: ServiceDep) -> schemas.ClassChange:
     """Give all annotations of a class another class, and remove it."""
     return _class_change(service, service.batches.merge_class(number, merge.into))
 
 
-@routes.delete("/classes/{number}")
+@routes.delete("/classes/{number:int}")
 def remove_class(
     number: ClassNumber, service: ServiceDep, annotations: Annotated[Literal["refuse", "delete"], Query()] = "refuse"
 ) -> schemas.ClassChange:

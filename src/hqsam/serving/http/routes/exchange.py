@@ -25,7 +25,7 @@ routes = router("export and import")
 _FILE = binary(description="A file, or a zip of several.")
 _PREFIX = "hqsam-"
 _MAX_FILES = 1000
-"""In one import; a zip may hold more."""
+"""Limit of files in one import; a zip may hold more."""
 
 
 @routes.get("/export", response_class=Response, responses=_FILE)

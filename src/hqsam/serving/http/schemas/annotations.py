@@ -7,8 +7,8 @@ from pydantic import Field
 
 from hqsam.serving.http.schemas.common import MAX_ID, Box, ClassName, Colour, Id, JsonNotes, ModelName, Rle, Schema
 
-Score = Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
-ZOrder = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
+Score = Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False, strict=True)]
+ZOrder = Annotated[int, Field(ge=-1_000_000, le=1_000_000, strict=True)]
 MaskSource = Literal["sum", "hq", "sam", "hand", "import"]
 
 

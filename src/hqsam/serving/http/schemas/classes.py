@@ -53,7 +53,7 @@ class ClassChange(Schema):
     changed: int
     """Annotations that were changed."""
     batch: Id
-    """What `undo` takes back."""
+    """Number to undo it by."""
 
 
 class UndoResult(Schema):
@@ -70,7 +70,7 @@ class UndoResult(Schema):
 
 
 class ClassStatistics(Schema):
-    """How often a class was used."""
+    """Counts of one class."""
 
     number: int
     name: str

@@ -20,7 +20,7 @@ class ImportResult(Schema):
     """The outcome of an import."""
 
     batch: Id | None
-    """What `undo` takes back; null if nothing was added."""
+    """Number to undo it by; null if nothing was added."""
     annotations: int
     """Annotations that were added."""
     duplicates: int
@@ -38,14 +38,14 @@ class CopyRequest(Schema):
 
     from_image: Id
     annotations: Annotated[list[Id], Field(max_length=2000)] | None = None
-    """Which of them; all if it is left out."""
+    """Numbers of annotations; all of the image if it is left out."""
 
 
 class CopyResult(Schema):
     """The outcome of a copy."""
 
     batch: Id
-    """What `undo` takes back."""
+    """Number to undo it by."""
     annotations: int
     """Annotations that were added."""
     duplicates: int

@@ -28,7 +28,7 @@ class Image(Schema):
     """Why it cannot be opened: it is gone from the folder, damaged, or too large."""
     added: datetime
     updated: datetime
-    """Of the status, or of an annotation."""
+    """Time of the last change of its status, note or annotations."""
 
 
 class StatusCounts(Schema):
@@ -79,4 +79,4 @@ class OpenResponse(Schema):
     model: str
     seconds: float
     found_in: Literal["memory", "disk", "encoder"]
-    """Where the features came from: `encoder` means that they were computed now."""
+    """Place that the features came from: `encoder` means that they were computed now."""

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 from hqsam.serving.http.schemas.common import Box, ModelName, Rle, Schema, SourceName
 
 MAX_PROMPTS, MAX_POINTS = 64, 200
-"""In one request, and in one prompt. More would only hold up other clients; send another request."""
+"""Limits of one request and of one prompt. More would only hold up other clients; send another request."""
 Coordinate = Annotated[float, Field(ge=-1e7, le=1e7, allow_inf_nan=False)]
 
 
@@ -16,7 +16,7 @@ class Prompt(Schema):
 
     points: Annotated[list[tuple[Coordinate, Coordinate]], Field(max_length=MAX_POINTS, default_factory=list)]
     labels: Annotated[list[Literal[0, 1]], Field(max_length=MAX_POINTS, default_factory=list)]
-    """For each point 1 on the object, 0 beside it."""
+    """A label for each point: 1 on the object, 0 beside it."""
     box: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | None = None
     mask: Rle | None = None
     refine: Annotated[str, Field(max_length=64)] | None = None
@@ -37,9 +37,9 @@ class MasksRequest(Schema):
     detail: bool = False
     """Look again, closer, at the object and its edge: sharper on large images, and slower."""
     tolerance: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 0
-    """For polygons: corners may be left out that are at most so many pixels from the line."""
+    """Tolerance of polygons: corners may be left out that are at most so many pixels from the line."""
     max_side: Annotated[int, Field(ge=16, le=100_000)] | None = None
-    """For rle and png: the mask at most so large, for a quick look; box and area stay in the image's pixels."""
+    """Longest side of the mask for rle and png, for a quick look; box and area stay in the image's pixels."""
     keep: bool = True
     """Remember the masks for `refine`; send false where they will not be refined, as in hovering."""
 

@@ -21,7 +21,7 @@ class Model(Schema):
     licence: str
     notice: str
     bytes: int
-    """Of the download, or of the bundled file."""
+    """Size of the download, or of the bundled file."""
     bundled: bool
     installed: bool
     """It is on this machine and can be opened at once."""
@@ -30,6 +30,6 @@ class Model(Schema):
     default: bool
     """It is used where a request names no model."""
     sources: list[SourceName]
-    """Whose masks it can give, its default first."""
+    """Sources of masks that it has, its default first."""
     image_size: int
     """Pixels on the side of the square that it sees."""

@@ -7,7 +7,7 @@ class Project(Schema):
     """The folder, or the uploads, that a server works on."""
 
     id: str
-    """Of the database; the same after a restart, and in another place."""
+    """Name of the database; the same after a restart, and in another place."""
     name: str
     open_image: Id | None
     """The image that the page had open last."""
