@@ -23,6 +23,8 @@ export class AnnotationStore extends Emitter {
   /** @type {string[]} the keys of the selected objects, the last one selected last */
   selected = [];
   history = new History();
+  /** @type {Map<string, number>} the objects' keys, numbered as they came, so that a deleted one comes back to its place */
+  #places = new Map();
   /** @type {App["saveQueue"]} */
   #saveQueue;
   /** @type {App["classes"]} */
@@ -76,7 +78,8 @@ export class AnnotationStore extends Emitter {
     const image = this.image;
     const objects = await this.#saveQueue.objectsOf(image);
     if (image !== this.image) return;
-    this.objects = inOrder(objects);
+    this.#places.clear();
+    this.objects = this.#inOrder(objects);
     this.emit("objects");
     const isUnknown = ({ class_name }) => !this.#classes.isUnnamed(class_name) && !this.#classes.find(class_name);
     if (objects.some(isUnknown)) await this.#classes.fetch(); // they came by the API
@@ -208,15 +211,18 @@ export class AnnotationStore extends Emitter {
     /** @type {[string, SavedObject | null][]} */
     const entries = keys.map((key, place) => [key, objects[place]]);
     this.#saveQueue.put(this.image, entries);
-    this.objects = inOrder([...all.values()]);
+    this.objects = this.#inOrder([...all.values()]);
     this.selected = this.selected.filter((key) => all.has(key));
     this.emit("objects");
+  }
+
+  /** From back to front. @param {SavedObject[]} objects */
+  #inOrder(objects) {
+    for (const { key } of objects) if (!this.#places.has(key)) this.#places.set(key, this.#places.size);
+    return objects.toSorted((one, other) => one.z - other.z || this.#places.get(one.key) - this.#places.get(other.key));
   }
 
   #replace(label, keys, before, after) {
     if (keys.length) this.history.do({ label, undo: () => this.put(keys, before), redo: () => this.put(keys, after) });
   }
 }
-
-/** From back to front. @param {SavedObject[]} objects */
-const inOrder = (objects) => objects.toSorted((one, other) => one.z - other.z);
