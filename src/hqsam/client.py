@@ -93,7 +93,7 @@ class Client:
         return self._send_file("/v1/images", Path(path), {})
 
     def open(self, image: int, model: str | None = None) -> dict[str, Any]:
-        """Let the server encode an image, so that prompts are quick."""
+        """Encode an image on the server, so that prompts about it are answered quickly."""
         return self.request("POST", f"/v1/images/{image}/open", {"model": model})
 
     def segment(

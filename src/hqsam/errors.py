@@ -64,7 +64,7 @@ class OutputError(HqsamError):
 
 
 class ServerError(HqsamError):
-    """An hqsam server that cannot be reached, or did not do what it was asked.
+    """An hqsam server that cannot be reached, or that answered with an error.
 
     Attributes:
         status: the HTTP status, 0 if there was no answer.

@@ -45,7 +45,7 @@ class Frame:
 
     @property
     def resized_hw(self) -> tuple[int, int]:
-        """The image's size in the model's pixels; at least 1, where official SAM fails on a very thin image."""
+        """The image's height and width in the model's pixels; at least 1, where official SAM fails on thin images."""
         if self.fit == "squash":
             return self.model_size, self.model_size
         height, width = self.image_size_hw
@@ -89,7 +89,7 @@ class Frame:
         return cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA) / 255
 
     def masks_to_image(self, logits: Float[Tensor, "mask h w"]) -> Float[Tensor, "mask height width"]:
-        """Resize the decoder's logits to the image, by official SAM's two bilinear steps; squashed ones in one step.
+        """Resize the decoder's logits to the image's full size, by SAM's two bilinear steps; squashed ones in one step.
 
         This holds four bytes per pixel and mask. `masks_in_image` makes the masks themselves for a quarter of it,
         `window_in_image` a part of one.
@@ -97,7 +97,7 @@ class Frame:
         return _bilinear(self._without_padding(logits), self.image_size_hw)
 
     def masks_in_image(self, logits: Float[Tensor, "mask h w"]) -> Bool[Tensor, "mask height width"]:
-        """Return where `masks_to_image` is above zero, made one band of rows at a time to save memory."""
+        """Return full-size masks: `masks_to_image` above 0, made a band of rows at a time to save memory."""
         height, width = self.image_size_hw
         masks = torch.empty(len(logits), height, width, dtype=torch.bool, device=logits.device)
         rows_at_once = max(1, _PIXELS_AT_ONCE // width)

@@ -128,7 +128,7 @@ def available_memory(device: "torch.device | None" = None) -> int:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return True for lack of memory, or what was raised from it: in Python, NumPy, torch, OpenCV or the system."""
+    """Return True for an out-of-memory error, or one caused by it: of Python, NumPy, torch, OpenCV or the system."""
     return _is_lack_of_memory(error) or (error.__cause__ is not None and is_out_of_memory(error.__cause__))
 
 

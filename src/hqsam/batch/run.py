@@ -26,7 +26,7 @@ class GuardedWork:
     formats: tuple[str, ...] = ()
     """Names of `hqsam.formats.FORMATS` that are written."""
     existing: Existing = "replace"
-    """What to do about results of an earlier run."""
+    """The treatment of an earlier run's results: replace them, keep them, or stop with an error."""
     inputs: frozenset[Path] = frozenset()
     """Absolute paths of all images of this run: none of them is removed as an old result."""
 

@@ -1,4 +1,4 @@
-"""The table of engines, and the one that runs a model or a file."""
+"""The table of engines. To add an engine (a runtime), write an `Engine` and add a row to `BACKENDS`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,16 +27,16 @@ class Backend:
     devices: tuple[str, ...] | None
     """Kinds of devices that it runs on; None: any."""
     build: Callable[[HQSam, torch.device, torch.dtype], Engine]
-    """Builds an engine of a model, which stays as it is."""
+    """Builds an engine from a model, which it does not change."""
     int8: bool = False
-    """True if it can multiply bytes."""
+    """True if it can compute in int8."""
     recognises: Callable[[Path], bool] = lambda path: False
     """Returns True for a path with a model in a form of its own, such as a graph, of which no `HQSam` is made."""
     open: Callable[[Path, torch.device, torch.dtype], Engine] | None = None
     """Opens a path that it recognises."""
 
     def runs_on(self, device: torch.device) -> bool:
-        """Return whether it runs on a device."""
+        """Return True if it runs on a device."""
         return self.devices is None or device.type in self.devices
 
 

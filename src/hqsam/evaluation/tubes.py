@@ -125,7 +125,7 @@ class _Video:
     frames: tuple[int, ...]
     """The frames that were evaluated."""
     wanted: dict[int, list[Tube]]
-    """By class."""
+    """Ground-truth tubes, by class."""
 
 
 def _videos(split: OpenSplit) -> list[_Video]:

@@ -1,5 +1,7 @@
 """File formats that masks are written to and read from, one file for each, and the table of them.
 
+To add a format, add a file with `write` and `read`, and a row to `FORMATS`.
+
 >>> from hqsam.formats import write
 >>> write(instances, "out", ["png", "coco"])
 """

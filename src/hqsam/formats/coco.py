@@ -23,7 +23,7 @@ _KNOWN = {"id", "image_id", "category_id", "segmentation", "area", "bbox", "iscr
 
 
 def write(instances: Instances, paths: OutputPaths, outlines: Outlines = "runs", tolerance: float = 0) -> list[Path]:
-    """Write `photo_coco.json`."""
+    """Write `IMAGE_coco.json`: all masks as run lengths, with further columns."""
     return [write_dataset([instances], paths.path("_coco.json"), outlines, tolerance)]
 
 

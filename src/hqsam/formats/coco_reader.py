@@ -1,4 +1,4 @@
-"""The one reader of annotation files as COCO and LVIS have them, and as other tools write them.
+"""Reads COCO and LVIS JSON, also as other tools write it. All rooms read annotation files with this.
 
 It takes what can be taken: ids as numbers or as text, outlines that are one flat list or lists of points, images
 without a size. What cannot be taken is left out, each with its id and a reason.

@@ -11,7 +11,7 @@ from hqsam.masks.instances import Instances
 
 
 def write(instances: Instances, paths: OutputPaths) -> list[Path]:
-    """Write `photo_objects.csv`: number, label, score, area, box, and what else is known in single numbers."""
+    """Write `IMAGE_objects.csv`: number, label, score, area, box, and what else is known in single numbers."""
     rows = [{"number": row + 1, **_row(instances, row)} for row in range(len(instances))]
     text = io.StringIO()
     table = csv.DictWriter(text, list(dict.fromkeys(name for row in [_EMPTY, *rows] for name in row)), restval="")

@@ -14,7 +14,7 @@ from hqsam.masks.polygons import Polygon, from_polygons, to_polygons
 
 
 def write(instances: Instances, paths: OutputPaths, tolerance: float = 0) -> list[Path]:
-    """Write `photo.geojson`: one feature for each object, with its label and score as properties."""
+    """Write `IMAGE.geojson`: one feature for each object, with its label and score as properties."""
     height, width = instances.image_size_hw
     content = {
         "type": "FeatureCollection",

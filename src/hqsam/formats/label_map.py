@@ -19,7 +19,7 @@ _MOST = 65535
 
 
 def write(instances: Instances, paths: OutputPaths, order: Order = "small_on_top") -> list[Path]:
-    """Write `photo_labels.png`: 8 bits for up to 255 objects, 16 bits for more. Labels and scores are in the file.
+    """Write `IMAGE_labels.png`: 8 bits for up to 255 objects, 16 bits for more. Labels and scores are in the file.
 
     A pixel that several objects claim goes to one of them, by `order`.
 

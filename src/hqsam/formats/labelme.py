@@ -36,7 +36,7 @@ _REACH = 2
 def write(
     instances: Instances, paths: OutputPaths, tolerance: float = 0, corners: Corners = "pixel_centres"
 ) -> list[Path]:
-    """Write `photo.json`, to be laid beside the image. An object with an empty mask gets no shape.
+    """Write `IMAGE.json`, to be laid beside the image. An object with an empty mask gets no shape.
 
     Args:
         instances: the masks.

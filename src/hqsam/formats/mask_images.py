@@ -206,7 +206,7 @@ def has_void(levels: Levels) -> bool:
 
 
 def majority_encoding(guesses: Sequence[MaskEncoding | None]) -> MaskEncoding:
-    """What a set is, by the guesses about some of its files.
+    """Return the encoding of a set of masks, from guesses about some of its files.
 
     Masks with one object look binary in any set, so a tenth that looks like several objects decides.
     """
@@ -278,7 +278,7 @@ def _packed(rgb: np.ndarray) -> np.ndarray:
 
 
 def _is_flat(levels: np.ndarray) -> bool:
-    """Whether most of what is not 0 is in areas of one value; False if there is nothing else."""
+    """Return True if most nonzero pixels are in areas of one value; False if all are 0."""
     here, marked = levels[:-1, :-1], levels[:-1, :-1] > 0
     flat = marked & (here == levels[:-1, 1:]) & (here == levels[1:, :-1])
     return bool(2 * np.count_nonzero(flat) > np.count_nonzero(marked))

@@ -22,12 +22,12 @@ _FEW = 6
 
 
 def write_overlay(instances: Instances, paths: OutputPaths, image: Image) -> list[Path]:
-    """Write `photo_overlay.png`."""
+    """Write `IMAGE_overlay.png`: the image with masks and prompts drawn on it."""
     return [write_png(paths.path("_overlay.png"), draw(instances, image, instances.drawn_prompts()))]
 
 
 def write_cutouts(instances: Instances, paths: OutputPaths, image: Image) -> list[Path]:
-    """Write `photo_cutout.png`, or `photo_cutout_01.png`, `photo_cutout_02.png`, ..., each as large as the image."""
+    """Write `IMAGE_cutout.png`, or `IMAGE_cutout_01.png`, `IMAGE_cutout_02.png`, ..., each as large as the image."""
     return [
         write_png(paths.mask_path("_cutout.png", row), cutout(image, instances.soft_alpha(row)))
         for row in range(len(instances))

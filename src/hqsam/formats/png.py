@@ -12,7 +12,7 @@ from hqsam.masks.instances import Instances
 
 
 def write(instances: Instances, paths: OutputPaths) -> list[Path]:
-    """Write `photo_mask.png`, or `photo_mask_01.png`, `photo_mask_02.png`, ... The label and score are in the file."""
+    """Write `IMAGE_mask.png`, or `IMAGE_mask_01.png`, `IMAGE_mask_02.png`, ... The label and score are in the file."""
     written = []
     for row in range(len(instances)):
         score = instances.known_score(row)

@@ -15,7 +15,7 @@ _KNOWN = {"id", "segmentation", "bbox", "area", "predicted_iou", "label"}
 
 
 def write(instances: Instances, paths: OutputPaths) -> list[Path]:
-    """Write `photo_sam.json`; boxes are x, y, width, height, with the width and height counted in pixels."""
+    """Write `IMAGE_sam.json`; boxes are x, y, width, height, with the width and height counted in pixels."""
     height, width = instances.image_size_hw
     image = {"image_id": 1, "file_name": instances.image_name, "width": width, "height": height}
     records = [{"id": number, **record} for number, record in enumerate(instances.records(), start=1)]

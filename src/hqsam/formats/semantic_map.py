@@ -28,7 +28,7 @@ def write(
     colours: Sequence[Rgb] | None = None,
     order: Order = "small_on_top",
 ) -> list[Path]:
-    """Write `photo_classes.png` and the table `classes.csv` of numbers, names and colours.
+    """Write `IMAGE_classes.png` and the table `classes.csv` of numbers, names and colours.
 
     Up to 255 classes are 8 bits with a palette, more are 16 bits.
 

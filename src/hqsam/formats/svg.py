@@ -21,7 +21,7 @@ _TOKEN = re.compile(r"[A-Za-z]|[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 
 def write(instances: Instances, paths: OutputPaths, tolerance: float = 0) -> list[Path]:
-    """Write `photo.svg`. The label is the path's title; it and the score are also in `data-label` and `data-score`."""
+    """Write `IMAGE.svg`. The label is the path's title; it and the score are also in `data-label` and `data-score`."""
     height, width = instances.image_size_hw
     attributes = {"viewBox": f"0 0 {width} {height}", "width": str(width), "height": str(height)}
     root = ElementTree.Element("svg", {"xmlns": _SVG, **attributes, "data-image": _clean(instances.image_name)})

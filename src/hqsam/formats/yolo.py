@@ -36,7 +36,7 @@ def write(
     classes: Sequence[str] | None = None,
     corners: Corners = "pixel_centres",
 ) -> list[Path]:
-    """Write `photo.txt`, and beside it `classes.txt`. An object with an empty mask gets no line.
+    """Write `IMAGE.txt`, and beside it `classes.txt`. An object with an empty mask gets no line.
 
     Args:
         instances: the masks.

@@ -20,7 +20,7 @@ class Canvas:
         return slice(self._top, self._top + len(self._colours))
 
     def paint(self, colour: Rgb, share: Float[np.ndarray, "rows columns"], top: int = 0, left: int = 0) -> None:
-        """Mix `colour` in by `share`, 0 to 1 a pixel, with its first pixel at (top, left); it may reach outside."""
+        """Mix `colour` in by `share`, 0 to 1 for each pixel, placed at (top, left); parts outside are cut off."""
         top -= self._top
         height, width = self._colours.shape[:2]
         rows, columns = _inside(top, share.shape[0], height), _inside(left, share.shape[1], width)

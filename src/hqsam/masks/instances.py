@@ -42,7 +42,7 @@ class Instances:
     image_size_hw: tuple[int, int]
     """Height and width of the upright image."""
     scores: Float[np.ndarray, "mask"]
-    """How good each mask is believed to be, 0 to 1: the predicted IoU of SAM's head. NaN where that is not known."""
+    """Confidence in each mask, 0 to 1: the IoU that SAM's head predicts. NaN where it is not known."""
     labels: tuple[str, ...]
     """The class of each mask."""
     prompt_index: Int[np.ndarray, "mask"]

@@ -1,4 +1,7 @@
-"""SAM's mask decoder. Extra tokens (the HQ token) may be beside its own; their masks are made elsewhere."""
+"""SAM's mask decoder: takes the image embedding, its positions, sparse prompt embeddings and extra tokens.
+
+An extra token is the HQ token, for example; `HQSam.decode` makes masks of those.
+"""
 
 from typing import NamedTuple
 

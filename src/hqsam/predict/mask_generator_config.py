@@ -40,11 +40,11 @@ class MaskGeneratorConfig:
     stability_score_offset: float = 1.0
     """Stability is the IoU of the masks cut this much above and below the usual height."""
     box_nms_thresh: float = 0.7
-    """Of two masks whose boxes overlap by more than this IoU, the better one is kept."""
+    """IoU of boxes above which only the better of two masks is kept."""
     crop_n_layers: int = 0
     """Layers of crops in which the image is looked at again: 2 x 2 crops, then 4 x 4, and so on."""
     crop_nms_thresh: float = 0.7
-    """Of two masks of different crops whose boxes overlap by more than this IoU, the smaller crop's is kept."""
+    """IoU of boxes above which, of two masks of different crops, only that of the smaller crop is kept."""
     crop_overlap_ratio: float = 512 / 1500
     """The share of the image's short side by which neighbouring crops overlap."""
     crop_n_points_downscale_factor: int = 1
@@ -105,7 +105,7 @@ class MaskGeneratorConfig:
         return replace(self, **changes)
 
     def resolve(self, engine: Engine) -> "ResolvedConfig":
-        """Return the settings that are meant with this model on this machine.
+        """Return the settings with every default resolved for this model and machine.
 
         Raises:
             OptionError: the model has no such source.

@@ -32,7 +32,7 @@ class RunLog:
         self._steps = 0
 
     def begin_stage(self, number: int, name: str, steps: int) -> None:
-        """Log what follows under this stage."""
+        """Set the stage that later lines are logged under."""
         self._place, self._steps = {"stage": name, "stage_number": number}, steps
 
     def step(self, step: int, metrics: Mapping[str, float]) -> None:

@@ -77,7 +77,7 @@ class PromptGroup:
 
 
 class ImageContext(NamedTuple):
-    """A model, and what it knows of a group's images."""
+    """A model and its encoded images, for one group of prompts."""
 
     model: HQSam
     features: ImageFeatures

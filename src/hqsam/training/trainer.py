@@ -192,7 +192,7 @@ def _batch_source(
 
 
 class Trainer:
-    """Takes one training step after the other. In every process the weights are the same."""
+    """Takes one training step after the other, with the same weights in every process."""
 
     def __init__(
         self,

@@ -75,7 +75,7 @@ class _Answers(NamedTuple):
     sample: Sample
     truth: np.ndarray
     masks: dict[tuple[str, str], np.ndarray]
-    """By prompt and source."""
+    """Masks by prompt and source."""
     scores: dict[str, float]
 
     @property

@@ -26,7 +26,7 @@ class Identified:
     config: ModelConfig
     tensors: Mapping[str, Tensor]
     unused: Mapping[str, Tensor]
-    """Tensors of the file that our model has no use for, under `unused.`."""
+    """Tensors of the file that our model does not use, their names prefixed with `unused.`."""
     empty_model: HQSam
     """The model, on the meta device: shapes without values."""
 

@@ -22,7 +22,7 @@ Naming = Literal["hqsam", "official", "transformers"]
 NAMINGS: tuple[Naming, ...] = ("hqsam", "official", "transformers")
 
 UNUSED = "unused."
-"""In our files, this prefix marks a tensor that our model has no use for, under the name that it came with."""
+"""Prefix, in our files, of a tensor that our model does not use; its original name follows."""
 
 
 class Sorted(NamedTuple):

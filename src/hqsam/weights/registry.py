@@ -1,4 +1,4 @@
-"""The table of all checkpoints that can be downloaded by name; a new one is a new row."""
+"""The table of all checkpoints that can be downloaded by name. To add a checkpoint, add a row to `CHECKPOINTS`."""
 
 import difflib
 import os

@@ -62,7 +62,7 @@ class Kernels(CpuAttentionOps):
     """
 
     def relative_bias_attention(self, channels: int) -> RelativeBiasAttention | None:
-        """Return attention in one step for heads of so many channels; None: it is left to the other operations."""
+        """Return a function for attention in one step with heads of this width; None: other operations do it."""
         return None
 
     def softmax_over_tokens(

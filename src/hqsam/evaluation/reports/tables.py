@@ -34,7 +34,7 @@ class Table:
         return self.alike(self.lines[0].prompt)
 
     def alike(self, prompt: str) -> list[Line]:
-        """The lines of one prompt that were measured here."""
+        """Return the lines of one prompt that were measured here."""
         return [line for line in self.lines if line.prompt == prompt and not line.where]
 
     def is_best(self, line: Line, name: str) -> bool:

@@ -1,10 +1,10 @@
-"""The tests of the paper as a table, and one reader for each layout of their files.
+"""Evaluation suites: the table of the paper's data sets, and one reader for each layout of their files.
 
 >>> from pathlib import Path
 >>> from hqsam.evaluation.suites import find
 >>> hq4 = find("hq4").open(Path("data"))    # DIS5K/ and thin_object_detection/ are in there
->>> for case in hq4.cases:
-...     masks = [target.truth for target in case.targets()]
+>>> for sample in hq4.samples:
+...     masks = [target.truth for target in sample.targets()]
 """
 
 import difflib

@@ -1,4 +1,4 @@
-"""The table of suites: every one of the paper, and any folder. To add one is to add a row."""
+"""The table of evaluation suites: those of the paper, and any folder. To add a suite, add a row to `ROWS`."""
 
 from hqsam.data.hqseg44k import VALIDATION
 from hqsam.evaluation.metrics import METRICS

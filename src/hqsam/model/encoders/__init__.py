@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from hqsam.model.config import ModelConfig
 
 FAMILIES: dict[str, EncoderFamily] = {"vit": vit.FAMILY, "tiny_vit": tiny_vit.FAMILY}
-"""By the name that a model's config is stored under. To add a family is to add a folder and a row."""
+"""Families of image encoders, by the name in a stored config. To add an encoder family, add a folder and a row here."""
 
 
 def build_encoder(config: "ModelConfig") -> ImageEncoder:

@@ -58,7 +58,7 @@ class TensorNames:
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Spellings of the words in braces, in the same order; where the third is missing, it is the second."""
     unused: Mapping[str, str] = field(default_factory=dict)
-    """By naming, patterns of tensors that files hold and our model has no use for."""
+    """Patterns of tensors that files hold but our model does not use, by naming."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,7 @@ class EncoderFamily:
     fixed_size: bool
     """True if the weights hold a position for each token, and so fit images of one size alone."""
     transformers: TransformersVision | None = None
-    """How transformers describes it; None: transformers has no such encoder."""
+    """The family's `vision_config` in transformers; None: transformers has no such encoder."""
 
 
 def count_modules(tensors: Mapping[str, Tensor], prefix: str) -> int:

@@ -65,7 +65,7 @@ class DecodeBatcher:
         return task.future.result()
 
     def wait_until_idle(self, seconds: float = 1.0) -> None:
-        """Wait until no prompts are pending, at most so many seconds: for work of low priority."""
+        """Wait until no prompts are pending, at most `seconds`; for work of low priority."""
         self._idle.wait(seconds)
 
     @contextmanager

@@ -23,7 +23,7 @@ _SUFFIX = ".safetensors"
 
 
 class FeatureCache:
-    """A folder of at most `max_bytes`; the least recently used files leave first."""
+    """Encoded images in a folder of at most `max_bytes`; the least recently used files are deleted first."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self._folder, self._max_bytes = folder, max_bytes

@@ -1,4 +1,4 @@
-"""Queues that are fair to clients, bounded, and drop what no client waits for.
+"""Queues where a client's requests (clicks, images) wait: fair to clients, bounded, dropped when the client leaves.
 
 | queue    | threads | what waits in it                                                                             |
 | -------- | ------- | -------------------------------------------------------------------------------------------- |

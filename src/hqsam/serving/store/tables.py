@@ -29,7 +29,7 @@ class Metadata(Base):
 
 
 class ImageRow(Base):
-    """An image."""
+    """An image of the library: an upload, or a file in the served folder."""
 
     __tablename__ = "images"
     __table_args__ = (UniqueConstraint("source", "place"), {"sqlite_autoincrement": True})
@@ -111,4 +111,4 @@ class ClassRow(Base):
     position: Mapped[int] = mapped_column(Integer)
     """Its place in the list."""
     removed: Mapped[bool] = mapped_column(Boolean, default=False)
-    """It is no longer in the list; the row keeps its number from being given again."""
+    """True if it is no longer in the list; the row keeps its number from being given again."""

@@ -1,4 +1,4 @@
-"""Recipes of training, by name: functions that return a config. To add one is to add a row to `RECIPES`."""
+"""Training recipes: functions that return a config. To add a recipe, add a row to `RECIPES`."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -32,7 +32,7 @@ RECIPES: dict[str, RecipeRow] = {
 
 
 def recipe_of(name: str, images: int = 50) -> Recipe:
-    """Return a recipe by its name, for so many training images.
+    """Return a recipe by its name, for a number of training images.
 
     Raises:
         OptionError: there is no such recipe.
