@@ -159,7 +159,7 @@ class Client:
 
         Args:
             image: the number of an image.
-            points_per_side: a grid of so many by so many clicks.
+            points_per_side: clicks along each side of the grid.
             source: "sum", "hq" or "sam"; by default the model's first.
             model: a name of `models()`; by default the server's.
             progress: called with clicks done and all clicks; may raise to cancel.

@@ -34,7 +34,7 @@ class Prompts:
     labels: Int64[np.ndarray, "prompt point"]
     boxes: Float[np.ndarray, "prompt 4"] | None = None
     mask_logits: Float[np.ndarray, "prompt mask_size mask_size"] | None = None
-    """In the model's square, at the decoder's resolution."""
+    """Logits of the mask prompts, in the model's square at the decoder's resolution."""
 
     def __len__(self) -> int:
         return len(self.points)

@@ -24,9 +24,9 @@ class ImageTask:
     formats: tuple[str, ...] = ()
     """Names of `hqsam.formats.FORMATS` to write."""
     reading: Mapping[str, Any] = field(default_factory=dict)
-    """How to read the image: `value_range` and `page` of `read_image`."""
+    """Options of `read_image`: `value_range` and `page`."""
     writing: Mapping[str, Any] = field(default_factory=dict)
-    """How to write files: options of `hqsam.formats.write`, such as `tolerance`."""
+    """Options of `hqsam.formats.write`, such as `tolerance`."""
 
     def write(self, found: Instances, path: Path, folder: Path) -> list[Path]:
         """Write masks, with a warning if the image has a place on Earth, which these files do not keep."""

@@ -71,7 +71,7 @@ def serve(
     memory: Annotated[int, typer.Option(min=0, metavar="MB", help="For encoded images, in memory.")] = 1024,
     disk: Annotated[int, typer.Option(min=0, metavar="MB", help="For encoded images, on disk.")] = 4096,
     rate: Annotated[
-        float | None, typer.Option(min=0.1, metavar="N", help="At most so many requests a second from one client.")
+        float | None, typer.Option(min=0.1, metavar="N", help="Largest number of requests a second from one client.")
     ] = None,
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Show images that are links to files outside of FOLDER.")

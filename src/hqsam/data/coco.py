@@ -22,7 +22,7 @@ _KEPT = ("id", "category_id", "segmentation", "score", "iscrowd")
 def open_coco(path: Path, images: Path | None = None, name: str | None = None) -> MaskDataset:
     """Open the images of an annotation file that have objects.
 
-    Crowds are left out: they mark groups that nobody told apart.
+    Crowds are left out: they mark groups of objects that are not told apart.
 
     Args:
         path: the JSON file.

@@ -29,7 +29,7 @@ class DatasetItem(Protocol):
         ...
 
     def read(self, longest_side: int | None = None) -> Sample:
-        """Read the sample, scaled down so that its long side has at most so many pixels.
+        """Read the sample, scaled down so that its long side has at most `longest_side` pixels.
 
         Raises:
             DataError: a file is missing, damaged, or does not fit.
@@ -48,7 +48,7 @@ class MaskDataset(Samples):
     name: str
     items: tuple[DatasetItem, ...] = field(repr=False)
     about: str
-    """Its layout and how its masks are read, in words."""
+    """Description of the layout and of how masks are read."""
     issues: tuple[DataIssue, ...] = field(default=(), repr=False)
     """Issues that were seen while listing the files; broken samples are not among the items."""
     annotation_file: Path | None = None

@@ -34,7 +34,7 @@ class ImageMaskPair:
     encoding: MaskEncoding = "binary"
 
     def read(self, longest_side: int | None = None) -> Sample:
-        """Read both files, scaled down so that the long side has at most so many pixels.
+        """Read both files, scaled down so that the long side has at most `longest_side` pixels.
 
         Raises:
             DataError: a file cannot be read, or the two differ in size.

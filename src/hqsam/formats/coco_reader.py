@@ -35,14 +35,14 @@ class CocoFile:
     """The contents of an annotation file in one form."""
 
     images: list[Entry]
-    """Each with id, file_name and, where the file states them, whole numbers as height and width."""
+    """Images, each with id, file_name and, where the file states them, height and width as whole numbers."""
     annotations: list[Entry]
     """Each with id, image_id, category_id, iscrowd, score and a segmentation, which `rle_of_segmentation` reads."""
     classes: list[Entry]
     """Each with id and name, also those that the file uses without listing them."""
     left_out: tuple[LeftOut, ...]
     content: Mapping[str, Any]
-    """The rest of the file, as it is."""
+    """The file's other keys, unchanged."""
 
     @property
     def categories(self) -> dict[int | str, str]:
@@ -61,7 +61,7 @@ class CocoFile:
 
     @property
     def crowds(self) -> list[LeftOut]:
-        """The crowds: groups that nobody told apart, which are no objects."""
+        """The crowds: groups of objects that are not told apart."""
         return [LeftOut(CROWD, str(one["id"])) for one in self.annotations if one["iscrowd"]]
 
 
@@ -203,7 +203,7 @@ def _file_name(row: Entry) -> str:
 
 
 def _side(stated: Any) -> int | None:
-    """Pixels; None where nobody measured."""
+    """Pixels; None where the file does not say."""
     side = 0 if stated is None else int(float(stated))
     if side > _LARGEST_SIDE:
         raise ValueError(f"{side} pixels are more than an image has")

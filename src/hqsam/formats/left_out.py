@@ -1,4 +1,4 @@
-"""What a reader leaves out of a file: counted, with the reason, and named so that it can be found there."""
+"""Entries that a reader leaves out of a file: counted, with the reason, and named so that they can be found."""
 
 import warnings
 from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ class LeftOut(NamedTuple):
     why: str
     """The reason as a plural, such as "boxes without masks", so that entries can be counted under it."""
     entry: str
-    """What the file calls it: an annotation's id, or such as "line 3"."""
+    """The entry's name in the file: an annotation's id, or "line 3" and the like."""
 
 
 def take_each(

@@ -18,7 +18,7 @@ from hqsam.masks.runs import runs_from_rle
 Image = UInt8[np.ndarray, "height width 3"]
 
 _FEW = 6
-"""Up to so many masks are drawn one by one; of more, one would no longer tell whose colour shines through whose."""
+"""Largest number of masks drawn one by one: with more, colours that shine through each other cannot be told apart."""
 
 
 def write_overlay(instances: Instances, paths: OutputPaths, image: Image) -> list[Path]:

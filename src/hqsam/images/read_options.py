@@ -22,7 +22,7 @@ class ReadOptions:
     """The page of a stack, or frame of an animation, counted from 1; by default the first."""
 
     def choose_page(self, pages: Sequence[Page], name: str) -> Page:
-        """Return the page to read of those that an image has, with a warning if there are others that nobody chose.
+        """Return the page to read of those that an image has, with a warning if there are others that were not chose.
 
         Raises:
             ImageError: there is no such page.

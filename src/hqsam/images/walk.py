@@ -43,7 +43,7 @@ class FoundImages:
     skipped: dict[str, list[Path]] = field(default_factory=dict)
     """Files and folders that were left out, by the reason: a word of the table above."""
     skip_results: bool = True
-    """Leave out what hqsam wrote."""
+    """Leave out results that hqsam wrote."""
 
     def add_file(self, path: Path) -> None:
         """Take a file if it is an image to work on; leave it out if it is another image."""

@@ -19,7 +19,7 @@ from hqsam.predict.multiscale_logits import MultiscaleLogits, Patch, cell_centre
 from hqsam.prompts import POSITIVE, Prompts
 
 _BAND = 2.0
-"""The new logits count in full up to so many of the old cells from the edge, and not at all twice as far."""
+"""Distance from the edge, in old cells, up to which new logits count in full; at twice that, not at all."""
 
 _LEAST_AGREEMENT = {"objects": 0.4, "edges": 0.8}
 """The IoU of old and new mask in the crop below which the new one is about something else, and is not taken.

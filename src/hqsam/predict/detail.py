@@ -29,7 +29,7 @@ _FINER = 4
 """Tiles are encoded where they show an edge at least so much closer than the object's own crop does."""
 
 _TILES_ACROSS = 8
-"""At most so many tiles of an object side by side: smaller parts of it could not be recognised."""
+"""Largest number of an object's tiles side by side: smaller parts of it could not be recognised."""
 
 
 def add_detail(

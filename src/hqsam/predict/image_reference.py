@@ -42,7 +42,7 @@ class ImageReference:
         """Return the image as it was when it was opened.
 
         Raises:
-            ImageError: its file has changed or is gone, or nobody holds the array any more.
+            ImageError: its file has changed or is gone, or no reference to the array is left.
         """
         pixels = self.kept
         if pixels is None:

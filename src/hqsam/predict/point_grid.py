@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from hqsam.predict.mask_generator_config import MaskGeneratorConfig
 
 _NEAR = 20.0
-"""A mask whose box ends within so many pixels of where a crop was cut is taken to be cut, too."""
+"""Pixels from a crop's edge within which a mask's box ends if the mask is taken to be cut off."""
 
 
 @dataclass(frozen=True)

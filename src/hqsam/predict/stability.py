@@ -28,7 +28,7 @@ _PIXELS_AT_ONCE = 1 << 20
 """Pixels of the image that are counted in one pass."""
 
 _MOST_PIXELS = 1 << 24
-"""Larger masks are not counted in the image's pixels: there are so many that it makes no difference."""
+"""Larger masks are not counted in the image's pixels, which would make no difference."""
 
 
 class StableMask(NamedTuple):

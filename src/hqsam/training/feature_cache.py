@@ -41,7 +41,7 @@ _SHARD = 16
 
 
 def bytes_of(config: ModelConfig, views: int) -> int:
-    """Return the size of a cache of so many views, without their masks, which are small."""
+    """Return the bytes of a cache of `views` views, without their masks, which are small."""
     side, early = config.embedding_size, config.image_size // config.encoder.early_stride
     return 2 * views * (config.width * side**2 + config.encoder.early_width * early**2)
 

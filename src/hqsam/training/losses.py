@@ -33,7 +33,7 @@ POINTS = 112 * 112
 """Number of points of a mask at which the HQ loss is taken (official training)."""
 
 Draw = Callable[[int], Tensor]
-"""Function that draws so many points for each prompt, [prompt, point, 2], evenly in the unit square."""
+"""Function that draws a number of points for each prompt, [prompt, point, 2], evenly in the unit square."""
 
 
 def uncertain_point_losses(

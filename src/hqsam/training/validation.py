@@ -50,7 +50,7 @@ def validate(
         model: the model.
         samples: held-out images with their true masks.
         processes: the processes of the run; all of them call this, and all get the same scores.
-        max_images: ask about at most so many images, evenly spread.
+        max_images: validate on at most this number of images, evenly spread.
     """
     segmenter = Segmenter(TorchEngine(model, processes.device, pick_precision("auto", processes.device)))
     numbers = spread(len(samples), max_images)
@@ -149,5 +149,5 @@ def score_table(validations: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def spread(count: int, most: int) -> list[int]:
-    """Return at most so many numbers below `count`, evenly apart."""
+    """Return at most `most` numbers below `count`, evenly apart."""
     return [index * count // min(count, most) for index in range(min(count, most))]

@@ -91,7 +91,7 @@ class Kernels(CpuAttentionOps):
         return normalise_and_pad(images, config).to(precision, memory_format=torch.channels_last)
 
     def has_bottleneck(self, channels: int, inner: int) -> bool:
-        """Return whether `bottleneck` takes so many channels, and is faster than convolutions one after the other."""
+        """Return True if `bottleneck` takes these channels, and is faster than convolutions one by one."""
         return False
 
     def bottleneck(

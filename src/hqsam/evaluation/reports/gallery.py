@@ -114,7 +114,7 @@ def _items(summary: Summary, columns: Sequence[Column]) -> list[GalleryItem]:
 
 
 def _some(items: Sequence[GalleryItem], count: int) -> list[GalleryItem]:
-    """Return the first object of each image, at most so many."""
+    """Return the first object of each image, at most `count`."""
     first_of = {one.sample: one for one in reversed(items)}
     return [one for one in items if first_of[one.sample] is one][:count]
 

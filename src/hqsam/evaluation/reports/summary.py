@@ -56,7 +56,7 @@ class Summary:
     """Number of images that were evaluated, of `settings["images"]`."""
     columns: list[ColumnScores]
     published: list[dict[str, Any]]
-    """Printed numbers of this suite."""
+    """Published numbers of this suite."""
     skipped: dict[str, str]
     """Objects that could not be prompted for, and why."""
     seconds: dict[str, float]

@@ -28,7 +28,7 @@ class Split:
     listing: str = ""
     """A file that names what belongs to the set, where there is one."""
     expected: int | None = None
-    """Number of its images; None where nobody says."""
+    """Number of its images; None where it is not published."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class Suite:
 
     @property
     def expected(self) -> int | None:
-        """Number of images in all; None where nobody says."""
+        """Number of images in all; None where it is not published."""
         counts = [split.expected for split in self.splits]
         return None if None in counts else sum(count for count in counts if count is not None)
 

@@ -31,11 +31,11 @@ class ModelInfo:
     bytes: int
     """Size of the download, or of the bundled file."""
     is_installed: bool
-    """It is on this machine and can be opened at once."""
+    """True if it is on this machine and can be opened at once."""
     is_loaded: bool
-    """It is in memory."""
+    """True if it is in memory."""
     is_default: bool
-    """It is used where a request names no model."""
+    """True for the model that is used when a request names none."""
 
 
 class ModelManager:

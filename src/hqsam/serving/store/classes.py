@@ -29,7 +29,7 @@ class ClassInfo:
     """#rrggbb."""
     key: str | None = None
     removed: bool = False
-    """It is no longer in the list."""
+    """True if it is no longer in the list."""
 
 
 @dataclass(frozen=True)

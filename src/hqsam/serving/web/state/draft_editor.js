@@ -4,7 +4,7 @@
  *     pointerdown, pointerup    view/gestures.js: a tap at a place of the image
  *     tap                       tools/click.js: a pixel, and whether it adds or subtracts
  *     addClick                  here: the next draft, one step of the history
- *     predict                   state/mask_predictor.js: POST /images/ID/masks, or the answer that hovering fetched
+ *     predict                   state/mask_predictor.js sends the click: POST /images/ID/masks (or hovering has fetched the answer)
  *     "draft"                   here, with the mask: view/renderer.js paints it, panels/draft_bar.js shows its candidates
  *
  * Emits "draft" whenever there is another one.

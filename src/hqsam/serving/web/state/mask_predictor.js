@@ -1,4 +1,4 @@
-/** Asks the model for masks. Answers are cached, so that going back and forth costs nothing. */
+/** Sends clicks and boxes to the server for masks. Answers are cached, so that going back and forth costs nothing. */
 /** @import { App } from "../main.js" */
 import { ApiError, api } from "../api.js";
 import { decode, encode } from "../masks/rle.js";
