@@ -207,7 +207,7 @@ def test_evaluating_and_training_look_at_all_that_can_be_wrong_before_a_model_is
     for words, said, code in (
         (("--out", "taken/deep"), "a part of the path is a file", 1),
         (("--source", "best"), "unknown source 'best'", 2),
-        (("--prompt", "detector:gone.json"), "gone.json: there is no such file", 1),
+        (("--prompt", "detector:gone.json"), "gone.json: there is no such file or folder", 1),
     ):
         finished = hqsam(*folder, *words)
         assert said in finished.err and finished.code == code

@@ -129,7 +129,7 @@ def _check(
     detectors = [word.removeprefix("detector:") for word in prompts if word.startswith("detector:")]
     for path in map(Path, detectors):
         if not path.exists():
-            raise DataError(f"there is no detector's file {path}")
+            raise DataError(f"cannot read {path}: there is no such file or folder")
     parse_prompts([word for word in prompts if not word.startswith("detector:")])
     opened = row.open(data, split_words(only) or None)
     if detectors:

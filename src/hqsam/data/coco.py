@@ -87,5 +87,10 @@ def _told_apart(items: Sequence[AnnotatedImage]) -> tuple[tuple[AnnotatedImage, 
     """Return the images that are listed once, and issues about the others."""
     names, files = Counter(item.name for item in items), Counter(item.image for item in items)
     counts = {item.name: max(names[item.name], files[item.image]) for item in items}
-    doubled = [DataIssue("doubled", name, f"listed {count} times") for name, count in counts.items() if count > 1]
+    paths = {item.name: item.image for item in items}
+    doubled = [
+        DataIssue("doubled", name, f"{paths[name]} is listed {count} times")
+        for name, count in counts.items()
+        if count > 1
+    ]
     return tuple(item for item in items if counts[item.name] == 1), doubled
