@@ -123,7 +123,7 @@ class PromptedDataset(Dataset[Batch]):
 
 
 def collate(rows: Sequence[BatchRow]) -> Batch:
-    """Return rows as one batch."""
+    """Join rows of the dataset to one batch."""
     return Batch(*map(_stacked, zip(*rows, strict=True)))
 
 

@@ -54,7 +54,7 @@ def paper_prompt(
 
 
 def box_prompt(box_xyxy: Float[np.ndarray, "4"]) -> Prompt:
-    """Return a box as two tokens."""
+    """Return the prompt for a box: its two corners as points."""
     return Prompt(box_xyxy.reshape(2, 2), np.array([BOX_START, BOX_END], np.int64))
 
 

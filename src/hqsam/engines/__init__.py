@@ -55,7 +55,7 @@ class SelectedMasks(NamedTuple):
     logits: Float[Tensor, "selected height width"]
     scores: Float[Tensor, "selected"]
     prompt: Int[Tensor, "selected"]
-    """The prompt that each answers."""
+    """Number of the prompt that each mask is for."""
     candidate: Int[Tensor, "selected"]
     """The number, 1 to 3, of SAM's mask that it is, or whose score it has."""
 

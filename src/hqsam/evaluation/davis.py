@@ -31,7 +31,7 @@ class Statistics(NamedTuple):
 
     mean: float
     recall: float
-    """Share of the frames above 0.5."""
+    """Share of the frames whose score is above 0.5."""
     decay: float
     """Mean of the first quarter of the frames minus that of the last."""
 

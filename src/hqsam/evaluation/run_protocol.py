@@ -34,10 +34,10 @@ class PromptProtocol:
 
 
 class Prediction(NamedTuple):
-    """A mask before it is measured."""
+    """A predicted mask that has not been scored yet."""
 
     number: int
-    """The number of its object."""
+    """Number of the object that the mask is for."""
     source: str
     prompt: str
     trial: int

@@ -29,13 +29,13 @@ class Polygon:
     """One part of a mask and the holes in it. Corners are x, y; no corner is repeated at the end."""
 
     exterior: Num[np.ndarray, "corner 2"]
-    """Clockwise on the screen."""
+    """Points of the outer ring, clockwise on the screen."""
     holes: tuple[Num[np.ndarray, "_ 2"], ...] = ()
-    """Anticlockwise on the screen."""
+    """Points of each hole's ring, anticlockwise on the screen."""
 
     @property
     def rings(self) -> tuple[np.ndarray, ...]:
-        """The exterior, then the holes."""
+        """All rings: the exterior, then the holes."""
         return (self.exterior, *self.holes)
 
 

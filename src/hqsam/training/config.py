@@ -96,7 +96,7 @@ class RunOptions:
     compile: bool = False
     """Let torch compile the trained modules: minutes at first, and then faster steps on a GPU."""
     tensorboard: bool = False
-    """Write for TensorBoard as well."""
+    """True to write curves and images for TensorBoard as well."""
 
     @property
     def model_path(self) -> Path:

@@ -43,7 +43,7 @@ class ProcessGroup(Protocol):
 
 
 class SingleProcess:
-    """A run on one process."""
+    """Process group of a run on one process."""
 
     def __init__(self, device: torch.device | None = None) -> None:
         self.device, self.rank, self.world_size = device or torch.device("cpu"), 0, 1

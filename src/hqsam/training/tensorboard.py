@@ -43,6 +43,6 @@ class TensorBoard:
         self._writer.add_image(name, image, step, dataformats="HWC")
 
     def close(self) -> None:
-        """Bring everything to the disk."""
+        """Write everything to disk, and close the file."""
         if "_writer" in self.__dict__:
             self._writer.close()

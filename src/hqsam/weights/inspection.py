@@ -52,7 +52,7 @@ class Verification:
     registered_as: str | None
     """Name of the checkpoint of the table that the file is a copy of, to the byte; None for any other file."""
     checked: tuple[str, ...]
-    """Sentences about what was checked."""
+    """Sentences that say which checks were made."""
 
 
 def inspect_checkpoint(name_or_path: str | Path, on_progress: Progress | None = None) -> CheckpointInfo:

@@ -26,12 +26,12 @@ class Part:
 
     @property
     def runs(self) -> Runs:
-        """The runs, decoded each time."""
+        """Runs of the mask, decoded at each call."""
         return runs_from_rle(self.rle)
 
     @cached_property
     def area(self) -> int:
-        """The number of pixels."""
+        """Number of pixels of the mask."""
         return area(self.rle)
 
 

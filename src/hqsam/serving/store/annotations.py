@@ -35,7 +35,7 @@ class AnnotationContent:
 
     @property
     def json(self) -> str:
-        """The text that is stored."""
+        """The annotation as the JSON text that is stored."""
         return json.dumps(vars(self), allow_nan=False, separators=(",", ":"))
 
     @classmethod
