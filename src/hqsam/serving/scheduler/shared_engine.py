@@ -28,7 +28,7 @@ class SharedEngine(Engine):
     def __init__(
         self, engine: Engine, model_identity: str, encoder: FairQueue, batcher: DecodeBatcher, features: FeatureCache
     ) -> None:
-        self.config, self.device, self.origin = engine.config, engine.device, engine.origin
+        self.config, self.device = engine.config, engine.device
         self._engine, self._model_identity = engine, model_identity
         self._encoder, self._batcher, self._features = encoder, batcher, features
         self._writer = ThreadPoolExecutor(1, "hqsam-features")

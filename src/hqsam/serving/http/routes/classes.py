@@ -19,7 +19,7 @@ from hqsam.serving.store.classes import ClassEntry
 
 routes = router("classes")
 _MAX_CLASSES = 2000
-ClassNumber = Annotated[schemas.Number, Path(description="Number of a class.", examples=[1])]
+ClassNumber = Annotated[int, Path(ge=1, le=65_535, description="Number of a class.", examples=[1])]
 
 
 @routes.get("/classes")

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from hqsam.serving.http.schemas.common import MAX_ID, Box, ClassName, Colour, Id, JsonNotes, ModelName, Rle, Schema
 
@@ -45,8 +45,8 @@ class AnnotationCreate(Schema):
     class_name: ClassName = "object"
     colour: Colour | None = None
     rle: Rle
-    visible: bool = True
-    locked: bool = False
+    visible: StrictBool = True
+    locked: StrictBool = False
     source: MaskSource | None = None
     model: ModelName | None = None
     score: Score | None = None
@@ -65,8 +65,8 @@ class AnnotationUpdate(Schema):
     class_name: ClassName | None = None
     colour: Colour | None = None
     rle: Rle | None = None
-    visible: bool | None = None
-    locked: bool | None = None
+    visible: StrictBool | None = None
+    locked: StrictBool | None = None
     source: MaskSource | None = None
     model: ModelName | None = None
     score: Score | None = None

@@ -8,7 +8,7 @@ from hqsam.serving.http.schemas.common import ClassName, Colour, Id, Schema
 from hqsam.serving.http.schemas.images import StatusCounts
 
 Key = Annotated[str, Field(min_length=1, max_length=1, pattern=r"^[!-~]$", examples=["1"])]
-Number = Annotated[int, Field(ge=1, le=65_535)]
+Number = Annotated[int, Field(ge=1, le=65_535, strict=True)]
 
 
 class ObjectClass(Schema):

@@ -13,6 +13,8 @@ MAX_JSON_NOTES = 1_000_000
 _NAME = r"^[^\x00-\x1f\x7f]+$"
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+BodyId = Annotated[Id, Field(strict=True)]
+"""A number in JSON, where true is not 1."""
 SourceName = Literal["sum", "hq", "sam"]
 ClassName = Annotated[str, Field(min_length=1, max_length=200, pattern=_NAME, examples=["cup"])]
 ModelName = Annotated[str, Field(min_length=1, max_length=200, pattern=_NAME, examples=["nano"])]

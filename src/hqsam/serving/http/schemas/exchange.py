@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hqsam.serving.http.schemas.common import Id, Schema
+from hqsam.serving.http.schemas.common import BodyId, Id, Schema
 
 
 class LeftOut(Schema):
@@ -36,8 +36,8 @@ class ImportResult(Schema):
 class CopyRequest(Schema):
     """The annotations to copy."""
 
-    from_image: Id
-    annotations: Annotated[list[Id], Field(max_length=2000)] | None = None
+    from_image: BodyId
+    annotations: Annotated[list[BodyId], Field(max_length=2000)] | None = None
     """Numbers of annotations; all of the image if it is left out."""
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictBool
 
 from hqsam.serving.http.schemas.common import Box, ModelName, Rle, Schema, SourceName
 
@@ -34,13 +34,13 @@ class MasksRequest(Schema):
     candidates: Literal[1, 3] = 1
     """3: SAM's three candidates for each prompt."""
     format: Literal["rle", "png", "polygons", "logits"] = "rle"
-    detail: bool = False
+    detail: StrictBool = False
     """Look again, closer, at the object and its edge: sharper on large images, and slower."""
     tolerance: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 0
     """Tolerance of polygons: corners may be left out that are at most so many pixels from the line."""
     max_side: Annotated[int, Field(ge=16, le=100_000)] | None = None
     """Longest side of the mask for rle and png, for a quick look; box and area stay in the image's pixels."""
-    keep: bool = True
+    keep: StrictBool = True
     """Remember the masks for `refine`; send false where they will not be refined, as in hovering."""
 
 

@@ -1,6 +1,6 @@
 """The project: one database, and what its page has to remember."""
 
-from hqsam.serving.http.schemas.common import Id, Schema
+from hqsam.serving.http.schemas.common import BodyId, Id, Schema
 
 
 class Project(Schema):
@@ -16,4 +16,4 @@ class Project(Schema):
 class ProjectUpdate(Schema):
     """Fields of the project to change."""
 
-    open_image: Id | None = None
+    open_image: BodyId | None = None
