@@ -21,7 +21,7 @@ class Source(str, Enum):
 
 
 class Corners(str, Enum):
-    """Where outlines run: along the edges of pixels, or within the outermost pixels."""
+    """Place of outlines: along the edges of pixels, or within the outermost pixels."""
 
     pixel_edges = "pixel_edges"
     pixel_centres = "pixel_centres"

@@ -28,7 +28,7 @@ export class Mask {
     return area;
   }
 
-  /** Whether a pixel belongs to it. @param {number} x @param {number} y may have fractions */
+  /** True if a pixel belongs to the mask. @param {number} x @param {number} y may have fractions */
   has(x, y) {
     const column = Math.floor(x);
     const row = Math.floor(y);

@@ -57,7 +57,7 @@ export function modelMask(draft) {
   return draft.answers[draft.chosen]?.mask ?? draft.start ?? Mask.empty(draft.added.width, draft.added.height);
 }
 
-/** Whether it is still as it began. */
+/** True if the draft has no prompts and no drawing, and corrects no object. */
 export function isBlank(draft) {
   return !draft.points.length && !draft.box && draft.added.isEmpty && draft.removed.isEmpty && !draft.objectKey;
 }
@@ -83,7 +83,7 @@ export function withDrawn(draft, mask, erase) {
     : { ...draft, added: draft.added.union(mask), removed: draft.removed.subtract(mask) };
 }
 
-/** What to ask the model for this draft: new clicks go on from the answer that is shown. @returns {Prompt} */
+/** The request to the model for this draft: new clicks go on from the answer that is shown. @returns {Prompt} */
 export function promptFrom(draft) {
   const answer = draft.answers[draft.chosen];
   const canRefine = Boolean(answer?.refine) && draft.asked.points.length < draft.points.length;
@@ -97,7 +97,7 @@ export function promptFrom(draft) {
   };
 }
 
-/** Whether it was clicked or boxed since the model answered. */
+/** True if the draft got clicks or a box since the model answered. */
 export function needsAnswer({ points, box, asked, answers }) {
   if (!points.length && !box) return false;
   return !answers.length || asked.points.length !== points.length || String(asked.box) !== String(box);

@@ -32,7 +32,7 @@ export class SaveQueue extends Emitter {
   #unsent = new Map(readJson(STORAGE_KEY, []));
   /** @type {Map<string, Saved>} */
   #saved = new Map([...this.#unsent].flatMap(([key, { saved }]) => (saved ? [[key, saved]] : [])));
-  /** What is not sent for now: it was refused, or the server works on other images than it did. */
+  /** Changes that are not sent for now: refused ones, or those for other images than the server has. */
   #suspended = new WeakSet();
   #imagesThatAreHere = new Set();
   #sending = null;
@@ -42,7 +42,7 @@ export class SaveQueue extends Emitter {
     connection.on("online", () => this.send());
   }
 
-  /** How many objects the server has not got as they are here. */
+  /** The number of objects that the server does not have as they are here. */
   get count() {
     return this.#unsent.size;
   }

@@ -103,7 +103,7 @@ export class Viewport extends Emitter {
     return [Math.min(this.image.width, Math.max(0, x)), Math.min(this.image.height, Math.max(0, y))];
   }
 
-  /** Whether a place on the screen is on the image. @param {Point} at */
+  /** True if a place on the screen is on the image. @param {Point} at */
   isOnImage(at) {
     const [x, y] = this.toImage(at);
     return x >= 0 && y >= 0 && x < this.image.width && y < this.image.height;
