@@ -42,7 +42,7 @@ def pair_dataset(name: str, files: FolderFiles, where: str, encoding: MaskEncodi
     """Return the dataset of all images that have a mask; `where` says in words where the files lie.
 
     Raises:
-        DataError: there is no photo with a mask.
+        DataError: there is no image with a mask.
     """
     pairs, issues = _matched(name, files)
     if not pairs:
@@ -68,27 +68,27 @@ def two_folders(folder: Path) -> tuple[Path, Path] | None:
 
 def files_in_two_folders(images: Path, masks: Path) -> FolderFiles:
     """Return the files of two folders by name; a mask whose name has an ending goes by its image's."""
-    photos = images_below(images)
+    found_images = images_below(images)
     named: dict[str, list[Path]] = defaultdict(list)
     for stem, paths in images_below(masks).items():
-        named[_image_stem(stem, photos) or stem] += paths
-    return FolderFiles(photos, named)
+        named[_image_stem(stem, found_images) or stem] += paths
+    return FolderFiles(found_images, named)
 
 
 def files_side_by_side(folder: Path) -> FolderFiles:
     """Return the images of a folder whose masks lie beside them, and the masks; nothing where there are no masks."""
-    pictures = images_below(folder)
-    photos: dict[str, list[Path]] = defaultdict(list)
+    files_by_stem = images_below(folder)
+    found_images: dict[str, list[Path]] = defaultdict(list)
     masks: dict[str, list[Path]] = defaultdict(list)
     told_by_suffix = any(
-        len({path.suffix.lower() in LOSSY_SUFFIXES for path in paths}) == 2 for paths in pictures.values()
+        len({path.suffix.lower() in LOSSY_SUFFIXES for path in paths}) == 2 for paths in files_by_stem.values()
     )
-    for stem, paths in pictures.items():
-        photo = _image_stem(stem, pictures)
+    for stem, paths in files_by_stem.items():
+        image_stem = _image_stem(stem, files_by_stem)
         for path in paths:
-            is_mask = photo or (told_by_suffix and not _is_lossy(path))
-            (masks if is_mask else photos)[photo or stem].append(path)
-    return FolderFiles(photos, masks) if masks else FolderFiles({}, {})
+            is_mask = image_stem or (told_by_suffix and not _is_lossy(path))
+            (masks if is_mask else found_images)[image_stem or stem].append(path)
+    return FolderFiles(found_images, masks) if masks else FolderFiles({}, {})
 
 
 def images_below(folder: Path) -> dict[str, list[Path]]:
@@ -106,10 +106,10 @@ def _is_lossy(path: Path) -> bool:
     return path.suffix.lower() in LOSSY_SUFFIXES
 
 
-def _image_stem(stem: str, photos: Mapping[str, object]) -> str | None:
+def _image_stem(stem: str, found_images: Mapping[str, object]) -> str | None:
     """Return the image's name for a mask's name with an ending."""
     names = (stem.removesuffix(ending) for ending in MASK_ENDINGS if stem.endswith(ending))
-    return next((name for name in names if name in photos), None)
+    return next((name for name in names if name in found_images), None)
 
 
 def _matched(set_name: str, files: FolderFiles) -> tuple[list[ImageMaskPair], list[DataIssue]]:

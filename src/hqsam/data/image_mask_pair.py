@@ -48,7 +48,7 @@ class ImageMaskPair:
     def inspect(self) -> tuple[int, list[DataIssue]]:
         """Return the number of objects, and what is wrong or odd; reads both files to their ends."""
         try:
-            photo = inspect_image(self.image)
+            info = inspect_image(self.image)
         except DataError as error:
             return 0, [self._issue("unreadable_image", str(error))]
         try:
@@ -56,18 +56,18 @@ class ImageMaskPair:
             labels = labels_of(levels, self.encoding, self.mask)
         except DataError as error:
             return 0, [self._issue("unreadable_mask", str(error))]
-        if labels.shape != photo.size_hw:
-            return 0, [self._issue("other_size", _differ(labels.shape, photo.size_hw) + _on_its_side(photo, labels))]
+        if labels.shape != info.size_hw:
+            return 0, [self._issue("other_size", _differ(labels.shape, info.size_hw) + _on_its_side(info, labels))]
         areas = np.bincount(labels.reshape(-1))[1:]
-        found = [*self._of_photo(photo), *self._of_masks(areas, labels.size), *self._of_levels(levels)]
+        found = [*self._of_image(info), *self._of_masks(areas, labels.size), *self._of_levels(levels)]
         return int(np.count_nonzero(areas)), found
 
-    def _of_photo(self, photo: ImageInfo) -> list[DataIssue]:
+    def _of_image(self, info: ImageInfo) -> list[DataIssue]:
         found = []
-        if photo.mode not in ("RGB", "L"):
-            found.append(self._issue("odd_mode", f"{self.image} is {photo.mode}"))
-        if photo.orientation != 1:
-            found.append(self._issue("turned", f"{self.image} has the orientation {photo.orientation}"))
+        if info.mode not in ("RGB", "L"):
+            found.append(self._issue("odd_mode", f"{self.image} is {info.mode}"))
+        if info.orientation != 1:
+            found.append(self._issue("turned", f"{self.image} has the orientation {info.orientation}"))
         return found
 
     def _of_masks(self, areas: np.ndarray, pixels: int) -> list[DataIssue]:
@@ -106,7 +106,7 @@ def _differ(mask_hw: tuple[int, ...], image_hw: tuple[int, ...]) -> str:
     return f"the mask is {mask_hw[1]} x {mask_hw[0]} pixels, and its image {image_hw[1]} x {image_hw[0]}"
 
 
-def _on_its_side(photo: ImageInfo, labels: np.ndarray) -> str:
-    if photo.orientation >= 5 and labels.shape == photo.size_hw[::-1]:
-        return f"; the photo is turned by its EXIF tag ({photo.orientation}), and the mask is not: turn the mask, too"
+def _on_its_side(info: ImageInfo, labels: np.ndarray) -> str:
+    if info.orientation >= 5 and labels.shape == info.size_hw[::-1]:
+        return f"; the image is turned by its EXIF tag ({info.orientation}), and the mask is not: turn the mask, too"
     return ""

@@ -35,7 +35,7 @@ ISSUE_KINDS: dict[str, IssueKind] = {
     "all_inside": IssueKind(False, "the mask covers the whole image"),
     "tiny": IssueKind(False, "an object has fewer than 10 pixels; the paper's training gives it no clicks"),
     "odd_mode": IssueKind(False, "the image is not plain 8-bit RGB or grey; it is converted"),
-    "turned": IssueKind(False, "the photo is turned by its EXIF tag; the mask has to be of the upright photo"),
+    "turned": IssueKind(False, "the image is turned by its EXIF tag; the mask has to be of the upright image"),
     "skipped_annotations": IssueKind(False, "some entries of the annotation file cannot be used and are left out"),
     "skipped_objects": IssueKind(False, "some annotations have no usable mask and are passed over"),
 }

@@ -1,6 +1,6 @@
 """The paper's augmentation: a flip, and large-scale jitter (Ghiasi et al., 2021) as the official training has it.
 
-The photo's long side becomes 0.1 to 2 times the model's, evenly drawn; what is too large is cropped somewhere, what is
+The image's long side becomes 0.1 to 2 times the model's, evenly drawn; what is too large is cropped somewhere, what is
 too small is padded below and to the right. Resizing is bilinear without smoothing, also for masks, which so get grey
 edges: 0 to 255 is the share of a pixel that the object is taken to cover.
 """
@@ -80,7 +80,7 @@ def place_object(
     """Draw a placement in which something of an object is visible; return it and the object's placed mask.
 
     The official training goes on with an empty mask where the crop misses the object or shrinks it away. Here another
-    placement is drawn, and after ten of them the photo is cropped around the object at its own resolution.
+    placement is drawn, and after ten of them the image is cropped around the object at its own resolution.
     """
     for _ in range(_TRIES):
         placement = place(mask.shape, size, config, random)

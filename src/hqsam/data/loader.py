@@ -60,7 +60,7 @@ class BatchRow(NamedTuple):
 class PromptedDataset(Dataset[Batch]):
     """The training images with prompts, by the rows of a run.
 
-    With weights, each row is a photo drawn by them; without, every photo comes once an epoch, in an order of its own.
+    With weights, each row is an image drawn by them; without, every image comes once an epoch, in an order of its own.
     """
 
     def __init__(self, sets: Mapping[str, Sequence[Sample]], config: SamplingConfig, seed: int) -> None:
