@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hqsam.model.config import ModelConfig
-from hqsam.model.encoders import build_encoder
+from hqsam.model.encoders import family_of
+from hqsam.model.encoders.family import ImageEncoder
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_features import HqPart
 from hqsam.model.mask_decoder import DecoderState, MaskDecoder, MaskInputs
@@ -142,3 +143,10 @@ def fill_square(
 def _repeat_per_prompt(x: Tensor, prompts: int) -> Tensor:
     """Repeat the row of each image for its prompts; that of a single image broadcasts and stays one."""
     return x if len(x) in (1, prompts) else x.repeat_interleave(prompts // len(x), dim=0)
+
+
+def build_encoder(config: ModelConfig) -> ImageEncoder:
+    """Build the image encoder of a model."""
+    family = family_of(config.encoder)
+    assert config.padding is None or not family.fixed_size, "this encoder sees whole squares only"
+    return family.build(config.encoder, config.image_size, config.width)

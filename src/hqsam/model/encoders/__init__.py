@@ -1,22 +1,10 @@
 """Image encoders: a folder for each family, and the table of families."""
 
-from typing import TYPE_CHECKING
-
 from hqsam.model.encoders import tiny_vit, vit
-from hqsam.model.encoders.family import EncoderConfig, EncoderFamily, ImageEncoder
-
-if TYPE_CHECKING:
-    from hqsam.model.config import ModelConfig
+from hqsam.model.encoders.family import EncoderConfig, EncoderFamily
 
 FAMILIES: dict[str, EncoderFamily] = {"vit": vit.FAMILY, "tiny_vit": tiny_vit.FAMILY}
 """Families of image encoders, by the name in a stored config. To add an encoder family, add a folder and a row here."""
-
-
-def build_encoder(config: "ModelConfig") -> ImageEncoder:
-    """Build the image encoder of a model."""
-    family = family_of(config.encoder)
-    assert config.padding is None or not family.fixed_size, "this encoder sees whole squares only"
-    return family.build(config.encoder, config.image_size, config.width)
 
 
 def family_name(config: EncoderConfig) -> str:

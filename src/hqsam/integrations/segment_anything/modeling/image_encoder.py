@@ -19,12 +19,11 @@ from hqsam.integrations.segment_anything.modeling.vit_layers import (
     window_unpartition,
 )
 from hqsam.model.config import ModelConfig
-from hqsam.model.encoders import build_encoder
 from hqsam.model.encoders.tiny_vit.config import OFFICIAL_TINY_VIT
 from hqsam.model.encoders.tiny_vit.encoder import BiasedAttention, TinyVit
 from hqsam.model.encoders.vit.config import VitConfig
 from hqsam.model.encoders.vit.encoder import Vit, VitBlock
-from hqsam.model.hq_sam import HQSam
+from hqsam.model.hq_sam import HQSam, build_encoder
 
 __all__ = [
     "Attention",
