@@ -137,3 +137,11 @@ def test_what_we_write_beside_an_image_can_be_trained_on(name, tmp_path):
     }
     if name != "label_map":
         assert sorted(sample.class_names.values()) == ["cat", "dog"]
+
+
+def test_labelme_files_are_known_by_long_shapes_before_an_image(tmp_path):
+    photo(tmp_path / "a.jpg")
+    around = [[8, 4]] * 20_000
+    labelme(tmp_path / "a.json", shape(points=[*around, *shape()["points"]]), imageData="A" * 200_000)
+    (sample,) = open_dataset(tmp_path)
+    assert np.array_equal(sample.mask(1), SQUARE)

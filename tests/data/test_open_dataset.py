@@ -25,6 +25,16 @@ def test_two_folders_are_a_set_under_any_usual_name(images, masks, tmp_path):
     assert (sample.mask(1) == (labels(1) == 1)).all()
 
 
+def test_objects_are_preferred_to_boxes_and_classes_where_voc_has_all_three(tmp_path):
+    pairs(tmp_path, 1, "JPEGImages", "SegmentationClass")
+    assert "SegmentationClass" in open_dataset(tmp_path).about
+    save(tmp_path / "SegmentationObject/0.png", labels(3).astype(np.uint8))
+    (tmp_path / "Annotations").mkdir()
+    (tmp_path / "Annotations/0.xml").write_text("<annotation/>")
+    (sample,) = open_dataset(tmp_path)
+    assert sample.object_ids == [1, 2, 3]
+
+
 def test_folders_of_sets_are_sets_by_their_names(tmp_path):
     pairs(tmp_path / "cats", 2), pairs(tmp_path / "dogs", 1)
     assert {name: len(found) for name, found in open_datasets(tmp_path).items()} == {"cats": 2, "dogs": 1}

@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from hqsam.errors import DataError
+from hqsam.formats import label_map, png
 from hqsam.formats.mask_images import (
     guess_encoding,
     labels_of,
@@ -57,6 +58,14 @@ WAYS_OF_ONE = {
     "floats": Image.fromarray(ONE.astype(np.float32)),
 }
 
+
+def shuffled(labels: np.ndarray, order: list[int], colours: np.ndarray = COLOURS) -> Image.Image:
+    """A palette in which colour k has the index order[k]."""
+    table = np.full((256, 3), 77, np.uint8)
+    table[order] = colours
+    return palette(np.array(order)[labels], table)
+
+
 WAYS_OF_THREE = {
     "8 bits": Image.fromarray(THREE.astype(np.uint8)),
     "16 bits": Image.fromarray(THREE),
@@ -96,6 +105,31 @@ def test_three_objects_are_the_same_however_they_are_stored(way, tmp_path):
     numbers = [number for number in np.unique(found) if number]
     assert len(numbers) == 3
     assert all(((found == number) == (labels(3) == k)).all() for k, number in enumerate(numbers, start=1))
+
+
+@pytest.mark.parametrize("order", [[2, 0, 1, 3], [200, 17, 255, 3], [255, 0, 254, 1]])
+def test_black_is_nobody_s_whatever_its_index_in_a_palette(order, tmp_path):
+    path = write(shuffled(THREE, order), tmp_path)
+    assert guess_encoding(read_levels(path)) == "labels"
+    found = read_labels(path, "labels")
+    assert {
+        tuple(found[k == THREE].tolist()) == (found[k == THREE][0],) * int((k == THREE).sum()) for k in range(4)
+    } == {True}
+    assert len(np.unique(found)) == 4 and (found[THREE == 0] == 0).all()
+
+
+def test_what_is_clear_in_a_palette_is_nobody_s(tmp_path):
+    image = shuffled(THREE, [3, 0, 1, 2], np.array([[9, 9, 9], [200, 0, 0], [0, 200, 0], [0, 0, 200]], np.uint8))
+    image.save(tmp_path / "clear.png", transparency=3)
+    assert ((read_labels(tmp_path / "clear.png", "labels") == 0) == (THREE == 0)).all()
+
+
+def test_frames_of_one_file_are_refused_as_pages_are(tmp_path):
+    frames = [Image.fromarray((k == THREE).astype(np.uint8) * 255) for k in (1, 2, 3)]
+    for name in ("masks.png", "masks.gif", "masks.webp"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+        with pytest.raises(DataError, match="3 pages of one size"):
+            read_levels(tmp_path / name)
 
 
 def test_255_is_nobody_s_in_a_palette_with_other_objects(tmp_path):
@@ -249,3 +283,15 @@ def test_a_photo_is_no_map_of_objects(tmp_path):
 def test_the_fast_list_of_values_is_numpy_s(numbers):
     assert values_of(numbers).tolist() == np.unique(numbers).tolist()
     assert values_of(numbers.T).tolist() == np.unique(numbers).tolist()
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float64, np.float16])
+def test_label_maps_that_pillow_does_not_read_are_read_by_all_readers(dtype, tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "map.tif", THREE.astype(dtype))
+    tifffile.imwrite(tmp_path / "mask.tif", ONE.astype(dtype))
+    (found,) = label_map.read(tmp_path / "map.tif")
+    assert all((found.mask(k) == (k + 1 == THREE)).all() for k in range(3)) and len(found) == 3
+    assert len(label_map.read_any(tmp_path / "map.tif")[0]) == 3
+    (found,) = png.read(tmp_path / "mask.tif")
+    assert (found.mask(0) == ONE).all()

@@ -96,3 +96,12 @@ def test_accents_do_not_matter_to_a_folder_of_images_and_masks(tmp_path):
         Image.new("L", (8, 8), 255).save(tmp_path / kind / f"{unicodedata.normalize(form, 'café')}.png")
     [dataset] = open_datasets(tmp_path).values()
     assert len(dataset) == 1
+
+
+@posix
+def test_a_pipe_among_the_images_is_named_and_never_opened(tmp_path):
+    os.mkfifo(tmp_path / "camera.jpg")
+    (tmp_path / "a.jpg").touch()
+    found = images_in(tmp_path)
+    assert names(found, tmp_path) == ["a.jpg"]
+    assert describe_skipped(found.skipped) == ["left out: 1 x pipe, socket or device (camera.jpg)"]

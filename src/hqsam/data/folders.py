@@ -21,8 +21,14 @@ from hqsam.images.walk import describe_skipped, images_in
 from hqsam.storage.file_names import composed_name
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "im", "photos", "jpegimages")
-MASK_FOLDERS = ("masks", "mask", "gt", "labels", "annotations", "segmentationobject", "masks_max255", "ground_truth")
-"""Names of mask folders in lower case; the case of a folder's name does not matter."""
+MASK_FOLDERS = (
+    *("masks", "mask", "gt", "segmentationobject", "labels", "annotations", "masks_max255", "ground_truth"),
+    "segmentationclass",
+)
+"""Names of mask folders in lower case, preferred first; the case of a folder's name does not matter.
+
+VOC and CVAT have several: Annotations holds boxes there, and SegmentationClass merges the objects of a class.
+"""
 
 MASK_ENDINGS = ("_mask", "-mask", "_masks", "_gt", "_label", "_labels", "_seg")
 """Endings of a mask's name after its image's. Our own label maps are called `_labels.png`."""

@@ -20,6 +20,7 @@ from hqsam.masks.instances import Instances
 from hqsam.masks.rle import Rle
 
 NO_MASK, CROWD, STRAY = "boxes without masks", "crowds", "annotations of images that are not listed"
+_PANOPTIC = "panoptic annotations, whose masks are PNG files (folders of images and of those PNG files can be read)"
 _EXPECTED = "expected the lists images (id, file_name, height, width) and annotations (image_id, segmentation)"
 _NO_CLASS = "object"
 _PLURALS = {"image": "images", "annotation": "annotations", "class": "classes"}
@@ -213,6 +214,8 @@ def _side(stated: Any) -> int | None:
 def _annotation(row: Entry, place: int) -> Entry:
     image_id = canonical_id(row["image_id"])
     segmentation = row.get("segmentation")
+    if segmentation is None and "segments_info" in row:
+        raise DataError(_PANOPTIC)
     if not segmentation or (isinstance(segmentation, list) and not any(segmentation)):
         raise DataError(NO_MASK)
     score = row.get("score")

@@ -53,8 +53,8 @@ def read_picture(path: Path) -> tuple[Image.Image, dict[str, str]]:
 
 
 def _refuse_stack(image: Image.Image, path: Path) -> None:
-    """Further pages may hold further masks; smaller ones are copies for viewers."""
-    pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+    """Further pages or frames may hold further masks; smaller ones are copies for viewers."""
+    pages = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
     if pages > 1:
         size = image.size
         image.seek(1)

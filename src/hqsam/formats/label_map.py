@@ -3,15 +3,12 @@
 import json
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from hqsam.errors import DataError, OutputError
 from hqsam.formats import png
 from hqsam.formats.file_names import OutputPaths
-from hqsam.formats.files import read_picture, write_png
+from hqsam.formats.files import write_png
 from hqsam.formats.left_out import LeftOut, warn_of
-from hqsam.formats.mask_images import guess_encoding, has_void, labels_of, levels_of, values_of
+from hqsam.formats.mask_images import Levels, guess_encoding, has_void, labels_of, read_noted, values_of
 from hqsam.masks.instances import Instances
 from hqsam.masks.overlap import Order
 
@@ -39,8 +36,8 @@ def read(path: Path) -> list[Instances]:
     Raises:
         DataError: it cannot be read, or is no map.
     """
-    image, notes = read_picture(path)
-    instances, left_out = _objects(image, notes, path)
+    levels, notes = read_noted(path)
+    instances, left_out = _objects(levels, notes, path)
     warn_of(left_out, path)
     return [instances]
 
@@ -51,18 +48,17 @@ def read_any(path: Path) -> tuple[Instances, list[LeftOut]]:
     Raises:
         DataError: it cannot be read, or is a photo.
     """
-    image, notes = read_picture(path)
-    if "objects" in notes or guess_encoding(levels_of(image, path)) in ("labels", "colours"):
-        return _objects(image, notes, path)
+    levels, notes = read_noted(path)
+    if "objects" in notes or guess_encoding(levels) in ("labels", "colours"):
+        return _objects(levels, notes, path)
     return png.read(path)[0], []
 
 
-def _objects(image: Image.Image, notes: dict[str, str], path: Path) -> tuple[Instances, list[LeftOut]]:
+def _objects(levels: Levels, notes: dict[str, str], path: Path) -> tuple[Instances, list[LeftOut]]:
     known, left_out = _known(notes.get("objects", "[]"), path), []
     if known:  # written by us, so that every number is meant
-        labels, numbers = np.asarray(image), list(known)
+        labels, numbers = levels, list(known)
     else:
-        levels = levels_of(image, path)
         labels = labels_of(levels, "labels" if levels.ndim == 2 else "colours", path)
         left_out = [LeftOut("pixels of void", "255 or VOC's colour")] if has_void(levels) else []
         numbers = [int(number) for number in values_of(labels) if number]

@@ -102,7 +102,7 @@ def image_of(path: Path) -> Path | None:
 
 
 def looks_like_labelme(path: Path) -> bool:
-    """Return True if a JSON file has labelme's lists by its beginning or end: the image may stand in between."""
+    """Return True if a JSON file has labelme's keys at its beginning or end: shapes may fill the middle."""
     try:
         with path.open("rb") as file:
             start = file.read(_ENDS)
@@ -110,7 +110,8 @@ def looks_like_labelme(path: Path) -> bool:
             ends = start + file.read()
     except OSError:
         return False
-    return start.lstrip().startswith(b"{") and b'"shapes"' in ends and b'"imagePath"' in ends
+    keys = (b'"shapes"', b'"points"', b'"imagePath"', b'"imageData"', b'"imageHeight"')
+    return start.lstrip().startswith(b"{") and sum(key in ends for key in keys) > 1
 
 
 def _size(content: dict[str, Any], path: Path, known_hw: tuple[int, int] | None) -> tuple[int, int]:

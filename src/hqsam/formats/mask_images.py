@@ -5,11 +5,14 @@
 | 0/1, 0/255, 1 bit, one colour on black, alpha | `binary`  | one object: what is above half of the highest value    |
 | the same with grey edges, or as JPEG          | `binary`  | one object, cut at half                                |
 | grey of 8, 16 or 32 bits, a number an object  | `labels`  | the numbers; 0 is nobody's, and so is void (see below) |
-| a palette, a number an object                 | `labels`  | the indices                                            |
+| a palette, a number an object                 | `labels`  | the indices; nobody's is 0, or black or clear (below)  |
 | colours on black or on nothing                | `colours` | the colours, numbered from the darkest                 |
 
 Void is the 255 of 8 bits beside other numbers, as VOC, Cityscapes and COCO-Stuff mark what is not judged; unless 254 is
 in use as well, or the numbers are shades, which begin high or are spread evenly up to 255.
+
+Programs that save few colours as a palette number them at will. So where index 0 is not in use, or is a colour, and
+just one index is black or clear, that one is nobody's, and 0 gets a free number.
 
 The encoding of a set is not told by any single file, so `guess_encoding` is asked about some of them.
 """
@@ -105,12 +108,22 @@ def read_levels(path: Path) -> Levels:
     Raises:
         DataError: it cannot be read.
     """
+    return read_noted(path)[0]
+
+
+def read_noted(path: Path) -> tuple[Levels, dict[str, str]]:
+    """Read numbers or colours, and what `write_png` noted beside them.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     try:
-        return levels_of(read_picture(path)[0], path)
+        image, notes = read_picture(path)
+        return levels_of(image, path), notes
     except DataError as error:
         if error.__cause__ is None or not _is(path, "TIFF"):  # it was read, and is no mask
             raise
-        return _of_tiff(path)
+        return _of_tiff(path), {}
 
 
 def levels_of(image: Image.Image, path: Path) -> Levels:
@@ -252,7 +265,27 @@ def _of_palette(image: Image.Image) -> np.ndarray:
     colours = np.reshape(image.getpalette("RGB") or [], (-1, 3))
     used = colours[values_of(indices)] if len(colours) > indices.max(initial=0) else colours
     greys = (used == used[:, :1]).all() and len(np.unique(used[:, 0])) == len(used)
-    return np.asarray(image.convert("L")) if greys else indices
+    if greys:
+        return np.asarray(image.convert("L"))
+    used = values_of(indices)
+    background = _background_of(image, used, colours)
+    if not background:
+        return indices
+    free = min(set(range(1, 257)) - set(used.tolist()))
+    return np.where(indices == background, 0, np.where(indices == 0, free, indices.astype(np.uint16)))
+
+
+def _background_of(image: Image.Image, used: np.ndarray, colours: np.ndarray) -> int:
+    """Return the index that is clear, or black where 0 is not; 0 if that is no single one."""
+    alpha = image.info.get("transparency")
+    opaque = np.full(256, 255, np.uint8)
+    if isinstance(alpha, int):
+        opaque[alpha] = 0
+    elif isinstance(alpha, bytes):
+        opaque[: len(alpha)] = np.frombuffer(alpha, np.uint8)
+    clear, black = used[opaque[used] == 0], used[~colours[used].any(axis=1)] if len(colours) > used[-1] else used
+    found = clear if len(clear) else black
+    return int(found[0]) if len(found) == 1 else 0
 
 
 def _of_transparent(rgba: np.ndarray) -> np.ndarray:

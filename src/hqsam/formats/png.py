@@ -6,8 +6,8 @@ import numpy as np
 
 from hqsam.errors import DataError
 from hqsam.formats.file_names import OutputPaths
-from hqsam.formats.files import read_picture, write_png
-from hqsam.formats.mask_images import levels_of, mask_of
+from hqsam.formats.files import write_png
+from hqsam.formats.mask_images import mask_of, read_noted
 from hqsam.masks.instances import Instances
 
 
@@ -28,8 +28,8 @@ def read(path: Path) -> list[Instances]:
     Raises:
         DataError: it cannot be read, or is no mask.
     """
-    image, notes = read_picture(path)
-    mask = mask_of(levels_of(image, path), path)
+    levels, notes = read_noted(path)
+    mask = mask_of(levels, path)
     try:
         score = float(notes["score"]) if "score" in notes else None
     except ValueError as error:

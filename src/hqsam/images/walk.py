@@ -21,6 +21,7 @@ _REASONS = {
     "outside": ("link that leads out of the folder", ""),
     "circle": ("link to a folder around it", ""),
     "denied": ("folder that cannot be opened", ""),
+    "device": ("pipe, socket or device", ""),
 }
 """Kinds of what is left out, and what to do about it."""
 
@@ -115,8 +116,10 @@ def _walk(folder: Path, found: FoundImages, root: Path, around: set[Path], follo
                 found.skip(reason, path)
         elif entry.is_dir():
             _add_folder(path, found, root, around, follow_out)
-        else:
+        elif entry.is_file():
             found.add_file(path)
+        elif is_image_name(path.name):  # opening a pipe waits for its writer
+            found.skip("device", path)
 
 
 def _add_folder(path: Path, found: FoundImages, root: Path, around: set[Path], follow_out: bool) -> None:
