@@ -82,6 +82,45 @@ def test_yolo_lines_that_cannot_be_used_and_images_without_lines_are_said(tmp_pa
     assert "b.jpg" in found["no_mask"]
 
 
+def test_a_yolo_label_without_its_image_is_said_and_not_one_of_another_part(tmp_path):
+    photo(tmp_path / "images/a.jpg"), photo(tmp_path / "images/b.jpg")
+    for name in "abc":
+        label(tmp_path / f"labels/{name}.txt", 0)
+    (tmp_path / "train.txt").write_text("images/a.jpg\n")
+    (tmp_path / "data.yaml").write_text("train: train.txt\nnames: [cat]\n")
+    assert issues(tmp_path) == {"no_image": str(tmp_path / "labels/c.txt")}
+
+
+def test_names_of_yolo_folders_may_be_in_another_case_and_classes_in_darknet_s_list(tmp_path):
+    photo(tmp_path / "Images/Train/A.jpg")
+    label(tmp_path / "Labels/Train/A.TXT", 1)
+    (tmp_path / "obj.names").write_text("cat\ndog\n")
+    (sample,) = open_dataset(tmp_path)
+    assert sample.class_names == {1: "dog"} and np.array_equal(sample.mask(1), SQUARE)
+
+
+def test_yaml_of_other_tools_beside_data_yaml_is_passed_over(tmp_path):
+    photo(tmp_path / "images/a.jpg")
+    label(tmp_path / "labels/a.txt", 0)
+    (tmp_path / "args.yaml").write_text("lr: [\n")
+    assert open_dataset(tmp_path)[0].class_names == {1: "0"}
+    (tmp_path / "data.yaml").write_text("names: [cat]\n")
+    assert open_dataset(tmp_path)[0].class_names == {1: "cat"}
+    (tmp_path / "data.yaml").write_text("names: [cat\n")
+    with pytest.raises(DataError, match=r"data\.yaml is not YAML"):
+        open_dataset(tmp_path)
+
+
+def test_yolo_labels_with_boxes_alone_are_said_to_have_no_masks(tmp_path):
+    photo(tmp_path / "images/train/a.jpg")
+    label(tmp_path / "labels/train/a.txt")
+    (tmp_path / "labels/train/a.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    with pytest.raises(
+        DataError, match=r"images/ with 1 \.jpg, labels/ with 1 \.txt; its YOLO labels have boxes, which"
+    ):
+        open_dataset(tmp_path)
+
+
 def test_text_beside_images_is_no_yolo(tmp_path):
     photo(tmp_path / "a.jpg")
     (tmp_path / "a.txt").write_text("a photo of a cat\n")

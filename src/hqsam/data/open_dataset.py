@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 
@@ -12,11 +13,12 @@ from hqsam.data.dataset import MaskDataset, concatenated
 from hqsam.data.folders import files_in_two_folders, files_side_by_side, images_below, pair_dataset, two_folders
 from hqsam.data.hqseg44k import Split
 from hqsam.data.labelme import open_labelme
-from hqsam.data.yolo import open_yolo
+from hqsam.data.yolo import has_boxes, open_yolo
 from hqsam.errors import DataError
 from hqsam.formats.mask_images import MaskEncoding
 
 _TOLD = 4
+_MOST_COUNTED = 10_000
 _EXPECTED = (
     "expected images/NAME.jpg and masks/NAME.png, there or in the folders below it; or NAME.jpg with NAME.png or "
     "NAME_mask.png beside it; or NAME.txt of YOLO or NAME.json of labelme for each image; or HQSeg-44K's folders "
@@ -56,7 +58,8 @@ def open_datasets(
         raise DataError(f"there is no {path}")
     found = _by_file(path, split) if path.is_file() else _by_folder(path, encoding, split)
     if not found:
-        raise DataError(f"found no images with masks in {path}, which has {_contents(path)}; {_EXPECTED}")
+        boxes = "; its YOLO labels have boxes, which are no masks" if has_boxes(path) else ""
+        raise DataError(f"found no images with masks in {path}, which has {_contents(path)}{boxes}; {_EXPECTED}")
     return {name: replace(one, longest_side=longest_side) for name, one in found.items()}
 
 
@@ -118,11 +121,12 @@ def _by_name(sets: Iterable[MaskDataset]) -> dict[str, MaskDataset]:
 def _contents(folder: Path) -> str:
     """Return a folder's files by kind, and those of the first folders in it, in words."""
     below = [child for child in sorted(folder.iterdir()) if child.is_dir() and not child.name.startswith(".")]
-    said = [_files(folder), *(f"{child.name}/ with {_files(child)}" for child in below[:_TOLD])]
+    said = [_files(folder), *(f"{child.name}/ with {_files(child, below=True)}" for child in below[:_TOLD])]
     more = [f"{len(below) - _TOLD} more folders"] if len(below) > _TOLD else []
     return ", ".join(said + more)
 
 
-def _files(folder: Path) -> str:
-    kinds = Counter(path.suffix.lower() or "nameless" for path in folder.iterdir() if path.is_file())
+def _files(folder: Path, below: bool = False) -> str:
+    found = islice(folder.rglob("*") if below else folder.iterdir(), _MOST_COUNTED)
+    kinds = Counter(path.suffix.lower() or "nameless" for path in found if path.is_file())
     return " and ".join(f"{count} {kind}" for kind, count in kinds.most_common(_TOLD)) or "no files"

@@ -8,6 +8,7 @@ a.jpg, a.txt, classes.txt                 side by side
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ _PARTS: dict[Split, tuple[str, ...]] = {
     "training": ("train", "training"),
     "validation": ("val", "valid", "validation", "test"),
 }
-_TABLES = ("*.yaml", "*.yml")
+_MOST_LABELS = 1000
+"""Label files that are looked at for boxes."""
 
 
 def open_yolo(path: Path, split: Split = "training") -> MaskDataset | None:
@@ -48,6 +50,13 @@ def open_yolo(path: Path, split: Split = "training") -> MaskDataset | None:
     missing = [
         DataIssue("no_mask", f"{name}/{_name(image, folder)}", str(image)) for image in images if image not in labels
     ]
+    known = set(labels.values())
+    missing += [
+        DataIssue("no_image", f"{name}/{_name(label, folder)}", str(label))
+        for place in sorted({label.parent for label in known})
+        for label in sorted(place.glob("*.txt"))
+        if label not in known and yolo.image_of(label) is None and _has_outlines(label)
+    ]
     items = [
         AnnotatedImage(image, f"{name}/{_name(image, folder)}", partial(yolo.read_lines, label, names=names))
         for image, label in labels.items()
@@ -60,21 +69,16 @@ def _table_of(path: Path) -> tuple[Path, Mapping[str, Any]]:
     """Return the dataset's folder and its YAML's contents, if it has one with classes."""
     if path.is_file():
         return path.parent, yolo.read_table(path)
-    for pattern in _TABLES:
-        for file in sorted(path.glob(pattern)):
-            table = yolo.read_table(file)
-            if "names" in table:
-                return path, table
-    return path, {}
+    return path, yolo.table_in(path)
 
 
 def _part_of(folder: Path, table: Mapping[str, Any], split: Split) -> tuple[str, list[Path]]:
     """Return the part's name and its images; an empty name and all images where there are no parts."""
     for part in (*_PARTS[split], *(one for parts in _PARTS.values() for one in parts)):
-        places = [folder / f"images/{part}", folder / f"{part}/images", folder / part]
+        places = [yolo.folder_in(folder, *place) for place in (("images", part), (part, "images"), (part,))]
         if images := [*_listed(folder, table, part)] or [*_first_with_images(places)]:
             return part, images
-    return "", [*_first_with_images([folder / "images"])] or _images_in(folder)
+    return "", [*_first_with_images([yolo.folder_in(folder, "images")])] or _images_in(folder)
 
 
 def _listed(folder: Path, table: Mapping[str, Any], part: str) -> Iterator[Path]:
@@ -101,9 +105,25 @@ def _images_in(folder: Path) -> list[Path]:
 
 def _label_of(image: Path) -> Path | None:
     """Return the label file: in `labels` where the image is in `images`, else beside it."""
-    places = [number for number, part in enumerate(image.parts[:-1]) if part == "images"]
-    swapped = [Path(*image.parts[:number], "labels", *image.parts[number + 1 :]) for number in reversed(places)]
-    return next((label for one in (*swapped, image) if is_there(label := one.with_suffix(".txt"))), None)
+    places = [number for number, part in enumerate(image.parts[:-1]) if part.lower() == "images"]
+    swapped = [
+        yolo.folder_in(Path(*image.parts[:number]), "labels", *image.parts[number + 1 : -1]) / image.name
+        for number in reversed(places)
+    ]
+    labels = (one.with_suffix(suffix) for one in (*swapped, image) for suffix in (".txt", ".TXT"))
+    return next((label for label in labels if is_there(label)), None)
+
+
+def has_boxes(folder: Path) -> bool:
+    """Return True if there are label files with boxes, which are no masks."""
+    for label in islice(folder.rglob("*.txt"), _MOST_LABELS):
+        try:
+            left_out = yolo.read_lines(label, (64, 64), {})[1]
+        except DataError:
+            continue
+        if any(one.why == yolo.BOXES for one in left_out):
+            return True
+    return False
 
 
 def _has_outlines(label: Path) -> bool:

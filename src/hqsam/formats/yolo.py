@@ -22,9 +22,11 @@ from hqsam.masks.polygons import Corners, along_edges, as_one_ring, to_polygons
 from hqsam.masks.rasterize import fill_even_odd
 
 _CLASSES = "classes.txt"
+_TABLE = "data"
 _LEVELS = 4
 """Folders up from a label file in which its dataset's table is looked for."""
 _NUMBERS_OF_BOX = 4
+BOXES = "lines of boxes without masks"
 _REACH = 2
 """Outlines may lead out of their image by this many of its sides."""
 
@@ -107,11 +109,37 @@ def read_lines(
 
 
 def class_names(path: Path) -> dict[int, str]:
-    """Return the names of the classes of a label file, by their numbers; nothing where nobody names them."""
+    """Return the names of the classes of a label file, by their numbers; nothing where nobody names them.
+
+    They are in `classes.txt` beside it, or above it in a YAML or in darknet's `obj.names`.
+    """
     if (path.parent / _CLASSES).exists():
         return dict(enumerate(_names(path.parent / _CLASSES)))
-    tables = (table for folder in path.parents[:_LEVELS] for table in sorted(folder.glob("*.yaml")))
-    return next((names for table in tables if (names := names_of(read_table(table)))), {})
+    for folder in path.parents[:_LEVELS]:
+        if names := names_of(table_in(folder)):
+            return names
+        for file in sorted(folder.glob("*.names")):
+            return dict(enumerate(_names(file)))
+    return {}
+
+
+def table_in(folder: Path) -> dict[str, Any]:
+    """Return the YAML of a folder that names classes, `data.yaml` before others; nothing where there is none.
+
+    Raises:
+        DataError: `data.yaml` cannot be read. Others may belong to other tools.
+    """
+    files = [*folder.glob("*.yaml"), *folder.glob("*.yml")]
+    for file in sorted(files, key=lambda file: (file.stem != _TABLE, file.name)):
+        try:
+            table = read_table(file)
+        except DataError:
+            if file.stem == _TABLE:
+                raise
+            continue
+        if "names" in table:
+            return table
+    return {}
 
 
 def read_table(path: Path) -> dict[str, Any]:
@@ -134,12 +162,22 @@ def names_of(table: Mapping[str, Any]) -> dict[int, str]:
     return {int(number): str(name) for number, name in rows if str(number).isdecimal()}
 
 
+def folder_in(folder: Path, *parts: str) -> Path:
+    """Return the path of a folder below one, which may be written in another case there."""
+    for part in parts:
+        exact = folder / part
+        if not exact.is_dir() and folder.is_dir():
+            exact = next((one for one in folder.iterdir() if one.name.lower() == part.lower()), exact)
+        folder = exact
+    return folder
+
+
 def image_of(path: Path) -> Path | None:
     """Return the image of a label file: beside it, or in `images` where the file is in `labels`."""
     folders = [path.parent]
     for place, part in reversed(list(enumerate(path.parts[:-1]))):
-        if part == "labels":
-            folders.append(Path(*path.parts[:place], "images", *path.parts[place + 1 : -1]))
+        if part.lower() == "labels":
+            folders.append(folder_in(Path(*path.parts[:place]), "images", *path.parts[place + 1 : -1]))
     folders.append(path.parent.parent / "images")
     candidates = (folder / f"{path.stem}{suffix}" for folder in folders for suffix in IMAGE_SUFFIXES)
     return next((image for image in candidates if is_there(image)), None)
@@ -168,7 +206,7 @@ def _outline(line: str) -> tuple[int, np.ndarray, float | None]:
     number, *shares = line.split()
     index, ring = int(float(number)), np.array([float(share) for share in shares])
     if len(ring) == _NUMBERS_OF_BOX:
-        raise DataError("lines of boxes without masks")
+        raise DataError(BOXES)
     if len(ring) < 6 or index < 0 or not np.isfinite(ring).all() or np.abs(ring).max() > _REACH:
         raise ValueError("not three corners")
     score = float(ring[-1]) if len(ring) % 2 else None
