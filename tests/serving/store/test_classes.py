@@ -102,6 +102,17 @@ def test_an_undo_leaves_alone_what_was_changed_since(own):
     assert own.ask("POST", "/v1/batches/999/undo").status == 404
 
 
+def test_the_undo_of_a_rename_gives_the_class_its_number_back_though_another_class_came_since(own):
+    batch = own.ask("PATCH", "/v1/classes/1", {"name": "mug"}).json["batch"]
+    own.ask("PUT", "/v1/classes", [{"name": "fork"}, {"name": "mug"}, {"name": "spoon"}])
+    own.ask("POST", f"/v1/batches/{batch}/undo")
+    assert [one[:2] for one in told(own)] == [(3, "fork"), (1, "cup"), (2, "spoon")]
+    batch = own.ask("PATCH", "/v1/classes/1", {"name": "mug"}).json["batch"]
+    own.ask("PUT", "/v1/classes", [{"name": "mug"}, {"name": "spoon"}, {"name": "fork"}, {"name": "cup"}])
+    own.ask("POST", f"/v1/batches/{batch}/undo")
+    assert [one[:2] for one in told(own)] == [(1, "mug"), (2, "spoon"), (3, "fork"), (4, "cup")]
+
+
 def test_statistics_count_images_by_status_and_annotations_by_class(own):
     own.ask("PATCH", "/v1/images/1", {"status": "to_review"})
     counted = own.ask("GET", "/v1/statistics").json

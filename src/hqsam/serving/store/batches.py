@@ -167,10 +167,22 @@ def _taken_back(session: Session, version: VersionRow, batch: int) -> Annotation
 
 
 def _restore_classes(session: Session, stored: str) -> None:
-    """Bring the list of classes back to what it was before a batch, unless it was changed since."""
+    """Bring the list of classes back to what it was before a batch; of a list that was changed since, the classes
+    that were not, as far as no other has their name or key by now."""
     before, after = classes_from_json(stored)
-    if read_classes(session, for_update=True) == after:
+    now = read_classes(session, for_update=True)
+    if now == after:
         write_classes(session, before)
+        return
+    old, left = ({one.number: one for one in state} for state in (before, after))
+    restored = [old.get(one.number, one) if one == left.get(one.number) else one for one in now]
+    for place, one in enumerate(restored):
+        others = restored[:place] + restored[place + 1 :]
+        if any(one.name == other.name for other in others):
+            restored[place] = now[place]
+        elif one.key and any(one.key == other.key for other in others):
+            restored[place] = replace(one, key=None)
+    write_classes(session, restored)
 
 
 def _result(batch: int, rows: list[AnnotationRow]) -> BatchResult:
