@@ -117,6 +117,16 @@ def test_a_file_that_is_no_annotations_is_refused_without_saying_where_it_lay(al
         alone.client.import_file(tmp_path / "wrong.json")
 
 
+def test_a_damaged_zip_is_refused_in_words(alone, tmp_path):
+    with zipfile.ZipFile(tmp_path / "damaged.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.json", json.dumps(list(range(5000))))
+    data = bytearray((tmp_path / "damaged.zip").read_bytes())
+    data[60:400] = bytes(255 - one for one in data[60:400])
+    (tmp_path / "damaged.zip").write_bytes(data)
+    with pytest.raises(ServerError, match="cannot unpack"):
+        alone.client.import_file(tmp_path / "damaged.zip")
+
+
 def test_an_export_of_nothing_and_of_no_format_is_refused(alone, tmp_path):
     with pytest.raises(ServerError, match="nothing to export"):
         alone.client.export(tmp_path / "out", "png")

@@ -7,6 +7,7 @@ claim a mask of gigabytes.
 
 import math
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -172,7 +173,7 @@ def _unpacked(path: Path) -> Iterator[Path]:
                     unpacked.write_bytes(file.read(member.file_size + 1))
                 yield unpacked
                 unpacked.unlink()
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, zlib.error) as error:
         raise DataError(f"cannot unpack {path}: {error}") from error
 
 
