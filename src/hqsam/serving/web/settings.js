@@ -30,7 +30,11 @@ export class Settings extends Emitter {
   set(name, value) {
     if (this.#values[name] === value) return;
     this.#values[name] = value;
-    localStorage.setItem(STORAGE_KEY, JSON.stringify(this.#values));
+    try {
+      localStorage.setItem(STORAGE_KEY, JSON.stringify(this.#values));
+    } catch {
+      // The storage is full: the setting lasts as long as the page.
+    }
     this.emit("change", name);
   }
 

@@ -41,8 +41,13 @@ function write() {
   const { image, draft, timer } = pending;
   clearTimeout(timer);
   pending = null;
-  if (isBlank(draft)) localStorage.removeItem(storageKey(image));
-  else localStorage.setItem(storageKey(image), JSON.stringify(asJson(draft)));
+  localStorage.removeItem(storageKey(image)); // what is older than the draft must not come back in its place
+  if (isBlank(draft)) return;
+  try {
+    localStorage.setItem(storageKey(image), JSON.stringify(asJson(draft)));
+  } catch {
+    // The storage is full: the draft lasts as long as the page.
+  }
 }
 
 function asJson({ answers, added, removed, start, asked, chosen, ...rest }) {

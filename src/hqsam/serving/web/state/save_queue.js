@@ -24,6 +24,8 @@ import { Emitter } from "../events.js";
 import { readJson } from "../settings.js";
 
 const STORAGE_KEY = "hqsam.unsent";
+const FULL =
+  "This browser's storage is full: what the server has not got yet is lost if this page is closed. Leave it open.";
 const FIELDS = ["class_name", "colour", "rle", "visible", "locked", "z", "source", "model", "score", "prompts"];
 
 /** Emits "change" when something was sent or is to be sent, and "problem" with words when the server refuses. */
@@ -35,7 +37,10 @@ export class SaveQueue extends Emitter {
   /** Changes that are not sent for now: refused ones, or those for other images than the server has. */
   #suspended = new WeakSet();
   #imagesThatAreHere = new Set();
+  /** What was ever in `#unsent`: other windows store theirs beside it. @type {Set<string>} */
+  #own = new Set(this.#unsent.keys());
   #sending = null;
+  #isFull = false;
 
   constructor() {
     super();
@@ -63,6 +68,7 @@ export class SaveQueue extends Emitter {
     const { id, name, width, height } = of;
     for (const [key, wanted] of entries) {
       this.#unsent.set(key, { image: { id, name, width, height }, wanted, saved: this.#saved.get(key) ?? null });
+      this.#own.add(key);
     }
     this.#changed();
     this.send();
@@ -115,7 +121,14 @@ export class SaveQueue extends Emitter {
   }
 
   #changed() {
-    localStorage.setItem(STORAGE_KEY, JSON.stringify([...this.#unsent]));
+    const others = readJson(STORAGE_KEY, []).filter(([key]) => !this.#own.has(key));
+    try {
+      localStorage.setItem(STORAGE_KEY, JSON.stringify([...others, ...this.#unsent]));
+      this.#isFull = false;
+    } catch {
+      if (!this.#isFull) this.emit("problem", FULL);
+      this.#isFull = true;
+    }
     this.emit("change");
   }
 }
@@ -127,11 +140,29 @@ export function newKey() {
 
 /** Brings the server to what is wanted. @returns {Promise<Saved | null>} what it has now */
 async function sent(key, { image, wanted }, saved) {
-  if (!wanted) return saved && !saved.isGone ? removed(saved) : saved;
+  if (!wanted) {
+    const known = saved ?? (await savedBefore(key, image));
+    return known && !known.isGone ? removed(known) : known;
+  }
   const content = only(FIELDS, wanted);
-  if (!saved) return asSaved(await api.createAnnotation(image.id, { ...content, key }));
+  if (!saved) {
+    const there = await api.createAnnotation(image.id, { ...content, key });
+    return isAsWanted(there, content) ? asSaved(there) : asSaved(await changed(there, content));
+  }
   const there = saved.isGone ? asSaved(await api.restoreAnnotation(saved.id, saved.version)) : saved;
   return asSaved(await changed(there, content));
+}
+
+/** An object whose saving was never answered may be on the server all the same. @returns {Promise<Saved | null>} */
+async function savedBefore(key, image) {
+  const there = (await api.annotations(image.id)).find((annotation) => annotation.key === key);
+  return there ? asSaved(there) : null;
+}
+
+/** Whether the server has stored this, and not what an earlier request of the same key sent, whose answer was lost. */
+function isAsWanted(there, content) {
+  const isEqual = (field) => there[field] === content[field];
+  return ["class_name", "colour", "visible", "locked", "z"].every(isEqual) && there.rle.counts === content.rle.counts;
 }
 
 async function removed(saved) {
