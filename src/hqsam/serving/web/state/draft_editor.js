@@ -18,7 +18,7 @@ import * as drafts from "./draft.js";
 import { loadDraft, saveDraft } from "./draft_storage.js";
 import { objectMask } from "./object_masks.js";
 
-/** @typedef {drafts.Draft} Draft */
+/** @typedef {drafts.Draft} Draft @typedef {import("./save_queue.js").SavedObject} SavedObject */
 
 export class DraftEditor extends Emitter {
   /** @type {Draft} */
@@ -29,12 +29,15 @@ export class DraftEditor extends Emitter {
   #predictor;
   /** @type {App["notices"]} */
   #notices;
+  /** @type {App["saveQueue"]} */
+  #saveQueue;
   #predicted = new WeakMap(); // a draft -> the same draft with the model's answer
   #request = new AbortController(); // the one under way
 
   /** @param {App} app */
-  constructor({ store, predictor, notices }) {
+  constructor({ store, predictor, notices, saveQueue }) {
     super();
+    this.#saveQueue = saveQueue;
     this.#store = store;
     this.#predictor = predictor;
     this.#notices = notices;
@@ -103,14 +106,39 @@ export class DraftEditor extends Emitter {
     if (mask.isEmpty) return false;
     const store = this.#store;
     const before = store.object(draft.objectKey);
-    const after = { ...(before ?? store.newObject()), ...provenance(draft), rle: encode(mask) };
+    /** @type {SavedObject} */
+    let after = { ...(before ?? store.newObject()), ...provenance(draft), rle: encode(mask) };
     store.history.do({
       label: before ? "Correct" : "Keep",
       undo: () => [store.put([after.key], [before]), this.#set(draft)],
       redo: () => [store.put([after.key], [after]), this.#set(drafts.newDraft(store.image))],
     });
     store.select(); // or the next stroke of a brush would go on with it
+    if (drafts.needsAnswer(draft)) this.#finish(draft, after, (finished) => (after = finished));
     return true;
+  }
+
+  /**
+   * Brings the answer to the last click into an object that was kept before it came, unless it was changed since.
+   * @param {Draft} draft @param {SavedObject} kept @param {(finished: SavedObject) => void} onFinished for a redo
+   */
+  async #finish(draft, kept, onFinished) {
+    const { image } = this.#store;
+    const prompt = drafts.promptFrom(draft);
+    try {
+      const answered = drafts.withAnswers(draft, prompt, await this.#predictor.predict(image.id, prompt));
+      const mask = drafts.draftMask(answered);
+      if (mask.isEmpty) return;
+      const change = { ...provenance(answered), rle: encode(mask) };
+      onFinished({ ...kept, ...change });
+      const isOpen = this.#store.image.id === image.id;
+      const now = isOpen ? this.#store.object(kept.key) : kept;
+      if (now?.rle.counts !== kept.rle.counts) return;
+      if (isOpen) this.#store.put([kept.key], [{ ...now, ...change }]);
+      else this.#saveQueue.put(image, [[kept.key, { ...now, ...change }]]);
+    } catch (error) {
+      this.#notices.fail(`The last click is not in the object that was kept. ${error.message}`);
+    }
   }
 
   /** The draft's mask now, hand corrections included. */
