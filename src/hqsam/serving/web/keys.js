@@ -1,5 +1,6 @@
 /** Every key, in one table: what it does, and what `?` says of it. */
 /** @import { App } from "./main.js" */
+import { find } from "./panels/dom.js";
 import { CLASS_KEYS } from "./state/classes.js";
 
 /**
@@ -9,6 +10,11 @@ import { CLASS_KEYS } from "./state/classes.js";
  * @property {string} about
  * @property {(key: string) => unknown} [act]
  */
+
+/** Keys that do the same again while they are held; of others, the first stroke counts. */
+const REPEATABLE = new Set(
+  ["[", "]", "j", "k", "shift+j", "shift+k", ".", "PageDown", ",", "PageUp", "+", "=", "-", "ctrl+z", "ctrl+shift+z", "ctrl+y"],
+);
 
 /** Listens to all keys, wherever nothing is being typed. */
 export class KeyTable {
@@ -27,8 +33,9 @@ export class KeyTable {
       const act = acts.get(name);
       if (!act) return;
       event.preventDefault();
-      act(name);
+      if (!event.repeat || REPEATABLE.has(name)) act(name);
     });
+    leaveMenusAfterClicks();
   }
 }
 
@@ -143,10 +150,20 @@ function nameOf({ key, ctrlKey, metaKey, altKey, shiftKey }) {
   return `${ctrlKey || metaKey ? "ctrl+" : ""}${isLetter && shiftKey ? "shift+" : ""}${name}`;
 }
 
-/** Text fields take all keys; buttons and menus take those that work them. */
+/** Gives keys back to the image when an entry of a menu was clicked; a menu that is worked by keys keeps them. */
+function leaveMenusAfterClicks() {
+  let clicked = null;
+  addEventListener("pointerdown", ({ target }) => (clicked = target));
+  addEventListener("keydown", () => (clicked = null));
+  addEventListener("change", ({ target }) => {
+    if (target === clicked && clicked.matches("select") && !document.querySelector("dialog[open]")) find("#canvas").focus();
+  });
+}
+
+/** Text fields and menus take all keys; buttons take those that work them. */
 function isTyping({ target, key }) {
-  if (target.matches("input:not([type='checkbox'], [type='radio'], [type='range'], [type='color']), textarea"))
+  if (target.matches("input:not([type='checkbox'], [type='radio'], [type='range'], [type='color']), textarea, select"))
     return true;
-  const works = key === "Enter" ? "button:not(.name), a, summary, select, label, input" : "button, a, summary, select, label, input";
+  const works = key === "Enter" ? "button:not(.name), a, summary, label, input" : "button, a, summary, label, input";
   return ["Enter", " "].includes(key) && target.matches(works);
 }

@@ -12,6 +12,8 @@ export class ImageNavigation {
   /** @type {App} */
   #app;
   #opening = new AbortController();
+  #isMarking = false;
+  #notedImage = 0;
 
   /** @param {App} app */
   constructor(app) {
@@ -77,14 +79,23 @@ export class ImageNavigation {
 
   /** Keeps the draft, gives the image a status and goes on; or makes it to do again, if it has that status. @param {Status} status */
   async mark(status) {
+    if (!this.#app.store.image || this.#isMarking) return; // a second hasty stroke would take the first one back
+    this.#isMarking = true;
+    try {
+      await this.#mark(status);
+    } finally {
+      this.#isMarking = false;
+    }
+  }
+
+  async #mark(status) {
     const { store, gallery, draftEditor, notices } = this.#app;
-    if (!store.image) return;
     if (!draftEditor.isBlank && !draftEditor.keep())
       return notices.fail("The object in the making has no mask yet: wait for it, or discard it with Esc first.");
     const isUndone = store.image.status === status;
     if (!(await this.#change({ status: isUndone ? "todo" : status }))) return;
     const next = isUndone ? null : await gallery.nextTodo(store.image);
-    if (next) await this.show(next);
+    if (next) this.show(next);
     else notices.say(isUndone ? "To do again." : `${capital(STATUS_NAMES[status])}: that was the last one to do.`);
   }
 
@@ -140,7 +151,9 @@ export class ImageNavigation {
     find("#done span").textContent = capital(STATUS_NAMES[status === "todo" ? "done" : status]);
     find("#done").dataset.status = status;
     find(`#state-panel input[value="${status}"]`, HTMLInputElement).checked = true;
-    find("#note", HTMLTextAreaElement).value = note;
+    const field = find("#note", HTMLTextAreaElement);
+    if (document.activeElement !== field || this.#notedImage !== store.image.id) field.value = note; // or what is typed would go
+    this.#notedImage = store.image.id;
     find("#state").toggleAttribute("data-note", note !== "");
     document.title = `${name} · hqsam`;
   }
