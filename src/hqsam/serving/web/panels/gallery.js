@@ -160,7 +160,9 @@ export class Gallery extends Emitter {
     if (this.#isFetching || this.images.length >= this.total) return false;
     this.#isFetching = true;
     try {
-      const { images } = await api.images({ ...this.query, offset: this.images.length, limit: PAGE_SIZE });
+      const { query } = this; // what was marked since it was fetched is no longer in the filter, and would be counted twice
+      const offset = this.images.filter(({ status }) => !query.status || status === query.status).length;
+      const { images } = await api.images({ ...query, offset, limit: PAGE_SIZE });
       this.images.push(...images);
       this.#list.append(...images.map((image) => this.#thumbnail(image)));
       return images.length > 0;
