@@ -59,6 +59,8 @@ def test_grounded_sam_finds_both_models_in_one_package():
     found = names("segment_anything", "", wanted)
     assert found["sam_hq_model_registry"]["default"] is found["build_sam_hq"]
     assert names("segment_anything", "build_sam_hq", "sam_hq_model_registry build_sam_hq_vit_h build_sam_hq_vit_b")
+    other = names("segment_anything_hq", "", "build_sam_hq sam_hq_model_registry")
+    assert all(found[name] is value for name, value in other.items())
 
 
 def test_segment_anything_hq_has_its_baseline():

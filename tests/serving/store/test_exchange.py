@@ -200,6 +200,27 @@ def test_labelme_files_come_back_alone_and_in_a_zip(alone, tmp_path):
     assert alone.client.import_file(single)["unmatched"] == ["coffee 2.jpg"]
 
 
+def test_files_in_a_zip_that_are_no_annotations_are_left_out_and_said(alone, tmp_path):
+    first = image_called(alone, "coffee 2.jpg")
+    alone.client.annotate(first, a_mask(), "cup")
+    zipped = alone.client.export(tmp_path / "labelme.zip", "labelme", [first, image_called(alone, "more/cat.jpg")])
+    alone.ask("DELETE", f"/v1/annotations/{alone.client.annotations(first)[0]['id']}")
+    with zipfile.ZipFile(zipped, "a") as archive:
+        archive.writestr("__MACOSX/._cup.json", b"\0\5\x16\7")
+        archive.writestr("._cup.json", b"\0\5\x16\7")
+        archive.writestr("notes.json", '{"info": {"version": "1.0"}}')
+        archive.writestr("cut.json", '{"shapes": [')
+    said = alone.client.import_file(zipped)
+    assert said["annotations"] == 1
+    assert {(one["reason"], one["count"], *one["examples"]) for one in said["left_out"]} == {
+        ("files that are no annotations, or damaged", 2, "notes.json", "cut.json")
+    }
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("notes.json", "{}")
+    with pytest.raises(ServerError):
+        alone.client.import_file(tmp_path / "other.zip")
+
+
 def test_masks_of_other_kinds_of_files_are_read_as_well(alone, tmp_path):
     image = image_called(alone, "coffee 2.jpg")
     labels = a_mask() * np.uint16(1000) + a_mask(300, 200) * np.uint16(40_000)

@@ -7,6 +7,7 @@ three masks for an ambiguous prompt the best, with the HQ mask. `hqsam.integrati
 Meta's package. New code is better served by `hqsam.load`.
 """
 
+from hqsam.integrations.segment_anything.build_sam_hq import build_sam_hq, sam_hq_model_registry
 from hqsam.integrations.segment_anything_hq.automatic_mask_generator import SamAutomaticMaskGenerator
 from hqsam.integrations.segment_anything_hq.build_sam import (
     build_sam,
@@ -28,10 +29,12 @@ __all__ = [
     "SamAutomaticMaskGenerator",
     "SamPredictor",
     "build_sam",
+    "build_sam_hq",
     "build_sam_vit_b",
     "build_sam_vit_h",
     "build_sam_vit_l",
     "build_sam_vit_t",
+    "sam_hq_model_registry",
     "sam_model_registry",
     "sam_model_registry_baseline",
 ]

@@ -92,8 +92,7 @@ class Importer:
             result.left_out += left_out
             yield self._by_id[image], instances
         elif start.startswith(_ZIP):
-            for member in _unpacked(path):
-                yield from self._read(member, None, result)
+            yield from self._read_zip(path, result)
         elif isinstance(content := read_json(path), dict) and "shapes" in content:
             row = self._find(str(content.get("imagePath") or path.stem), content, image)
             if row is None:
@@ -104,6 +103,22 @@ class Importer:
                 yield row, instances
         else:
             yield from self._read_coco(path, result)
+
+    def _read_zip(self, path: Path, result: ImportResult) -> Iterator[tuple[ImageRow, Instances]]:
+        """Yield what the files of a zip hold; those that are of another kind are left out, unless all are."""
+        errors: list[DataError] = []
+        read = 0
+        for name, member in _unpacked(path):
+            try:
+                found = list(self._read(member, None, result))
+            except DataError as error:
+                errors.append(error)
+                result.left_out.append(LeftOut("files that are no annotations, or damaged", name))
+                continue
+            read += 1
+            yield from found
+        if errors and not read:
+            raise errors[0]
 
     def _find(self, name: str, content: dict[str, object], image: int | None) -> ImageRow | None:
         """Return the image that a labelme file is about, if it is of the size that the file says."""
@@ -156,11 +171,11 @@ def _read_mask_image(path: Path, row: ImageRow, max_pixels: int) -> tuple[Instan
     return label_map.read_any(path)
 
 
-def _unpacked(path: Path) -> Iterator[Path]:
-    """Yield the JSON files of a zip, unpacked beside it one after the other."""
+def _unpacked(path: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the JSON files of a zip by their names in it, unpacked beside it one after the other."""
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [one for one in archive.infolist() if one.filename.lower().endswith(".json")]
+            members = [one for one in archive.infolist() if _is_json(one.filename)]
             if len(members) > _MAX_FILES or sum(one.file_size for one in members) > _MAX_UNPACKED:
                 raise DataError(
                     f"the zip has more than {_MAX_FILES} files or {_MAX_UNPACKED >> 20} MB; send parts of it"
@@ -171,10 +186,16 @@ def _unpacked(path: Path) -> Iterator[Path]:
                 unpacked = path.with_name(f"{number}.json")
                 with archive.open(member) as file:
                     unpacked.write_bytes(file.read(member.file_size + 1))
-                yield unpacked
+                yield member.filename, unpacked
                 unpacked.unlink()
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, zlib.error) as error:
         raise DataError(f"cannot unpack {path}: {error}") from error
+
+
+def _is_json(name: str) -> bool:
+    """Return True for a JSON file's name, and False for what macOS adds to a zip for each file."""
+    parts = name.split("/")
+    return name.lower().endswith(".json") and parts[0] != "__MACOSX" and not parts[-1].startswith("._")
 
 
 def _content(one: Instances, source: str) -> AnnotationContent:
