@@ -11,7 +11,7 @@ import { CLASS_KEYS } from "./state/classes.js";
  * @property {(key: string) => unknown} [act]
  */
 
-/** Keys that do the same again while they are held; of others, the first stroke counts. */
+/** Keys that act again while they are held. */
 const REPEATABLE = new Set(
   ["[", "]", "j", "k", "shift+j", "shift+k", ".", "PageDown", ",", "PageUp", "+", "=", "-", "ctrl+z", "ctrl+shift+z", "ctrl+y"],
 );
@@ -150,7 +150,7 @@ function nameOf({ key, ctrlKey, metaKey, altKey, shiftKey }) {
   return `${ctrlKey || metaKey ? "ctrl+" : ""}${isLetter && shiftKey ? "shift+" : ""}${name}`;
 }
 
-/** Gives keys back to the image when an entry of a menu was clicked; a menu that is worked by keys keeps them. */
+/** A menu that was worked by the mouse gives the keys back. */
 function leaveMenusAfterClicks() {
   let clicked = null;
   addEventListener("pointerdown", ({ target }) => (clicked = target));

@@ -33,7 +33,7 @@ export class Settings extends Emitter {
     try {
       localStorage.setItem(STORAGE_KEY, JSON.stringify(this.#values));
     } catch {
-      // The storage is full: the setting lasts as long as the page.
+      // Full: the setting lasts as long as the page.
     }
     this.emit("change", name);
   }

@@ -160,7 +160,7 @@ export class Gallery extends Emitter {
     if (this.#isFetching || this.images.length >= this.total) return false;
     this.#isFetching = true;
     try {
-      const { query } = this; // what was marked since it was fetched is no longer in the filter, and would be counted twice
+      const { query } = this; // which images that were marked since may have left
       const offset = this.images.filter(({ status }) => !query.status || status === query.status).length;
       const { images } = await api.images({ ...query, offset, limit: PAGE_SIZE });
       this.images.push(...images);

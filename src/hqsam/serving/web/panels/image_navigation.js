@@ -79,7 +79,7 @@ export class ImageNavigation {
 
   /** Keeps the draft, gives the image a status and goes on; or makes it to do again, if it has that status. @param {Status} status */
   async mark(status) {
-    if (!this.#app.store.image || this.#isMarking) return; // a second hasty stroke would take the first one back
+    if (!this.#app.store.image || this.#isMarking) return; // a hasty second stroke would take it back
     this.#isMarking = true;
     try {
       await this.#mark(status);
@@ -152,7 +152,7 @@ export class ImageNavigation {
     find("#done").dataset.status = status;
     find(`#state-panel input[value="${status}"]`, HTMLInputElement).checked = true;
     const field = find("#note", HTMLTextAreaElement);
-    if (document.activeElement !== field || this.#notedImage !== store.image.id) field.value = note; // or what is typed would go
+    if (document.activeElement !== field || this.#notedImage !== store.image.id) field.value = note; // what is being typed stays
     this.#notedImage = store.image.id;
     find("#state").toggleAttribute("data-note", note !== "");
     document.title = `${name} · hqsam`;

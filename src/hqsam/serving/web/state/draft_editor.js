@@ -119,7 +119,7 @@ export class DraftEditor extends Emitter {
   }
 
   /**
-   * Brings the answer to the last click into an object that was kept before it came, unless it was changed since.
+   * Brings the answer to the last click into an object that was kept before it came.
    * @param {Draft} draft @param {SavedObject} kept @param {(finished: SavedObject) => void} onFinished for a redo
    */
   async #finish(draft, kept, onFinished) {

@@ -41,12 +41,12 @@ function write() {
   const { image, draft, timer } = pending;
   clearTimeout(timer);
   pending = null;
-  localStorage.removeItem(storageKey(image)); // what is older than the draft must not come back in its place
+  localStorage.removeItem(storageKey(image)); // an older one must not come back
   if (isBlank(draft)) return;
   try {
     localStorage.setItem(storageKey(image), JSON.stringify(asJson(draft)));
   } catch {
-    // The storage is full: the draft lasts as long as the page.
+    // Full: the draft lasts as long as the page.
   }
 }
 

@@ -25,7 +25,7 @@ import { readJson } from "../settings.js";
 
 const STORAGE_KEY = "hqsam.unsent";
 const FULL =
-  "This browser's storage is full: what the server has not got yet is lost if this page is closed. Leave it open.";
+  "This browser's storage is full: what was not sent yet is lost if this page is closed.";
 const FIELDS = ["class_name", "colour", "rle", "visible", "locked", "z", "source", "model", "score", "prompts"];
 
 /** Emits "change" when something was sent or is to be sent, and "problem" with words when the server refuses. */
@@ -153,13 +153,13 @@ async function sent(key, { image, wanted }, saved) {
   return asSaved(await changed(there, content));
 }
 
-/** An object whose saving was never answered may be on the server all the same. @returns {Promise<Saved | null>} */
+/** What was saved without an answer. @returns {Promise<Saved | null>} */
 async function savedBefore(key, image) {
   const there = (await api.annotations(image.id)).find((annotation) => annotation.key === key);
   return there ? asSaved(there) : null;
 }
 
-/** Whether the server has stored this, and not what an earlier request of the same key sent, whose answer was lost. */
+/** Whether the server stored this, and not an earlier request of the same key, whose answer was lost. */
 function isAsWanted(there, content) {
   const isEqual = (field) => there[field] === content[field];
   return ["class_name", "colour", "visible", "locked", "z"].every(isEqual) && there.rle.counts === content.rle.counts;
