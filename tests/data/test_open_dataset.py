@@ -60,6 +60,20 @@ def test_masks_in_a_folder_may_have_an_ending(tmp_path):
     assert len(open_dataset(tmp_path)) == 1
 
 
+def test_names_may_differ_in_case_where_that_leaves_one_image(tmp_path):
+    for name in ("a", "b", "B"):
+        photo(tmp_path / f"images/{name}.JPG")
+    for name in ("A", "b"):
+        mask(tmp_path / f"masks/{name}.PNG")
+    found = open_dataset(tmp_path)
+    assert [name.split("/")[-1] for name in found.names] == ["a", "b"]
+    assert [(one.kind, one.name.split("/")[-1]) for one in found.issues] == [("no_mask", "B")]
+    photo(tmp_path / "images/C.jpg"), photo(tmp_path / "images/Ca.jpg"), photo(tmp_path / "images/cA.jpg")
+    mask(tmp_path / "masks/CA.png")
+    found = open_dataset(tmp_path)
+    assert ("no_image", "CA") in [(one.kind, one.name.split("/")[-1]) for one in found.issues]
+
+
 def test_what_has_no_partner_or_two_is_left_out_and_listed(tmp_path):
     pairs(tmp_path, 3)
     photo(tmp_path / "images" / "lonely.jpg"), mask(tmp_path / "masks" / "orphan.png")

@@ -18,7 +18,7 @@ from hqsam.errors import DataError, DataWarning
 from hqsam.formats.mask_images import MASK_ENCODINGS, MaskEncoding, guess_encoding, majority_encoding, read_levels
 from hqsam.images.image_info import LOSSY_SUFFIXES
 from hqsam.images.walk import describe_skipped, images_in
-from hqsam.storage.file_names import composed_name
+from hqsam.storage.file_names import comparable_name, composed_name
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "im", "photos", "jpegimages")
 MASK_FOLDERS = (
@@ -50,6 +50,7 @@ def pair_dataset(name: str, files: FolderFiles, where: str, encoding: MaskEncodi
     Raises:
         DataError: there is no image with a mask.
     """
+    files = FolderFiles(files.images, _called_as_images(files))
     pairs, issues = _matched(name, files)
     if not pairs:
         some = [str(next(iter(paths.values()))[0]) for paths in (files.images, files.masks) if paths]
@@ -116,6 +117,18 @@ def _image_stem(stem: str, found_images: Mapping[str, object]) -> str | None:
     """Return the image's name for a mask's name with an ending."""
     names = (stem.removesuffix(ending) for ending in MASK_ENDINGS if stem.endswith(ending))
     return next((name for name in names if name in found_images), None)
+
+
+def _called_as_images(files: FolderFiles) -> Mapping[str, Sequence[Path]]:
+    """Return the masks, those without an image under the name of the one image that differs in case alone."""
+    without_mask: dict[str, list[str]] = defaultdict(list)
+    for stem in files.images.keys() - files.masks.keys():
+        without_mask[comparable_name(stem)].append(stem)
+    masks: dict[str, list[Path]] = defaultdict(list)
+    for stem, paths in files.masks.items():
+        others = [] if stem in files.images else without_mask.get(comparable_name(stem), [])
+        masks[others[0] if len(others) == 1 else stem] += paths
+    return masks
 
 
 def _matched(set_name: str, files: FolderFiles) -> tuple[list[ImageMaskPair], list[DataIssue]]:
