@@ -16,7 +16,7 @@ from hqsam.storage.file_names import comparable_name, path_of_stored
 _ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://[^/]*")
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _UPLOAD = re.compile(r"^[0-9a-f]{8}-(?=.)")
-"""What Label Studio puts before the names of files that were uploaded."""
+"""The prefix that Label Studio gives to the names of uploaded files."""
 _MOST_FILES = 500_000
 """Files of a folder that are looked through for images which are nowhere else."""
 

@@ -41,7 +41,7 @@ MASK_ENCODINGS: dict[MaskEncoding, str] = {
 
 _MOST_OBJECTS = 65535
 _JPEG_NOISE = 24
-"""How far the channels of a grey JPEG may be apart."""
+"""The largest difference between the channels of a grey JPEG."""
 _FEW_VALUES = 64
 """Up to so many values a map may have without any areas: of lines and dots."""
 _PLAIN_COLOURS = 256
@@ -238,7 +238,7 @@ def _inside(levels: np.ndarray) -> np.ndarray:
 
 
 def _is(path: Path, kind: str) -> bool:
-    """Whether a file begins as files of a kind do, whatever it is called."""
+    """Return True if the first bytes of a file are those of a kind, whatever its name is."""
     if not path.is_file():
         return False
     with path.open("rb") as file:

@@ -14,7 +14,7 @@ from hqsam.masks.label_map import paint
 from hqsam.masks.runs import Runs
 
 _LINE = 0.35
-"""How far a line reaches to either side, in widths of an overlay's contour."""
+"""The reach of a line to either side, in widths of an overlay's contour."""
 
 
 def label_map_overlay(

@@ -14,7 +14,7 @@ class LazyMasks(Sequence[np.ndarray]):
     def __init__(self, rles: Sequence[Rle], size_hw: tuple[int, int]) -> None:
         self.rles = rles
         self.shape = (len(rles), *size_hw)
-        """As of the array that `np.asarray` makes."""
+        """The shape [N, H, W] of the array that `np.asarray` makes."""
 
     def __len__(self) -> int:
         return len(self.rles)

@@ -34,7 +34,7 @@ class ImageReference:
         self._image = _weakly(image)
         self._size_hw, self._options = pixels.shape[:2], options
         self.kept: RgbImage | None = None
-        """What `_Latest` lets this image keep."""
+        """The pixels, as long as `_Latest` lets this image keep them."""
         if self._path is None:
             _LATEST.keep(self, pixels)
 
