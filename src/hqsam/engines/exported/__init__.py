@@ -1,0 +1,1 @@
+"""Engines that run exported graphs: by onnxruntime or OpenVINO, without PyTorch's model."""

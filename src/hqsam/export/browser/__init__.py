@@ -1,0 +1,1 @@
+"""`hqsam export --format browser`: a folder for any static host, with a page that segments photos in the browser."""

@@ -1,0 +1,102 @@
+"""`hqsam export`: a folder of graphs with a page that says how to use them, and how exact they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from hqsam import storage
+from hqsam.engines.build import build_engine, load_engine
+from hqsam.errors import OptionError
+from hqsam.export.int8.quantize import Int8Report, quantize_folder
+from hqsam.export.readme import readme
+from hqsam.export.segment_anything_readme import segment_anything_readme
+from hqsam.export.verify import PhotoDifference, compare_engines
+from hqsam.graphs.description import Description
+from hqsam.graphs.folder import SUFFIXES, FileFormat, GraphOptions, write_graphs
+from hqsam.images.reading import ImageLike
+from hqsam.model.hq_sam import HQSam
+from hqsam.weights.load import load_model
+
+README = "README.md"
+
+_RUNTIMES: dict[FileFormat, str] = {"onnx": "onnxruntime", "openvino": "openvino"}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What `export_model` measured of the graphs that it wrote: agreement with our engine, and int8."""
+
+    differences: list[PhotoDifference]
+    """For each photo of `verify`, how much the graphs' logits and masks differ from our own engine's."""
+    int8: Int8Report | None
+    """Size and masks of the encoder in int8, if it was asked for."""
+
+
+def export_model(
+    name_or_path: str | Path,
+    folder: str | Path,
+    *,
+    options: GraphOptions | None = None,
+    calibrate: Sequence[Path] = (),
+    verify: Sequence[ImageLike] = (),
+) -> Exported:
+    """Write a model as graphs into a folder that `hqsam.load` and other runtimes open.
+
+    Args:
+        name_or_path: the model, as for `hqsam.load`.
+        folder: where the graphs and their page go; one that holds anything else is refused.
+        options: choices about inputs and outputs of the graphs, and about their files.
+        calibrate: photos, folders of photos, or data with masks, on which the encoder is brought to int8; none: it
+            stays float32.
+        verify: photos on which the graphs are compared with our own engine; the page gets the figures.
+
+    Returns:
+        What was measured on the photos.
+
+    Raises:
+        OptionError: the folder holds other files; or the model has no such source, or no place in the names that
+            were asked for; or graphs of other names than ours are to be compared or quantised.
+        CheckpointError: the model cannot be loaded.
+        OutputError: a file cannot be written.
+        MissingExtra: the packages of hqsam[export], or of hqsam[openvino], are not installed.
+    """
+    folder, options = Path(folder), options or GraphOptions()
+    if options.names != "hqsam" and (verify or calibrate):
+        raise OptionError(f"--verify and --quantize work on graphs with --names hqsam, not with {options.names}")
+    if options.names == "segment-anything" and options.file_format != "onnx":
+        raise OptionError("programs that know the names of segment-anything read ONNX; take --format onnx")
+    _check_free(folder, options.file_format)
+    model = load_model(name_or_path)
+    description = write_graphs(model, folder, options)
+    if options.names == "segment-anything":
+        storage.write_text(folder / README, segment_anything_readme(description))
+        return Exported([], None)
+    int8 = quantize_folder(folder, options.file_format, calibrate) if calibrate else None
+    differences = _compared(model, folder, description, options.file_format, verify)
+    storage.write_text(folder / README, readme(description, options.file_format, differences, int8))
+    return Exported(differences, int8)
+
+
+def _compared(
+    model: HQSam, folder: Path, description: Description, file_format: FileFormat, photos: Sequence[ImageLike]
+) -> list[PhotoDifference]:
+    if not photos:
+        return []
+    model.config = description.config  # the square or part of it that the graph sees, too
+    cpu = torch.device("cpu")
+    ours = build_engine(model, cpu, torch.float32)
+    theirs = load_engine(folder, cpu, torch.float32, _RUNTIMES[file_format])
+    return [compare_engines(ours, theirs, photo, description) for photo in photos]
+
+
+def _check_free(folder: Path, file_format: FileFormat) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise OptionError(f"{folder} is a file; name a folder for the graphs")
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    there = {each for each, suffix in SUFFIXES.items() if (folder / f"encoder{suffix}").exists()}
+    if there != {file_format}:
+        held = f"graphs for {' and '.join(sorted(there))}" if there else "other files"
+        raise OptionError(f"{folder} holds {held}; name an empty folder, or one that the same export wrote")

@@ -1,0 +1,173 @@
+"""A folder of graphs: an encoder, a decoder and, under our own names, masks of one model, as ONNX or OpenVINO files."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import torch
+from torch.export import Dim
+
+from hqsam.errors import OptionError
+from hqsam.graphs.decoder import Candidates, DecoderGraph
+from hqsam.graphs.description import Description, ImageInput, Names
+from hqsam.graphs.encoder import EncoderGraph, feature_names, feature_shapes
+from hqsam.graphs.image_ops import masks_graph, prepare_graph
+from hqsam.graphs.onnx_file import prepend, trace, weight_bytes, write_program, write_proto
+from hqsam.graphs.openvino_file import convert_graph
+from hqsam.graphs.segment_anything import write_segment_anything
+from hqsam.model.config import ModelConfig
+from hqsam.model.hq_sam import HQSam, Source
+from hqsam.paths import user_cache_folder
+from hqsam.version import __version__
+from hqsam.weights.digest import digest_of_model
+from hqsam.weights.registry import CHECKPOINTS
+
+ENCODER, DECODER, MASKS = "encoder.onnx", "decoder.onnx", "masks.onnx"
+FileFormat = Literal["onnx", "openvino"]
+SUFFIXES: dict[FileFormat, str] = {"onnx": ".onnx", "openvino": ".xml"}
+PROMPT_INPUTS = ("points", "labels", "mask_input", "has_mask", "image_size")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphOptions:
+    """Choices about the graphs of a model."""
+
+    image_input: ImageInput = "image"
+    source: Source | None = None
+    """The mask's source, if it is fixed; None: an input of the decoder, for models that have a choice. Under the names
+    of segment-anything it is always fixed, and None is "sum"."""
+    candidates: Candidates = "all"
+    names: Names = "hqsam"
+    file_format: FileFormat = "onnx"
+    whole_square: bool | None = None
+    """Images are padded to the whole square, also where the encoder could do with less; None: where tracing it for all
+    shapes is slow."""
+
+
+def write_graphs(model: HQSam, folder: Path, options: GraphOptions | None = None) -> Description:
+    """Write the graphs of a model as files, each with a description inside. ONNX's checker has passed all of them.
+
+    Args:
+        model: the model, in float32 on the CPU.
+        folder: where they go; it is made.
+        options: choices about their inputs and outputs, and about the files.
+
+    Returns:
+        The description of the encoder's graph.
+
+    Raises:
+        OptionError: the model has no such source, or has no place in the names.
+        OutputError: a file cannot be written.
+        MissingExtra: the packages of hqsam[export], or of hqsam[openvino], are not installed.
+    """
+    options = options or GraphOptions()
+    folder.mkdir(parents=True, exist_ok=True)
+    if options.file_format == "onnx":
+        return _write_onnx(model, folder, options)
+    with TemporaryDirectory(dir=folder, prefix=".onnx-") as onnx_folder:
+        description = _write_onnx(model, Path(onnx_folder), options)
+        for graph in sorted(Path(onnx_folder).glob("*.onnx")):
+            convert_graph(graph, folder / f"{graph.stem}{SUFFIXES[options.file_format]}")
+    return description
+
+
+def _write_onnx(model: HQSam, folder: Path, options: GraphOptions) -> Description:
+    source = _checked_source(options.source, model.config)
+    if options.names == "segment-anything":
+        description = _describe(model, options, source or "sum", any_size=False)
+        write_segment_anything(model, folder / ENCODER, folder / DECODER, description)
+        return description
+    encoder = EncoderGraph(model, options.whole_square)
+    description = _describe(model, options, source, encoder.any_size)
+    example = _write_encoder(encoder, folder / ENCODER, description)
+    _write_decoder(model, example, encoder.any_size, source, folder / DECODER, replace(description, role="decoder"))
+    write_proto(masks_graph(model.config), folder / MASKS, replace(description, role="masks").to_metadata())
+    return description
+
+
+def cached_graphs(model: HQSam, file_format: FileFormat) -> Path:
+    """Return the folder in the cache with a model's graphs, which are exported if they are not there yet."""
+    name = f"{model.config.name}-{digest_of_model(model)}-{__version__}".replace("/", "_")
+    folder = user_cache_folder() / "graphs" / name
+    if not (folder / f"masks{SUFFIXES[file_format]}").exists():  # the last that is written
+        write_graphs(model, folder, GraphOptions(image_input="tensor", file_format=file_format))
+    return folder
+
+
+def _checked_source(source: Source | None, config: ModelConfig) -> Source | None:
+    if source is not None and source not in config.sources:
+        raise OptionError(f"{config.name} has no source {source!r}; it has {', '.join(config.sources)}")
+    return "sam" if config.hq is None else source
+
+
+def _describe(model: HQSam, options: GraphOptions, source: Source | None, any_size: bool) -> Description:
+    row = CHECKPOINTS.get(model.config.name)
+    config = model.config if any_size else replace(model.config, padding=None)
+    return Description(
+        role="encoder",
+        config=config,
+        weights=digest_of_model(model),
+        image_input=options.image_input,
+        source=source or "input",
+        candidates=options.candidates,
+        names=options.names,
+        licence=row.licence if row else "",
+        notice=row.notice if row else "",
+        version=__version__,
+    )
+
+
+def _write_encoder(graph: EncoderGraph, path: Path, description: Description) -> list[torch.Tensor]:
+    """Write the encoder, and return what it gives for an image, as an example for the decoder."""
+    config = graph.config
+    height = config.image_size - config.stride if graph.any_size else config.image_size  # no square, where it matters
+    pixels = torch.zeros(1, 3, height, config.image_size)
+    program = trace(graph, (pixels,), ["pixels"], feature_names(config), graph.dynamic_shapes())
+    if description.image_input == "image":
+        prepend(program, prepare_graph(config, graph.any_size))
+    write_program(program, path, description.to_metadata(), weight_bytes(graph))
+    return [torch.zeros(shape) for shape in _feature_shapes(config, height)]
+
+
+def _feature_shapes(config: ModelConfig, height: int) -> list[tuple[int, ...]]:
+    rows, columns, width = height // config.stride, config.embedding_size, config.width
+    shapes = {"image_embedding": (width, 1), "hq_features": (width // 8, 4), "skip_0": (width // 4, 2)}
+    shapes["skip_1"] = (width // 8, 4)
+    return [(1, shapes[name][0], rows * shapes[name][1], columns * shapes[name][1]) for name in feature_names(config)]
+
+
+def _write_decoder(
+    model: HQSam,
+    features: list[torch.Tensor],
+    any_size: bool,
+    source: Source | None,
+    path: Path,
+    description: Description,
+) -> None:
+    graph = DecoderGraph(model, source, description.candidates, any_size)  # pyright: ignore[reportArgumentType]
+    names = feature_names(model.config)
+    inputs = [*names, *PROMPT_INPUTS]
+    prompts, points, side = 2, 3, model.config.mask_size
+    arguments: tuple[Any, ...] = (
+        features,
+        torch.rand(prompts, points, 2) * model.config.image_size,
+        torch.tensor([[1, 2, 3], [0, 1, -1]]),
+        torch.zeros(prompts, 1, side, side),
+        torch.zeros(prompts),
+        torch.tensor([300, 400]),
+    )
+    if source is None:
+        inputs.append("source")
+        arguments = (*arguments, torch.tensor([0]))
+    outputs = ["logits", "scores", *(["object_scores"] if model.config.decoder.object_score else [])]
+    shapes = _decoder_shapes(features, any_size, with_source=source is None)
+    program = trace(graph, arguments, inputs, outputs, shapes)
+    write_program(program, path, description.to_metadata(), weight_bytes(graph))
+
+
+def _decoder_shapes(features: list[torch.Tensor], any_size: bool, with_source: bool) -> tuple[Any, ...]:
+    prompt, point = Dim("prompts", min=1), Dim("points", min=0)
+    of_features = feature_shapes(features, any_size)
+    shapes = (of_features, {0: prompt, 1: point}, {0: prompt, 1: point}, {0: prompt}, {0: prompt}, None)
+    return (*shapes, None) if with_source else shapes
