@@ -34,6 +34,14 @@ def package(name: str, *, install: str) -> None:
         _missing(f"the package {name}", install)
 
 
+def npm_package(name: str) -> Path:
+    """Skip the test if a package of npm is missing; returns its folder, in build/browser as .ci/run makes it."""
+    folder = Path(__file__).parents[1] / "build" / "browser" / "node_modules" / name
+    if not folder.is_dir():
+        _missing(f"npm's {name}", f"npm install --no-save --ignore-scripts --prefix build/browser {name}")
+    return folder
+
+
 def _missing(what: str, install: str) -> None:
     line = f"needs {what}; install it with: {install}"
     if os.environ.get("HQSAM_TEST_ALL"):

@@ -1,5 +1,4 @@
 import errno
-import platform
 from types import SimpleNamespace
 
 import psutil
@@ -131,11 +130,3 @@ def test_the_report_is_text_throughout():
     lines = hardware.report()
     assert {"device", "precision", "threads", "memory"} <= lines.keys()
     assert all(isinstance(value, str) and value for value in lines.values())
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked")
-def test_freed_memory_is_kept_unless_the_user_says_otherwise(monkeypatch):
-    monkeypatch.setenv("HQSAM_KEEP_MEMORY", "0")
-    assert not hardware.keep_freed_memory()
-    monkeypatch.delenv("HQSAM_KEEP_MEMORY")
-    assert hardware.keep_freed_memory()

@@ -3,7 +3,6 @@
 torch is imported inside the functions, so that a command that needs none of this starts without it.
 """
 
-import ctypes
 import errno
 import functools
 import os
@@ -231,22 +230,3 @@ def _use_one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
-
-
-def keep_freed_memory() -> bool:
-    """Ask the C library to keep the memory this process frees, and say whether it will.
-
-    A network frees and asks again for the same hundreds of megabytes at every step. glibc hands such blocks back to
-    the system each time, which then clears every page again: on some machines that costs more than the arithmetic.
-    The process stays at its peak memory instead. Only glibc has this; `HQSAM_KEEP_MEMORY=0` leaves it as it was.
-    """
-    if os.environ.get("HQSAM_KEEP_MEMORY") == "0" or platform.libc_ver()[0] != "glibc":
-        return False
-    set_option = ctypes.CDLL(None).mallopt
-    taken = [set_option(option, value) for option, value in _KEEP_FREED_MEMORY.items()]
-    return all(taken)
-
-
-_KEEP_FREED_MEMORY = {-4: 0, -1: 2**31 - 1, -2: 256 << 20, -8: 1}
-"""mallopt's M_MMAP_MAX: no block of its own; M_TRIM_THRESHOLD: never shrink; M_TOP_PAD: grow in large steps;
-M_ARENA_MAX: one heap, from which all threads reuse."""

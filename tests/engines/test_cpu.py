@@ -9,7 +9,7 @@ from torch import nn
 
 import hqsam
 from hqsam import hardware
-from hqsam.cli.demo import EXAMPLES, Example, examples_folder
+from hqsam.cli.demo import EXAMPLES, Example
 from hqsam.engines.build import build_engine
 from hqsam.engines.cpu import CpuEngine
 from hqsam.engines.fused import int8
@@ -22,16 +22,17 @@ from hqsam.engines.torch import TorchEngine
 from hqsam.errors import OptionError
 from hqsam.hardware import cpu_features
 from hqsam.masks.boundary import iou
-from hqsam.model.config import NANO
+from hqsam.model.config import NANO_1
 from hqsam.model.hq_sam import HQSam
 from hqsam.model.layers import ConvNorm, Mlp, Upscale2x
 from hqsam.model.prompt_encoder import PromptBatch
+from hqsam.paths import examples_folder
 from hqsam.predict.segmenter import Segmenter
 from tests import needs
 from tests.tiny import tiny_model
 
 CPU = torch.device("cpu")
-KINDS = ("vit", "tiny_vit", "tiny_vit_with_little_padding")
+KINDS = ("vit", "tiny_vit", "tiny_vit_with_little_padding", "efficientnet_lite")
 KERNELS = ("plain", "compiled", "compiled without products")
 
 
@@ -72,7 +73,7 @@ def prompts(engine, count, masked=None):
 @pytest.mark.parametrize("candidates", [1, 3])
 @pytest.mark.parametrize("source", ["sum", "hq", "sam"])
 def test_both_decode_the_same_masks(engines, source, candidates, masked):
-    (logits, scores), (plain_logits, plain_scores) = (
+    (logits, scores, _), (plain_logits, plain_scores, _) = (
         engine.decode(encoded(engine), prompts(engine, 5, masked), source, candidates) for engine in engines
     )
     assert logits.shape == plain_logits.shape
@@ -132,6 +133,16 @@ def test_less_precision_gives_the_masks_of_float32(precision, most):
     assert np.percentile(agreements, 5) >= most
 
 
+@pytest.mark.parametrize("kind", ["hiera", "plain_hiera"])
+def test_a_hiera_in_bfloat16_is_near_its_plain_twin(kind):
+    plain = build_engine(tiny_model(kind), CPU, torch.float32, "torch")
+    quick = build_engine(tiny_model(kind), CPU, torch.bfloat16)
+    expected, found = (encoded(engine, rows=3).tensors for engine in (plain, quick))
+    for name in ("final", "skip_0", "skip_1"):
+        assert found[name].dtype == torch.bfloat16
+        assert float((found[name].float() - expected[name]).norm() / expected[name].norm()) < 0.03
+
+
 @pytest.mark.parametrize(
     ("device", "backend", "features", "message"),
     [
@@ -148,7 +159,7 @@ def test_bytes_are_multiplied_only_where_that_can_be_done(monkeypatch, device, b
 
 @pytest.mark.parametrize("backend", ["torch", "cpu"])
 def test_images_encoded_together_are_as_encoded_alone(backend):
-    engine = build_engine(HQSam(NANO), CPU, torch.float32, backend)
+    engine = build_engine(HQSam(NANO_1), CPU, torch.float32, backend)
     random = np.random.default_rng(2)
     images = [random.integers(0, 256, (512, 200 + 100 * row, 3), np.uint8) for row in range(3)]
     for image, together in zip(images, engine.encode(images), strict=True):

@@ -16,7 +16,7 @@ from hqsam.engines.kernels.build import best_kernels, compiled_kernels
 from hqsam.engines.kernels.compiled import CompiledKernels
 from hqsam.errors import OptionError
 from hqsam.model.attention_ops import AttentionLayout
-from hqsam.model.config import NANO
+from hqsam.model.config import NANO_1
 from hqsam.model.encoders.tiny_vit.encoder import absolute_distances
 from hqsam.model.preprocess import batches
 from tests import needs
@@ -168,7 +168,7 @@ def test_heads_are_split_and_merged(compiled, height, width, rows, columns, orde
 def test_normalise_and_pad(compiled, sizes, padding, precision, seed):
     random = np.random.default_rng(seed)
     images = [random.integers(0, 256, (*size, 3), np.uint8) for size in sizes]
-    config = replace(NANO, image_size=48, padding=padding)
+    config = replace(NANO_1, image_size=48, padding=padding)
     images = [images[number] for number in batches(images, config)[0]]
     ours = compiled.normalise_and_pad(images, config, precision)
     assert ours.is_contiguous(memory_format=torch.channels_last)
@@ -177,17 +177,18 @@ def test_normalise_and_pad(compiled, sizes, padding, precision, seed):
 
 def test_normalise_and_pad_of_an_image_that_is_a_view(compiled):
     image = np.random.default_rng(0).integers(0, 256, (20, 60, 3), np.uint8)[::-1, ::2]
-    config = replace(NANO, image_size=32)
+    config = replace(NANO_1, image_size=32)
     ours = compiled.normalise_and_pad([image], config, torch.float32)
     assert torch.equal(ours, PLAIN.normalise_and_pad([image], config, torch.float32))
 
 
 def test_what_would_be_written_or_read_beyond_memory_is_refused(compiled):
-    config = replace(NANO, image_size=32)
+    config = replace(NANO_1, image_size=32)
     with pytest.raises(AssertionError, match="resize_longest_side"):
         compiled.normalise_and_pad([np.zeros((33, 5, 3), np.uint8)], config, torch.float32)
-    with pytest.raises(AssertionError, match="bytes"):
-        compiled.normalise_and_pad([np.zeros((5, 5, 3), np.float32)], config, torch.float32)
+    fractions = [np.full((5, 5, 3), 0.5, np.float32)]  # are not read as bytes, but go the plain way
+    plain = PLAIN.normalise_and_pad(fractions, config, torch.float32)
+    assert torch.equal(compiled.normalise_and_pad(fractions, config, torch.float32), plain)
     with pytest.raises(AssertionError):
         compiled.split_heads(torch.zeros(1, 3, 3, 24), None, AttentionLayout(2, "by_part", (2, 2)))
 

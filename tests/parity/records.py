@@ -86,3 +86,35 @@ def _place(*fractions: float, size_hw: tuple[int, int]) -> list[int]:
     """x, y, … as fractions of width, height, … in whole pixels."""
     height, width = size_hw
     return [round(fraction * (height if index % 2 else width)) for index, fraction in enumerate(fractions)]
+
+
+def state_dict_2(model: str) -> dict[str, Tensor]:
+    """The official state dict of a SAM 2, filled by the same rule and by further rows for what is new in it."""
+    return {key: torch.from_numpy(_filled_2(key, shape)) for key, shape in shapes(model).items()}
+
+
+def _filled_2(key: str, shape: tuple[int, ...]) -> np.ndarray:
+    noise = np.random.default_rng(zlib.crc32(key.encode())).standard_normal(shape, dtype=np.float32)
+    if key in _SHIFTED:
+        shift, scale = _SHIFTED[key]
+        return (shift + scale * noise).astype(np.float32)
+    if key in _AS_THEY_ARE and noise.ndim > 1:
+        return noise
+    if noise.ndim == 1 and "gamma" in key:
+        return 1 + 0.1 * noise
+    loudness = np.float32(next((loud for name, loud in _LOUDER.items() if key.endswith(name)), 1))
+    return loudness * _scaled(key.removeprefix("sam_"), noise)
+
+
+_SHIFTED = {
+    "sam_mask_decoder.pred_obj_score_head.layers.2.bias": (2, 0.1),
+    "sam_mask_decoder.output_upscaling.3.bias": (-2, 0.02),
+}
+_AS_THEY_ARE = ("no_mem_embed", "no_mem_pos_enc", "no_obj_ptr", "no_obj_embed_spatial", "maskmem_tpos_enc")
+_LOUDER = {
+    **{f"output_hypernetworks_mlps.{index}.layers.2.weight": 3 for index in range(4)},
+    "hf_mlp.layers.2.weight": 3,
+    "mask_downsampler.encoder.12.weight": 8,
+    "obj_ptr_proj.layers.2.weight": 10,
+    "obj_ptr_tpos_proj.weight": 3,
+}

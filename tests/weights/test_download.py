@@ -310,10 +310,19 @@ class TestTheTable:
         with pytest.raises(OptionError, match=r"'vit_bb'.*did you mean 'vit_b'.*mobile_sam"):
             download.fetch("vit_bb")
 
+    def test_a_model_without_a_hash_is_not_fetched_but_its_address_is_told(self):
+        with pytest.raises(OptionError, match=r"no hash.*072824/sam2_hiera_tiny\.pt"):
+            download.fetch("sam2_hiera_t")
+
+    def test_a_model_that_nobody_has_trained_yet_says_how_to(self):
+        with pytest.raises(OptionError, match=r"hqsam train hq_sam2 --base sam2\.1_hiera_t"):
+            download.fetch("hq_sam2_hiera_t")
+
     def test_every_row_has_a_model_and_every_model_a_row(self):
         from hqsam.model.config import MODELS
 
-        assert set(registry.CHECKPOINTS) == set(MODELS)
+        by_path = {"nano_1"}  # the bundled weights of 0.1: who has the file can load it
+        assert {*registry.CHECKPOINTS, *registry.WITHOUT_HASH, *registry.ONLY_TRAINED} == set(MODELS) - by_path
 
     @pytest.mark.parametrize("row", registry.CHECKPOINTS.values(), ids=lambda row: row.name)
     def test_every_fetched_row_can_be_checked(self, row):

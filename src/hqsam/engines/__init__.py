@@ -1,19 +1,19 @@
 """Engines run a model: they encode images and decode prompts. One file per runtime, all with the interface below."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from hqsam.engines.selection import MaskSelection, select_masks
 from hqsam.errors import OptionError
 from hqsam.model.config import ModelConfig
 from hqsam.model.hq_sam import MaskPrediction, Source
-from hqsam.model.preprocess import batches
+from hqsam.model.memory.bank import MemoryBank
+from hqsam.model.preprocess import Pixels, batches
 from hqsam.model.prompt_encoder import PromptBatch
 
 
@@ -71,7 +71,7 @@ class Engine(Protocol):
         """Return a short name for its weights and its way to compute; work can be resumed with the same one only."""
         ...
 
-    def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
+    def encode(self, images: Sequence[Pixels]) -> list[EncodedImage]:
         """Encode RGB images whose longer side is the model's image size; those of one shape in one batch."""
         ...
 
@@ -87,9 +87,69 @@ class Engine(Protocol):
         With `hq` there is one mask a prompt in any case, scored by the best candidate. Engines that can make masks
         after the selection override this, which makes all of them first.
         """
-        logits, scores = self.decode(image, prompts, source, self.config.decoder.candidates)
+        logits, scores, _ = self.decode(image, prompts, source, self.config.decoder.candidates)
         prompt, candidate, scores = select_masks(scores, selection, least_score)
         return SelectedMasks(logits[prompt, candidate - 1], scores, prompt, candidate)
+
+
+class ObjectMasks(NamedTuple):
+    """One mask for each object in a frame, and what is remembered with it."""
+
+    logits: Float[Tensor, "object height width"]
+    """The mask, -1024 everywhere for an object that is not in the frame; float32 on the CPU, as are all."""
+    memory_logits: Float[Tensor, "object height width"]
+    """The mask that is to be remembered; the same, if it has the same source."""
+    scores: Float[Tensor, "object"]
+    """Predicted IoU."""
+    iou_predictions: Float[Tensor, "object candidate"]
+    """That of each candidate: one for a clear prompt, three for an ambiguous one."""
+    object_scores: Float[Tensor, "object"]
+    """Logits of the object's being in the frame."""
+    pointers: Float[Tensor, "object channel"]
+    """Object pointers."""
+
+
+@runtime_checkable
+class VideoEngine(Engine, Protocol):
+    """Runs a model with a memory of videos (`config.memory`)."""
+
+    def recall(self, image: EncodedImage, bank: MemoryBank) -> EncodedImage:
+        """Return a frame encoded for some objects, with what is remembered of each."""
+        ...
+
+    def decode_objects(
+        self, image: EncodedImage, prompts: PromptBatch, source: Source, memory_source: Source, ambiguous: bool
+    ) -> ObjectMasks:
+        """Decode one prompt for each object: the best of three masks, or the one of a clear prompt.
+
+        Args:
+            image: a frame encoded alone, or for as many objects.
+            prompts: one for each object; for one that is followed, padding points alone.
+            source: the source of the masks.
+            memory_source: the source of the masks that are remembered, with the HQ token in attention as `source` has.
+            ambiguous: whether the best of three masks answers.
+        """
+        ...
+
+    def point_at_masks(
+        self, image: EncodedImage, masks: Float[Tensor, "object side side"], source: Source
+    ) -> Float[Tensor, "object channel"]:
+        """Return object pointers for masks that were given, 0 to 1 in the model's square, of a frame encoded alone."""
+        ...
+
+    def absent_pointer(self) -> Float[Tensor, "channel"]:
+        """Return the object pointer of an object that is not in a frame."""
+        ...
+
+    def remember(
+        self,
+        image: EncodedImage,
+        logits: Float[Tensor, "object height width"],
+        object_scores: Float[Tensor, "object"],
+        as_prompted: Bool[Tensor, "object"],
+    ) -> Float[Tensor, "object memory_channel map_height map_width"]:
+        """Return the maps that are remembered of objects in a frame encoded alone; arguments of `HQSam.remember`."""
+        ...
 
 
 class LoadedEngine(Engine):
@@ -114,9 +174,9 @@ class LoadedEngine(Engine):
 
 
 def in_batches(
-    images: list[UInt8[np.ndarray, "_ _ 3"]],
+    images: Sequence[Pixels],
     config: ModelConfig,
-    encode: Callable[[list[UInt8[np.ndarray, "_ _ 3"]]], list[EncodedImage]],
+    encode: Callable[[list[Pixels]], list[EncodedImage]],
 ) -> list[EncodedImage]:
     """Encode images together where their shapes allow it; the answers come in the images' order."""
     encoded: dict[int, EncodedImage] = {}

@@ -2,18 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
 
 from hqsam.engines import Engine, LoadedEngine
 from hqsam.engines.cpu import CpuEngine
+from hqsam.engines.exported.engine import ExportedEngine
+from hqsam.engines.exported.graph_file import looks_exported, open_folder
+from hqsam.engines.exported.onnxruntime import SUFFIX as ONNX
+from hqsam.engines.exported.onnxruntime import OnnxRuntimeGraph
+from hqsam.engines.exported.openvino import SUFFIX as OPENVINO
+from hqsam.engines.exported.openvino import open_graph
 from hqsam.engines.fused.int8 import check_int8
 from hqsam.engines.inference import usual_settings
 from hqsam.engines.kernels.build import best_kernels
 from hqsam.engines.torch import TorchEngine
 from hqsam.errors import CheckpointError, OptionError
+from hqsam.graphs.folder import cached_graphs
 from hqsam.hardware import pick_precision
 from hqsam.model.hq_sam import HQSam
 from hqsam.weights.load import check_name, load_model
@@ -47,11 +54,38 @@ def _build_cpu(model: HQSam, device: torch.device, precision: torch.dtype) -> En
     return CpuEngine(model, precision, best_kernels(precision), int8)
 
 
+def _open_onnx(folder: Path, device: torch.device, precision: torch.dtype) -> Engine:
+    return ExportedEngine(open_folder(folder, ONNX, OnnxRuntimeGraph), "onnxruntime")
+
+
+def _build_onnx(model: HQSam, device: torch.device, precision: torch.dtype) -> Engine:
+    return _open_onnx(cached_graphs(model, "onnx"), device, precision)
+
+
+def _open_openvino(folder: Path, device: torch.device, precision: torch.dtype) -> Engine:
+    graphs = open_folder(folder, OPENVINO, partial(open_graph, precision=precision))
+    return ExportedEngine(graphs, f"openvino {precision}".replace("torch.", ""))
+
+
+def _build_openvino(model: HQSam, device: torch.device, precision: torch.dtype) -> Engine:
+    return _open_openvino(cached_graphs(model, "openvino"), device, precision)
+
+
 BACKENDS: dict[str, Backend] = {
     "cpu": Backend(devices=("cpu",), build=_build_cpu, int8=True),
     "torch": Backend(devices=None, build=TorchEngine),
+    "onnxruntime": Backend(
+        devices=("cpu",), build=_build_onnx, recognises=lambda path: looks_exported(path, ONNX), open=_open_onnx
+    ),
+    "openvino": Backend(
+        devices=("cpu",),
+        build=_build_openvino,
+        recognises=lambda path: looks_exported(path, OPENVINO),
+        open=_open_openvino,
+    ),
 }
-"""`torch` is the plain model on any device, `cpu` the same tuned to processors; `auto` is the first that runs."""
+"""`torch` is the plain model on any device, `cpu` the same tuned to processors, `onnxruntime` and `openvino` run
+exported graphs; `auto` is the first that runs."""
 
 
 @usual_settings()

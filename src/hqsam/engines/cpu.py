@@ -1,25 +1,31 @@
 """The model tuned to processors: what `backend="auto"` takes on a CPU. `engines/torch.py` is its plain twin."""
 
-from typing import Literal
+from collections.abc import Sequence
 
-import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Int
 from torch import Tensor
 
-from hqsam.engines import EncodedImage, LoadedEngine, SelectedMasks, in_batches
-from hqsam.engines.fused.decoder import FusedDecoder, SharedImage
+from hqsam.engines import EncodedImage, LoadedEngine, ObjectMasks, SelectedMasks, in_batches
+from hqsam.engines.attention import CPU_OPS
+from hqsam.engines.fused.decoder import DecoderState, FusedDecoder, SharedImage
 from hqsam.engines.fused.layers import fuse_encoder, fuse_layers
 from hqsam.engines.inference import inference_copy, inference_state
 from hqsam.engines.kernels import Kernels
+from hqsam.engines.memory import RemembersVideos, best_of_three
 from hqsam.engines.selection import MaskSelection, select_masks
-from hqsam.hardware import keep_freed_memory, use_one_thread_after_forks
-from hqsam.model.hq_sam import HQSam, MaskPrediction, Source
+from hqsam.freed_memory import FreedMemory, keep_freed_memory
+from hqsam.hardware import use_one_thread_after_forks
+from hqsam.model.attention_ops import set_attention_ops
+from hqsam.model.features import skips_of
+from hqsam.model.hq_sam import Candidates, HQSam, MaskPrediction, Source
+from hqsam.model.mask_decoder import steady_masks
+from hqsam.model.preprocess import Pixels
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.weights.digest import digest_of_model
 
 
-class CpuEngine(LoadedEngine):
+class CpuEngine(RemembersVideos, LoadedEngine):
     """Encodes in one precision; decodes with the projections of the image folded into the tokens.
 
     The operations between the matrix products are left to the kernels. With `int8`, those of the encoder multiply
@@ -30,6 +36,7 @@ class CpuEngine(LoadedEngine):
 
     def __init__(self, model: HQSam, precision: torch.dtype, kernels: Kernels, int8: bool = False) -> None:
         keep_freed_memory()
+        self.freed = FreedMemory()
         use_one_thread_after_forks()
         self.config, self.precision, self.kernels = model.config, precision, kernels
         model = inference_copy(model)
@@ -38,36 +45,53 @@ class CpuEngine(LoadedEngine):
         for part in model.hq.image_modules() if model.hq else ():
             fuse_layers(part, precision, kernels)
         self.model = model.in_precision(precision)
+        if self.model.memory:
+            set_attention_ops(self.model.memory, CPU_OPS)
 
     def digest(self) -> str:
         return f"cpu {digest_of_model(self.model)}"
 
     @inference_state()
-    def encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
-        return in_batches(images, self.config, self._encode)
+    def encode(self, images: Sequence[Pixels]) -> list[EncodedImage]:
+        encoded = in_batches(images, self.config, self._encode)
+        self.freed.after(len(images))
+        return encoded
 
-    def _encode(self, images: list[UInt8[np.ndarray, "_ _ 3"]]) -> list[EncodedImage]:
+    def _encode(self, images: list[Pixels]) -> list[EncodedImage]:
         batch = self.kernels.normalise_and_pad(images, self.config, self.precision)
         features = self.model.encode_image(batch)
-        parts = {"final": features.final, "hq_features": self.model.hq_features(features)}
+        parts: dict[str, Tensor | None] = {**features.to_tensors(), "hq_features": self.model.hq_features(features)}
+        del parts["early"]
         return EncodedImage.from_batch({name: _channels_last(part) for name, part in parts.items()})
 
     @inference_state()
     def decode(
-        self, image: EncodedImage, prompts: PromptBatch, source: Source = "sum", candidates: Literal[1, 3] = 1
+        self, image: EncodedImage, prompts: PromptBatch, source: Source = "sum", candidates: Candidates = 1
     ) -> MaskPrediction:
         shared = self._shared(image)
         state = self.decoder.run_transformer(shared, prompts, with_hq=source != "sam")
-        first, last = (0, 0) if candidates == 1 else (1, candidates)
-        scores = state.iou_predictions[:, first : last + 1]
+        chosen = self._candidates(shared, state, candidates)
+        scores = state.iou_predictions.gather(1, chosen)
         prompt = torch.arange(len(prompts))
         if source == "hq":
             logits = self.decoder.masks(shared, state, True, prompt)
-            return MaskPrediction(logits[:, None], scores.amax(dim=1, keepdim=True))
+            return MaskPrediction(logits[:, None], scores.amax(dim=1, keepdim=True), state.object_scores)
         each = prompt.repeat_interleave(scores.shape[1])
-        candidate = torch.arange(first, last + 1).repeat(len(prompts))
-        logits = self.decoder.masks(shared, state, source == "sum", each, candidate)
-        return MaskPrediction(logits.unflatten(0, scores.shape), scores)
+        logits = self.decoder.masks(shared, state, source == "sum", each, chosen.flatten())
+        return MaskPrediction(logits.unflatten(0, scores.shape), scores, state.object_scores)
+
+    def _candidates(
+        self, image: SharedImage, state: DecoderState, candidates: Candidates
+    ) -> Int[Tensor, "prompt candidate"]:
+        """Return the numbers of SAM's masks that answer each prompt."""
+        iou, least = state.iou_predictions, self.config.decoder.least_stability
+        if candidates not in (1, "first"):
+            return torch.arange(1, int(candidates) + 1).expand(len(iou), -1)
+        first = torch.zeros(len(iou), dtype=torch.int64)
+        if not least or candidates == "first":
+            return first[:, None]
+        logits = self.decoder.masks(image, state, False, torch.arange(len(iou)), first)
+        return steady_masks(logits, iou, least)[:, None]
 
     @inference_state()
     def decode_selected(
@@ -81,8 +105,33 @@ class CpuEngine(LoadedEngine):
         logits = self.decoder.masks(shared, state, source != "sam", selected.prompt, candidate)
         return SelectedMasks(logits, selected.scores, selected.prompt, selected.candidate)
 
+    @inference_state()
+    def point_at_masks(self, image: EncodedImage, masks: Tensor, source: Source) -> Tensor:
+        alone, prompts = self._alone(image), self._prompts_of_masks(masks)
+        state = self.decoder.run_transformer(self._shared(alone), prompts, with_hq=source != "sam")
+        assert state.object_scores is not None
+        return self._memory.pointers(state.mask_tokens[:, 0], state.object_scores).float()
+
+    @inference_state()
+    def decode_objects(
+        self, image: EncodedImage, prompts: PromptBatch, source: Source, memory_source: Source, ambiguous: bool
+    ) -> ObjectMasks:
+        shared, rows = self._shared(image), torch.arange(len(prompts))
+        state = self.decoder.run_transformer(shared, prompts, with_hq=source != "sam")
+        iou = state.iou_predictions
+        chosen = best_of_three(iou) if ambiguous else self._candidates(shared, state, 1)[:, 0]
+
+        def make(of: Source, candidate: Tensor) -> Tensor:
+            return self.decoder.masks(shared, state, of != "sam", rows, None if of == "hq" else candidate)
+
+        tokens = state.mask_tokens[rows, chosen] if ambiguous else state.mask_tokens[:, 0]
+        known = iou[:, 1:] if ambiguous else iou[rows, chosen, None]
+        assert state.object_scores is not None
+        return self._object_masks(make, chosen, tokens, known, state.object_scores, (source, memory_source))
+
     def _shared(self, image: EncodedImage) -> SharedImage:
-        return self.decoder.share(image.tensors["final"], image.tensors.get("hq_features"))
+        tensors = image.tensors
+        return self.decoder.share(tensors["final"], tensors.get("hq_features"), skips_of(tensors))
 
 
 def _channels_last(x: Tensor | None) -> Tensor | None:

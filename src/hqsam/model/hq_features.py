@@ -19,12 +19,17 @@ class HqPart(nn.Module):
         width, pixel_width = config.width, config.width // 8
         self.token = nn.Parameter(torch.randn(1, width))
         self.filter = filter_head(width)
-        self.from_early = early_upscaling(config)
-        self.from_final = nn.Sequential(
-            Upscale2x(width, width // 4),
-            ChannelNorm(width // 4),
-            nn.GELU(),
-            Upscale2x(width // 4, pixel_width),
+        fuses = config.hq.fuse_encoder
+        self.from_early = early_upscaling(config) if fuses else None
+        self.from_final = (
+            nn.Sequential(
+                Upscale2x(width, width // 4),
+                ChannelNorm(width // 4),
+                nn.GELU(),
+                Upscale2x(width // 4, pixel_width),
+            )
+            if fuses
+            else None
         )
         self.from_decoder = nn.Sequential(
             nn.Conv2d(pixel_width, config.hq.fusion_width, 3, padding=1),
@@ -33,19 +38,23 @@ class HqPart(nn.Module):
             nn.Conv2d(config.hq.fusion_width, pixel_width, 3, padding=1),
         )
 
-    def image_modules(self) -> tuple[nn.Module, nn.Module]:
-        """Return the modules that depend on the image alone."""
-        return self.from_final, self.from_early
+    def image_modules(self) -> tuple[nn.Module, ...]:
+        """Return the modules that depend on the image alone; HQ-SAM 2 has none."""
+        return tuple(part for part in (self.from_final, self.from_early) if part is not None)
 
-    def image_features(self, features: ImageFeatures) -> Float[Tensor, "image pixel_channel height width"]:
-        """Return the part of the HQ features that depends on the image alone, once for all its prompts."""
+    def image_features(self, features: ImageFeatures) -> Float[Tensor, "image pixel_channel height width"] | None:
+        """Return the part of the HQ features that depends on the image alone, or None if none does."""
+        if self.from_final is None or self.from_early is None:
+            return None
+        assert features.early is not None, "the early features were not kept, and are fused into this model's HQ mask"
         return self.from_final(features.final) + self.from_early(features.early)
 
     def masks(
-        self, mask_inputs: MaskInputs, image_features: Float[Tensor, "prompt_or_1 pixel_channel height width"]
+        self, mask_inputs: MaskInputs, image_features: Float[Tensor, "prompt_or_1 pixel_channel height width"] | None
     ) -> Float[Tensor, "prompt 1 height width"]:
         """Return logits of the HQ mask; the first extra token is the HQ token."""
-        pixels = self.from_decoder(mask_inputs.upscaled_embedding) + image_features
+        pixels = self.from_decoder(mask_inputs.upscaled_embedding)
+        pixels = pixels if image_features is None else pixels + image_features
         return apply_filters(self.filter(mask_inputs.extra_tokens[:, :1]), pixels)
 
 

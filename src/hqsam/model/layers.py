@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hqsam.model.depthwise import PLAIN_DEPTHWISE, DepthwiseOps, Sides
+
 
 class ChannelNorm(nn.Module):
     """LayerNorm over the channels of an image, as SAM's neck and decoder use it (there called LayerNorm2d)."""
@@ -41,6 +43,34 @@ class ConvNorm(nn.Sequential):
         super().__init__()
         self.conv = nn.Conv2d(before, after, kernel, stride, kernel // 2, groups=groups, bias=False)
         self.norm = nn.BatchNorm2d(after)
+
+    def folded(self) -> tuple[Float[Tensor, "after _ _ _"], Float[Tensor, "after"]]:
+        """Return weight and bias of the one convolution that both are while the norm's statistics are constant."""
+        mean, variance = self.norm.running_mean, self.norm.running_var
+        assert mean is not None and variance is not None
+        gain = self.norm.weight * (variance + self.norm.eps).rsqrt()
+        return self.conv.weight * gain.view(-1, 1, 1, 1), self.norm.bias - mean * gain
+
+
+class ConvBlock(nn.Module):
+    """A depthwise convolution, a norm and an MLP of each pixel, added to the input (ConvNeXt, Liu et al., 2022)."""
+
+    def __init__(self, width: int, side: int = 5, expand: int = 2, scaled: bool = False) -> None:
+        super().__init__()
+        self.depthwise_ops: DepthwiseOps = PLAIN_DEPTHWISE
+        self.filter = nn.Conv2d(width, width, side, padding=side // 2, groups=width)
+        self.norm = ChannelNorm(width)
+        self.mlp = Mlp([width, expand * width, width], nn.GELU)
+        self.scale = nn.Parameter(torch.ones(width)) if scaled else None
+        """What is added is multiplied by this, channel by channel."""
+
+    def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height width"]:
+        assert self.filter.bias is not None
+        reach = self.filter.weight.shape[-1] // 2
+        around = Sides(reach, reach, reach, reach)
+        filtered = self.depthwise_ops.depthwise(x, self.filter.weight, self.filter.bias, 1, around, relu6=False)
+        added = self.mlp(self.norm(filtered).permute(0, 2, 3, 1))
+        return x + (added if self.scale is None else self.scale * added).permute(0, 3, 1, 2)
 
 
 class Neck(nn.Sequential):

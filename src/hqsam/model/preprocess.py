@@ -1,14 +1,33 @@
 """Images resized, normalised and padded as the encoder was trained on them."""
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float32, UInt8
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
 from hqsam.geometry import Frame
 from hqsam.model.config import ModelConfig
+
+Pixels: TypeAlias = UInt8[np.ndarray, "_ _ 3"] | Float32[np.ndarray, "_ _ 3"]
+"""RGB from 0 to 255, in bytes or, where resizing leaves fractions, as floats."""
+
+
+def prepare_image(image: UInt8[np.ndarray, "height width 3"], config: ModelConfig) -> tuple[Frame, Pixels]:
+    """Scale an image to the pixels that it fills in a model's square, and return its place there, too.
+
+    Models that squash images get the fractions of antialiased bilinear resizing, as in SAM 2; others whole numbers.
+    """
+    frame = Frame((image.shape[0], image.shape[1]), config.image_size, config.fit)
+    if frame.fit == "pad":
+        return frame, resize_image(image, frame)
+    channels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float()
+    squashed = F.interpolate(channels, frame.resized_hw, mode="bilinear", align_corners=False, antialias=True)
+    return frame, squashed[0].permute(1, 2, 0).contiguous().numpy()
 
 
 def resize_image(
@@ -36,9 +55,7 @@ def resize_longest_side(
     return resize_image(image, Frame((image.shape[0], image.shape[1]), size))
 
 
-def normalise_and_pad(
-    images: list[UInt8[np.ndarray, "_ _ 3"]], config: ModelConfig
-) -> Float[Tensor, "image 3 height width"]:
+def normalise_and_pad(images: Sequence[Pixels], config: ModelConfig) -> Float[Tensor, "image 3 height width"]:
     """Make one batch of resized images: normalised by mean and deviation, with zeros below and to the right.
 
     Args:
@@ -54,14 +71,14 @@ def normalise_and_pad(
     return batch
 
 
-def batch_hw(images: list[UInt8[np.ndarray, "_ _ 3"]], config: ModelConfig) -> tuple[int, int]:
+def batch_hw(images: Sequence[Pixels], config: ModelConfig) -> tuple[int, int]:
     """Return the size that resized images are filled up to, which must be the same for all."""
     shapes = {_filled_up_hw(image, config) for image in images}
     assert len(shapes) == 1, f"one batch, {len(shapes)} shapes: {sorted(shapes)}"
     return shapes.pop()
 
 
-def batches(images: list[UInt8[np.ndarray, "_ _ 3"]], config: ModelConfig) -> list[list[int]]:
+def batches(images: Sequence[Pixels], config: ModelConfig) -> list[list[int]]:
     """Group resized images by the shape that they are filled up to; return the numbers of each batch."""
     groups: dict[tuple[int, int], list[int]] = {}
     for number, image in enumerate(images):
@@ -69,7 +86,7 @@ def batches(images: list[UInt8[np.ndarray, "_ _ 3"]], config: ModelConfig) -> li
     return list(groups.values())
 
 
-def _filled_up_hw(image: UInt8[np.ndarray, "_ _ 3"], config: ModelConfig) -> tuple[int, int]:
+def _filled_up_hw(image: Pixels, config: ModelConfig) -> tuple[int, int]:
     """Return the model's square, or the whole tokens that hold the image and as many more as it sees of padding."""
     square = config.image_size
     assert max(image.shape[:2]) <= square, "resize_longest_side comes first"

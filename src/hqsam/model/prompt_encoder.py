@@ -10,7 +10,13 @@ from torch import Tensor, nn
 
 from hqsam.model.config import ModelConfig
 from hqsam.model.layers import ChannelNorm
-from hqsam.prompts import PADDING
+from hqsam.prompts import BOX_END, BOX_START, NEGATIVE, PADDING, POSITIVE
+
+MASK_PIXELS = 4
+"""Pixels of a mask prompt for each token of the image embedding, along one side."""
+
+_SPREAD = 2.0
+"""Standard deviation of a drawn click, in pixels of a mask prompt."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class PromptEncoder(nn.Module):
         super().__init__()
         width, channels = config.width, config.mask_prompt_channels
         self.image_size, self.grid = config.image_size, config.embedding_size
+        self.pad_boxes, self.mask_limit = config.pad_boxes, config.mask_prompt_limit
         self.frequencies: Tensor
         self.register_buffer("frequencies", torch.randn(2, width // 2))
         self.point_kinds = nn.Embedding(4, width)
@@ -67,6 +74,8 @@ class PromptEncoder(nn.Module):
             nn.Conv2d(channels // 4, channels, 2, 2), ChannelNorm(channels), nn.GELU(),
             nn.Conv2d(channels, width, 1),
         )  # fmt: skip
+        drawn = config.drawn_prompt_channels
+        self.drawn_to_embedding = _drawing_layers(drawn, width) if drawn else None
 
     def sparse_embeddings(self, prompts: PromptBatch) -> Float[Tensor, "prompt point channel"]:
         """Return a token for each point: the code of its position plus that of its kind."""
@@ -74,14 +83,27 @@ class PromptEncoder(nn.Module):
         positions = self._fourier(points / self.image_size)
         is_padding = (prompts.labels == PADDING)[..., None]
         kinds = self.point_kinds(prompts.labels.clamp(min=0))
-        return torch.where(is_padding, self.padding, positions.to(kinds.dtype) + kinds)
+        found = torch.where(is_padding, self.padding, positions.to(kinds.dtype) + kinds)
+        # All prompts of a batch have a box, or none has.
+        if self.pad_boxes and prompts.labels.shape[1] and bool((prompts.labels == BOX_END).any(dim=1).all()):
+            found = torch.cat([found, self.padding.expand(len(found), 1, -1)], dim=1)
+        return found
 
     def dense_embedding(self, prompts: PromptBatch) -> Float[Tensor, "prompt_or_1 channel height_or_1 width_or_1"]:
-        """Return what mask prompts add to the image embedding; without masks, one vector for all prompts and tokens."""
+        """Return what prompts add to the image embedding: masks, and where the model has layers for it, a drawing of
+        points and boxes. Without either, it is one vector for all prompts and tokens."""
+        embedded = self._mask_embedding(prompts)
+        if self.drawn_to_embedding is None:
+            return embedded
+        drawing = draw_prompts(prompts, self.image_size, MASK_PIXELS * self.grid)
+        return embedded + self.drawn_to_embedding(drawing.to(embedded.dtype))
+
+    def _mask_embedding(self, prompts: PromptBatch) -> Float[Tensor, "prompt_or_1 channel height_or_1 width_or_1"]:
         without = self.no_mask[None, :, None, None]
         if prompts.mask_logits is None:
             return without
-        embedded = self.mask_to_embedding(prompts.mask_logits)
+        logits, limit = prompts.mask_logits, self.mask_limit
+        embedded = self.mask_to_embedding(logits.clamp(-limit, limit) if limit else logits)
         if prompts.has_mask is None:
             return embedded
         return torch.where(prompts.has_mask[:, None, None, None], embedded, without)
@@ -96,5 +118,41 @@ class PromptEncoder(nn.Module):
 
     def _fourier(self, unit: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch channel"]:
         """Return random Fourier features of positions in [0, 1] (SAM, appendix A)."""
-        phase = 2 * math.pi * ((2 * unit - 1) @ self.frequencies.to(unit.dtype))
+        with torch.autocast(unit.device.type, enabled=False):  # bfloat16 would move points by pixels
+            phase = 2 * math.pi * ((2 * unit - 1) @ self.frequencies.to(unit.dtype))
         return torch.cat([phase.sin(), phase.cos()], dim=-1)
+
+
+def draw_prompts(prompts: PromptBatch, image_size: int, size: int) -> Float[Tensor, "prompt 3 {size} {size}"]:
+    """Draw each prompt as an image: the share of each pixel that its box covers, and a spot for each click.
+
+    Args:
+        prompts: points in the model's pixels.
+        image_size: side of the model's square, in its pixels.
+        size: side of the drawing, in its own.
+
+    Returns:
+        Three channels between 0 and 1: the box, the clicks on the object, those beside it.
+    """
+    at = (prompts.points.float() + 0.5) * (size / image_size)
+    kind = prompts.labels[..., None]
+    start, end = ((at * (kind == corner)).sum(dim=1) for corner in (BOX_START, BOX_END))
+    edges = torch.arange(size + 1, dtype=torch.float32, device=at.device)
+    inside = torch.minimum(end[..., None], edges[1:]) - torch.maximum(start[..., None], edges[:-1])
+    columns, rows = inside.clamp(0, 1).unbind(dim=1)
+    drawn = [rows[:, :, None] * columns[:, None, :]]
+    centres = edges[:-1] + 0.5
+    for label in (POSITIVE, NEGATIVE):
+        spots = torch.exp(-(((at[..., None] - centres) / _SPREAD).square()) / 2) * (kind == label)[..., None]
+        columns, rows = spots.unbind(dim=2)
+        spot = rows[..., :, None] * columns[..., None, :]
+        drawn.append(spot.amax(dim=1) if spot.shape[1] else torch.zeros_like(drawn[0]))
+    return torch.stack(drawn, dim=1)
+
+
+def _drawing_layers(channels: int, width: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(3, channels // 2, 2, 2), ChannelNorm(channels // 2), nn.GELU(),
+        nn.Conv2d(channels // 2, channels, 2, 2), ChannelNorm(channels), nn.GELU(),
+        nn.Conv2d(channels, width, 1),
+    )  # fmt: skip

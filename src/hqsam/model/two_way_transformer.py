@@ -83,7 +83,7 @@ class CrossAttention(nn.Module):
         key: Float[Tensor, "key_batch key channel"],
         value: Float[Tensor, "key_batch key channel"],
     ) -> Float[Tensor, "batch query channel"]:
-        batch = max(len(query), len(key))
+        batch = max(query.shape[0], key.shape[0])  # len() would fix it in an exported graph
         parts = [self._split(part) for part in (self.query(query), self.key(key), self.value(value))]
         parts[0] = parts[0] * parts[0].shape[-1] ** -0.5
         query, key, value = (part.expand(batch, -1, -1, -1) for part in parts)

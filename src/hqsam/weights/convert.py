@@ -14,7 +14,7 @@ from hqsam.errors import CheckpointError, OptionError, OutputError
 from hqsam.model.config import MODELS, ModelConfig
 from hqsam.weights.digest import sha256_of_file
 from hqsam.weights.identify import Identified, identify
-from hqsam.weights.keys import NAMINGS, Naming, from_ours
+from hqsam.weights.keys import NAMINGS, Naming, from_ours, naming_for
 from hqsam.weights.load import locate
 from hqsam.weights.read import StoredCheckpoint, read_checkpoint
 from hqsam.weights.registry import CHECKPOINTS, Checkpoint
@@ -115,7 +115,9 @@ def _write_official(target: Path, identified: Identified) -> None:
         raise OptionError(f"{target} cannot be a file with official names: give a name in .pth or .safetensors")
     with storage.replacing(target) as temporary_path, temporary_path.open("wb") as file:
         try:
-            torch.save(tensors, file)
+            # SAM 2's code looks for the tensors under a key.
+            is_second = naming_for("official", identified.config) != "official"
+            torch.save({"model": tensors} if is_second else tensors, file)
         except RuntimeError as error:  # which is how torch reports a full disk
             raise OutputError(f"cannot write {target}: {error}") from error
 
@@ -133,7 +135,7 @@ def _write_transformers(target: Path, identified: Identified) -> None:
 
 def _theirs(identified: Identified, naming: Naming) -> Mapping[str, Tensor]:
     # Cloned where a tensor is a part of another: torch.save would write the whole of it.
-    tensors = from_ours({**identified.tensors, **identified.unused}, naming)
+    tensors = from_ours({**identified.tensors, **identified.unused}, naming_for(naming, identified.config))
     return {
         key: tensor if tensor.untyped_storage().nbytes() == tensor.nbytes else tensor.clone()
         for key, tensor in tensors.items()

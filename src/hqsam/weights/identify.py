@@ -56,7 +56,7 @@ def _config_of(stored: StoredCheckpoint, found: Sorted) -> ModelConfig:
         except _MALFORMED as error:
             raise CheckpointError(f"{stored.path} has no readable config in its header: {error!r}") from error
     if stored.transformers_config is None:
-        return _config_by_shapes(stored, found.ours)
+        return _config_by_shapes(stored, found)
     try:
         config = from_transformers(stored.transformers_config)
     except _MALFORMED as error:
@@ -66,23 +66,42 @@ def _config_of(stored: StoredCheckpoint, found: Sorted) -> ModelConfig:
 
 def _named(config: ModelConfig) -> ModelConfig:
     """Return the row of the table that is equal but for its name, if there is one."""
-    twins = (row for row in MODELS.values() if row == dataclasses.replace(config, name=row.name))
-    return next(twins, config)
+    for row in MODELS.values():
+        memory = row.memory if config.memory else None  # files of Sam2Model have none
+        if dataclasses.replace(row, memory=memory) == dataclasses.replace(config, name=row.name):
+            return dataclasses.replace(row, memory=memory)
+    return config
 
 
-def _config_by_shapes(stored: StoredCheckpoint, ours: Mapping[str, Tensor]) -> ModelConfig:
+def _config_by_shapes(stored: StoredCheckpoint, found: Sorted) -> ModelConfig:
     """Return the row of the table whose encoder is as wide and as deep."""
-    outlines = [found for family in FAMILIES.values() if (found := family.outline(ours)) is not None]
+    ours = found.ours
+    outlines = [known for family in FAMILIES.values() if (known := family.outline(ours)) is not None]
     has_hq = any(key.startswith("hq.") for key in ours)
+    memory = memory_version(ours)
     for config in MODELS.values():
-        if config.encoder.outline in outlines and (config.hq is not None) == has_hq:
-            return config
+        same_memory = memory is None or _version(config) == memory
+        if config.encoder.outline in outlines and (config.hq is not None) == has_hq and same_memory:
+            # A file may hold what images need alone.
+            return config if memory else dataclasses.replace(config, memory=None)
     if not any(key.startswith("image_encoder.") for key in ours):
         raise CheckpointError(
             f"{stored.path} has no image encoder; it is a part of a model, to be merged with its SAM checkpoint"
         )
-    found = ", ".join(map(str, outlines)) or "of a family that we do not know"
-    raise CheckpointError(f"{stored.path} is of no model that we know: its encoder has widths and depths {found}")
+    said = ", ".join(map(str, outlines)) or "of a family that we do not know"
+    raise CheckpointError(f"{stored.path} is of no model that we know: its encoder has widths and depths {said}")
+
+
+def memory_version(ours: Mapping[str, Tensor]) -> tuple[bool, bool] | None:
+    """Return what tells SAM 2.1's memory from SAM 2's: whether tensors, under our names, have a map for absent objects,
+    and times of pointers; None if there is no memory at all."""
+    if not any(key.startswith("memory.attention.") for key in ours):
+        return None
+    return "memory.absent_map" in ours, "memory.pointer_times.weight" in ours
+
+
+def _version(config: ModelConfig) -> tuple[bool, bool] | None:
+    return (config.memory.absent_object_map, config.memory.pointer_times) if config.memory else None
 
 
 def _what_else(found: ModelConfig, wanted: str) -> str:
@@ -118,6 +137,8 @@ def _likely_cause(surplus: list[str], missing: list[str], misshapen: list[str]) 
         return "It was tuned with adapters: merge them into the weights first"
     if "image_encoder.positions" in misshapen:
         return "It was probably trained at another image size"
+    if missing and all(key.startswith("memory.") for key in missing):
+        return "Its memory of videos is incomplete; fetch it again, or load a file for images alone"
     if missing and all(key.startswith("hq.") for key in missing):
         return "Its HQ decoder is incomplete; train one on the SAM part, or fetch the file again"
     if missing:

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from hqsam.errors import CheckpointError
-from hqsam.weights.keys import Naming, naming_of
+from hqsam.weights.keys import Naming, is_transformers, naming_of
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 FORMAT = "hqsam"
@@ -30,10 +30,7 @@ _DAMAGED = (
 )
 """Exceptions that torch raises when the bytes are no checkpoint of its own."""
 
-_SAM_2 = "this is a SAM 2 checkpoint; hqsam reads SAM and HQ-SAM of the first generation"
 _FOREIGN = {
-    "sam_mask_decoder.": _SAM_2,
-    "image_encoder.trunk.": _SAM_2,
     "output_hypernetworks_mlps.": (
         "this is a mask decoder alone, as the official training script saves it; put `mask_decoder.` before its "
         "names and add them to the SAM checkpoint that it was trained on"
@@ -75,7 +72,7 @@ def read_checkpoint(path: Path) -> StoredCheckpoint:
     naming = "hqsam" if header.get("format") == FORMAT else naming_of(tensors)
     if naming is None:
         raise CheckpointError(f"{file} is no SAM or HQ-SAM checkpoint: {_describe_foreign(tensors)}")
-    config = _json(file.with_name("config.json")) if naming == "transformers" else None
+    config = _json(file.with_name("config.json")) if is_transformers(naming) else None
     return StoredCheckpoint(file, naming, tensors, header, config)
 
 

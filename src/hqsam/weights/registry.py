@@ -12,6 +12,7 @@ HQ_NOTICE = (
     "read them before commercial use of the weights."
 )
 SAM_BUCKET = "https://dl.fbaipublicfiles.com/segment_anything"
+SAM_2_BUCKET = "https://dl.fbaipublicfiles.com/segment_anything_2"
 DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
 HUB = "https://huggingface.co"
 
@@ -54,6 +55,13 @@ def find(name: str) -> Checkpoint:
     Raises:
         OptionError: there is none; the message lists the names.
     """
+    if name in WITHOUT_HASH:
+        raise OptionError(
+            f"{name} cannot be fetched by name, because no hash of it is known to check the file by; fetch it from "
+            f"{WITHOUT_HASH[name]} and give the file's path"
+        )
+    if name in ONLY_TRAINED:
+        raise OptionError(f"nobody has published weights of {name}; train them: {ONLY_TRAINED[name]}")
     if name not in CHECKPOINTS:
         close = difflib.get_close_matches(name, CHECKPOINTS, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
@@ -169,6 +177,47 @@ _ROWS = (
         sha256="a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
     ),
     Checkpoint(
+        name="sam2.1_hiera_t",
+        file="sam2.1_hiera_tiny.pt",
+        origin="SAM 2.1 (Ravi et al., Meta AI, 2024)",
+        mirrors=(f"{SAM_2_BUCKET}/092824/sam2.1_hiera_tiny.pt",),
+        bytes=156_008_466,
+        sha256="7402e0d864fa82708a20fbd15bc84245c2f26dff0eb43a4b5b93452deb34be69",
+    ),
+    Checkpoint(
+        name="sam2.1_hiera_s",
+        file="sam2.1_hiera_small.pt",
+        origin="SAM 2.1 (Ravi et al., Meta AI, 2024)",
+        mirrors=(f"{SAM_2_BUCKET}/092824/sam2.1_hiera_small.pt",),
+        bytes=184_416_285,
+        sha256="6d1aa6f30de5c92224f8172114de081d104bbd23dd9dc5c58996f0cad5dc4d38",
+    ),
+    Checkpoint(
+        name="sam2.1_hiera_b+",
+        file="sam2.1_hiera_base_plus.pt",
+        origin="SAM 2.1 (Ravi et al., Meta AI, 2024)",
+        mirrors=(f"{SAM_2_BUCKET}/092824/sam2.1_hiera_base_plus.pt",),
+        bytes=323_606_802,
+        sha256="a2345aede8715ab1d5d31b4a509fb160c5a4af1970f199d9054ccfb746c004c5",
+    ),
+    Checkpoint(
+        name="sam2.1_hiera_l",
+        file="sam2.1_hiera_large.pt",
+        origin="SAM 2.1 (Ravi et al., Meta AI, 2024)",
+        mirrors=(f"{SAM_2_BUCKET}/092824/sam2.1_hiera_large.pt",),
+        bytes=898_083_611,
+        sha256="2647878d5dfa5098f2f8649825738a9345572bae2d4350a2468587ece47dd318",
+    ),
+    Checkpoint(
+        name="hq_sam2_hiera_l",
+        file="sam2.1_hq_hiera_large.pt",
+        origin="HQ-SAM 2 (Ke et al., ETH Zurich and HKUST, 2024)",
+        mirrors=("hub:lkeab/hq-sam/sam2.1_hq_hiera_large.pt",),
+        bytes=898_844_313,
+        sha256="03b8be4b4f282c3d7365715a033918d9ac67cbc597660ccc274448aa1c8cdb05",
+        notice=HQ_NOTICE,
+    ),
+    Checkpoint(
         name="nano",
         file="nano.safetensors",
         origin="the hqsam project",
@@ -177,5 +226,17 @@ _ROWS = (
         "the rights in the photos. The code's licence does not cover the weights: see docs/nano.md.",
     ),
 )
+
+WITHOUT_HASH = {
+    f"sam2_hiera_{name}": f"{SAM_2_BUCKET}/072824/sam2_hiera_{size}.pt"
+    for name, size in {"t": "tiny", "s": "small", "b+": "base_plus", "l": "large"}.items()
+}
+"""URLs of models whose files load by path but are not fetched: nobody has published a hash to check them by."""
+
+ONLY_TRAINED = {
+    f"hq_sam2_hiera_{size}": f"hqsam train hq_sam2 --base sam2.1_hiera_{size} --data HQSEG44K"
+    for size in ("t", "s", "b+")
+}
+"""Models that have no published weights, and the commands that train them."""
 
 CHECKPOINTS: dict[str, Checkpoint] = {row.name: row for row in _ROWS}

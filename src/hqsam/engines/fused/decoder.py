@@ -22,7 +22,7 @@ from torch import Tensor
 
 from hqsam.engines.attention import CPU_OPS
 from hqsam.engines.fused.attention import FusedTwoWayBlock, ImageTokens, TokenToImageAttention
-from hqsam.engines.fused.upscaling import HqMaskHead, MaskUpscaling
+from hqsam.engines.fused.upscaling import HqMaskHead, MaskUpscaling, SkipUpscaling
 from hqsam.engines.inference import inference_copy
 from hqsam.engines.kernels import Kernels
 from hqsam.model.attention_ops import set_attention_ops
@@ -36,9 +36,11 @@ class SharedImage(NamedTuple):
     embedding: Float[Tensor, "1 image_token channel"]
     """The image embedding, without the dense embedding of a mask."""
     hq_features: Float[Tensor, "1 pixel pixel_channel"] | None
-    """The HQ features that depend on the image alone, row by row; None for plain SAM."""
+    """The HQ features that depend on the image alone, row by row; None for plain SAM and HQ-SAM 2."""
     size_hw: tuple[int, int]
     """Rows and columns of image tokens."""
+    skips: tuple[Float[Tensor, "1 _ _ _"], ...] = ()
+    """What is added while the embedding is upscaled (`ImageFeatures.skips`)."""
 
 
 class DecoderState(NamedTuple):
@@ -48,6 +50,7 @@ class DecoderState(NamedTuple):
     hq_token: Float[Tensor, "prompt channel"] | None
     image_tokens: Float[Tensor, "prompt image_token channel"]
     iou_predictions: Float[Tensor, "prompt mask"]
+    object_scores: Float[Tensor, "prompt"] | None = None
 
 
 class FusedDecoder:
@@ -65,20 +68,22 @@ class FusedDecoder:
         transformer = self.mask_decoder.transformer
         self.blocks = [FusedTwoWayBlock(block, precision, kernels) for block in transformer.blocks]
         self.final_attention = TokenToImageAttention(transformer.final_attention, precision, kernels)
-        self.upscaling = MaskUpscaling(self.mask_decoder, precision, kernels)
+        has_skips = model.config.encoder.has_skips
+        upscaling = SkipUpscaling if has_skips else MaskUpscaling
+        self.upscaling = upscaling(self.mask_decoder, precision, kernels)
         self.hq_head = HqMaskHead(self.hq, precision, kernels) if self.hq else None
 
-    def share(self, final: Tensor, hq_features: Tensor | None) -> SharedImage:
+    def share(self, final: Tensor, hq_features: Tensor | None, skips: tuple[Tensor, ...] = ()) -> SharedImage:
         """Lay out the encoder's features as the input that all prompts of the image share."""
         hq = None if hq_features is None else _as_tokens(hq_features).contiguous()
         size_hw = (final.shape[-2], final.shape[-1])
-        return SharedImage(_as_tokens(final).contiguous(), hq, size_hw)  # no copies, if they are channels-last
+        return SharedImage(_as_tokens(final).contiguous(), hq, size_hw, skips)  # no copies, if they are channels-last
 
     def run_transformer(self, image: SharedImage, prompts: PromptBatch, with_hq: bool) -> DecoderState:
         """Run the two-way transformer, and predict the IoU of SAM's masks."""
         decoder = self.mask_decoder
-        extra_tokens = [self.hq.token] if with_hq and self.hq else []
-        own = torch.cat([decoder.iou_token, decoder.mask_tokens, *extra_tokens])
+        has_hq = with_hq and self.hq is not None
+        own = decoder.own_tokens(self.hq.token if self.hq and has_hq else decoder.iou_token[:0])
         prompt_tokens = self.prompt_encoder.sparse_embeddings(prompts)
         start = torch.cat([own.expand(len(prompt_tokens), -1, -1), prompt_tokens], dim=1)
         positions = _tokens_within(self.positions, image.size_hw)
@@ -91,9 +96,10 @@ class FusedDecoder:
         masks = len(decoder.mask_tokens)
         return DecoderState(
             mask_tokens=tokens[:, 1 : 1 + masks],
-            hq_token=tokens[:, 1 + masks] if extra_tokens else None,
+            hq_token=tokens[:, 1 + masks] if has_hq else None,
             image_tokens=image_tokens.tokens,
-            iou_predictions=decoder.iou_head(tokens[:, 0]),
+            iou_predictions=decoder.predicted_iou(tokens[:, 0]),
+            object_scores=decoder.object_scores(tokens[:, len(own) - 1]),
         )
 
     def _with_masks(self, image: SharedImage, prompts: PromptBatch) -> Tensor:
@@ -124,7 +130,7 @@ class FusedDecoder:
         # One by one: a prompt's pixels fit into the processor's cache, those of a batch do not.
         for number, masks in _runs(prompt):
             tokens, as_image = state.image_tokens[number], hq_filters is not None
-            made, pixels = self.upscaling(tokens, image.size_hw, filters[masks], as_image)
+            made, pixels = self.upscaling(tokens, image.size_hw, filters[masks], as_image, image.skips)
             if hq_filters is None or pixels is None:
                 logits[masks] = made
             else:
@@ -144,8 +150,11 @@ class FusedDecoder:
         return filters
 
     def _hq_mask(self, image: SharedImage, pixels: Tensor, filters: Tensor) -> Float[Tensor, "height width"]:
-        assert self.hq_head and image.hq_features is not None
-        mask = self.kernels.apply_filter(image.hq_features[0], filters).view(pixels.shape[-2:])
+        assert self.hq_head
+        if image.hq_features is None:  # HQ-SAM 2 fuses none of the encoder's
+            mask = torch.zeros(pixels.shape[-2:], dtype=torch.float32)
+        else:
+            mask = self.kernels.apply_filter(image.hq_features[0], filters).view(pixels.shape[-2:])
         self.hq_head.add(pixels, filters, onto=mask)
         return mask
 

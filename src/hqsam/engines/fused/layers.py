@@ -6,6 +6,8 @@ import torch
 from torch import nn
 
 from hqsam.engines.fused.conv import fuse_convolutions
+from hqsam.engines.fused.efficientnet_lite import fuse_efficientnet_lite
+from hqsam.engines.fused.hiera import fuse_hiera
 from hqsam.engines.fused.int8 import quantise_linears
 from hqsam.engines.fused.linear import pack_linears
 from hqsam.engines.fused.norm import fuse_norms
@@ -13,9 +15,14 @@ from hqsam.engines.fused.tiny_vit import fuse_tiny_vit
 from hqsam.engines.kernels import Kernels
 from hqsam.model.attention_ops import set_attention_ops
 from hqsam.model.config import ModelConfig
+from hqsam.model.depthwise import set_depthwise_ops
 from hqsam.model.encoders import family_name
 
-FUSE_FAMILY: dict[str, Callable[[nn.Module, int, Kernels | None], None]] = {"tiny_vit": fuse_tiny_vit}
+FUSE_FAMILY: dict[str, Callable[[nn.Module, int, Kernels | None], None]] = {
+    "tiny_vit": fuse_tiny_vit,
+    "efficientnet_lite": fuse_efficientnet_lite,
+    "hiera": fuse_hiera,
+}
 """Fuses what a family of encoders has beside the layers that every module has; most families have nothing."""
 
 
@@ -38,6 +45,7 @@ def fuse_encoder(
         encoder.to(precision)
     else:
         set_attention_ops(encoder, kernels)
+        set_depthwise_ops(encoder, kernels.depthwise_ops)
         fuse_layers(encoder, precision, kernels, int8)
 
 

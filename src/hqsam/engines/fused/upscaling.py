@@ -5,7 +5,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hqsam.engines.fused.layers import fuse_layers
 from hqsam.engines.kernels import Kernels, Norm
+from hqsam.model.depthwise import set_depthwise_ops
 from hqsam.model.hq_features import HqPart
 from hqsam.model.layers import ChannelNorm, Upscale2x
 from hqsam.model.mask_decoder import MaskDecoder
@@ -27,11 +29,40 @@ class MaskUpscaling:
         size_hw: tuple[int, int],
         filters: Float[Tensor, "mask pixel_channel"],
         as_image: bool,
+        skips: tuple[Tensor, ...] = (),
     ) -> tuple[Float[Tensor, "mask height width"], Float[Tensor, "1 pixel_channel height width"] | None]:
         """Return the products of filters with all pixels, and the pixels as an image, if asked for."""
+        assert not skips, "an image without skip features"
         x = self.kernels.norm_gelu(F.linear(tokens, *self.first).unflatten(-1, (4, -1)), self.norm)
         x = F.linear(x, *self.second).flatten(1)
         return self.kernels.upscaled_masks(x, size_hw, filters, as_image)
+
+
+class SkipUpscaling:
+    """Two 2x upscalings to which the image's skip features are added, with convolution blocks between them."""
+
+    def __init__(self, decoder: MaskDecoder, precision: torch.dtype, kernels: Kernels) -> None:
+        self.decoder, self.kernels = decoder, kernels
+        parts = nn.ModuleList([decoder.upscale, decoder.smooth])
+        set_depthwise_ops(parts, kernels.depthwise_ops)
+        fuse_layers(parts, precision, kernels)
+
+    def __call__(
+        self,
+        tokens: Float[Tensor, "image_token channel"],
+        size_hw: tuple[int, int],
+        filters: Float[Tensor, "mask pixel_channel"],
+        as_image: bool,
+        skips: tuple[Float[Tensor, "1 _ _ _"], ...] = (),
+    ) -> tuple[Float[Tensor, "mask height width"], Float[Tensor, "1 pixel_channel height width"] | None]:
+        """Return the products of filters with all pixels, and the pixels as an image, if asked for."""
+        embedding = tokens.T.unflatten(1, size_hw)[None]
+        pixels = self.decoder.upscaled(embedding, skips).contiguous(memory_format=torch.channels_last)
+        rows = pixels.permute(0, 2, 3, 1)[0]
+        logits = [self.kernels.apply_filter(rows, each) for each in filters]
+        height, width = pixels.shape[-2:]
+        masks = torch.stack(logits) if logits else filters.new_empty(0, height, width)
+        return masks, pixels if as_image else None
 
 
 class HqMaskHead:

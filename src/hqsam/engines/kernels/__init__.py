@@ -3,9 +3,9 @@
 What PyTorch computes here is the plain twin of the compiled kernels, and what runs where there is no compiler.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
@@ -14,7 +14,8 @@ from torch.nn import functional as F
 from hqsam.engines.attention import CpuAttentionOps
 from hqsam.model.attention_ops import AttentionLayout
 from hqsam.model.config import ModelConfig
-from hqsam.model.preprocess import normalise_and_pad
+from hqsam.model.depthwise import PLAIN_DEPTHWISE, DepthwiseOps
+from hqsam.model.preprocess import Pixels, normalise_and_pad
 
 
 class Norm:
@@ -61,6 +62,11 @@ class Kernels(CpuAttentionOps):
     Tensors are contiguous, and in the engine's precision where nothing else is said.
     """
 
+    @property
+    def depthwise_ops(self) -> DepthwiseOps:
+        """Depthwise convolutions, for modules that take them from outside. All arguments stay as they are."""
+        return PLAIN_DEPTHWISE
+
     def relative_bias_attention(self, channels: int) -> RelativeBiasAttention | None:
         """Return a function for attention in one step with heads of this width; None: other operations do it."""
         return None
@@ -85,7 +91,7 @@ class Kernels(CpuAttentionOps):
         return x, x + positions
 
     def normalise_and_pad(
-        self, images: list[UInt8[np.ndarray, "_ _ 3"]], config: ModelConfig, precision: torch.dtype
+        self, images: Sequence[Pixels], config: ModelConfig, precision: torch.dtype
     ) -> Float[Tensor, "image 3 height width"]:
         """Return resized images as the encoder takes them (`preprocess.normalise_and_pad`), channels last in memory."""
         return normalise_and_pad(images, config).to(precision, memory_format=torch.channels_last)

@@ -24,6 +24,7 @@ from hqsam.engines.kernels import Kernels
 from hqsam.engines.kernels.compiled import PRECISIONS, CompiledKernels
 from hqsam.errors import HqsamError, OptionError
 from hqsam.hardware import cpu_features
+from hqsam.model.depthwise import PLAIN_DEPTHWISE, DepthwiseOps
 from hqsam.paths import user_cache_folder
 from hqsam.storage import replacing
 
@@ -44,6 +45,14 @@ def best_kernels(precision: torch.dtype) -> Kernels:
     except HqsamError as error:
         _LOG.info("the kernels are PyTorch's: %s", error)
         return Kernels()
+
+
+def best_depthwise() -> DepthwiseOps:
+    """Return depthwise convolutions by the compiled kernels, or PyTorch's where there is no compiler."""
+    try:
+        return compiled_kernels().depthwise_ops
+    except HqsamError:
+        return PLAIN_DEPTHWISE
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """The compiled kernels of `cpp/`, called with the memory of tensors."""
 
 import ctypes
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,14 +9,13 @@ import torch
 from torch import Tensor
 
 from hqsam.engines.kernels import Bottleneck, Kernels, Norm, RelativeBiasAttention
+from hqsam.engines.kernels.depthwise import LANES, PRECISIONS, CompiledDepthwise
 from hqsam.model.attention_ops import AttentionLayout
 from hqsam.model.config import ModelConfig
+from hqsam.model.depthwise import DepthwiseOps
 from hqsam.model.preprocess import batch_hw
 
-PRECISIONS = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
-"""The precisions that there are kernels for, and how the names of these end."""
-
-_MOST_CHANNELS, _LANES, _HEAD_CHANNELS = 1024, 16, 32
+_MOST_CHANNELS, _HEAD_CHANNELS = 1024, 32
 
 
 class CompiledKernels(Kernels):
@@ -25,18 +25,22 @@ class CompiledKernels(Kernels):
         self._library = library
         self._multiplies = bool(library.multiplies())
 
+    @property
+    def depthwise_ops(self) -> DepthwiseOps:
+        return CompiledDepthwise(self.call)
+
     def softmax(self, logits: Tensor, bias: Tensor | None = None) -> Tensor:
         width = logits.shape[-1]
         bias_rows = 1 if bias is None else bias.numel() // width
-        self._call("softmax", logits, bias, logits.numel() // width, bias_rows, width)
+        self.call("softmax", logits, bias, logits.numel() // width, bias_rows, width)
         return logits
 
     def softmax_of_grid(self, logits: Tensor, by_row: Tensor, by_column: Tensor) -> Tensor:
-        self._call("softmax_of_grid", logits, by_row, by_column, len(logits), by_row.shape[1], by_column.shape[1])
+        self.call("softmax_of_grid", logits, by_row, by_column, len(logits), by_row.shape[1], by_column.shape[1])
         return logits
 
     def softmax_over_tokens(self, logits: Tensor, offset: Tensor) -> Tensor:
-        self._call("softmax_over_tokens", logits, offset.float().contiguous(), *offset.shape, logits.shape[-1])
+        self.call("softmax_over_tokens", logits, offset.float().contiguous(), *offset.shape, logits.shape[-1])
         return logits
 
     def split_heads(
@@ -49,7 +53,7 @@ class CompiledKernels(Kernels):
         padding = None if padding is None else padding.to(qkv.dtype).contiguous()
         parts = qkv.new_empty(3, windows, layout.heads, tokens, per_head)
         grid = (images, height, width, *layout.window_hw, layout.heads, per_head)
-        self._call("split_heads", qkv, padding, parts, float(per_head**-0.5), int(layout.qkv_order == "by_head"), *grid)
+        self.call("split_heads", qkv, padding, parts, float(per_head**-0.5), int(layout.qkv_order == "by_head"), *grid)
         query, key, value = parts
         return query, key, value
 
@@ -68,18 +72,19 @@ class CompiledKernels(Kernels):
         attended = qkv.new_empty(images, height, width, channels // 3)
         grid = (images, height, width, *layout.window_hw, layout.heads, per_head)
         by_head = int(layout.qkv_order == "by_head")
-        self._call("relative_bias_attention", qkv.contiguous(), padding, biases, *reach, attended, by_head, *grid)
+        self.call("relative_bias_attention", qkv.contiguous(), padding, biases, *reach, attended, by_head, *grid)
         return attended
 
     def merge_heads(self, attended: Tensor, layout: AttentionLayout, size_hw: tuple[int, int]) -> Tensor:
         windows, _, _, per_head = attended.shape
         images = windows // layout.window_count(size_hw)
         joined = attended.new_empty(images, *size_hw, layout.heads * per_head)
-        self._call("merge_heads", attended, joined, images, *size_hw, *layout.window_hw, layout.heads, per_head)
+        self.call("merge_heads", attended, joined, images, *size_hw, *layout.window_hw, layout.heads, per_head)
         return joined
 
-    def normalise_and_pad(self, images: list[np.ndarray], config: ModelConfig, precision: torch.dtype) -> Tensor:
-        assert all(image.dtype == np.uint8 for image in images), "pixels are bytes"
+    def normalise_and_pad(self, images: Sequence[np.ndarray], config: ModelConfig, precision: torch.dtype) -> Tensor:
+        if any(image.dtype != np.uint8 for image in images):
+            return super().normalise_and_pad(images, config, precision)  # of squashed images, which have fractions
         height, width = batch_hw(images, config)
         batch = torch.empty(len(images), height, width, 3, dtype=precision, device="cpu")
         mean, deviation = (
@@ -87,24 +92,24 @@ class CompiledKernels(Kernels):
         )
         for row, image in zip(batch, images, strict=True):
             image = np.ascontiguousarray(image)
-            self._call("normalise_and_pad", row, image.ctypes.data, mean, deviation, *image.shape[:2], height, width)
+            self.call("normalise_and_pad", row, image.ctypes.data, mean, deviation, *image.shape[:2], height, width)
         return batch.permute(0, 3, 1, 2)
 
     def has_bottleneck(self, channels: int, inner: int) -> bool:
-        return self._multiplies and channels % _LANES == 0 and inner % _LANES == 0
+        return self._multiplies and channels % LANES == 0 and inner % LANES == 0
 
     def bottleneck(self, x: Tensor, weights: Bottleneck) -> Tensor:
         images, height, width, channels = x.shape
         widen, mix, narrow, *biases = weights
         narrowed = torch.empty_like(x)
         by_step = (widen, biases[0], mix, biases[1], narrow, biases[2])
-        self._call("bottleneck", x, narrowed, *by_step, channels, len(widen), images, height, width)
+        self.call("bottleneck", x, narrowed, *by_step, channels, len(widen), images, height, width)
         return narrowed
 
     def norm(self, x: Tensor, norm: Norm) -> Tensor:
         x = x.contiguous()
         normed = torch.empty_like(x)
-        self._call("norm", x, normed, *_numbers(norm), *_rows(x))
+        self.call("norm", x, normed, *_numbers(norm), *_rows(x))
         return normed
 
     def quantise(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -112,21 +117,21 @@ class CompiledKernels(Kernels):
         rows, channels = _rows(x)
         quantised = x.new_empty(rows, channels, dtype=torch.uint8)
         steps = x.new_empty(rows, dtype=torch.float32)
-        self._call("quantise", x, quantised, steps, rows, channels)
+        self.call("quantise", x, quantised, steps, rows, channels)
         return quantised, steps
 
     def dequantise(self, x: Tensor, steps: Tensor, bias: Tensor, gelu: bool) -> Tensor:
-        self._call("dequantise", x, steps, bias, int(gelu), *x.shape)
+        self.call("dequantise", x, steps, bias, int(gelu), *x.shape)
         return x
 
     def add_norm(self, added: Tensor, onto: Tensor, positions: Tensor, norm: Norm) -> tuple[Tensor, Tensor]:
         with_positions, (tokens, width) = torch.empty_like(added), added.shape[-2:]
         (rows, _), (onto_rows, _) = _short_rows(added), _short_rows(onto)
-        self._call("add_norm", added, onto, positions, with_positions, *_numbers(norm), rows, onto_rows, tokens, width)
+        self.call("add_norm", added, onto, positions, with_positions, *_numbers(norm), rows, onto_rows, tokens, width)
         return added, with_positions
 
     def norm_gelu(self, x: Tensor, norm: Norm) -> Tensor:
-        self._call("norm_gelu", x, *_numbers(norm), *_rows(x))
+        self.call("norm_gelu", x, *_numbers(norm), *_rows(x))
         return x
 
     def upscaled_masks(
@@ -136,21 +141,21 @@ class CompiledKernels(Kernels):
         logits = x.new_empty(len(filters), 4 * height, 4 * width, dtype=torch.float32)
         pixels = x.new_empty(1, 4 * height, 4 * width, channels) if image else None
         filters = filters.float().contiguous()
-        self._call("upscaled_masks", x, pixels, filters, logits, len(filters), height, width, channels)
+        self.call("upscaled_masks", x, pixels, filters, logits, len(filters), height, width, channels)
         return logits, None if pixels is None else pixels.permute(0, 3, 1, 2)
 
     def apply_filter(self, rows: Tensor, filters: Tensor) -> Tensor:
         products = rows.new_empty(rows.shape[:-1], dtype=torch.float32)
-        self._call("apply_filter", rows, filters.float().contiguous(), products, *_short_rows(rows))
+        self.call("apply_filter", rows, filters.float().contiguous(), products, *_short_rows(rows))
         return products
 
     def norm_gelu_conv3x3(self, wide: Tensor, norm: Norm, filters: Tensor, onto: Tensor) -> None:
         rows = wide.permute(0, 2, 3, 1)
         height, width, channels = rows.shape[1:]
-        by_channel = torch.nn.functional.pad(filters.flatten(1), (0, _LANES - 9)).contiguous()
-        self._call("norm_gelu_conv3x3", rows, *_numbers(norm), by_channel, onto, height, width, channels)
+        by_channel = torch.nn.functional.pad(filters.flatten(1), (0, LANES - 9)).contiguous()
+        self.call("norm_gelu_conv3x3", rows, *_numbers(norm), by_channel, onto, height, width, channels)
 
-    def _call(self, name: str, first: Tensor, *rest: Any) -> None:
+    def call(self, name: str, first: Tensor, *rest: Any) -> None:
         function = getattr(self._library, f"{name}_{PRECISIONS[first.dtype]}")
         function(*map(_as_argument, (first, *rest)))
 

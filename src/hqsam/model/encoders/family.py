@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -19,6 +19,14 @@ class ImageEncoder(nn.Module):
     def forward(self, images: Float[Tensor, "image 3 height width"]) -> ImageFeatures:
         """Encode a batch of images of one size."""
         raise NotImplementedError
+
+    def without_memory(self, final: Float[Tensor, "image _ _ _"]) -> Float[Tensor, "image _ _ _"]:
+        """Return an image embedding without what stands in it for memories of a video (SAM 2)."""
+        return final
+
+    def skip_layers(self) -> list[nn.Module]:
+        """Return the last layers of the skip features; with zeros in them, a decoder works as without skips."""
+        return []
 
 
 @runtime_checkable
@@ -41,6 +49,11 @@ class EncoderConfig(Protocol):
         ...
 
     @property
+    def has_skips(self) -> bool:
+        """True if it gives skip features (`ImageFeatures.skips`)."""
+        ...
+
+    @property
     def outline(self) -> Outline:
         """Widths and depths of its stages."""
         ...
@@ -57,6 +70,8 @@ class TensorNames:
     """
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Spellings of the words in braces, in the same order; where the third is missing, it is the second."""
+    generation: Literal[1, 2] = 1
+    """The SAM whose official code and whose transformers class the names are of."""
     unused: Mapping[str, str] = field(default_factory=dict)
     """Patterns of tensors that files hold but our model does not use, by naming."""
 

@@ -6,6 +6,7 @@
 #include "attention.h"
 #include "bottleneck.h"
 #include "bytes.h"
+#include "depthwise.h"
 #include "normalise.h"
 #include "rows.h"
 #include "softmax.h"
@@ -37,6 +38,26 @@
         const BottleneckWeights<T> weights{                                                                          \
             widen, narrow, mix, widen_bias, mix_bias, narrow_bias, channels, inner};                                 \
         bottleneck(x, to, weights, images, height, width);                                                           \
+    }                                                                                                                \
+    extern "C" void depthwise_##suffix(                                                                              \
+        const T* x, T* to, const float* filters, const float* bias, const T* gate, i64 side, i64 before, i64 after,  \
+        i64 images, i64 height, i64 width, i64 channels, i64 rows, i64 columns, i64 stride, i64 top, i64 left,       \
+        i64 dilation) {                                                                                              \
+        const Depthwise at{images, height, width, channels, rows, columns, stride, top, left, dilation};             \
+        if (side == 3)                                                                                               \
+            depthwise<3>(x, to, filters, bias, gate, at, Range(before), Range(after));                               \
+        else                                                                                                         \
+            depthwise<5>(x, to, filters, bias, gate, at, Range(before), Range(after));                               \
+    }                                                                                                                \
+    extern "C" void depthwise_filter_gradient_##suffix(                                                              \
+        const T* x, const T* y, const T* gradient, T* passed, float* sums, i64 threads, i64 side, i64 before,        \
+        i64 after, i64 images, i64 height, i64 width, i64 channels, i64 rows, i64 columns, i64 stride, i64 top,      \
+        i64 left) {                                                                                                  \
+        const Depthwise at{images, height, width, channels, rows, columns, stride, top, left, 1};                    \
+        if (side == 3)                                                                                               \
+            depthwise_filter_gradient<3>(x, y, gradient, passed, sums, threads, at, Range(before), Range(after));    \
+        else                                                                                                         \
+            depthwise_filter_gradient<5>(x, y, gradient, passed, sums, threads, at, Range(before), Range(after));    \
     }                                                                                                                \
     extern "C" void norm_##suffix(                                                                                   \
         const T* x, T* to, const float* weight, const float* bias, float eps, i64 rows, i64 channels) {              \

@@ -43,6 +43,10 @@ class TinyVitConfig:
         return stride
 
     @property
+    def has_skips(self) -> bool:
+        return False
+
+    @property
     def outline(self) -> Outline:
         return self.widths, self.depths
 

@@ -31,6 +31,10 @@ class VitConfig:
         return self.patch
 
     @property
+    def has_skips(self) -> bool:
+        return False
+
+    @property
     def outline(self) -> Outline:
         return (self.width,), (self.depth,)
 
