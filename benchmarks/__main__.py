@@ -3,8 +3,8 @@
 Parts: speed (opening, clicking, a batch of boxes, the implementations in turns), alone (loading, and the memory of
 opening, in a new process each time), everything (every mask of a grid of clicks), growth (our cost by prompts, clicks,
 image size and threads). What is measured goes into a JSON file; parts and models that were measured before stay in it,
-so that it can be filled run by run. The others are segment-anything-hq, transformers and openvino, beside hqsam or,
-with --peers-python, in an environment of their own.
+so that it can be filled run by run. The others are segment-anything-hq, sam2, transformers and openvino, beside hqsam
+or, with --peers-python, in an environment of their own.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    known = [name for name, config in MODELS.items() if config.hq]
+    known = [name for name, config in MODELS.items() if config.hq or config.memory]
     parser.add_argument("--models", nargs="+", default=["nano", "vit_tiny", "vit_b"], choices=known, metavar="NAME")
     parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS, metavar="PART")
     parser.add_argument(

@@ -34,6 +34,7 @@ from hqsam.engines.torch import TorchEngine
 from hqsam.evaluation.compare import interval
 from hqsam.evaluation.mask_metrics import mask_scores
 from hqsam.evaluation.simulated_user import from_box
+from hqsam.freed_memory import keep_freed_memory
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_features import HqPart
 from hqsam.model.hq_sam import HQSam
@@ -86,7 +87,7 @@ VARIANTS = {
 def main() -> None:
     arguments = _arguments()
     hardware.limit_torch_threads()
-    hardware.keep_freed_memory()
+    keep_freed_memory()
     with storage.Journal(arguments.out / "answers.jsonl") as journal:
         done = {(record["who"], record["object"]) for record in journal}
         for who, variant in VARIANTS.items():

@@ -31,7 +31,7 @@ def main() -> None:
     arguments = _arguments()
     with Journal(arguments.out) as journal:
         done = {(record["who"], record["object"]) for record in journal}
-        for who, masks_of in _methods(arguments.models, arguments.grabcut).items():
+        for who, masks_of in _methods(arguments.models, arguments.grabcut, arguments.edges).items():
             for set_name, samples in open_datasets(arguments.data).items():
                 for sample in samples[: arguments.photos]:
                     for record in _measure(who, set_name, sample, arguments.objects, masks_of, done):
@@ -44,15 +44,18 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--models", nargs="*", default=["nano"], help="names or checkpoint files")
     parser.add_argument("--grabcut", action="store_true", help="measure GrabCut and the filled box, too")
+    parser.add_argument("--edges", action="store_true", help="measure detail and snap, too")
     parser.add_argument("--photos", type=int, default=60, help="of each set, the first by name")
     parser.add_argument("--objects", type=int, default=3, help="of each image, the largest")
     parser.add_argument("--out", type=Path, default=Path("out/quality.jsonl"))
     return parser.parse_args()
 
 
-def _methods(models: list[str], grabcut: bool) -> dict[str, Callable[[Sample], Callable[[np.ndarray], Masks]]]:
+def _methods(
+    models: list[str], grabcut: bool, edges: bool
+) -> dict[str, Callable[[Sample], Callable[[np.ndarray], Masks]]]:
     """Return methods by name: each opens an image, and then gives the masks for one true mask after the other."""
-    methods: dict[str, Any] = {name: _Prompted(name) for name in models}
+    methods: dict[str, Any] = {name: _Prompted(name, edges) for name in models}
     if grabcut:
         methods["GrabCut"] = lambda sample: lambda truth: _grabcut(sample.image, truth)
         methods["filled box"] = lambda sample: lambda truth: _filled_box(truth)
@@ -83,11 +86,19 @@ def largest_objects(sample: Sample, count: int) -> list[int]:
     return large[:count]
 
 
+_EDGES: dict[str, dict[str, Any]] = {
+    "detail": {"detail": True},
+    "snap": {"snap": True},
+    "detail and snap": {"detail": True, "snap": True},
+}
+
+
 class _Prompted:
     """A model of ours, with every prompt and source."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, edges: bool = False) -> None:
         self.segmenter = hqsam.load(name, precision="float32")
+        self.edges = edges
 
     def __call__(self, sample: Sample) -> Callable[[np.ndarray], Masks]:
         began = time.perf_counter()
@@ -103,6 +114,9 @@ class _Prompted:
                     clicked = by_clicks(session, truth, 2, go_on, source)
                     yield f"3 clicks by {go_on} {source}", clicked[-1].masks[0], np.nan
                 yield f"1 click {source}", clicked[0].masks[0], np.nan
+            if self.edges:
+                for words, how in _EDGES.items():
+                    yield f"box {words}", session.segment(box=box_of_mask(truth), **how).masks[0], np.nan
 
         return answers
 

@@ -25,6 +25,7 @@ from hqsam import hardware, storage
 from hqsam.data.loader import PromptedDataset, rows_of
 from hqsam.data.sample import Sample
 from hqsam.data.sampling import SamplingConfig
+from hqsam.freed_memory import keep_freed_memory
 from hqsam.model.config import MODELS
 from hqsam.model.hq_sam import HQSam
 from hqsam.training import feature_cache
@@ -69,7 +70,7 @@ def _steps(name: str, rounds: int) -> dict[str, float]:
     inputs = list(source.inputs([rows_of(step, 4) for step in range(rounds + 2)], 0))
     plain = _plain(name, stage)
     seconds = {"plain": _timed(plain, inputs)}
-    hardware.keep_freed_memory()
+    keep_freed_memory()
     seconds["plain, freed memory kept"] = _timed(plain, inputs)
     trainer = _trainer(name, stage)
     seconds["ours"] = _timed(lambda one: trainer.step([replace(one, rows=range(4))]), inputs)
@@ -87,7 +88,7 @@ def _plain(name: str, stage: StageConfig) -> Callable[[StepInput], Any]:
 
 def _finetune(name: str, images: int, rounds: int) -> dict[str, float]:
     """Return the seconds of the whole, estimated from a few steps and a few views."""
-    hardware.keep_freed_memory()
+    keep_freed_memory()
     recipe = finetune(images)
     stage = _of_size(recipe.stages[0], name, batch_size=recipe.stages[0].sampling.batch_size)
     dataset = PromptedDataset(_images(images), stage.sampling, 0)

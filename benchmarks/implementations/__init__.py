@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hqsam.model.config import MODELS, VITS
+from hqsam.model.config import HIERAS, MODELS, VITS
 
 Point = tuple[int, int]
 
@@ -72,6 +72,7 @@ class ImplementationRow:
 
 _ALL = ("open", "click", "batch", "everything")
 _TWINS = ("vit_tiny", *VITS)
+_SAM_2 = tuple(f"sam2.1_{name}" for name in HIERAS)
 
 IMPLEMENTATIONS = {
     "hqsam": ImplementationRow("ours:Ours", tuple(MODELS), "hqsam", ("auto", "auto"), ".safetensors", _ALL),
@@ -85,6 +86,10 @@ IMPLEMENTATIONS = {
     ),
     "transformers": ImplementationRow("hugging_face:Transformers", tuple(VITS), "transformers", ("float32",)),
     "transformers bfloat16": ImplementationRow("hugging_face:Transformers", tuple(VITS), "transformers", ("bfloat16",)),
+    "sam2": ImplementationRow("official_2:Sam2", _SAM_2, "sam2", ("float32",), tasks=_ALL),
+    "sam2 bfloat16": ImplementationRow("official_2:Sam2", _SAM_2, "sam2", ("bfloat16",), tasks=_ALL),
+    "transformers 2": ImplementationRow("hugging_face_2:Transformers2", _SAM_2, "transformers", ("float32",)),
+    "transformers 2 bfloat16": ImplementationRow("hugging_face_2:Transformers2", _SAM_2, "transformers", ("bfloat16",)),
     # Not the ViTs: turning vit_b into OpenVINO's graph takes 18 GB.
     "openvino": ImplementationRow("graph:OpenVino", ("vit_tiny",), "openvino", ("f32",), ".safetensors", ("open",)),
     "openvino bfloat16": ImplementationRow(

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from hqsam.evaluation.pipelines import FramedImage, encode
 from hqsam.masks.boundary import iou
 from tests.masks.strategies import masks
+from tests.tiny import tiny_segmenter as segmenter_of
 
 RANDOM = np.random.default_rng(0)
 PHOTO = RANDOM.integers(0, 256, (30, 70, 3), np.uint8)
@@ -97,3 +98,47 @@ def test_both_views_say_the_same_of_a_square_photo_of_the_model_s_size(tiny_segm
     user, official = FramedImage.of("user", photo, 128), FramedImage.of("official", photo, 128)
     assert np.array_equal(user.shown, official.shown)
     assert iou(user.mask(logits), official.mask(logits)) == 1
+
+
+@pytest.fixture(scope="module")
+def sam_2():
+    return segmenter_of("hiera")
+
+
+def test_sam_2_s_user_gets_the_session_s_squashed_masks(sam_2):
+    view = FramedImage.of("user", PHOTO, 128, "squash")
+    assert view.shown is PHOTO and view.show(TRUTH) is TRUTH and view.shown_hw == (30, 70)
+    (session,) = encode(sam_2, [view])
+    answer = session.segment(box=view.box_of(TRUTH), mask=view.mask_prompt(TRUTH, 32))
+    again = sam_2.open(PHOTO).segment(box=(11, 6, 52, 25), mask=TRUTH)
+    assert np.array_equal(answer.logits, again.logits)
+    assert np.array_equal(view.mask(answer.logits[0]), again.masks[0])
+
+
+def test_sam_2_s_official_view_draws_prompts_in_the_square_and_squashes_the_photo_its_own_way(sam_2):
+    view = FramedImage.of("official", PHOTO, 128, "squash")
+    assert view.shown is PHOTO and view.shown_hw == (128, 128)
+    (session,) = encode(sam_2, [view])
+    shown = view.show(TRUTH)
+    rows, columns = np.nonzero(shown)
+    x0, y0, x1, y1 = view.box_of(shown)
+    assert (x0, y0, x1, y1) == (columns.min(), rows.min(), columns.max(), rows.max())
+    answer = session.segment(box=(x0, y0, x1, y1), points=[(64, 64)], labels=[1])
+    assert answer.masks.shape == (1, 128, 128)
+    # The same prompts, as the photo's own session takes them.
+    across, down = 70 / 128, 30 / 128
+    in_photo = {"box": (x0 * across, y0 * down, x1 * across, y1 * down), "points": [(64 * across, 64 * down)]}
+    again = sam_2.open(PHOTO).segment(**in_photo, labels=[1])
+    np.testing.assert_allclose(answer.logits, again.logits, rtol=0, atol=1e-4)
+    assert iou(view.mask(answer.logits[0]), again.masks[0]) > 0.999
+
+
+def test_sam_2_s_official_mask_prompt_is_logits_of_the_square(sam_2):
+    view = FramedImage.of("official", PHOTO, 128, "squash")
+    prompt = view.mask_prompt(TRUTH, 32)
+    assert prompt.dtype == bool and prompt.shape == (128, 128)
+    (session,) = encode(sam_2, [view])
+    logits = session.check(mask=prompt).mask_logits[0]
+    expected = sam_2.open(PHOTO).check(mask=TRUTH).mask_logits[0]
+    assert ((logits > 0) == (expected > 0)).mean() > 0.97
+    assert logits.min() < -5 and logits.max() > 5

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from hqsam.cli import main
-from hqsam.training import checkpoint
 from hqsam.weights.load import load_model
 from tests import needs
 from tests.training.small import write_photos
@@ -84,13 +83,14 @@ def test_a_finetuning_goes_on_from_its_checkpoint(folder, run, settings, words):
     assert {path.name: path.read_bytes() for path in (folder / "features").glob("*.safetensors")} == kept
 
 
-def test_a_training_of_nano_goes_on_from_its_checkpoint(folder):
-    lines = go_on("nano", "nano-stopped", NANO)
-    assert [(line["stage"], line["step"]) for line in lines if "loss" in line] == [
-        *(("sam-192", step) for step in (1, 2, 3, 4)),
-        *(("hq-512", step) for step in (1, 2)),
-    ]
-    assert checkpoint.latest(folder / "runs" / "nano-stopped" / "0-sam-192")["step"] == 4
+def test_a_training_of_the_first_nano_is_not_gone_on_with(folder, capsys):
+    """Recipe `nano` is another model by now; the run's folder stays as it is."""
+    run = folder / "runs" / "nano-stopped"
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    changes = [word for setting in NANO for word in ("--set", setting)]
+    assert hqsam("train", "nano", *WORDS, "--out", "runs/nano-stopped", *changes) == 1
+    assert "is another's" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_an_evaluation_goes_on_after_its_last_image(folder):

@@ -8,10 +8,10 @@ from torch.nn import functional as F
 from hqsam.training.losses import overlap_losses, sample_at, true_iou, uncertain_point_losses, uncertain_points
 
 
-def test_cross_entropy_and_dice_of_undecided_logits():
+def test_focal_loss_and_dice_of_undecided_logits():
     logits, truth = torch.zeros(1, 1, 2, 2), torch.tensor([[[1.0, 0.0], [0.0, 0.0]]])
     dice = 1 - (2 * 0.5 + 1) / (2 + 1 + 1)  # 0.5 of the one pixel is shared; four halves and one whole are covered
-    assert math.isclose(overlap_losses(logits, truth).item(), 2 * math.log(2) + dice, rel_tol=1e-6)
+    assert math.isclose(overlap_losses(logits, truth).item(), math.log(2) * 1 / (1 + 1) + dice, rel_tol=1e-6)
 
 
 def test_a_perfect_mask_costs_nothing():

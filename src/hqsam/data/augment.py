@@ -10,6 +10,10 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from hqsam.data.sample import Sample
+from hqsam.masks.boxes import box_of_mask
+
+_LEAST_AREA = 100
+_LEAST_CROP = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +22,10 @@ class AugmentConfig:
 
     scale: tuple[float, float] = (0.7, 2.0)
     """Range of the long side after jitter, relative to the model's image; uniform in its logarithm."""
+    around: float = 0.0
+    """Probability, among crops, of one around an object, as `detail` makes them."""
+    margin: tuple[float, float] = (1.1, 3.0)
+    """Range of such a crop's side relative to the object's longer side; uniform."""
     fit: float = 0.4
     """Probability of the whole image instead of a crop, scaled to fit, as at inference."""
     stretch: float = 1.2
@@ -54,15 +62,16 @@ def augment(sample: Sample, other: Sample, size: int, config: AugmentConfig, ran
         sample = paste(rotated(jitter(other, size, config, random), config, random), sample, random)
     if random.random() < config.flip:
         sample = Sample(sample.image[:, ::-1], sample.labels[:, ::-1], sample.name)
-    image = recolour(sample.image, config, random)
-    image[(sample.image == _MEAN_COLOUR).all(axis=2)] = _MEAN_COLOUR
+    image = recolour_all_but_padding(sample.image, config, random)
     return Sample(image, np.ascontiguousarray(sample.labels), sample.name)
 
 
 def jitter(sample: Sample, size: int, config: AugmentConfig, random: np.random.Generator) -> Sample:
     """Return a sample after large-scale jitter: scaled, then cropped or padded to size x size (Ghiasi et al., 2021)."""
-    height, width = sample.labels.shape
     fits = random.random() < config.fit
+    if not fits and random.random() < config.around:
+        sample, fits = crop_around_object(sample, config, random), True
+    height, width = sample.labels.shape
     scale = 1.0 if fits else float(np.exp(random.uniform(*np.log(config.scale))))
     stretch = 1.0 if fits else float(np.exp(random.uniform(-1, 1) * np.log(config.stretch)))
     factor = scale * size / max(height, width)
@@ -74,6 +83,22 @@ def jitter(sample: Sample, size: int, config: AugmentConfig, random: np.random.G
     image, labels = image[y : y + size, x : x + size], labels[y : y + size, x : x + size]
     pad = ((0, size - labels.shape[0]), (0, size - labels.shape[1]))
     return Sample(_pad_with_mean(image, pad), np.pad(labels, pad), sample.name)
+
+
+def crop_around_object(sample: Sample, config: AugmentConfig, random: np.random.Generator) -> Sample:
+    """Return a square around one of a sample's objects, as far as the image reaches; or the sample, if it has none."""
+    ids = [number for number, area in sample.areas.items() if area >= _LEAST_AREA]
+    if not ids:
+        return sample
+    mask = sample.mask(ids[int(random.integers(len(ids)))])
+    x0, y0, x1, y1 = (int(value) for value in box_of_mask(mask))
+    side = max(_LEAST_CROP, max(x1 - x0, y1 - y0) * random.uniform(*config.margin))
+    spare = (side - np.array([x1 - x0, y1 - y0])) / 2
+    centre = np.array([x0 + x1, y0 + y1]) / 2 + random.uniform(-1, 1, 2) * np.maximum(spare, 0) * 0.7
+    left, top = (max(0, int(at - side / 2)) for at in centre)
+    right, bottom = (int(at + side / 2) + 1 for at in centre)
+    part = np.s_[top:bottom, left:right]
+    return Sample(sample.image[part], sample.labels[part], sample.name)
 
 
 def rotated(sample: Sample, config: AugmentConfig, random: np.random.Generator) -> Sample:
@@ -117,6 +142,15 @@ def _without_wrapped(mask: np.ndarray, shift: list[int]) -> np.ndarray:
         wrapped = slice(0, steps) if steps >= 0 else slice(steps, None)
         mask[(slice(None),) * axis + (wrapped,)] = False
     return mask
+
+
+def recolour_all_but_padding(
+    image: UInt8[np.ndarray, "height width 3"], config: AugmentConfig, random: np.random.Generator
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Return an image in other colours, as `recolour` makes them; padding keeps its own."""
+    changed = recolour(image, config, random)
+    changed[(image == _MEAN_COLOUR).all(axis=2)] = _MEAN_COLOUR
+    return changed
 
 
 def recolour(

@@ -6,6 +6,7 @@ that share a step, each with some of its rows, make together what one would.
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import cv2
@@ -83,7 +84,11 @@ class PromptedDataset(Dataset[Batch]):
         return collate([self.row(row) for row in rows])
 
     def row(self, row: int) -> BatchRow:
-        """Return the image, masks and prompts of one row."""
+        """Return the image, masks and prompts of one row, by one thread of OpenCV: more may differ by a pixel."""
+        with _one_opencv_thread():
+            return self._row(row)
+
+    def _row(self, row: int) -> BatchRow:
         random = random_stream(self.seed, "loader.row", row)
         view = self._view(row, random)
         of_step = random_stream(self.seed, "loader.step", row // self.config.batch_size)
@@ -91,7 +96,8 @@ class PromptedDataset(Dataset[Batch]):
 
     def view(self, row: int) -> View:
         """Return the image of a row and its objects, without prompts."""
-        return self._view(row, random_stream(self.seed, "loader.row", row))
+        with _one_opencv_thread():
+            return self._view(row, random_stream(self.seed, "loader.row", row))
 
     def _view(self, row: int, random: np.random.Generator) -> View:
         sample = self._sample(row, random)
@@ -138,8 +144,9 @@ def _shuffled(count: int, epoch: int, seed: int) -> np.ndarray:
     return random_stream(seed, "loader.epoch", epoch).permutation(count)
 
 
-def batches(dataset: PromptedDataset, rows: Iterable[Sequence[int]], workers: int) -> Iterator[Batch]:
-    """Yield a batch for each group of rows, prefetched by `workers` processes."""
+def batches(dataset: Dataset[Any], rows: Iterable[Sequence[int]], workers: int) -> Iterator[Any]:
+    """Yield what a dataset has for each group of rows, prefetched by `workers` processes; of a `PromptedDataset`, a
+    batch."""
     loader = DataLoader(
         dataset,
         batch_size=None,
@@ -155,6 +162,17 @@ def rows_of(step: int, batch_size: int, rank: int = 0, ranks: int = 1) -> range:
     """Return the rows of one step that one of several ranks makes; together they make all, each once."""
     start, stop = (step * batch_size + part * batch_size // ranks for part in (rank, rank + 1))
     return range(start, stop)
+
+
+@contextmanager
+def _one_opencv_thread() -> Iterator[None]:
+    """Let OpenCV compute with one thread for a while; the setting is the process's, as OpenCV has no other."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def _init_worker(worker: int) -> None:

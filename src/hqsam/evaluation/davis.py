@@ -71,13 +71,13 @@ def _of_each_object(sample: EvaluationSample, rows: Sequence[Row]) -> Iterator[t
     truths = {target.about["track"]: target.truth for target in sample.targets() if target.truth is not None}
     sizes = [truth.shape for truth in truths.values()] + [row.size_hw for row in rows]
     nothing = np.zeros(sizes[0] if sizes else (1, 1), bool)
-    labels = _label_map(rows, nothing.shape)
+    labels = label_map_of(rows, nothing.shape)
     for track in range(1, sample.about["objects"] + 1):
         truth, predicted = truths.get(track, nothing), labels == track
         yield track, (iou(predicted, truth), contour_accuracy(predicted, truth))
 
 
-def _label_map(rows: Sequence[Row], size_hw: tuple[int, ...]) -> np.ndarray:
+def label_map_of(rows: Sequence[Row], size_hw: tuple[int, ...]) -> np.ndarray:
     """Return the objects' numbers in one map, the best scored painted last.
 
     Raises:

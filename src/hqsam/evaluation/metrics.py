@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from hqsam.evaluation import average_precision, davis, mask_metrics, tubes
+from hqsam.evaluation import average_precision, davis, mask_metrics, tubes, video_objects
 from hqsam.evaluation.record import Row
 from hqsam.evaluation.samples import OpenSplit
 
@@ -74,6 +74,12 @@ METRICS: dict[str, Metric] = {
             "DAVIS 2017, semi-supervised: region similarity J and contour accuracy F over objects",
             ("J&F", "J", "J_recall", "J_decay", "F", "F_recall", "F_decay"),
             davis.score_split,
+        ),
+        Metric(
+            "video_objects",
+            "as YouTube-VOS has it, semi-supervised: J and F over objects, each from the frame after its first",
+            ("J&F", "J", "F"),
+            video_objects.score_split,
         ),
         Metric(
             "tubes",

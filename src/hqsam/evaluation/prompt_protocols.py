@@ -29,7 +29,7 @@ class FramedTarget:
 
     target: Target
     truth: Bool[np.ndarray, "height width"] | None
-    """Its ground truth in the pixels of `FramedImage.shown`; None where there is none."""
+    """Its ground truth in the pixels that prompts are drawn in (`FramedImage.show`); None where there is none."""
     framed: FramedImage
     mask_size: int
     """Side of the model's logits, in pixels."""
@@ -73,7 +73,16 @@ class InteractiveProtocol:
     needs_truth: bool = True
 
 
-PromptKind = SimulatedPrompt | InteractiveProtocol
+@dataclass(frozen=True)
+class TrackingProtocol:
+    """The true mask where an object is first seen in a video, and following from there: see `follow_videos`."""
+
+    name: str = "first mask"
+    trials: int = 1
+    needs_truth: bool = True
+
+
+PromptKind = SimulatedPrompt | InteractiveProtocol | TrackingProtocol
 
 
 def box(name: str = "box") -> SimulatedPrompt:
@@ -85,8 +94,7 @@ def noisy_box(scale: float) -> SimulatedPrompt:
     """Return the prompt by a box with DN-DETR's noise, clipped to the image (paper, table 13)."""
 
     def draw(shown: FramedTarget, random: np.random.Generator) -> dict[str, Any]:
-        height, width = shown.framed.shown.shape[:2]
-        return {"box": with_noise(shown.box, scale, (height, width), random)}
+        return {"box": with_noise(shown.box, scale, shown.framed.shown_hw, random)}
 
     return SimulatedPrompt(f"noisy box {scale:g}", draw, needs_truth=False)
 
@@ -183,6 +191,7 @@ PROMPT_SPECS: dict[str, PromptSpec] = {
     "innermost": PromptSpec("the innermost point: the same as click:1", lambda _: [clicks(1)]),
     "coarse-mask": PromptSpec("a coarse mask and nothing else", lambda _: [coarse_mask()]),
     "clicks-to-target": PromptSpec("clicks on the largest error: NoC@85 and NoC@90", lambda _: [InteractiveProtocol()]),
+    "track": PromptSpec("in videos: the first frame's true mask, and following", lambda _: [TrackingProtocol()]),
 }
 
 

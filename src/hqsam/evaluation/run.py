@@ -11,9 +11,16 @@ import torch
 
 from hqsam.errors import OptionError
 from hqsam.evaluation.detections import files_of_detections, with_detections
+from hqsam.evaluation.follow_videos import follow_samples, scored_as_followed, videos_of
 from hqsam.evaluation.pipelines import Pipeline
 from hqsam.evaluation.prefetch import evaluate_samples
-from hqsam.evaluation.prompt_protocols import InteractiveProtocol, PromptKind, box, parse_prompts
+from hqsam.evaluation.prompt_protocols import (
+    InteractiveProtocol,
+    PromptKind,
+    TrackingProtocol,
+    box,
+    parse_prompts,
+)
 from hqsam.evaluation.reports import write_reports
 from hqsam.evaluation.reports.summary import summarise
 from hqsam.evaluation.run_folder import WHOLE, RunFolder, Shard, open_run_folder
@@ -97,17 +104,25 @@ def evaluate(
     """
     if any(prompt.startswith("detector:") for prompt in config.prompts):
         suite = scored_by_precision(suite)
+    if "track" in config.prompts:
+        suite = scored_as_followed(suite)
     samples, protocol, boxes = _protocol_for(suite, config, segmenter)
     pipeline = config.pipeline or suite.suite.pipeline
     _check_together(protocol, pipeline)
     settings = _settings(suite, config, segmenter, protocol, pipeline, boxes)
     asked = _first_of_each(samples, suite, limit)
     with open_run_folder(folder, settings, shard) as run_folder:
-        ours = shard.part(asked)
+        tracking = _tracking(protocol)
+        ours = videos_of(asked, shard) if tracking else shard.part(asked)
         missing = [sample for sample in ours if sample.name not in run_folder.records]
         done = len(ours) - len(missing)
         on_progress(done, len(ours))
-        for record in evaluate_samples(segmenter, missing, protocol, pipeline, workers, batch_size):
+        records = (
+            follow_samples(segmenter, ours, set(run_folder.records), tracking, protocol.sources[0])
+            if tracking
+            else evaluate_samples(segmenter, missing, protocol, pipeline, workers, batch_size)
+        )
+        for record in records:
             run_folder.add(record)
             done += 1
             on_progress(done, len(ours))
@@ -118,9 +133,8 @@ def _protocol_for(
     suite: OpenSuite, config: EvaluationConfig, segmenter: Segmenter
 ) -> tuple[Sequence[EvaluationSample], PromptProtocol, str]:
     """Return the samples with their targets, the protocol, and a fingerprint of the detector's boxes."""
-    sources: tuple[Source, ...] = tuple(
-        check_source(source, segmenter.config) for source in config.sources or segmenter.config.sources
-    )
+    default = (None,) if "track" in config.prompts else segmenter.config.sources
+    sources: tuple[Source, ...] = tuple(check_source(source, segmenter.config) for source in config.sources or default)
     files = [Path(prompt.partition(":")[2]) for prompt in config.prompts if prompt.startswith("detector:")]
     prompt_kinds, samples, boxes = tuple(_asked(config, files)), suite.samples, ""
     if files:
@@ -128,7 +142,18 @@ def _protocol_for(
     return samples, PromptProtocol(prompt_kinds, sources, config.candidates, config.seed), boxes
 
 
+def _tracking(protocol: PromptProtocol) -> TrackingProtocol | None:
+    """Return the protocol that follows objects through videos, if that is what is asked for."""
+    return next((kind for kind in protocol.prompt_kinds if isinstance(kind, TrackingProtocol)), None)
+
+
 def _check_together(protocol: PromptProtocol, pipeline: Pipeline) -> None:
+    tracking = _tracking(protocol)
+    if tracking and (len(protocol.prompt_kinds) > 1 or len(protocol.sources) > 1):
+        raise OptionError(
+            "--prompt track follows objects by what the model itself answers: it goes with no other prompt, and with "
+            "the default source"
+        )
     if pipeline == "official" and any(
         isinstance(prompt_kind, InteractiveProtocol) for prompt_kind in protocol.prompt_kinds
     ):

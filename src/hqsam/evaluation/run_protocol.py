@@ -8,8 +8,14 @@ import numpy as np
 from jaxtyping import Float32
 
 from hqsam.evaluation.interactive import click_to_target
-from hqsam.evaluation.prompt_protocols import FramedTarget, InteractiveProtocol, PromptKind, random_for
-from hqsam.model.hq_sam import Source
+from hqsam.evaluation.prompt_protocols import (
+    FramedTarget,
+    InteractiveProtocol,
+    PromptKind,
+    TrackingProtocol,
+    random_for,
+)
+from hqsam.model.hq_sam import Candidates, Source
 from hqsam.predict.decode_prompts import decode_prompts
 from hqsam.predict.result import Segmentation
 from hqsam.predict.session import Session
@@ -18,7 +24,7 @@ from hqsam.prompts import Prompts, check_prompts
 CandidateChoice = Literal["single", "best"]
 """SAM's mask 0, or the one of its three candidates that it predicts the highest IoU for (`multimask_output=True`)."""
 
-_COUNTS = {"single": 1, "best": 3}
+_COUNTS: dict[CandidateChoice, Candidates] = {"single": 1, "best": 3}
 _AT_ONCE = 64
 """Prompts in one batch: the logits of a large image's objects would fill the memory."""
 
@@ -59,6 +65,7 @@ def run_protocol(
         protocol: the prompts.
     """
     for kind in protocol.prompt_kinds:
+        assert not isinstance(kind, TrackingProtocol), "videos are followed by `follow_videos`"
         for trial in range(kind.trials):
             for source in protocol.sources:
                 if isinstance(kind, InteractiveProtocol):

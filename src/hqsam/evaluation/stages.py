@@ -46,7 +46,7 @@ def load_sample(sample: EvaluationSample, pipeline: Pipeline, config: ModelConfi
     began = time.perf_counter()
     pixels = read_image(sample.image)
     size_hw = (pixels.shape[0], pixels.shape[1])
-    framed = FramedImage.of(pipeline, pixels, config.image_size)
+    framed = FramedImage.of(pipeline, pixels, config.image_size, config.fit)
     targets = sample.targets()
     skipped = {target.name: why for target in targets if (why := _why_not(target, size_hw, needs_truth))}
     asked = [target for target in targets if target.name not in skipped]

@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from hqsam.data.loader import Batch, PromptedDataset, batches
 from hqsam.model.features import ImageFeatures
+from hqsam.training.distil.answers import TeacherAnswers
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class StepInput:
     batch: Batch
     features: ImageFeatures | None = None
     """Encoded images of the batch; None: the step encodes them."""
+    answers: TeacherAnswers | None = None
+    """A teacher's features and masks for the batch, where there is one to learn from."""
 
 
 @runtime_checkable

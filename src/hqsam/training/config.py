@@ -32,6 +32,10 @@ class StageConfig:
     optimiser: Literal["muon", "adamw", "adam"] = "muon"
     """Muon for the matrices of linear layers and AdamW for the rest; AdamW for all; or Adam, as the paper."""
     learning_rate: float = 1e-3
+    encoder_learning_rate: float = 1.0
+    """Learning rate of the image encoder's pretrained backbone, as a share of the others'."""
+    frozen_norms: bool = False
+    """Keep the statistics of batch norms as they are: those of a pretrained encoder, say, where batches are small."""
     betas: tuple[float, float] = (0.9, 0.98)
     weight_decay: float = 0.05
     warmup_steps: int = 200
@@ -63,10 +67,17 @@ class Recipe:
     """Checkpoint to start from: a name, a file or a Hugging Face repo. A plain SAM is given a fresh HQ part."""
     encoder_weights: str = ""
     """File with weights of the image encoder, such as pretrained ones, which replace those of `start` or `model`."""
+    decoder_weights: str = ""
+    """Checkpoint whose prompt encoder, mask decoder and HQ part replace random ones where they fit; what they have not
+    starts without effect, so that the decoder computes at first what it did there."""
+    teacher: str = ""
+    """Checkpoint of a model that answers prompts on photos without masks, for the trained one to learn from (knowledge
+    distillation): a name, a file or a Hugging Face repo. Empty: the data have masks."""
     max_side: int = 0
     """Images are kept in memory, their longer side at most this many pixels; 0: read in full size, when needed."""
     cached_views: int = 0
-    """Augmented views of each image whose features are computed once and kept; 0: images are encoded at each step."""
+    """Augmented views of each image whose features, or a teacher's answers, are computed once and kept; 0: images are
+    encoded at each step."""
     validation_images: int = 100
     """Largest number of images in a validation."""
     notice: str = ""
@@ -92,7 +103,8 @@ class RunOptions:
     save_every: int = 200
     """Steps between checkpoints."""
     cache: Path | None = None
-    """Folder for features that are computed once, where the recipe has `cached_views`."""
+    """Folder for features computed once, where the recipe has `cached_views`, or for a teacher's answers. None:
+    features are not kept, and a teacher's answers are in the run's folder."""
     compile: bool = False
     """Let torch compile the trained modules: minutes at first, and then faster steps on a GPU."""
     tensorboard: bool = False
@@ -121,5 +133,8 @@ RENAMED_SETTINGS = {
 }
 """Settings by their names in version 0.1, which run folders and people's commands still have."""
 
-NEW_SETTINGS = {"encoder_weights": ""}
+NEW_SETTINGS = {"encoder_weights": "", "decoder_weights": "", "teacher": ""}
 """Settings of a recipe that version 0.1 did not have, with the values that its runs had in effect."""
+
+NEW_STAGE_SETTINGS = {"encoder_learning_rate": 1.0, "frozen_norms": False}
+"""The same of a stage."""

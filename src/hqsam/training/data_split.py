@@ -1,15 +1,18 @@
 """Images that a run trains on, and images that it is validated on."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from hqsam.data.check import check_datasets, without_broken
 from hqsam.data.dataset import MaskDataset, concatenated
+from hqsam.data.hqseg44k import Split
 from hqsam.data.issues import DataCheck
-from hqsam.data.open_dataset import open_dataset, open_datasets
+from hqsam.data.open_dataset import open_datasets
+from hqsam.data.photos import open_photos
 from hqsam.data.sample import Sample
 from hqsam.training import run_folder
 from hqsam.training.distributed import ProcessGroup
@@ -46,6 +49,7 @@ def open_data_split(
     hold_out: float = 0.0,
     max_side: int = 0,
     seed: int = 0,
+    kind: Literal["masks", "photos"] = "masks",
     on_progress: Callable[[int, int], None] = lambda *_: None,
 ) -> DataSplit:
     """Open and check data, and hold images out for validation.
@@ -60,20 +64,29 @@ def open_data_split(
         hold_out: that share, 0 to 0.9.
         max_side: keep the training images in memory, their longer side at most this many pixels; 0: read when needed.
         seed: seed of the choice of held-out images.
+        kind: images with masks; or photos, whose masks a teacher makes.
         on_progress: called with how many images are checked, of how many.
 
     Raises:
         DataError: nothing there can be used.
         TrainingError: the folder holds something else than a run.
     """
-    datasets = open_datasets(data, max_side or None)
+    datasets = _opened(data, kind, max_side or None)
     processes.run_on_first(lambda: _check(datasets, folder, on_progress))
     check = DataCheck.read(folder / run_folder.DATA)
     parts = {name: split(one, hold_out, seed) for name, one in without_broken(datasets, check).items()}
     training = {name: list(one) if max_side else one for name, (one, _) in parts.items()}
     if validation is not None:
-        return DataSplit(training, open_dataset(validation, split="validation"), check)
+        return DataSplit(training, concatenated(_opened(validation, kind, split="validation").values()), check)
     return DataSplit(training, concatenated(held_out for _, held_out in parts.values()), check)
+
+
+def _opened(
+    path: Path, kind: Literal["masks", "photos"], max_side: int | None = None, split: Split = "training"
+) -> dict[str, MaskDataset]:
+    if kind == "masks":
+        return open_datasets(path, max_side, split=split)
+    return {name: replace(one, longest_side=max_side) for name, one in open_photos(path).items()}
 
 
 def split(samples: MaskDataset, hold_out: float, seed: int) -> tuple[MaskDataset, MaskDataset]:

@@ -38,7 +38,7 @@ def frozen_encoder(model: HQSam, precision: torch.dtype) -> Encode:
         pixels = normalised(images, model).to(precision, memory_format=torch.channels_last)
         with torch.no_grad(), torch.autocast(device, enabled=False):
             parts = [encoder(part) for part in pixels.split(1 if device == "cpu" else len(pixels))]
-        return ImageFeatures(*(torch.cat(part) for part in zip(*parts, strict=True)))
+        return ImageFeatures.join(parts)
 
     return encode
 

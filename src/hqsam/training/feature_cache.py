@@ -4,17 +4,13 @@ The features are kept in shards, with the true masks of their views; prompts are
 A killed process goes on with the shard that it was at.
 """
 
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
 from hqsam.data import random_streams
@@ -22,7 +18,7 @@ from hqsam.data.loader import BatchRow, PromptedDataset, collate
 from hqsam.data.random_streams import random_stream
 from hqsam.data.sampling import SamplingConfig
 from hqsam.data.views import View, add_prompts
-from hqsam.errors import OutputError, TrainingError
+from hqsam.errors import TrainingError
 from hqsam.model.config import ModelConfig
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import HQSam
@@ -30,11 +26,9 @@ from hqsam.training import run_folder
 from hqsam.training.batch_source import StepInput
 from hqsam.training.distributed import ProcessGroup
 from hqsam.training.encoding import Encode
+from hqsam.training.shards import OnView, Shards, half, require_room
 from hqsam.weights.digest import sha256_of_tensors
-from hqsam.weights.save import write_safetensors
-
-OnView = Callable[[int, int], None]
-"""Called with the number of views that are encoded, and of all."""
+from hqsam.weights.meta_model import meta_model
 
 _SHARD = 16
 """Views in a file: what a kill can cost."""
@@ -42,8 +36,15 @@ _SHARD = 16
 
 def bytes_of(config: ModelConfig, views: int) -> int:
     """Return the bytes of a cache of `views` views, without their masks, which are small."""
-    side, early = config.embedding_size, config.image_size // config.encoder.early_stride
-    return 2 * views * (config.width * side**2 + config.encoder.early_width * early**2)
+    model = meta_model(config)
+    image = torch.empty(1, 3, config.image_size, config.image_size, device="meta")
+    kept = _kept(model, model.encode_image(image)).to_tensors()
+    return 2 * views * sum(tensor.numel() for tensor in kept.values())
+
+
+def _kept(model: HQSam, features: ImageFeatures) -> ImageFeatures:
+    """Return the features that training looks at: where the HQ mask is not made of early features, without these."""
+    return features if model.hq and model.hq.image_modules() else features._replace(early=None)
 
 
 def fill(
@@ -72,12 +73,14 @@ def fill(
         OutputError: the disk has no room for them.
     """
     cached = CachedViews(folder, dataset.config, dataset.seed, views * dataset.images)
-    missing = [shard for shard in cached.shards if not cached.path(shard).exists()]
+    missing = cached.missing
     processes.run_on_first(lambda: _prepare(folder, dataset, views, model, len(missing)))
-    for shard in missing[processes.rank :: processes.world_size]:
-        _write(cached.path(shard), [dataset.view(number) for number in cached.views_of(shard)], encode, processes)
-        on_view(sum(len(cached.views_of(each)) for each in cached.shards if cached.path(each).exists()), len(cached))
-    processes.barrier()
+
+    def make(numbers: range) -> dict[str, Tensor]:
+        views = [dataset.view(number) for number in numbers]
+        return _tensors(views, lambda images: _kept(model, encode(images)), processes)
+
+    cached.fill(missing, make, processes, on_view)
     return cached
 
 
@@ -92,44 +95,21 @@ def _prepare(folder: Path, dataset: PromptedDataset, views: int, model: HQSam, m
     if missing_shards and path.exists() and "random_streams" not in path.read_text("utf-8"):
         raise TrainingError(f"{folder} was begun by hqsam 0.1.0 and not completed; remove it to have it made again")
     run_folder.claim(folder, path.name, identity | streams, defaults=streams)
-    needed, free = bytes_of(model.config, missing_shards * _SHARD), shutil.disk_usage(folder).free
-    if needed > free:
-        raise OutputError(
-            f"the features take {needed / 2**30:.1f} GiB and {folder} has room for {free / 2**30:.1f}; "
-            "free some space, choose another folder or take fewer views"
-        )
+    require_room(folder, bytes_of(model.config, missing_shards * _SHARD))
 
 
-def _write(path: Path, views: Sequence[View], encode: Encode, processes: ProcessGroup) -> None:
-    features = [encode(torch.from_numpy(view.image)[None].to(processes.device))._asdict() for view in views]
-    tensors = {name: torch.cat([each[name] for each in features]).to("cpu", torch.float16) for name in features[0]}
-    if not all(tensor.isfinite().all() for tensor in tensors.values()):
-        raise TrainingError("features that are beyond what float16 holds cannot be kept; train without the cache")
-    tensors |= {f"masks.{number}": _packed(view.masks) for number, view in enumerate(views)}
-    write_safetensors(path, tensors, {})
+def _tensors(views: Sequence[View], encode: Encode, processes: ProcessGroup) -> dict[str, Tensor]:
+    features = [encode(torch.from_numpy(view.image)[None].to(processes.device)).to_tensors() for view in views]
+    tensors = {name: half(torch.cat([each[name] for each in features])) for name in features[0]}
+    return tensors | {f"masks.{number}": _packed(view.masks) for number, view in enumerate(views)}
 
 
-class CachedViews:
+class CachedViews(Shards):
     """Views whose features are kept. All come once an epoch, in another order each time, with fresh prompts."""
 
     def __init__(self, folder: Path, sampling: SamplingConfig, seed: int, count: int) -> None:
-        self.folder, self.sampling, self.seed, self._count = folder, sampling, seed, count
-
-    def __len__(self) -> int:
-        return self._count
-
-    @property
-    def shards(self) -> range:
-        """Numbers of the cache's files."""
-        return range(-(-self._count // _SHARD))
-
-    def views_of(self, shard: int) -> range:
-        """Return the numbers of the views that a file holds."""
-        return range(shard * _SHARD, min(self._count, (shard + 1) * _SHARD))
-
-    def path(self, shard: int) -> Path:
-        """Return where a file is, or will be."""
-        return self.folder / f"views-{shard:06d}.safetensors"
+        super().__init__(folder, count, _SHARD)
+        self.sampling, self.seed = sampling, seed
 
     def inputs(self, groups: Sequence[Sequence[int]], workers: int) -> Iterator[StepInput]:
         del workers  # reading takes a thousandth of a step
@@ -141,32 +121,19 @@ class CachedViews:
         for row, (_, masks) in zip(rows, views, strict=True):
             random = random_stream(self.seed, "training.cached_view", row)
             batch.append(BatchRow(_NO_IMAGE, *add_prompts(View(_NO_IMAGE, masks), self.sampling, random)))
-        features = {name: torch.stack([view[name] for view, _ in views]) for name in ImageFeatures._fields}
-        return StepInput(rows, collate(batch), ImageFeatures(**features))
+        features = {name: torch.stack([view[name] for view, _ in views]) for name in views[0][0]}
+        return StepInput(rows, collate(batch), ImageFeatures.from_tensors(features))
 
     def _read(self, row: int) -> tuple[dict[str, Tensor], np.ndarray]:
         """Return the features and the masks of the view that a row shows."""
-        epoch, place = divmod(row, self._count)
-        shard, index = divmod(int(_order(self._count, epoch, self.seed)[place]), _SHARD)
-        file = _opened(self.path(shard))
-        features = {name: file.get_slice(name)[index] for name in ImageFeatures._fields}
+        _, shard, index = self.at(row, self.seed)
+        file = self.opened(shard)
+        names = [name for name in file.keys() if not name.startswith("masks.")]  # noqa: SIM118  (no mapping)
+        features = {name: file.get_slice(name)[index] for name in names}
         return features, _unpacked(file.get_tensor(f"masks.{index}"))
 
 
 _NO_IMAGE = np.zeros((0, 0, 3), np.uint8)
-
-
-@lru_cache(maxsize=256)
-def _opened(path: Path) -> Any:
-    try:
-        return safe_open(path, framework="pt")
-    except Exception as error:
-        raise TrainingError(f"{path} cannot be read ({error}); remove it, and it will be made again") from error
-
-
-@lru_cache(maxsize=2)
-def _order(count: int, epoch: int, seed: int) -> np.ndarray:
-    return random_stream(seed, "training.cached_epoch", epoch).permutation(count)
 
 
 def _packed(masks: np.ndarray) -> Tensor:

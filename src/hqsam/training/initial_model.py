@@ -1,6 +1,7 @@
 """Initial model of a run: random weights, a SAM with a fresh HQ part, or an HQ-SAM."""
 
 import copy
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import torch
 from torch import nn
 
 from hqsam.errors import CheckpointError, OptionError
-from hqsam.model.config import MODELS, HqConfig, ModelConfig
+from hqsam.model.config import HQ_SAM_2, MODELS, HqConfig, ModelConfig
 from hqsam.model.encoders import family_of
 from hqsam.model.hq_sam import HQSam
+from hqsam.model.mask_decoder import MaskDecoder
 from hqsam.training.config import Recipe
 from hqsam.weights.keys import naming_of, to_ours
 from hqsam.weights.load import load_model
@@ -32,9 +34,63 @@ def initial_model(recipe: Recipe) -> HQSam:
     else:
         model = HQSam(MODELS[recipe.model])
         init_weights(model)
+        if recipe.teacher:
+            _take_fitting_decoder(model, load_model(recipe.teacher))
+    if recipe.decoder_weights:
+        take_decoder(model, load_model(recipe.decoder_weights))
     if recipe.encoder_weights:
         load_encoder_weights(model, Path(recipe.encoder_weights))
     return model
+
+
+def _take_fitting_decoder(student: HQSam, teacher: HQSam) -> None:
+    """Copy the teacher's decoder where it has the student's sizes, as MobileSAM's student has it; else do nothing."""
+    own, its = student.mask_decoder.state_dict(), teacher.mask_decoder.state_dict()
+    if all(name in own and own[name].shape == tensor.shape for name, tensor in its.items()):
+        take_decoder(student, teacher)
+
+
+def take_decoder(model: HQSam, other: HQSam) -> None:
+    """Copy the prompt encoder, mask decoder and HQ part of another model, as far as shapes fit, in place.
+
+    Layers that the other has not, and that only add something, get zeros where they end.
+
+    Raises:
+        CheckpointError: its mask decoder has other sizes.
+    """
+    own, theirs = model.state_dict(), other.state_dict()
+    fitting = {
+        name: tensor
+        for name, tensor in theirs.items()
+        if not name.startswith("image_encoder.") and name in own and own[name].shape == tensor.shape
+    }
+    lacking = [name for name in theirs if name.startswith("mask_decoder.") and name not in fitting]
+    if lacking:
+        raise CheckpointError(
+            f"the decoder of {other.config.name} does not fit {model.config.name}: {len(lacking)} tensors of its mask "
+            f"decoder have other shapes, such as {lacking[0]}"
+        )
+    model.load_state_dict(fitting, strict=False)
+    added = {name for name in own if name not in fitting}
+    for name, module in _additions(model):
+        if f"{name}.weight" in added:
+            for parameter in module.parameters():
+                nn.init.zeros_(parameter)
+
+
+def _additions(model: HQSam) -> Iterator[tuple[str, nn.Module]]:
+    """Yield the last layers, by their names, of what adds something to what the decoder would compute without it."""
+    last: list[nn.Module] = [
+        *model.image_encoder.skip_layers(),
+        *(block.get_submodule("mlp.2") for block in model.mask_decoder.smooth),
+    ]
+    if model.prompt_encoder.drawn_to_embedding is not None:
+        last.append(model.prompt_encoder.drawn_to_embedding.get_submodule("6"))
+    if model.hq is not None and model.hq.from_early is not None:
+        last.append(model.hq.from_early[-1])
+    names = {id(module): name for name, module in model.named_modules()}
+    for module in last:
+        yield names[id(module)], module
 
 
 def load_encoder_weights(model: HQSam, file: Path) -> None:
@@ -74,15 +130,31 @@ _WHOLE_MODELS = ("image_encoder.", "vision_encoder.")
 
 def initial_config(recipe: Recipe) -> ModelConfig:
     """Return the config of a recipe's initial model."""
-    return load_model(recipe.start).config if recipe.start else MODELS[recipe.model]
+    if not recipe.start:
+        return MODELS[recipe.model]
+    config = load_model(recipe.start).config
+    return config if config.hq else _config_with_hq(config)
 
 
 def with_hq_part(sam: HQSam) -> HQSam:
     """Return a plain SAM with a fresh HQ part: what the paper starts from."""
-    name = {"mobile_sam": "vit_tiny"}.get(sam.config.name, sam.config.name.removeprefix("sam_"))
-    model = HQSam(replace(sam.config, name=name, hq=HqConfig()))
+    model = HQSam(_config_with_hq(sam.config))
     model.load_state_dict(sam.state_dict(), strict=False)
     return model
+
+
+def _config_with_hq(config: ModelConfig) -> ModelConfig:
+    # SAM 2's decoder, which also scores the object, has features of early layers already.
+    hq = HQ_SAM_2 if config.decoder.object_score else HqConfig()
+    return replace(config, name=_name_with_hq(config.name), hq=hq)
+
+
+def _name_with_hq(name: str) -> str:
+    """Return the name in the table of models of what a plain SAM becomes by an HQ part."""
+    for before, after in {"sam2.1_": "hq_sam2_", "sam2_": "hq_sam2.0_", "mobile_sam": "vit_tiny", "sam_": ""}.items():
+        if name.startswith(before):
+            return after + name.removeprefix(before)
+    return name
 
 
 def init_weights(model: nn.Module) -> None:
@@ -92,7 +164,17 @@ def init_weights(model: nn.Module) -> None:
             nn.init.trunc_normal_(module.weight, std=0.02 if module.in_features > 64 else module.in_features**-0.5)
             nn.init.zeros_(module.bias)
         if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out" if module.groups == 1 else "fan_in")
+            projects = module.kernel_size == (1, 1) and module.bias is not None  # no activation follows
+            nn.init.kaiming_normal_(
+                module.weight,
+                mode="fan_out" if module.groups == 1 and not projects else "fan_in",
+                nonlinearity="linear" if projects else "relu",
+            )
+    for module in model.modules():
+        if isinstance(module, MaskDecoder):
+            for head in module.filters:
+                # With a filter that no token has to make first, pixels learn from the first step on.
+                nn.init.normal_(head.get_parameter("4.bias"), std=0.2)
 
 
 def resized(model: HQSam, size: int) -> HQSam:

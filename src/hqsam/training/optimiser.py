@@ -10,6 +10,7 @@ from hqsam.training.config import StageConfig
 
 def optimisers(trained: nn.Module, stage: StageConfig) -> list[torch.optim.Optimizer]:
     """Return the optimisers of a stage: Muon for matrices of linear layers and AdamW for the rest, or one for all."""
+    backbone = _backbone_of(trained) if stage.encoder_learning_rate != 1 else set()
     of_linear = {id(module.weight) for module in trained.modules() if isinstance(module, nn.Linear)}
     learning = [parameter for parameter in trained.parameters() if parameter.requires_grad]
     if stage.optimiser == "adam":
@@ -19,7 +20,11 @@ def optimisers(trained: nn.Module, stage: StageConfig) -> list[torch.optim.Optim
     free: list[Any] = [p for p in learning if p.ndim <= 1]
     if stage.optimiser == "adamw":
         matrices, decayed = [], matrices + decayed
-    groups = [{"params": decayed, "weight_decay": stage.weight_decay}, {"params": free, "weight_decay": 0.0}]
+    groups = [
+        {"params": [p for p in some if (id(p) in backbone) == pretrained], "weight_decay": decay, "share": share}
+        for pretrained, share in ((False, 1.0), (True, stage.encoder_learning_rate))[: 2 if backbone else 1]
+        for some, decay in ((decayed, stage.weight_decay), (free, 0.0))
+    ]
     adamw = torch.optim.AdamW(groups, lr=stage.learning_rate, betas=stage.betas, fused=True)
     if not matrices:
         return [adamw]
@@ -27,6 +32,12 @@ def optimisers(trained: nn.Module, stage: StageConfig) -> list[torch.optim.Optim
         matrices, lr=stage.learning_rate, weight_decay=stage.weight_decay, adjust_lr_fn="match_rms_adamw"
     )
     return [adamw, muon]
+
+
+def _backbone_of(trained: nn.Module) -> set[int]:
+    """Return the parameters of image encoders' backbones, by identity."""
+    backbones = [module for name, module in trained.named_modules() if name.rpartition(".")[2] == "backbone"]
+    return {id(parameter) for module in backbones for parameter in module.parameters()}
 
 
 def learning_rate_share(step: int, stage: StageConfig, steps: int) -> float:

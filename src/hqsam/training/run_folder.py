@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from hqsam.errors import TrainingError
 from hqsam.storage import output_error, write_text
-from hqsam.training.config import NEW_SETTINGS, RENAMED_SETTINGS
+from hqsam.training.config import NEW_SETTINGS, NEW_STAGE_SETTINGS, RENAMED_SETTINGS
 
 RUN, DATA = "run.json", "data.json"
 """Names of the files that say whose the folder is, and what was found in the data."""
@@ -86,7 +86,11 @@ def _read(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise TrainingError(f"{path} cannot be read ({error}); choose another folder") from error
-    return {**found, "recipe": NEW_SETTINGS | _with_new_names(found["recipe"])} if "recipe" in found else found
+    if "recipe" not in found:
+        return found
+    recipe = NEW_SETTINGS | _with_new_names(found["recipe"])
+    stages = [NEW_STAGE_SETTINGS | stage for stage in recipe["stages"]]
+    return {**found, "recipe": {**recipe, "stages": stages}}
 
 
 def _with_new_names(settings: Any) -> Any:

@@ -16,7 +16,10 @@ from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import HQSam
 from hqsam.model.mask_decoder import MaskInputs
 from hqsam.model.prompt_encoder import PromptBatch
+from hqsam.prompts import BOX_END
 from hqsam.training.config import Trainable
+from hqsam.training.distil.answers import TaughtMasks
+from hqsam.training.distil.losses import agreement, taught_losses
 from hqsam.training.losses import overlap_losses, true_iou, uncertain_point_losses
 from hqsam.training.prompt_rng import PromptRng
 
@@ -25,7 +28,14 @@ Metrics = dict[str, Tensor]
 
 
 def training_loss(
-    model: HQSam, features: ImageFeatures, batch: Batch, *, trainable: Trainable, rounds: int, rng: PromptRng
+    model: HQSam,
+    features: ImageFeatures,
+    batch: Batch,
+    *,
+    trainable: Trainable,
+    rounds: int,
+    rng: PromptRng,
+    taught: TaughtMasks | None = None,
 ) -> tuple[Tensor, Metrics]:
     """Compute the loss of a batch, and how well its prompts were answered.
 
@@ -39,10 +49,11 @@ def training_loss(
         trainable: the parts that are trained, which decide what is in the loss.
         rounds: rounds of prompts.
         rng: random numbers of the batch's prompts.
+        taught: a teacher's masks for the first round's prompts, all of which SAM's part then learns.
     """
     hq_features = None if trainable == "sam" else model.hq_features(features)
     loss, metrics = torch.zeros((), device=batch.points.device), dict[str, Tensor]()
-    for group in _groups(batch, rng):
+    for group in _groups(batch, rng, taught, apart=model.config.pad_boxes):
         of_group = None if hq_features is None else group.per_prompt(hq_features)
         context = ImageContext(model, features.map(group.per_prompt), of_group)
         share = len(group.prompts) / len(rng)
@@ -52,7 +63,8 @@ def training_loss(
             for name, value in answer.metrics.items():
                 metrics[f"{name}_{number}"] = share * value + metrics.get(f"{name}_{number}", 0)
             if number + 1 < rounds:
-                group = replace(group, prompts=with_corrections(group, answer.logits, model.config.stride // 4))
+                corrected = with_corrections(group, answer.logits, model.config.stride // 4)
+                group = replace(group, prompts=corrected, taught=None)
     return loss, metrics
 
 
@@ -66,6 +78,8 @@ class PromptGroup:
     rng: PromptRng
     images: Tensor | None
     """Number of each prompt's image; None: as many prompts for each image, in order."""
+    taught: TaughtMasks | None = None
+    """A teacher's masks for these prompts, where there is one."""
 
     def per_prompt(self, rows: Tensor) -> Tensor:
         """Return rows of images as rows of prompts, or as they are where the decoder does that itself."""
@@ -112,12 +126,21 @@ def _by_sam(model: HQSam, mask_inputs: MaskInputs, group: PromptGroup) -> _Answe
     """Compute SAM's own loss: cross entropy, Dice, and the error of the IoU that it predicts of itself."""
     logits = model.mask_decoder.masks(mask_inputs, 0, model.config.decoder.candidates).float()
     truth = group.truth_at(logits.shape[-1])
+    if group.taught is not None:
+        return _by_teacher(logits, mask_inputs.iou_predictions, group.taught)
     losses, iou = overlap_losses(logits, truth), true_iou(logits.detach(), truth)
     # Mask 0 answers clear prompts; of the candidates only the best learns, so that they come to differ.
     mask_loss = losses[:, 0].mean() + losses[:, 1:].amin(dim=1).mean()
     iou_loss = (mask_inputs.iou_predictions.float() - iou).square().mean()
     metrics = {"iou": iou[:, 0].mean(), "best_iou": iou[:, 1:].amax(dim=1).mean()}
     return _Answer(mask_loss + iou_loss, logits[:, 0].detach(), metrics)
+
+
+def _by_teacher(logits: Tensor, scores: Tensor, taught: TaughtMasks) -> _Answer:
+    """Compute the loss of SAM's masks and scores beside a teacher's."""
+    loss, target = taught_losses(logits, scores, taught)
+    iou = agreement(logits.detach(), target)
+    return _Answer(loss, logits[:, 0].detach(), {"iou": iou[:, 0].mean(), "best_iou": iou[:, 1:].mean()})
 
 
 def _by_hq(context: ImageContext, mask_inputs: MaskInputs, group: PromptGroup) -> _Answer:
@@ -131,8 +154,11 @@ def _by_hq(context: ImageContext, mask_inputs: MaskInputs, group: PromptGroup) -
     return _Answer(loss, logits[:, 0].detach(), {"sam_iou": iou[0], "hq_iou": iou[1]})
 
 
-def _groups(batch: Batch, rng: PromptRng) -> Iterator[PromptGroup]:
-    """Group the prompts by their number of tokens, because SAM was never shown tokens that mean nothing."""
+def _groups(batch: Batch, rng: PromptRng, taught: TaughtMasks | None, apart: bool) -> Iterator[PromptGroup]:
+    """Group the prompts by their number of tokens, because SAM was never shown tokens that mean nothing.
+
+    `apart`: boxes and clicks are in groups of their own, since boxes get a padding point more.
+    """
     if batch.has_mask is not None and not batch.has_mask.any():
         batch = batch._replace(mask_prompt=None, has_mask=None)
     tokens = batch.tokens.flatten()
@@ -140,8 +166,9 @@ def _groups(batch: Batch, rng: PromptRng) -> Iterator[PromptGroup]:
     points, labels = batch.points.flatten(0, 1), batch.labels.flatten(0, 1)
     masks = None if batch.mask_prompt is None else batch.mask_prompt.flatten(0, 1)
     has_mask = None if batch.has_mask is None else batch.has_mask.flatten()
-    for count in tokens.unique().tolist():
-        chosen = (tokens == count).nonzero()[:, 0]
+    is_box = (labels == BOX_END).any(dim=1) & apart
+    for count, boxes in torch.stack([tokens, is_box.to(tokens.dtype)], dim=1).unique(dim=0).tolist():
+        chosen = ((tokens == count) & (is_box == bool(boxes))).nonzero()[:, 0]
         one_form = len(chosen) == len(tokens)
         prompts = PromptBatch(
             points=points[chosen, :count],
@@ -154,6 +181,7 @@ def _groups(batch: Batch, rng: PromptRng) -> Iterator[PromptGroup]:
             truth=truth[chosen].float() / 255,
             rng=rng.select(chosen.tolist()),
             images=None if one_form else chosen // batch.tokens.shape[1],
+            taught=None if taught is None else taught.select(chosen),
         )
 
 

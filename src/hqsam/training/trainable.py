@@ -22,7 +22,7 @@ def with_trainable(recipe: Recipe, trainable: Trainable) -> Recipe:
     Raises:
         OptionError: features are to be computed once, and training would change them.
     """
-    if trainable == "lora" and recipe.cached_views:
+    if trainable == "lora" and recipe.cached_views and not recipe.teacher:
         raise OptionError("LoRA changes the encoder, so its features cannot be computed once; leave the cache out")
     stages = tuple(stage if stage.trainable == "sam" else _changed(stage, trainable) for stage in recipe.stages)
     return replace(recipe, stages=stages)
@@ -48,6 +48,13 @@ def set_trainable(model: HQSam, stage: StageConfig) -> nn.ModuleList:
     if not parts:
         raise OptionError(f"{model.config.name} has no HQ part to train; start from an HQ-SAM or train its decoder")
     return nn.ModuleList(parts).requires_grad_(True)
+
+
+def freeze_norms(module: nn.Module) -> None:
+    """Put batch norms into evaluation, where they keep their statistics."""
+    for child in module.modules():
+        if isinstance(child, nn.BatchNorm2d):
+            child.eval()
 
 
 def _lora_parts(model: HQSam, rank: int) -> list[nn.Module]:

@@ -22,13 +22,19 @@ from hqsam.data import random_streams
 from hqsam.data.loader import PromptedDataset, rows_of
 from hqsam.data.random_streams import derived_seed, random_stream
 from hqsam.engines.attention import CPU_OPS
+from hqsam.engines.kernels.build import best_depthwise
 from hqsam.errors import OptionError, TrainingError
+from hqsam.freed_memory import keep_freed_memory
 from hqsam.model.attention_ops import set_attention_ops
+from hqsam.model.config import ModelConfig
+from hqsam.model.depthwise import set_depthwise_ops
 from hqsam.model.hq_sam import HQSam
 from hqsam.training import checkpoint, feature_cache, run_folder
 from hqsam.training.batch_source import BatchSource, ImageSource, StepInput
 from hqsam.training.config import Recipe, RunOptions, StageConfig
 from hqsam.training.data_split import DataSplit
+from hqsam.training.distil.distillation import Distillation, distillation_of
+from hqsam.training.distil.losses import FeatureProjection
 from hqsam.training.distributed import ProcessGroup, reduce_metrics
 from hqsam.training.ema import EMA
 from hqsam.training.encoding import encoder_of
@@ -38,7 +44,7 @@ from hqsam.training.optimiser import learning_rate_share, optimisers
 from hqsam.training.prompt_rng import PromptRng
 from hqsam.training.run_log import RunLog
 from hqsam.training.step import Metrics, training_loss
-from hqsam.training.trainable import merge_lora, set_trainable, trainable_weights
+from hqsam.training.trainable import freeze_norms, merge_lora, set_trainable, trainable_weights
 from hqsam.training.validation import validate
 from hqsam.weights.save import save_model, sha256_of_tensors
 
@@ -60,13 +66,16 @@ def train(recipe: Recipe, data: DataSplit, options: RunOptions) -> HQSam:
         OutputError: the disk is full, or the folder cannot be written; the last checkpoint is intact.
         TrainingError: the folder is another run's, memory ran out, or the loss is not a number.
     """
-    hardware.keep_freed_memory()
-    if options.cache is None:
+    keep_freed_memory()
+    if options.cache is None and not recipe.teacher:
         recipe = replace(recipe, cached_views=0)  # so that a run is the same one, however its recipe was made
     model = initial_model(recipe)
     with _open_run(recipe, model, data, options) as log:
+        distillation = distillation_of(recipe, model, data, options) if recipe.teacher else None
+        if distillation is not None:
+            data = replace(data, validation=distillation.validation)
         for number in range(len(recipe.stages)):
-            trained = _train_stage(recipe, number, model, data, options, log)
+            trained = _train_stage(recipe, number, model, data, options, log, distillation)
             model.load_state_dict(trained.state_dict())
         if options.writes:
             provenance = {"recipe": asdict(recipe), "images": data.counts}
@@ -90,7 +99,15 @@ def _checkpoints_of(recipe: Recipe, number: int, options: RunOptions) -> Path:
     return options.folder / f"{number}-{recipe.stages[number].name}"
 
 
-def _train_stage(recipe: Recipe, number: int, model: HQSam, data: DataSplit, options: RunOptions, log: RunLog) -> HQSam:
+def _train_stage(
+    recipe: Recipe,
+    number: int,
+    model: HQSam,
+    data: DataSplit,
+    options: RunOptions,
+    log: RunLog,
+    distillation: Distillation | None,
+) -> HQSam:
     """Train one stage, from its last checkpoint to its end, and return a model with the averaged weights."""
     processes, checkpoints = options.processes, _checkpoints_of(recipe, number, options)
     stage = _fitted(recipe.stages[number], model, processes.world_size)
@@ -107,6 +124,7 @@ def _train_stage(recipe: Recipe, number: int, model: HQSam, data: DataSplit, opt
         seed=seed,
         precision=hardware.pick_precision(recipe.precision, processes.device),
         processes=processes,
+        teacher=distillation.teacher if distillation else None,
     )
     log.begin_stage(number, stage.name, steps)
     _resume(trainer, checkpoints, log)
@@ -121,7 +139,10 @@ def _train_stage(recipe: Recipe, number: int, model: HQSam, data: DataSplit, opt
                 validate(trainer.ema_model(), data.validation, processes, max_images=recipe.validation_images),
             )
 
-    source = _batch_source(recipe, stage, dataset, trainer, options)
+    if distillation is not None:
+        source = distillation.source(stage, seed)
+    else:
+        source = _batch_source(recipe, stage, dataset, trainer, options)
     micro_batches = [_micro_batches(step, stage, processes) for step in range(trainer.steps_done, steps)]
     inputs = source.inputs([rows for step in micro_batches for rows in step], options.workers)
     if options.compile:
@@ -203,13 +224,19 @@ class Trainer:
         seed: int,
         precision: torch.dtype,
         processes: ProcessGroup,
+        teacher: ModelConfig | None = None,
     ) -> None:
         """Make the model's parts trainable that the stage trains, in place, and start at step 0 of `steps`."""
         self.model, self.stage, self.steps, self.seed = model.to(processes.device), stage, steps, seed
         set_attention_ops(self.model, CPU_OPS)
+        set_depthwise_ops(self.model, best_depthwise())
         self.precision, self.processes = precision, processes
         torch.manual_seed(derived_seed(seed, "training.init"))
         self.trained = set_trainable(self.model, stage).to(processes.device)
+        self.projection: FeatureProjection | None = None
+        if teacher is not None and stage.trainable == "sam":
+            self.projection = FeatureProjection(self.model.config, teacher).to(processes.device)
+            self.trained.append(self.projection)
         self.parameters = [parameter for parameter in self.trained.parameters() if parameter.requires_grad]
         self.optimisers = optimisers(self.trained, stage)
         self.ema = EMA(trainable_weights(self.model, self.trained), stage.ema_decay)
@@ -232,6 +259,8 @@ class Trainer:
         torch.manual_seed(derived_seed(self.seed, "training.step", self.steps_done))
         self.model.eval()
         self.trained.train()
+        if self.stage.frozen_norms:
+            freeze_norms(self.trained)
         self._zero_grad()
         metrics: Metrics = {}
         for given in micro_batches:
@@ -251,14 +280,20 @@ class Trainer:
                 features = self.encode(batch.images)
             else:
                 features = given.features.map(lambda part: part.to(device, self.precision))
-            return training_loss(
+            answers = None if given.answers is None else given.answers.to(device)
+            loss, metrics = training_loss(
                 self.model,
                 features,
                 batch,
                 trainable=self.stage.trainable,
                 rounds=self._rounds(),
                 rng=PromptRng.for_rows(self.seed, rows, batch.tokens.shape[1], device),
+                taught=None if answers is None else answers.masks,
             )
+            if answers is None or self.projection is None:
+                return loss, metrics
+            of_features = self.projection(features.final, answers.final)
+            return loss + of_features, metrics | {"features": of_features.detach()}
 
     def _rounds(self) -> int:
         random = random_stream(self.seed, "training.rounds", self.steps_done)
@@ -285,7 +320,7 @@ class Trainer:
         rate = self.stage.learning_rate * learning_rate_share(self.steps_done, self.stage, self.steps)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group.get("share", 1.0)
             optimiser.step()
         self.processes.all_reduce_mean(buffer for buffer in self.trained.buffers() if buffer.is_floating_point())
         self.ema.update(trainable_weights(self.model, self.trained), self.steps_done)
@@ -300,6 +335,7 @@ class Trainer:
             "ema": self.ema.weights,
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "random_streams": random_streams.VERSION,
+            "projection": self.projection.state_dict() if self.projection else {},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -310,6 +346,8 @@ class Trainer:
             for name, value in trainable_weights(self.model, self.trained).items():
                 value.copy_(state["model"][name])
                 self.ema.weights[name].copy_(ema[name])
+        if self.projection:
+            self.projection.load_state_dict(state["projection"])
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
 

@@ -143,6 +143,22 @@ DAVIS = tuple(
     )
 )
 
+_SAM2_DAVIS: tuple[tuple[str, Source, float], ...] = (
+    ("sam2.1_hiera_l", "sam", 89.8),
+    ("hq_sam2_hiera_l", "sum", 91.0),
+)
+DAVIS += tuple(
+    Published(
+        model=model,
+        source=source,
+        split="DAVIS-2017",
+        prompt="first mask",
+        scores={"J&F": value},
+        where="README of HQ-SAM 2",
+    )
+    for model, source, value in _SAM2_DAVIS
+)
+
 SGINW_AP: dict[str, tuple[float, float]] = {
     "Airplane-Parts": (37.2, 37.6),
     "Bottles": (65.4, 66.3),

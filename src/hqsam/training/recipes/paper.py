@@ -1,4 +1,4 @@
-"""Recipes `hq_vit_*`: the paper's training of HQ-SAM (Ke et al., 2023, section 4.1), one for each of its models.
+"""Recipes `hq_*`: the paper's training of HQ-SAM (Ke et al., 2023, section 4.1), for each of its models and for SAM 2.
 
 SAM is frozen; a fresh HQ part is trained for 12 epochs of HQSeg-44K in batches of 32, by Adam at 1e-3
 and a tenth of it after the 10th epoch. Images are jittered between 0.1 and 2 times their size and flipped; of each one
@@ -41,6 +41,18 @@ def hq_vit_tiny() -> Recipe:
     Published: 81.4 mIoU, 71.6 mBIoU over the four HQ sets.
     """
     return _recipe("mobile_sam")
+
+
+def hq_sam2(base: str = "sam2.1_hiera_l") -> Recipe:
+    """Return the recipe of HQ-SAM 2, from a SAM 2.1: its HQ token, MLP and two convolutions are trained.
+
+    These are 177,152 weights, whatever the base. HQ-SAM 2's own training was not published; this is the first
+    paper's. Its mask prompts of 255 are cut at 32, as SAM 2 does with all of them.
+
+    Args:
+        base: the SAM 2.1 to start from: a name of the table, such as `sam2.1_hiera_t`, or a file.
+    """
+    return _recipe(base)
 
 
 def _recipe(start: str) -> Recipe:
