@@ -12,6 +12,10 @@ from hqsam.errors import ImageError, InputError
 from hqsam.geometry import Frame
 from hqsam.images.image_info import is_tiff, upright_size_hw
 from hqsam.images.open_image import first_bytes, open_image
+from hqsam.images.raster import raster_size_hw
+from hqsam.images.raster_source import is_raster, is_remote
+from hqsam.images.read_options import DEFAULTS
+from hqsam.images.stacks.open_stack import is_stack, is_stack_folder, open_stack
 from hqsam.images.walk import FoundImages, describe_skipped, images_in
 from hqsam.prompts import check_prompts
 from hqsam.storage import holds_results
@@ -49,7 +53,7 @@ def find_images(asked: Sequence[str]) -> Inputs:
     skipped: dict[str, list[Path]] = {}
     for one in asked:
         for image in _expand(one, skipped):
-            found.setdefault(image.path.absolute(), image)
+            found.setdefault(image.path if is_remote(image.path) else image.path.absolute(), image)
     return Inputs(list(found.values()), skipped)
 
 
@@ -66,8 +70,7 @@ def check_image(path: Path, prompt: Mapping[str, Any] | None = None) -> None:
         MissingExtra: it needs a package that is not installed.
     """
     try:
-        with open_image(path) as image:
-            size_hw = upright_size_hw(image)
+        size_hw = _size_of(path)
     except ImageError:
         if not is_tiff(first_bytes(path)):  # of which tifffile reads kinds that Pillow does not
             raise
@@ -75,6 +78,16 @@ def check_image(path: Path, prompt: Mapping[str, Any] | None = None) -> None:
     if prompt:
         given = {name: prompt.get(name) for name in ("points", "labels", "box", "boxes", "mask")}
         check_prompts(Frame(size_hw, 1024), 256, **given)
+
+
+def _size_of(path: Path) -> tuple[int, int]:
+    if is_stack(path, DEFAULTS):
+        with open_stack(path) as stack:
+            return stack.layout.size_hw
+    if is_raster(path, DEFAULTS):
+        return raster_size_hw(path)
+    with open_image(path) as image:
+        return upright_size_hw(image)
 
 
 def result_folders(images: list[ImageFile]) -> list[Path]:
@@ -97,6 +110,10 @@ def result_folders(images: list[ImageFile]) -> list[Path]:
 
 def _expand(asked: str, skipped: dict[str, list[Path]]) -> list[ImageFile]:
     path = Path(asked)
+    if is_remote(asked):
+        return [ImageFile(path, Path(path.name.partition("?")[0]))]
+    if is_stack_folder(path):
+        return [ImageFile(path, Path(path.name or path.resolve().name))]
     if path.is_dir():
         found = images_in(path)
         images = [ImageFile(file, file.relative_to(path)) for file in found.files]

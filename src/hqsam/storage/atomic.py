@@ -8,6 +8,7 @@ import errno
 import functools
 import os
 import re
+import shutil
 import socket
 import time
 import zlib
@@ -124,7 +125,7 @@ def check_folder(folder: Path) -> None:
     folder = Path(folder).absolute()
     try:
         existing = next((path for path in (folder, *folder.parents) if path.exists()), folder)
-        temporary_path = _temporary_path(existing / "check")
+        temporary_path = path_beside(existing / "check")
         temporary_path.touch(exist_ok=False)
         temporary_path.unlink()
     except OSError as error:
@@ -141,26 +142,35 @@ def _create_temporary(path: Path) -> Path:
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path.parent.absolute())
-    temporary_path = _temporary_path(path)
+    sweep(path.parent.absolute())
+    temporary_path = path_beside(path)
     temporary_path.touch(exist_ok=False)
     return temporary_path
 
 
-def _temporary_path(path: Path) -> Path:
+def path_beside(path: Path) -> Path:
+    """Return a new name for a temporary file or folder beside a target, by which `sweep` knows whose it is."""
     mark = f".{_HOST}-{os.getpid()}-{uuid4().hex[:8]}.partial{path.suffix}"
     return path.with_name(f".{path.stem[:60]}{mark}")
 
 
 # Once per folder and process: a folder of a million masks is not listed a million times.
 @functools.lru_cache(maxsize=256)
-def _sweep(folder: Path) -> None:
+def sweep(folder: Path) -> None:
     """Remove the temporary files of processes that no longer run."""
     with suppress(OSError):
         for entry in os.scandir(folder):
             name = _TEMPORARY_NAME.match(entry.name)
             if name and _is_abandoned(Path(entry.path), name["host"], int(name["process"])):
-                Path(entry.path).unlink(missing_ok=True)
+                remove_tree(Path(entry.path))
+
+
+def remove_tree(path: Path) -> None:
+    """Delete a file, or a folder with all in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _is_abandoned(path: Path, host: str, process: int) -> bool:

@@ -33,10 +33,10 @@ class Journal:
         Raises:
             DataError: a line before the last is not JSON, which a kill cannot cause.
         """
-        return iter(self._read()[0])
+        return (record for record, _ in self._records())
 
-    def append(self, record: Any) -> None:
-        """Append one record, any value that JSON can hold.
+    def append(self, record: Any) -> int:
+        """Append one record, any value that JSON can hold, and return how many bytes it takes.
 
         Raises:
             OutputError: it could not be written; the journal is as it was.
@@ -47,6 +47,7 @@ class Journal:
                 self._write(line)
             except OSError as error:
                 raise output_error(self.path, error) from error
+        return len(line)
 
     def clear(self) -> None:
         """Delete all records.
@@ -90,24 +91,29 @@ class Journal:
 
     def _open(self) -> int:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        whole = self._read()[1]
+        whole = 0
+        for _, whole in self._records():  # noqa: B007  (its last value)
+            pass
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
         os.ftruncate(descriptor, whole)
         return descriptor
 
-    def _read(self) -> tuple[list[Any], int]:
-        """Return the records, and how many bytes of the file they take."""
-        records: list[Any] = []
-        whole = 0
-        lines = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
-        for number, line in enumerate(lines, start=1):
-            try:
-                if not line.endswith(b"\n"):
-                    break
-                records.append(json.loads(line.decode("utf-8", "surrogatepass")))
-            except ValueError as error:
-                if number == len(lines):
-                    break
-                raise DataError(f"line {number} of {self.path} is damaged: {error}") from error
-            whole += len(line)
-        return records, whole
+    def _records(self) -> Iterator[tuple[Any, int]]:
+        """Yield each record, and the number of bytes up to its end; a line at a time, however long the file is."""
+        if not self.path.exists():
+            return
+        end, damaged = 0, None
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if damaged is not None:
+                    raise damaged
+                try:
+                    if not line.endswith(b"\n"):
+                        return
+                    record = json.loads(line.decode("utf-8", "surrogatepass"))
+                except ValueError as error:
+                    damaged = DataError(f"line {number} of {self.path} is damaged: {error}")
+                    damaged.__cause__ = error
+                    continue
+                end += len(line)
+                yield record, end

@@ -1,0 +1,41 @@
+"""Folders that are written whole or not at all, through a temporary folder beside the target."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hqsam.storage.atomic import output_error, path_beside, remove_tree, sweep
+
+
+@contextmanager
+def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield an empty temporary folder beside `path`, which takes the place of `path` when the block succeeds.
+
+    Folders around it are created. A process that is killed leaves the old folder, and the next one that writes here
+    removes the abandoned temporary one.
+
+    Raises:
+        OutputError: the folder cannot be written; what `path` held before is untouched.
+    """
+    path = Path(path)
+    fresh, old = path_beside(path), path_beside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent.absolute())
+        fresh.mkdir()
+    except OSError as error:
+        raise output_error(path, error) from error
+    try:
+        yield fresh
+        try:
+            if path.exists():
+                path.rename(old)
+            fresh.rename(path)
+        except OSError as error:
+            if old.exists() and not path.exists():
+                old.rename(path)
+            raise output_error(path, error) from error
+    finally:
+        remove_tree(fresh)
+        remove_tree(old)
