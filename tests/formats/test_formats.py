@@ -8,17 +8,24 @@ from PIL import Image
 from hqsam.errors import ImageError, OptionError, OutputError
 from hqsam.formats import FORMATS, write
 from hqsam.formats.file_names import OutputPaths
+from hqsam.geo.georeference import Georeference
 from hqsam.images.draw_prompts import DrawnPrompts
 from hqsam.masks.instances import Instances
+from hqsam.optional import is_installed
 from tests.formats.samples import named
 
 DISC = np.hypot(*(np.indices((40, 48)) - np.array([20, 24])[:, None, None])) < 12
 PHOTO = np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)
-CUP = named(DISC, labels="cup", scores=[0.9], image_name="cup.jpg")
+PLACE = {"georeference": Georeference((0.5, 0, 400_000, 0, -0.5, 5_200_000), "EPSG:32633")}
+CUP = named(DISC, labels="cup", scores=[0.9], image_name="cup.jpg", metadata=PLACE)
+MISSING = {name for name in ("measured", "measured_parquet") if not is_installed("skimage")}
+MISSING |= {name for name, each in FORMATS.items() if each.needs_place and not is_installed("rasterio")}
+MISSING |= {"ome_tiff"} if not is_installed("tifffile") else set()
+WRITABLE = [name for name in FORMATS if name not in MISSING]
 
 
 def test_every_format_can_be_written_at_once(tmp_path):
-    paths = write(CUP, tmp_path / "new" / "folder", list(FORMATS), image=PHOTO)
+    paths = write(CUP, tmp_path / "new" / "folder", WRITABLE, image=PHOTO)
     assert sorted(path.name for path in paths) == sorted(path.name for path in (tmp_path / "new/folder").iterdir())
     assert {"cup_mask.png", "cup_overlay.png", "cup_cutout.png", "cup_coco.json", "cup.svg"} <= {p.name for p in paths}
 
@@ -29,6 +36,13 @@ def test_an_unknown_format_is_an_error_that_lists_the_known_before_anything_is_w
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", [name for name, each in FORMATS.items() if each.needs_place])
+def test_an_image_without_a_place_on_a_map_is_an_error_before_anything_is_written(name, tmp_path):
+    with pytest.raises(OptionError, match=f"cup.jpg has no place on a map .* {name} needs one; write"):
+        write(dataclasses.replace(CUP, metadata={}), tmp_path, ["png", name])
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", [name for name, each in FORMATS.items() if each.needs_image])
 def test_a_picture_without_the_photo_is_an_error_before_anything_is_written(name, tmp_path):
     with pytest.raises(OptionError, match="needs the image"):
@@ -36,7 +50,7 @@ def test_a_picture_without_the_photo_is_an_error_before_anything_is_written(name
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", WRITABLE)
 def test_a_folder_that_is_a_file_is_an_error_and_stays_as_it_was(name, tmp_path):
     (tmp_path / "taken").write_text("mine")
     with pytest.raises(OutputError):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from hqsam.errors import DataError, DataWarning, OptionError
-from hqsam.formats import geojson, labelme, svg, yolo
+from hqsam.formats import labelme, pixel_geojson, svg, yolo
 from tests.formats.samples import named, write
 from tests.masks.strategies import draw
 
@@ -227,7 +227,7 @@ class TestSvg:
 
 class TestGeojson:
     def test_rings_are_closed_and_wind_as_the_standard_asks(self, tmp_path):
-        (feature,) = json.loads(write(geojson, RING, tmp_path)[0].read_text())["features"]
+        (feature,) = json.loads(write(pixel_geojson, RING, tmp_path)[0].read_text())["features"]
         assert feature["geometry"]["type"] == "MultiPolygon"
         for exterior, *holes in feature["geometry"]["coordinates"]:
             for sign, rings in ((1, [exterior]), (-1, holes)):
@@ -238,7 +238,7 @@ class TestGeojson:
 
     def test_one_part_is_a_polygon(self, tmp_path):
         instances = named(np.ones((6, 8), bool))
-        (feature,) = json.loads(write(geojson, instances, tmp_path)[0].read_text())["features"]
+        (feature,) = json.loads(write(pixel_geojson, instances, tmp_path)[0].read_text())["features"]
         assert feature["geometry"] == {"type": "Polygon", "coordinates": [[[0, 0], [8, 0], [8, 6], [0, 6], [0, 0]]]}
 
     def test_a_file_of_others_needs_the_size_and_may_hold_other_things(self, tmp_path):
@@ -251,9 +251,9 @@ class TestGeojson:
         path = tmp_path / "a.geojson"
         path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
         with pytest.raises(DataError, match="pass size_hw"):
-            geojson.read(path)
+            pixel_geojson.read(path)
         with pytest.warns(DataWarning, match=r"2 left out: features without a polygon \(feature 2, feature 3\)"):
-            (one,) = geojson.read(path, size_hw=(6, 8))[0]
+            (one,) = pixel_geojson.read(path, size_hw=(6, 8))[0]
         assert one.areas.tolist() == [16] and one.labels == ("object",)
 
 

@@ -6,7 +6,7 @@ import tifffile
 from PIL import Image
 
 from hqsam.errors import ImageError, ImageWarning
-from hqsam.images import tiff
+from hqsam.images import tiff_page
 from hqsam.images import windows as windows_room
 from hqsam.images.windows import open_windows
 
@@ -80,8 +80,9 @@ def test_no_more_is_decoded_than_a_window_needs_and_nothing_twice(photo, tmp_pat
     tifffile.imwrite(tmp_path / "photo.tif", photo, photometric="rgb", tile=(64, 96), compression="zlib")
     with open_windows(tmp_path / "photo.tif") as windows:
         decoded = []
-        decode = type(windows)._decode
-        monkeypatch.setattr(type(windows), "_decode", lambda self, index: decoded.append(index) or decode(self, index))
+        page = tiff_page.TiffPage
+        decode = page._decode
+        monkeypatch.setattr(page, "_decode", lambda self, index: decoded.append(index) or decode(self, index))
         windows.read(slice(64, 128), slice(0, 100))
         windows.read(slice(70, 100), slice(50, 190))
     assert decoded == [5, 6]  # five tiles are beside each other
@@ -89,11 +90,11 @@ def test_no_more_is_decoded_than_a_window_needs_and_nothing_twice(photo, tmp_pat
 
 def test_what_was_decoded_is_forgotten_when_it_is_too_much(photo, tmp_path, monkeypatch):
     tifffile.imwrite(tmp_path / "photo.tif", photo, photometric="rgb", tile=(64, 96), compression="zlib")
-    monkeypatch.setattr(tiff, "_KEPT_BYTES", 3 * 64 * 96 * 3)
+    monkeypatch.setattr(tiff_page, "_KEPT_BYTES", 3 * 64 * 96 * 3)
     assert_every_window_is(photo, tmp_path / "photo.tif")
     with open_windows(tmp_path / "photo.tif") as windows:
         windows.read(slice(0, HEIGHT), slice(0, WIDTH))
-        assert len(windows._decoded) == 3
+        assert len(windows._values._decoded) == 3
 
 
 def test_what_cannot_be_read_in_parts_says_why(photo, tmp_path, monkeypatch):
@@ -105,7 +106,7 @@ def test_what_cannot_be_read_in_parts_says_why(photo, tmp_path, monkeypatch):
     tifffile.imwrite(path, photo, **on_its_side)
     with open_windows(path) as windows:  # as a whole
         assert windows.size_hw == (WIDTH, HEIGHT)
-    monkeypatch.setattr(tiff, "LARGEST_SEGMENT", 1000)
+    monkeypatch.setattr(tiff_page, "LARGEST_SEGMENT", 1000)
     monkeypatch.setattr(windows_room, "LARGEST_SEGMENT", 1000)
     with pytest.raises(ImageError, match="lies on its side"), open_windows(path):
         pass

@@ -2,11 +2,15 @@
 
 import json
 import pickle
+import re
+from base64 import b64decode
+from io import BytesIO
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 import hqsam
 from hqsam.errors import ImageError, InputError, OptionError
@@ -231,6 +235,15 @@ def test_it_draws_itself(three):
     assert cut.shape == (60, 80, 4) and cut[30, 10, 3] == 255 and cut[30, 70, 3] == 0
     with pytest.raises(ImageError, match="80 x 60"):
         three.overlay(PHOTO[:10])
+
+
+def test_a_notebook_shows_its_masks_on_grey_where_there_is_no_image(three):
+    html = three._repr_html_()
+    with Image.open(BytesIO(b64decode(re.search(r"base64,([^\"]+)", html)[1]))) as shown:
+        assert shown.size == (80, 60)
+    assert "Instances(3 masks of 80 x 60" in html
+    with pytest.raises(OptionError, match="give it, by its path"):
+        three.overlay()
 
 
 def test_it_travels_between_processes(three):

@@ -13,8 +13,26 @@ from pathlib import Path
 from typing import Any
 
 from hqsam.errors import OptionError
-from hqsam.formats import coco, csv, geojson, label_map, labelme, pictures, png, sam, semantic_map, svg, yolo
+from hqsam.formats import (
+    coco,
+    csv,
+    geojson,
+    label_geotiff,
+    label_map,
+    labelme,
+    map_tables,
+    object_table,
+    pictures,
+    pixel_geojson,
+    plane_labels,
+    png,
+    sam,
+    semantic_map,
+    svg,
+    yolo,
+)
 from hqsam.formats.file_names import OutputPaths, is_there, numbered_there
+from hqsam.formats.map_features import place_of
 from hqsam.images.reading import ImageLike, read_image_of_size
 from hqsam.masks.instances import Instances
 from hqsam.storage.file_names import name_here
@@ -32,6 +50,9 @@ class Format:
     read: Callable[[Path], list[Instances]] | None = None
     options: frozenset[str] = frozenset()
     """The further arguments of `write`: "image" is the image itself, which pictures need."""
+
+    needs_place: bool = False
+    """True for files about an image with a place on a map, which they keep (`metadata["georeference"]`)."""
 
     @property
     def needs_image(self) -> bool:
@@ -51,7 +72,19 @@ class Format:
 
 _OUTLINES = frozenset({"tolerance"})
 _DRAWN = frozenset({"tolerance", "corners"})
+_ON_MAP = _OUTLINES | {"simplify", "orthogonal"}
 _PICTURE = frozenset({"image"})
+
+
+def _map_format(
+    about: str,
+    ending: str,
+    write: Callable[..., list[Path]],
+    read: Callable[[Path], list[Instances]] | None = None,
+    options: frozenset[str] = _ON_MAP,
+) -> Format:
+    return Format(about, ending, write, read, options, needs_place=True)
+
 
 FORMATS: dict[str, Format] = {
     "png": Format("a black and white PNG for each object", "_mask*.png", png.write, png.read),
@@ -75,10 +108,48 @@ FORMATS: dict[str, Format] = {
     ),
     "yolo": Format("YOLO segmentation labels and classes.txt", ".txt", yolo.write, yolo.read, _DRAWN | {"classes"}),
     "labelme": Format("labelme JSON, to edit by hand", ".json", labelme.write, labelme.read, _DRAWN),
-    "geojson": Format("polygons with holes, in pixels", ".geojson", geojson.write, geojson.read, _OUTLINES),
+    "pixel_geojson": Format(
+        "polygons with holes, in pixels", "_pixels.geojson", pixel_geojson.write, pixel_geojson.read, _OUTLINES
+    ),
+    "geojson": _map_format("longitude and latitude (RFC 7946)", ".geojson", geojson.write, geojson.read),
+    "gpkg": _map_format(
+        "GeoPackage, in the image's own CRS", ".gpkg", map_tables.write_geopackage, map_tables.read_geopackage
+    ),
+    "geoparquet": _map_format(
+        "GeoParquet, in the image's own CRS", ".parquet", map_tables.write_geoparquet, map_tables.read_geoparquet
+    ),
+    "geotiff": _map_format(
+        "a label map with its place", "_labels.tif", label_geotiff.write, label_geotiff.read, frozenset()
+    ),
+    "cog": _map_format(
+        "the same as a cloud-optimized GeoTIFF",
+        "_cog_labels.tif",
+        label_geotiff.write_cog,
+        label_geotiff.read,
+        frozenset(),
+    ),
     "sam": Format("the records of SAM's mask generator, as in SA-1B", "_sam.json", sam.write, sam.read),
     "csv": Format("a table of areas, scores and boxes", "_objects.csv", csv.write),
+    "measured": Format("a table of sizes, shapes and values of channels", "_measured.csv", object_table.write_csv),
+    "measured_parquet": Format("the same as Parquet", "_measured.parquet", object_table.write_parquet),
+    "ome_tiff": Format("a label map with physical distances", "_labels.ome.tif", plane_labels.write),
 }
+
+FORMAT_OF_SUFFIX = {
+    ".png": "png",
+    ".json": "coco",
+    ".svg": "svg",
+    ".geojson": "geojson",
+    ".gpkg": "gpkg",
+    ".parquet": "geoparquet",
+    ".txt": "yolo",
+    ".csv": "csv",
+}
+"""The format that a suffix means if none is named."""
+_TO_READ = FORMAT_OF_SUFFIX | {".tif": "geotiff", ".tiff": "geotiff"}
+
+KEEP_PLACE = frozenset(name for name, each in FORMATS.items() if each.needs_place)
+"""Formats that keep the place of an image on a map, and need it."""
 
 
 def write(
@@ -96,24 +167,32 @@ def write(
         instances: the masks.
         folder: where the files go; they are named after the image.
         formats: names of `FORMATS`.
-        image: the image itself, for formats that show it: anything that `segmenter.open` takes.
+        image: the image itself, for formats that show it: anything that `segmenter.open` takes. By default the one
+            that the masks were made from.
         only: the file, for one format that shall not name it itself.
-        options: for those formats that have them: `tolerance`, `corners`, `classes`, `order`, `outlines`.
+        options: for those formats that have them: `tolerance`, `corners`, `classes`, `order`, `outlines`; on maps
+            `simplify` (in units of the map) and `orthogonal`.
 
     Raises:
-        OptionError: a format or an option is not known, or a format needs the image; nothing was written.
+        OptionError: a format or an option is not known, or a format needs the image or its place on a map; nothing was
+            written.
         ImageError: the image cannot be read, or is of another size; nothing was written.
         OutputError: a file cannot be written; those before it are there, whole.
     """
     chosen = {name: format_named(name) for name in formats}
     _check_options(options)
-    for name, each in chosen.items():
-        if each.needs_image and image is None:
+    pictures_of_it = [name for name, each in chosen.items() if each.needs_image]
+    if pictures_of_it and image is None:
+        if instances.image is None:
             raise OptionError(
-                f"the format {name!r} is a picture and needs the image; give it as `image=`, "
+                f"the format {pictures_of_it[0]!r} is a picture and needs the image; give it as `image=`, "
                 f"or choose a format that is made of masks alone"
             )
-    if any(each.needs_image for each in chosen.values()) and image is not None:
+        image = instances.image.read()
+    for name, each in chosen.items():
+        if each.needs_place:
+            place_of(instances, name)
+    if pictures_of_it and image is not None:
         options = options | {"image": read_image_of_size(image, instances.image_size_hw)}
     assert len(instances.rle) == len(instances)  # logits are made into masks here, once for all formats
     paths, written = OutputPaths.of(instances, Path(folder), only), []
@@ -121,6 +200,32 @@ def write(
         some = {name: value for name, value in options.items() if name in each.options}
         written += each.write(instances, paths, **some)
     return written
+
+
+def read(path: str | PathLike[str], format_name: str = "") -> list[Instances]:
+    """Read the masks of a file, as `Instances` of each image in it.
+
+    >>> [houses] = read("town.gpkg")
+    >>> houses.metadata["georeference"]
+
+    Args:
+        path: the file.
+        format_name: a name of `FORMATS`; by default what the suffix means: .png one mask, .json COCO, .txt YOLO,
+            .svg, .geojson, .gpkg, .parquet and .tif those of the same names.
+
+    Raises:
+        OptionError: there is no such format, it cannot be read, or the suffix means none.
+        DataError: the file cannot be read.
+        MissingExtra: the format needs a package that is not installed.
+    """
+    path = Path(path)
+    name = format_name or _TO_READ.get(path.suffix.lower(), "")
+    if not name:
+        raise OptionError(f"{path.name} ends in {path.suffix!r}; name its format, one of {', '.join(FORMATS)}")
+    reader = format_named(name).read
+    if reader is None:
+        raise OptionError(f"the format {name!r} is written to be looked at, and cannot be read")
+    return reader(path)
 
 
 def format_named(name: str) -> Format:

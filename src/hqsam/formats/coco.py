@@ -61,11 +61,14 @@ def to_coco(
     for image_id, instances in enumerate(images, start=1):
         for row, label in enumerate(instances.labels):
             ids = {"id": len(annotations) + 1, "image_id": image_id, "category_id": category_ids[label]}
-            annotations.append(ids | _annotation(instances, row, outlines, tolerance))
+            annotations.append(ids | annotation_of(instances, row, outlines, tolerance))
     return {
         "info": {"description": "Written by hqsam", "version": "1.0"},
         "licenses": [],
-        "images": [_image(number, instances) for number, instances in enumerate(images, start=1)],
+        "images": [
+            image_entry(number, instances.image_name, instances.image_size_hw)
+            for number, instances in enumerate(images, start=1)
+        ],
         "annotations": annotations,
         "categories": [{"id": number, "name": label, "supercategory": ""} for label, number in category_ids.items()],
     }
@@ -117,12 +120,13 @@ def _with_facts(instances: Instances, annotations: Mapping[int | str, Entry]) ->
     return replace(instances, columns={name: tuple(row.get(name) for row in rows) for name in names})
 
 
-def _image(number: int, instances: Instances) -> dict[str, Any]:
-    height, width = instances.image_size_hw
-    return {"id": number, "file_name": instances.image_name, "height": height, "width": width}
+def image_entry(number: int, name: str, size_hw: tuple[int, int]) -> dict[str, Any]:
+    """Return the entry of an image."""
+    return {"id": number, "file_name": name, "height": size_hw[0], "width": size_hw[1]}
 
 
-def _annotation(instances: Instances, row: int, outlines: Outlines, tolerance: float) -> dict[str, Any]:
+def annotation_of(instances: Instances, row: int, outlines: Outlines = "runs", tolerance: float = 0) -> dict[str, Any]:
+    """Return the annotation of a mask without ids; see `to_coco`."""
     (x0, y0, x1, y1), score = instances.boxes[row].tolist(), instances.known_score(row)
     content = {
         "segmentation": instances.rle[row] if outlines == "runs" else _rings(instances.mask(row), tolerance),

@@ -1,7 +1,7 @@
 """PNG and JSON files, written whole or not at all, and read with errors that name the file."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,35 @@ def write_json(path: Path, content: Any) -> Path:
     """Write JSON that differs only where the content does."""
     storage.write_text(path, json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
     return path
+
+
+def write_long_json(path: Path, content: Mapping[str, Any]) -> Path:
+    """Write JSON a piece at a time: iterators in it, also within mappings, become arrays as they are run through.
+
+    Raises:
+        OutputError: it cannot be written; no incomplete file was left.
+    """
+    with storage.replacing(path) as temporary_path, temporary_path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(_pieces(content))
+        file.write("\n")
+    return path
+
+
+def _pieces(value: Any) -> Iterator[str]:
+    if isinstance(value, Iterator):
+        yield "["
+        for number, item in enumerate(value):
+            yield ",\n" if number else ""
+            yield from _pieces(item)
+        yield "]"
+    elif isinstance(value, Mapping):
+        yield "{"
+        for number, (name, item) in enumerate(value.items()):
+            yield ("," if number else "") + json.dumps(name, ensure_ascii=False) + ":"
+            yield from _pieces(item)
+        yield "}"
+    else:
+        yield json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -1,86 +1,101 @@
-"""GeoJSON in pixels: x to the right and y down from the image's top left corner; holes and parts are kept."""
+"""GeoJSON as RFC 7946 has it: longitude and latitude on WGS 84, outer rings anticlockwise, holes and parts kept."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from hqsam import optional
 from hqsam.errors import DataError
+from hqsam.formats import pixel_geojson
 from hqsam.formats.file_names import OutputPaths
 from hqsam.formats.files import read_json, write_json
 from hqsam.formats.left_out import take_each, warn_of
+from hqsam.formats.map_features import MapFeature, is_single, map_features, place_of
+from hqsam.formats.map_reading import Feature, MapImage, instances_on_map
+from hqsam.geo.crs import LONGITUDE_LATITUDE, transform_points
+from hqsam.geo.georeference import Georeference
 from hqsam.masks.instances import Instances
-from hqsam.masks.polygons import Polygon, from_polygons, to_polygons
+
+_DIGITS = 9
+"""Decimals of longitude and latitude in degrees: steps of a tenth of a millimetre."""
 
 
-def write(instances: Instances, paths: OutputPaths, tolerance: float = 0) -> list[Path]:
-    """Write `IMAGE.geojson`: one feature for each object, with its label and score as properties."""
-    height, width = instances.image_size_hw
+def write(
+    instances: Instances,
+    paths: OutputPaths,
+    tolerance: float = 0,
+    simplify: float = 0,
+    orthogonal: bool = False,
+) -> list[Path]:
+    """Write `IMAGE.geojson`: a feature for each object; `image` has the size, transform and CRS of the image.
+
+    Raises:
+        OptionError: the image has no place on a map, or its CRS is not known.
+        MissingExtra: hqsam[geo] is not installed.
+    """
+    place = place_of(instances, "geojson")
+    features = map_features(instances, place, tolerance=tolerance, simplify=simplify, orthogonal=orthogonal)
     content = {
         "type": "FeatureCollection",
-        "image": {"name": instances.image_name, "width": width, "height": height},
-        "features": [_feature(instances, row, tolerance) for row in range(len(instances))],
+        "image": MapImage.of(instances, place).to_plain(),
+        "features": [_feature(feature, place) for feature in features],
     }
     return [write_json(paths.path(".geojson"), content)]
 
 
-def read(path: Path, size_hw: tuple[int, int] | None = None) -> list[Instances]:
-    """Read the polygons of a file in pixels; warns of features that are left out, as points and lines are.
-
-    Args:
-        path: the file.
-        size_hw: the image's size, for a file that hqsam did not write.
+def read(path: Path) -> list[Instances]:
+    """Read a file that `write` wrote, back to pixels; one of version 0.1, which is in pixels, as such.
 
     Raises:
-        DataError: it cannot be read, or does not say how large the image is.
+        DataError: it cannot be read, or does not say how its image lies.
+        MissingExtra: hqsam[geo] is not installed.
     """
     content = read_json(path)
+    image = content.get("image")
+    if not isinstance(image, dict) or "transform" not in image:
+        return pixel_geojson.read(path)
+    about, features = MapImage.parse(image, path), content.get("features")
+    if not isinstance(features, list):
+        raise DataError(f"{path} is not GeoJSON as expected: it has no list of features")
+    parsed, damaged = take_each(
+        ((f"feature {number}", one) for number, one in enumerate(features, start=1)), _parsed, "damaged features"
+    )
+    warn_of(damaged, path)
+    named = ((f"feature {number}", one) for number, one in enumerate(parsed, start=1))
+    return [instances_on_map(named, about, path, LONGITUDE_LATITUDE)]
+
+
+def _feature(feature: MapFeature, place: Georeference) -> dict[str, Any]:
+    return {
+        "type": "Feature",
+        "id": feature.attributes["id"],
+        "properties": feature.attributes,
+        "geometry": _geometry(feature.geometry, place),
+    }
+
+
+def _geometry(geometry: Any, place: Georeference) -> dict[str, Any] | None:
+    """Return a geometry in longitude and latitude; null, as the RFC has it, for an empty one."""
+    if geometry.is_empty:
+        return None
+    shapely = optional.require("shapely", extra="geo")
+    geometry = shapely.transform(geometry, lambda points: transform_points(points, place.crs, LONGITUDE_LATITUDE))
+    geometry = shapely.transform(shapely.orient_polygons(geometry), lambda points: np.round(points, _DIGITS))
+    parts = list(geometry.geoms)
+    return json.loads(shapely.to_geojson(parts[0] if len(parts) == 1 else geometry))
+
+
+def _parsed(feature: dict[str, Any]) -> Feature:
+    """Return a feature of a file.
+
+    Raises:
+        DataError: its geometry cannot be understood.
+    """
+    shapely, geometry = optional.require("shapely", extra="geo"), feature.get("geometry")
     try:
-        image = content.get("image") or {}
-        if size_hw is None and not image:
-            raise DataError(f"{path} does not say how large its image is; pass size_hw")
-        size = size_hw or (int(image["height"]), int(image["width"]))
-        features = [(f"feature {place}", feature) for place, feature in enumerate(content["features"], start=1)]
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise DataError(f"{path} is not GeoJSON as expected: {type(error).__name__}: {error}") from error
-    rows, left_out = take_each(features, lambda feature: _instance(feature, size), "damaged features")
-    warn_of(left_out, path)
-    return [Instances.join([Instances.empty(size, str(image.get("name", path.name))), *rows])]
-
-
-def _feature(instances: Instances, row: int, tolerance: float) -> dict[str, Any]:
-    score = instances.known_score(row)
-    properties = {"label": instances.labels[row]} | ({} if score is None else {"score": score})
-    geometry = _geometry(to_polygons(instances.mask(row), tolerance))
-    return {"type": "Feature", "id": row + 1, "properties": properties, "geometry": geometry}
-
-
-def _geometry(polygons: list[Polygon]) -> dict[str, Any]:
-    """Return a geometry; rings are closed by their first corner, and wind as RFC 7946 asks of x and y."""
-    parts = [[[*ring.tolist(), ring[0].tolist()] for ring in polygon.rings] for polygon in polygons]
-    if len(parts) == 1:
-        return {"type": "Polygon", "coordinates": parts[0]}
-    return {"type": "MultiPolygon", "coordinates": parts}
-
-
-def _instance(feature: dict[str, Any], size_hw: tuple[int, int]) -> Instances:
-    geometry: dict[str, Any] = feature.get("geometry") or {}
-    match geometry.get("type"):
-        case "Polygon":
-            parts = [geometry["coordinates"]]
-        case "MultiPolygon":
-            parts = geometry["coordinates"]
-        case _:
-            raise DataError("features without a polygon")
-    properties = feature.get("properties") or {}
-    score = properties.get("score")
-    mask = from_polygons([_polygon(rings) for rings in parts], size_hw)
-    score = None if score is None else float(score)
-    return Instances.from_masks([mask], labels=str(properties.get("label", "object")), scores=[score])
-
-
-def _polygon(rings: list[list[list[float]]]) -> Polygon:
-    exterior, *holes = (np.array(ring, dtype=np.float64)[:-1, :2] for ring in rings)
-    if not all(np.isfinite(ring).all() for ring in (exterior, *holes)):
-        raise ValueError("a coordinate is not a number")
-    return Polygon(exterior, tuple(holes))
+        shape = None if geometry is None else shapely.from_geojson(json.dumps(geometry))
+    except shapely.errors.ShapelyError as error:
+        raise DataError("damaged features") from error
+    return shape, {name: value for name, value in (feature.get("properties") or {}).items() if is_single(value)}

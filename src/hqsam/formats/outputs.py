@@ -1,30 +1,27 @@
 """The methods of `Instances` that write files and draw; `hqsam/__init__.py` enters them in `masks.outputs`."""
 
+from base64 import b64encode
 from collections.abc import Sequence
+from html import escape
+from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
+from PIL import Image
 
-from hqsam.errors import OptionError
-from hqsam.formats import FORMATS, coco, format_named, pictures, write
+from hqsam.errors import HqsamError, OptionError
+from hqsam.formats import FORMAT_OF_SUFFIX, FORMATS, coco, format_named, pictures, write
 from hqsam.images import cutout as cutouts
 from hqsam.images.draw_prompts import DrawnPrompts
 from hqsam.images.image_info import is_image_name
 from hqsam.images.reading import ImageLike, read_image_of_size
 from hqsam.masks.instances import Instances
 
-_FORMAT_OF = {
-    ".png": "png",
-    ".json": "coco",
-    ".svg": "svg",
-    ".geojson": "geojson",
-    ".txt": "yolo",
-    ".csv": "csv",
-}
-"""The format that a suffix means if none is named."""
+_NOTEBOOK_SIDE = 640
+"""The longer side of pictures in notebooks, in pixels."""
 
 
 def save(
@@ -48,7 +45,10 @@ def save(
     path = Path(path)
     if not _is_file(path, formats):
         return write(instances, path, formats or ["png"], image=image, **options)
-    return write(instances, path.parent, [_format_of(path, formats)], image=image, only=path, **options)
+    name = _format_of(path, formats)
+    if name == "geojson" and not formats and "georeference" not in instances.metadata:
+        name = "pixel_geojson"  # the only one that an image without a place can have
+    return write(instances, path.parent, [name], image=image, only=path, **options)
 
 
 def to_coco(instances: Instances) -> dict[str, Any]:
@@ -57,20 +57,50 @@ def to_coco(instances: Instances) -> dict[str, Any]:
 
 
 def overlay(
-    instances: Instances, image: ImageLike, prompts: DrawnPrompts | None
+    instances: Instances, image: ImageLike | None, prompts: DrawnPrompts | None
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Draw masks, and prompts if any are given, over their image."""
-    return pictures.draw(instances, read_image_of_size(image, instances.image_size_hw), prompts)
+    return pictures.draw(instances, _image_of(instances, image), prompts)
 
 
-def cutout(instances: Instances, image: ImageLike) -> UInt8[np.ndarray, "height width 4"]:
+def cutout(instances: Instances, image: ImageLike | None) -> UInt8[np.ndarray, "height width 4"]:
     """Return the image where any of the masks is, transparent elsewhere."""
-    return cutouts.cutout(read_image_of_size(image, instances.image_size_hw), instances.soft_alpha())
+    return cutouts.cutout(_image_of(instances, image), instances.soft_alpha())
+
+
+def to_html(instances: Instances) -> str:
+    """Return the masks over their image as HTML, at most `_NOTEBOOK_SIDE` pixels wide and high.
+
+    Where the image is not at hand, because the masks were read from a file or the image is gone, they lie on grey.
+    """
+    try:
+        pixels = _image_of(instances, None)
+    except HqsamError:
+        pixels = np.full((*instances.image_size_hw, 3), 96, np.uint8)
+    picture = Image.fromarray(pictures.draw(instances, pixels, instances.drawn_prompts()))
+    picture.thumbnail((_NOTEBOOK_SIDE, _NOTEBOOK_SIDE))
+    file = BytesIO()
+    picture.save(file, "WEBP", quality=85)
+    data, text = b64encode(file.getvalue()).decode(), escape(repr(instances))
+    return f'<figure><img alt="{text}" src="data:image/webp;base64,{data}"><figcaption>{text}</figcaption></figure>'
+
+
+def _image_of(instances: Instances, image: ImageLike | None) -> UInt8[np.ndarray, "height width 3"]:
+    """Return the image that is given, or that the masks were made from.
+
+    Raises:
+        OptionError: there is neither.
+    """
+    if image is None:
+        if instances.image is None:
+            raise OptionError("these masks do not know their image; give it, by its path or as an array")
+        image = instances.image.read()
+    return read_image_of_size(image, instances.image_size_hw)
 
 
 def _is_file(path: Path, formats: Sequence[str]) -> bool:
     """Return True if a path is meant as a file: `run.2` is a folder as soon as formats say what goes there."""
-    named_as_file = path.suffix.lower() in _FORMAT_OF or is_image_name(path.name) or not formats
+    named_as_file = path.suffix.lower() in FORMAT_OF_SUFFIX or is_image_name(path.name) or not formats
     return bool(path.suffix) and named_as_file and not path.is_dir()
 
 
@@ -83,12 +113,12 @@ def _format_of(path: Path, formats: Sequence[str]) -> str:
     if len(formats) > 1:
         raise OptionError(f"{path.name} is one file, and the formats are {', '.join(formats)}; give a folder for them")
     suffix = path.suffix.lower()
-    if not formats and suffix not in _FORMAT_OF:
+    if not formats and suffix not in FORMAT_OF_SUFFIX:
         raise OptionError(
-            f"{path.name} ends in {path.suffix!r}; masks are written as {', '.join(_FORMAT_OF)}, or give a folder and "
-            f"formats: {', '.join(FORMATS)}"
+            f"{path.name} ends in {path.suffix!r}; masks are written as {', '.join(FORMAT_OF_SUFFIX)}, or give a "
+            f"folder and formats: {', '.join(FORMATS)}"
         )
-    name = formats[0] if formats else _FORMAT_OF[suffix]
+    name = formats[0] if formats else FORMAT_OF_SUFFIX[suffix]
     expected = format_named(name).suffix
     if suffix != expected:
         raise OptionError(

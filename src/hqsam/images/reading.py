@@ -7,6 +7,8 @@
 | gray [H, W] or [H, W, 1], 1 bit  | the same value in all three channels                                  |
 | transparency                     | laid on white, as a viewer shows it                                   |
 | palette, CMYK, YCbCr, HSV        | converted to RGB                                                      |
+| rasters of maps, and addresses   | read by GDAL (`raster`), if hqsam[geo] is installed                   |
+| stacks of microscopes, scanners  | a plane of them, by hqsam[science] (`stacks`)                         |
 | 16 bits, uint16 arrays           | 0 to 65535 becomes 0 to 255; a signal of fewer bits is stretched      |
 | files of floats                  | 0 to 1 becomes 0 to 255; another range is stretched                   |
 | float arrays                     | 0 to 1 becomes 0 to 255; any other range needs `value_range`          |
@@ -19,18 +21,23 @@ import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from hqsam.errors import ImageError, MissingExtra
+from hqsam.geo.georeference import Georeference
 from hqsam.images.image_info import is_tiff, orientation_of, tags_of, turned_upright
 from hqsam.images.open_image import cause_of, first_bytes, open_image, pixel_limit, source_name
+from hqsam.images.raster import open_raster
+from hqsam.images.raster_source import is_raster
 from hqsam.images.read_options import ReadOptions
+from hqsam.images.stacks.open_stack import is_stack
+from hqsam.images.stacks.plane import open_plane
 from hqsam.images.tiff import is_reduced, open_tiff
 from hqsam.images.to_rgb import as_array, note, note_bands, rgb_of_array, rgb_of_values
 from hqsam.images.value_range import declared_by_file, nodata_of
@@ -54,6 +61,11 @@ def read_image(
     *,
     value_range: tuple[float, float] | None = None,
     page: int | None = None,
+    bands: tuple[int, ...] | None = None,
+    stretch: tuple[float, float] | None = None,
+    channels: tuple[int | str, ...] | None = None,
+    z: int | None = None,
+    t: int | None = None,
 ) -> RgbImage:
     """Read an image from a path, an open file, a PIL image or an array, as uint8 RGB [H, W, 3], upright.
 
@@ -65,22 +77,44 @@ def read_image(
         value_range: the values that become 0 and 255, for images of more than 8 bits: (0, 4095) for 12 bits. By default
             it is found in the file's tags or in its values.
         page: the page of a stack or frame of an animation, counted from 1; by default the first.
+        bands: bands of a raster, see `ReadOptions`, as for `stretch`.
+        channels: channels of a stack, see `ReadOptions`, as for `z` and `t`.
 
     Raises:
         ImageError: it cannot be read, is too large, or is no image.
         MissingExtra: it is of a kind that needs a package which is not installed.
     """
-    return read_with(image, ReadOptions(max_pixels=max_pixels, value_range=value_range, page=page))
+    reading = {"value_range": value_range, "page": page, "bands": bands, "stretch": stretch}
+    return read_with(image, ReadOptions(max_pixels=max_pixels, channels=channels, z=z, t=t, **reading))
 
 
 def read_with(image: ImageLike, options: ReadOptions) -> RgbImage:
     """Read an image as `read_image` does, with its options in one."""
+    if is_stack(image, options):
+        return _from_stack(image, options)
     if isinstance(image, Image.Image):
         name = "the PIL image"
         return _from_pil(_at_page(image, name, options) if options.page else image, name, options)
+    if is_raster(image, options):
+        return read_placed(image, options).pixels
     if isinstance(image, str | os.PathLike) or hasattr(image, "read"):
         return _from_file(image, options)
     return rgb_of_array(as_array(image), value_range=options.value_range)
+
+
+class PlacedImage(NamedTuple):
+    """An image, and its place on a map if it has one."""
+
+    pixels: RgbImage
+    georeference: Georeference | None = None
+    valid: Bool[np.ndarray, "height width"] | None = None
+    """The pixels that have data; None if all have."""
+
+
+def read_placed(image: ImageLike, options: ReadOptions) -> PlacedImage:
+    """Read an image with its place on a map, which is known of rasters that GDAL reads."""
+    placed = not is_stack(image, options) and is_raster(image, options)
+    return _from_raster(image, options) if placed else PlacedImage(read_with(image, options))
 
 
 def read_image_of_size(image: ImageLike, size_hw: tuple[int, int]) -> RgbImage:
@@ -103,6 +137,30 @@ def name_of(image: ImageLike) -> str:
     """Return the name of the file that an image comes from, without its folder; "image" where there is none."""
     origin = image if isinstance(image, str | os.PathLike) else getattr(image, "filename", getattr(image, "name", ""))
     return Path(origin).name if origin and isinstance(origin, str | os.PathLike) else "image"
+
+
+def _from_raster(source: Any, options: ReadOptions) -> PlacedImage:
+    with open_raster(source, options) as raster:
+        height, width = raster.size_hw
+        limit = pixel_limit(options.max_pixels)
+        if height * width > limit:
+            raise ImageError(
+                f"{source} has {width} x {height} pixels, more than the {limit:,} that are allowed; use tiles, or "
+                "raise the limit with HQSAM_MAX_PIXELS"
+            )
+        whole = slice(0, height), slice(0, width)
+        return PlacedImage(raster.read(*whole), raster.georeference, raster.valid(*whole))
+
+
+def _from_stack(source: Any, options: ReadOptions) -> RgbImage:
+    with open_plane(Path(source), options) as plane:
+        height, width = plane.size_hw
+        limit = pixel_limit(options.max_pixels)
+        if height * width > limit:
+            raise ImageError(
+                f"{source} has {width} x {height} pixels, more than the {limit:,} that are allowed; use tiles"
+            )
+        return plane.read_whole()
 
 
 def _from_file(file: Any, options: ReadOptions) -> RgbImage:

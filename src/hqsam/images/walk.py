@@ -1,5 +1,6 @@
 """Find the image files in a folder, and say what was left out and why."""
 
+import gzip
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -8,7 +9,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from hqsam import optional
 from hqsam.images.image_info import HEIF_SUFFIXES, is_image_name, tags_of
+from hqsam.images.stacks.nifti_stack import is_nifti
+from hqsam.images.stacks.open_stack import is_stack_folder
 from hqsam.storage.result_folders import holds_results
 
 _REASONS = {
@@ -31,7 +35,9 @@ _UNREAD_SUFFIXES = frozenset(
         *(".dcm", ".nii", ".czi", ".lif", ".nd2", ".svs", ".ndpi", ".mrxs", ".ico", ".tga", ".xcf", ".eps"),
     }
 )
-_OUR_ENDINGS = re.compile(r"((_mask|_cutout)(_\d+)?\.png|_overlay\.png|_labels\.(png|tif)|contact_sheet\.png)$")
+_OUR_ENDINGS = re.compile(
+    r"((_mask|_cutout)(_\d+)?\.png|_overlay\.png|_labels\.(png|tif|ome\.tif|nii\.gz)|contact_sheet\.png)$"
+)
 _NAMED = 3
 """Names of what was left out that a line has."""
 
@@ -49,7 +55,7 @@ class FoundImages:
     def add_file(self, path: Path) -> None:
         """Take a file if it is an image to work on; leave it out if it is another image."""
         suffix = path.suffix.lower()
-        if is_image_name(path.name):
+        if is_image_name(path.name) or _is_readable_scan(path):
             self.skip("written", path) if self.skip_results and is_own_result(path) else self.files.append(path)
         elif suffix in HEIF_SUFFIXES and not path.name.startswith("."):
             self.skip("heif", path)
@@ -81,12 +87,15 @@ def is_own_result(path: Path) -> bool:
     if not _OUR_ENDINGS.search(path.name):
         return False
     try:
+        if path.suffix == ".gz":
+            with gzip.open(path) as file:
+                return file.read(348)[148:].startswith(b"hqsam")  # its description
         if path.suffix == ".tif":
             with Image.open(path) as image:
                 return tags_of(image)(305) == "hqsam"
         with path.open("rb") as file:
             start = file.read(512)
-    except OSError:
+    except (OSError, EOFError):
         return False
     return b"Software\0hqsam" in start or b"iTXthqsam:" in start
 
@@ -125,10 +134,16 @@ def _walk(folder: Path, found: FoundImages, root: Path, around: set[Path], follo
 def _add_folder(path: Path, found: FoundImages, root: Path, around: set[Path], follow_out: bool) -> None:
     if path.name.startswith("."):
         found.skip("hidden", path)
+    elif is_stack_folder(path):
+        found.files.append(path)
     elif found.skip_results and holds_results(path):
         found.skip("results", path)
     else:
         _walk(path, found, root, {*around, path.resolve()}, follow_out)
+
+
+def _is_readable_scan(path: Path) -> bool:
+    return not path.name.startswith(".") and optional.is_installed("nibabel") and is_nifti(path)
 
 
 def _why_not_followed(path: Path, root: Path, around: set[Path], follow_out: bool) -> str:

@@ -7,29 +7,35 @@ serves or scores masks takes it.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from os import PathLike
-from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from hqsam.errors import InputError
 from hqsam.masks import regions
-from hqsam.masks.columns import DEFAULT_LABEL, compressed, concatenate, labels_for, rows_of_gaps, take_rows, to_plain
+from hqsam.masks.columns import DEFAULT_LABEL, compressed, concatenate, labels_for, rows_of_gaps, take_rows
+from hqsam.masks.instance_outputs import InstanceOutputs
 from hqsam.masks.label_map import LabelMap, fill_gaps, paint, runs_of_labels
 from hqsam.masks.lazy_masks import LazyMasks
-from hqsam.masks.outputs import provided
 from hqsam.masks.overlap import Order
-from hqsam.masks.polygons import Corners, Polygon, to_polygons
 from hqsam.masks.rle import Rle, area, decode, encode
 from hqsam.masks.runs import runs_from_rle
 
 Self = TypeVar("Self", bound="Instances")
 
 
+@runtime_checkable
+class ImageSource(Protocol):
+    """An image that can be read when it is wanted, such as the reference that a session holds to its own."""
+
+    def read(self) -> UInt8[np.ndarray, "height width 3"]:
+        """Return the upright image in RGB."""
+        ...
+
+
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Instances:
+class Instances(InstanceOutputs):
     """N masks of one image, one row each in every column.
 
     Masks are held as run lengths and made into pixels only when they are looked at, so that a thousand of a large
@@ -53,6 +59,8 @@ class Instances:
     """Facts about the whole by name, such as a video's `frame` or a map's `transform`."""
     image_name: str = "image"
     """The image's file name; files that are written take their names from it."""
+    image: ImageSource | None = None
+    """The way back to the image of masks that were made from one, for pictures; None of masks that were read."""
     encoded: tuple[Rle, ...] = ()
     """The masks as they are held; see `rle`."""
 
@@ -154,6 +162,7 @@ class Instances:
             columns={name: concatenate([part.columns[name] for part in parts]) for name in first.columns},
             metadata=first.metadata,
             image_name=first.image_name,
+            image=first.image,
             encoded=tuple(rle for part in parts for rle in part.rle),
         )
 
@@ -233,6 +242,16 @@ class Instances:
         """
         return self._with_each_mask(lambda mask: regions.fill_holes(mask, max_area))
 
+    def within(self: Self, region: Bool[np.ndarray, "height width"], least_left: float = 0) -> Self:
+        """Return the same masks without what lies outside of a region, such as the pixels of a map that have data.
+
+        Args:
+            region: a mask of the image.
+            least_left: masks are gone of which less than this share is left, 0 to 1.
+        """
+        cut = self._with_each_mask(lambda mask: mask & region)
+        return cut[cut.areas >= least_left * self.areas] if least_left > 0 else cut
+
     def label_map(self, order: Order = "small_on_top", cover: bool = False) -> LabelMap:
         """Return one number a pixel: i + 1 for mask i, 0 for none.
 
@@ -272,40 +291,6 @@ class Instances:
         columns = {name: rows_of_gaps(name, column, masks) for name, column in self.columns.items()}
         return Instances.join([kept, filled.with_columns(**columns)])
 
-    def to_rle(self) -> list[Rle]:
-        """Return each mask as COCO's compressed run lengths."""
-        return list(self.rle)
-
-    def to_polygons(self, tolerance: float = 0, corners: Corners = "pixel_edges") -> list[list[Polygon]]:
-        """Return each mask as polygons with their holes, exact, or simplified by at most `tolerance` pixels.
-
-        Args:
-            tolerance: in pixels; 1 makes outlines that are pleasant to edit.
-            corners: along "pixel_edges", or within the outermost pixels, for tools that draw outlines as well; see
-                `masks.polygons.to_polygons`.
-
-        Raises:
-            OptionError: the tolerance is no number of pixels, or the corners are another word.
-        """
-        return [to_polygons(self.mask(row), tolerance, corners) for row in range(len(self))]
-
-    def records(self) -> list[dict[str, Any]]:
-        """Return the masks as SAM's mask generator does: a dict each, which JSON can hold.
-
-        The keys are segmentation (COCO's run lengths), bbox (x, y, width, height), area, predicted_iou if the score is
-        known, label if the class is, and all columns by their names.
-        """
-        return [self._record(row) for row in range(len(self))]
-
-    def column_values(self, row: int) -> dict[str, Any]:
-        """Return the further columns of one mask as JSON can hold them, without those that are None."""
-        values = {name: to_plain(column[row]) for name, column in self.columns.items()}
-        return {name: value for name, value in values.items() if value is not None}
-
-    def known_score(self, row: int) -> float | None:
-        """Return the score of one mask, None if it is not known."""
-        return None if np.isnan(self.scores[row]) else float(self.scores[row])
-
     def mask(self, row: int) -> Bool[np.ndarray, "height width"]:
         """Return one mask, made from its run lengths each time."""
         return decode(self.rle[row])
@@ -319,59 +304,6 @@ class Instances:
     ) -> Float[np.ndarray, "height width"] | Bool[np.ndarray, "height width"]:
         """Return how much of each pixel belongs to a mask, or to any: 0 to 1, or the mask itself without logits."""
         return self.label_map() > 0 if row is None else self.mask(row)
-
-    def to_coco(self, labels: str | Sequence[str] | None = None) -> dict[str, Any]:
-        """Return a whole COCO data set of this image: run lengths, boxes x, y, width, height, areas and scores.
-
-        Raises:
-            OptionError: there are not as many labels as masks.
-        """
-        return provided("to_coco")(self if labels is None else self.with_labels(labels))
-
-    def save(
-        self,
-        path: str | PathLike[str],
-        *formats: str,
-        image: Any = None,
-        labels: str | Sequence[str] | None = None,
-        **options: Any,
-    ) -> list[Path]:
-        """Write the masks, and return the files.
-
-        A path with a suffix is a file: `save("cup.png")` a black and white mask, "cup.json" COCO, "cup.svg" or
-        "cup.geojson" outlines, "cup.txt" YOLO, "cup.csv" a table; `save("cup.png", "cutout", image=image)` another
-        format of that suffix. Any other path is a folder: `save("out", "png", "overlay", "coco", image=image)`.
-
-        Args:
-            path: a file or a folder.
-            formats: names of `hqsam.formats.FORMATS`.
-            image: the image itself, for formats that show it: anything that `segmenter.open` takes.
-            labels: a class for each mask, or one for all, instead of their own.
-            options: of `hqsam.formats.write`, such as `tolerance` to simplify outlines.
-
-        Raises:
-            OptionError: there is no such format or option, it has another suffix, or it needs `image`.
-            ImageError: the image cannot be read, or is of another size.
-            OutputError: a file cannot be written; nothing half-written was left.
-        """
-        labelled = self if labels is None else self.with_labels(labels)
-        return provided("save")(labelled, path, formats, image, **options)
-
-    def overlay(self, image: Any) -> UInt8[np.ndarray, "height width 3"]:
-        """Draw the masks over their image in colours, small ones on top of large ones.
-
-        Raises:
-            ImageError: the image cannot be read, or is of another size.
-        """
-        return provided("overlay")(self, image, self.drawn_prompts())
-
-    def cutout(self, image: Any) -> UInt8[np.ndarray, "height width 4"]:
-        """Return the image where any of the masks is, transparent elsewhere, in RGBA.
-
-        Raises:
-            ImageError: the image cannot be read, or is of another size.
-        """
-        return provided("cutout")(self, image)
 
     def _rows(self, index: Any) -> slice | Int[np.ndarray, "row"]:
         """Return an index of the same rows that keeps the rank, and that shares memory where it can."""
@@ -389,11 +321,3 @@ class Instances:
 
     def _with_each_mask(self: Self, change: Callable[[np.ndarray], np.ndarray]) -> Self:
         return replace(self, encoded=tuple(encode(change(self.mask(row))) for row in range(len(self))))
-
-    def _record(self, row: int) -> dict[str, Any]:
-        x0, y0, x1, y1 = self.boxes[row].tolist()
-        record = {"segmentation": self.rle[row], "bbox": [x0, y0, x1 - x0, y1 - y0], "area": int(self.areas[row])}
-        score, label = self.known_score(row), self.labels[row]
-        record |= {} if score is None else {"predicted_iou": score}
-        record |= {} if label == DEFAULT_LABEL else {"label": label}
-        return record | self.column_values(row)

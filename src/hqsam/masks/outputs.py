@@ -1,6 +1,7 @@
-"""Methods of `Instances` that are made in rooms above this one: writing files and drawing.
+"""Methods that are made in rooms above their class: writing files and drawing of `Instances`, videos of `Segmenter`.
 
-Masks know nothing of formats or images. `hqsam/__init__.py`, which knows every room, enters here what provides each.
+Masks know nothing of formats or images, models nothing of videos. `hqsam/__init__.py`, which knows every room, enters
+here what provides each.
 """
 
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 PROVIDERS: dict[str, str] = {}
-"""The name of a method, and "module:function" of what does it; the function takes the instances first."""
+"""The name of a method, and "module:function" of what does it; the function takes the object first."""
 
 
 def provided(method: str) -> Callable[..., Any]:

@@ -52,7 +52,7 @@ def runs_from_rle(rle: Any) -> Runs:
     """Return the runs of COCO's run lengths, compressed or not."""
     edges = np.cumsum(run_lengths(rle["counts"]))
     ends = edges[1::2]
-    return _joined(edges[0::2][: len(ends)], ends)
+    return joined(edges[0::2][: len(ends)], ends)
 
 
 def runs_from_parts(parts: Iterable[tuple[Bool[np.ndarray, "_ _"], int, int]], height: int) -> Runs:
@@ -66,7 +66,7 @@ def runs_from_parts(parts: Iterable[tuple[Bool[np.ndarray, "_ _"], int, int]], h
     found = [_runs_of_part(part, top, left, height) for part, top, left in parts]
     if not found:
         return Runs(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    return _joined(*(np.concatenate(column) for column in zip(*found, strict=True)))
+    return joined(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
 
 def crop_runs(runs: Runs, height: int, window: Window) -> Bool[np.ndarray, "rows columns"]:
@@ -79,7 +79,7 @@ def crop_runs(runs: Runs, height: int, window: Window) -> Bool[np.ndarray, "rows
     """
     rows, columns = window
     high, wide = rows.stop - rows.start, columns.stop - columns.start
-    column, first, last = _by_column(runs, height, columns)
+    column, first, last = cut_at_columns(runs, height, columns)
     first, last = np.maximum(first, rows.start) - rows.start, np.minimum(last, rows.stop) - rows.start
     here = last > first
     lines = np.zeros((wide, high + 1), np.int8)
@@ -88,7 +88,7 @@ def crop_runs(runs: Runs, height: int, window: Window) -> Bool[np.ndarray, "rows
     return np.cumsum(lines[:, :-1], axis=1, dtype=np.int8).astype(bool).T
 
 
-def _by_column(runs: Runs, height: int, columns: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def cut_at_columns(runs: Runs, height: int, columns: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cut runs at the ends of columns: the column, counted from the first, and the rows where each begins and ends."""
     some = slice(
         np.searchsorted(runs.ends, columns.start * height, side="right"),
@@ -108,7 +108,7 @@ def union(masks: Sequence[Runs]) -> Runs:
     starts = np.concatenate([np.zeros(0, np.int64), *(one.starts for one in masks)])
     ends = np.concatenate([np.zeros(0, np.int64), *(one.ends for one in masks)])
     order = np.argsort(starts, kind="stable")
-    return _joined(starts[order], np.maximum.accumulate(ends[order]))
+    return joined(starts[order], np.maximum.accumulate(ends[order]))
 
 
 def _runs_of_part(part: np.ndarray, top: int, left: int, height: int) -> tuple[np.ndarray, np.ndarray]:
@@ -123,7 +123,7 @@ def _runs_of_part(part: np.ndarray, top: int, left: int, height: int) -> tuple[n
     return places[0::2], places[1::2]
 
 
-def _joined(starts: np.ndarray, ends: np.ndarray) -> Runs:
+def joined(starts: np.ndarray, ends: np.ndarray) -> Runs:
     """Return the runs without empty ones, and with those joined that touch: as when a column is full to the bottom."""
     filled = ends > starts
     starts, ends = starts[filled], ends[filled]
