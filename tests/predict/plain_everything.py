@@ -57,7 +57,8 @@ def _in_crop(engine: Engine, pixels: np.ndarray, crop: GridCrop, config: MaskGen
         some = points[start : start + _CLICKS_AT_ONCE]
         clicks, labels = Prompts(frame, some[:, None], np.ones((len(some), 1), np.int64)).in_model()
         batch = PromptBatch(torch.from_numpy(clicks), torch.from_numpy(labels))
-        parts.append(_good(*engine.decode(encoded, batch, config.source, 3), some, frame, crop, config, pixels.shape))
+        logits, scores, _ = engine.decode(encoded, batch, config.source, 3)
+        parts.append(_good(logits, scores, some, frame, crop, config, pixels.shape))
     found = _joined(parts)
     found = found.rows(box_nms(found.boxes, found.scores, config.box_nms_thresh))
     corner = np.array([x0, y0])

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 import hqsam
-from hqsam.cli.demo import examples_folder
 from hqsam.engines import Engine
 from hqsam.errors import OptionError
 from hqsam.images.reading import read_image
@@ -13,6 +12,7 @@ from hqsam.masks import rle
 from hqsam.masks.boundary import iou
 from hqsam.masks.boxes import box_of_mask
 from hqsam.masks.regions import components
+from hqsam.paths import examples_folder
 from hqsam.predict.mask_generator_config import MaskGeneratorConfig
 from tests.nano import nano_file
 from tests.predict.plain_everything import plain_everything

@@ -11,7 +11,7 @@ from hqsam.errors import ImageError, OptionError, PromptError
 from hqsam.model.preprocess import normalise_and_pad, resize_longest_side
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.predict.segmenter import Segmenter
-from tests.tiny import KINDS, tiny_model, tiny_segmenter
+from tests.tiny import EVERY_KIND, tiny_model, tiny_segmenter
 
 BOX, BOXES = (10, 5, 80, 50), [(10, 5, 80, 50), (0, 0, 30, 60), (40, 20, 89, 59), (5, 5, 20, 20)]
 CLICK = {"points": [(30, 20)], "labels": [1]}
@@ -30,7 +30,7 @@ def session(tiny_segmenter, photo):
     return tiny_segmenter.open(photo)
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=EVERY_KIND)
 def any_session(request, photo):
     return tiny_segmenter(request.param).open(photo)
 
@@ -60,7 +60,7 @@ def test_a_box_is_decoded_as_the_model_itself_does(photo, session):
     image = normalise_and_pad([resize_longest_side(photo, 128)], model.config)
     corners = torch.tensor(BOX).view(1, 2, 2) * torch.tensor([128 / 90, 85 / 60])
     with torch.no_grad():
-        logits, scores = model.decode(model.encode_image(image), PromptBatch(corners, torch.tensor([[2, 3]])))
+        logits, scores, _ = model.decode(model.encode_image(image), PromptBatch(corners, torch.tensor([[2, 3]])))
     found = session.segment(box=BOX)
     np.testing.assert_allclose(found.logits, logits[:, 0], atol=1e-5)
     np.testing.assert_allclose(found.scores, scores[:, 0], atol=1e-5)
@@ -262,3 +262,12 @@ def test_prompts_are_checked_against_this_image(session):
 def test_an_image_that_cannot_be_read_opens_no_session(tiny_segmenter, tmp_path):
     with pytest.raises(ImageError, match="no such file"):
         tiny_segmenter.open(tmp_path / "missing.jpg")
+
+
+def test_masks_find_the_way_back_to_their_image_for_pictures(tiny_segmenter, photo, tmp_path):
+    found = tiny_segmenter.open(photo).segment(box=BOX)
+    np.testing.assert_array_equal(found.overlay(), found.overlay(photo))
+    np.testing.assert_array_equal(found[0].cutout(), found.cutout(photo))
+    assert [path.name for path in found.save(tmp_path, "overlay")] == ["image_overlay.png"]
+    everything = tiny_segmenter.everything(photo, points_per_side=2, pred_iou_thresh=0, stability_score_thresh=0)
+    np.testing.assert_array_equal(everything.overlay(), everything.overlay(photo))

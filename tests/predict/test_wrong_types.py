@@ -27,6 +27,7 @@ _ASKED = {
     'segmenter.everything(photo, pred_iou_thresh="a")': "pred_iou_thresh is 'a'; give a number up to 1",
     "segmenter.everything(photo, point_grids=5)": "point_grids is a int; give a list",
     "segmenter.everything(photo, candidates=3.0)": "candidates is 3.0; choose 1",
+    'session.segment(box=(1, 1, 30, 30), candidates="second")': "candidates is 'second'; choose 1 mask a prompt",
     "session.segment(box=(1, 1, 30, 30), candidates=3.0)": "candidates is 3.0; choose 1 mask a prompt, or 3",
     'answer.overlay(photo, prompts="x")': "prompts is 'x'; choose 'shown' or 'hidden'",
     'nothing.label_map(order="x")': "order is 'x'; choose one of small_on_top",

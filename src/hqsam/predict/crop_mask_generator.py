@@ -8,17 +8,17 @@ import torch
 from jaxtyping import Int, UInt8
 
 from hqsam.engines import Engine, SelectedMasks
-from hqsam.geometry import Frame
 from hqsam.masks.instances import Instances
 from hqsam.masks.runs import Runs, runs_from_parts
 from hqsam.masks.windows import Window
-from hqsam.model.preprocess import resize_longest_side
+from hqsam.model.preprocess import prepare_image
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.predict.candidates import Candidate, Candidates
 from hqsam.predict.detail import refine_each
 from hqsam.predict.mask_generator_config import MaskGeneratorConfig, ResolvedConfig
 from hqsam.predict.point_grid import GridCrop, is_near_crop_edge, points_in_crop
 from hqsam.predict.result import Segmentation
+from hqsam.predict.snap import snap_mask
 from hqsam.predict.stability import measure_stability
 from hqsam.prompts import POSITIVE, Prompts
 
@@ -42,9 +42,9 @@ class CropMaskGenerator:
         self._image_size_hw = pixels.shape[0], pixels.shape[1]
         self._pixels = pixels[y0:y1, x0:x1]
         self._points = points_in_crop(crop, config)
-        self._frame = Frame(crop.size_hw, engine.config.image_size)
+        self._frame, prepared = prepare_image(self._pixels, engine.config)
         self._candidates = Candidates(resolved.candidate_bytes, config.box_nms_thresh)
-        [self._encoded] = engine.encode([resize_longest_side(self._pixels, engine.config.image_size)])
+        [self._encoded] = engine.encode([prepared])
 
     def decode_points(self) -> Iterator[int]:
         """Decode every click and collect what is good, stable and whole; yield the number of clicks of each batch."""
@@ -131,7 +131,7 @@ class CropMaskGenerator:
         logits = [one.whole_logits(self._engine.config.mask_size) for one in some]
         left, top = self._crop.box_xyxy[:2]
         height = self._image_size_hw[0]
-        if self._config.detail:
+        if self._config.detail or self._config.snap:
             yield from (runs_from_parts([(mask, top, left)], height) for mask in self._fine_masks(some, logits))
             return
         for one, each in zip(some, logits, strict=True):
@@ -150,5 +150,9 @@ class CropMaskGenerator:
         prompts = self._prompts(np.array([one.point_index for one in some]))
         scores = np.array([one.score for one in some], np.float32)
         coarse = Segmentation.from_logits(np.stack(logits), scores, prompts, self._resolved.source)
-        finer = {row: fine.masks[0] for row, fine in refine_each(coarse, self._pixels, self._engine)}
-        return [finer[row] for row in range(len(some))]
+        masks = {row: coarse.mask(row) for row in range(len(some))}
+        if self._config.detail:
+            masks |= {row: fine.masks[0] for row, fine in refine_each(coarse, self._pixels, self._engine)}
+        if self._config.snap:
+            masks = {row: snap_mask(mask, self._pixels) for row, mask in masks.items()}
+        return [masks[row] for row in range(len(some))]

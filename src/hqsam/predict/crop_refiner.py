@@ -12,7 +12,7 @@ from hqsam.geometry import Frame, clip_boxes
 from hqsam.masks.boundary import iou
 from hqsam.masks.boxes import box_of_mask
 from hqsam.model.hq_sam import Source
-from hqsam.model.preprocess import resize_longest_side
+from hqsam.model.preprocess import prepare_image
 from hqsam.predict.decode_prompts import decode_prompts
 from hqsam.predict.detail_crops import DetailCrop
 from hqsam.predict.multiscale_logits import MultiscaleLogits, Patch, cell_centres_in_image, cell_size_in_image
@@ -49,7 +49,7 @@ class CropRefiner:
     @classmethod
     def encode(cls, pixels: UInt8[np.ndarray, "height width 3"], crop: DetailCrop, engine: Engine) -> "CropRefiner":
         """Encode a crop of the image."""
-        resized = resize_longest_side(np.ascontiguousarray(pixels[crop.window]), engine.config.image_size)
+        _, resized = prepare_image(np.ascontiguousarray(pixels[crop.window]), engine.config)
         return cls(crop, (pixels.shape[0], pixels.shape[1]), engine, engine.encode([resized])[0])
 
     def patches(
@@ -75,7 +75,7 @@ class CropRefiner:
     @cached_property
     def frame(self) -> Frame:
         """The place of the crop in the model's square."""
-        return Frame(self.crop.size_hw, self.engine.config.image_size)
+        return Frame(self.crop.size_hw, self.engine.config.image_size, self.engine.config.fit)
 
     @cached_property
     def _cell_centres(self) -> tuple[Cells, Cells]:

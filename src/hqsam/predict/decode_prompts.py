@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from hqsam.engines import EncodedImage, Engine
-from hqsam.model.hq_sam import MaskPrediction, Source
+from hqsam.model.hq_sam import Candidates, MaskPrediction, Source
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.prompts import Prompts
 
@@ -13,7 +13,7 @@ _PROMPTS_AT_ONCE = 16
 
 
 def decode_prompts(
-    engine: Engine, image: EncodedImage, prompts: Prompts, source: Source, candidates: int = 1
+    engine: Engine, image: EncodedImage, prompts: Prompts, source: Source, candidates: Candidates = 1
 ) -> MaskPrediction:
     """Return logits and scores for every prompt, [prompt, candidate, ...]."""
     rows = np.arange(len(prompts))
@@ -21,7 +21,7 @@ def decode_prompts(
         engine.decode(image, _as_batch(prompts.select(some)), source, candidates)
         for some in np.split(rows, range(_PROMPTS_AT_ONCE, len(rows), _PROMPTS_AT_ONCE))
     ]
-    return MaskPrediction(*(torch.cat(part) for part in zip(*parts, strict=True)))
+    return MaskPrediction.join(parts)
 
 
 def _as_batch(prompts: Prompts) -> PromptBatch:

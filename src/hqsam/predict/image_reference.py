@@ -15,8 +15,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from hqsam.errors import ImageError
+from hqsam.images.raster_source import is_remote
 from hqsam.images.read_options import DEFAULTS, ReadOptions
 from hqsam.images.reading import ImageLike, read_with
+from hqsam.images.stacks.zarr_stack import described
 
 RgbImage = UInt8[np.ndarray, "height width 3"]
 
@@ -29,13 +31,14 @@ class ImageReference:
 
     def __init__(self, image: ImageLike, pixels: RgbImage, options: ReadOptions = DEFAULTS) -> None:
         """Remember `image`, which was read as `pixels`; an array must not be changed while the session is used."""
-        self._path = Path(image).absolute() if isinstance(image, str | os.PathLike) else None
-        self._written = None if self._path is None else _written(self._path)
+        self.path = _path_of(image)
+        """The file; None of an image that came from memory."""
+        self._written = None if self.path is None else _written(self.path)
         self._image = _weakly(image)
-        self._size_hw, self._options = pixels.shape[:2], options
+        self._size_hw, self.options = pixels.shape[:2], options
         self.kept: RgbImage | None = None
         """The pixels, as long as `_Latest` lets this image keep them."""
-        if self._path is None:
+        if self.path is None:
             _LATEST.keep(self, pixels)
 
     def read(self) -> RgbImage:
@@ -46,14 +49,14 @@ class ImageReference:
         """
         pixels = self.kept
         if pixels is None:
-            pixels = self._read_again() if self._path is None else self._read_file(self._path)
+            pixels = self._read_again() if self.path is None else self._read_file(self.path)
         _LATEST.keep(self, pixels)
         return pixels
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle the reference by its path, or with the pixels if it has none."""
         kept = None
-        if self._path is None:
+        if self.path is None:
             with suppress(ImageError):
                 kept = self.read()
         return {**vars(self), "_image": None, "kept": kept}
@@ -64,7 +67,7 @@ class ImageReference:
             _LATEST.keep(self, self.kept)
 
     def _read_file(self, path: Path) -> RgbImage:
-        pixels = read_with(path, self._options)
+        pixels = read_with(path, self.options)
         if _written(path) != self._written or pixels.shape[:2] != self._size_hw:
             raise ImageError(f"{path} has changed since it was opened; open it again")
         return pixels
@@ -76,7 +79,7 @@ class ImageReference:
                 "the image that this session was opened from is no longer in memory, and its pixels are needed "
                 "again; hold on to the array, or open the image by its path"
             )
-        return read_with(image, self._options)
+        return read_with(image, self.options)
 
 
 class _Latest:
@@ -104,6 +107,13 @@ class _Latest:
 _LATEST = _Latest(KEPT_BYTES)
 
 
+def _path_of(image: Any) -> Path | None:
+    """Return the path of a file, that of an address as it is; None for an image that is none."""
+    if not isinstance(image, str | os.PathLike):
+        return None
+    return Path(image) if is_remote(image) else Path(image).absolute()
+
+
 def _weakly(image: Any) -> "weakref.ref[Any] | None":
     try:
         return weakref.ref(image)
@@ -112,9 +122,12 @@ def _weakly(image: Any) -> "weakref.ref[Any] | None":
 
 
 def _written(path: Path) -> tuple[int, int] | None:
-    """Return when a file was last written, and how long it is: another one under its name is noticed."""
+    """Return when a file was last written, and how long it is: another one under its name is noticed.
+
+    Of a folder, such as an OME-Zarr, it is the file that describes it: labels may be added to the folder.
+    """
     try:
-        found = path.stat()
+        found = described(path).stat()
     except OSError:
         return None  # reading it will say why
     return found.st_mtime_ns, found.st_size

@@ -14,9 +14,11 @@ from hqsam.model.config import ModelConfig
 from hqsam.model.hq_sam import Source
 from hqsam.predict.sources import check_source, is_number_of_candidates
 
-_THRESHOLDS = {"nano": (0.4, 0.7)}
+_THRESHOLDS = {"nano": (0.4, 0.7), "nano_1": (0.4, 0.7)}
 """Least predicted IoU and least stability, for models whose scores mean something else than SAM's."""
 _SAM_THRESHOLDS = (0.88, 0.95)
+_SAM_2_THRESHOLDS = (0.8, 0.95)
+"""Those of each one's official generator."""
 
 _MEMORY = {"cpu": 1 << 30, "cuda": 8 << 30}
 
@@ -58,6 +60,8 @@ class MaskGeneratorConfig:
     1: only the best of the three, as the HQ generator has it. With `hq` there is one mask in any case."""
     detail: bool = False
     """Encode the surroundings of each mask again, closer: edges as fine as the image, and several times the time."""
+    snap: bool = False
+    """Move the edge of each mask to an edge of the image nearby, as in `Session.segment`."""
     memory_limit: int | None = None
     """Bytes to work in, about, beside the model, the image and the result; 1 GiB, or 8 GiB on a GPU."""
 
@@ -112,7 +116,8 @@ class MaskGeneratorConfig:
         """
         source = check_source(self.source, engine.config)
         candidates = self.candidates or (3 if source == "sam" else 1)
-        least_score, least_stability = _THRESHOLDS.get(engine.config.name, _SAM_THRESHOLDS)
+        official = _SAM_THRESHOLDS if engine.config.memory is None else _SAM_2_THRESHOLDS
+        least_score, least_stability = _THRESHOLDS.get(engine.config.name, official)
         memory = self.memory_limit or _MEMORY.get(engine.device.type, _MEMORY["cpu"])
         return ResolvedConfig(
             source=source,

@@ -37,10 +37,12 @@ class Segmentation(Instances):
     """All prompts of the call; `prompt_index` tells which of them each mask is for."""
     source: Source
     """The masks' source: "sum", "hq" or "sam"."""
+    object_scores: Float32[np.ndarray, "mask"] | None = None
+    """Logits of the object's being in the image at all, above 0 if it is; None for models other than SAM 2."""
     patches: tuple[tuple[Patch, ...], ...] = ()
     """For each mask, the parts of it that were encoded again and are finer than `logits`; () if none has any."""
 
-    _row_fields: ClassVar[tuple[str, ...]] = (*Instances._row_fields, "logits", "patches")
+    _row_fields: ClassVar[tuple[str, ...]] = (*Instances._row_fields, "logits", "patches", "object_scores")
 
     @classmethod
     def from_logits(
@@ -110,13 +112,17 @@ class Segmentation(Instances):
         return f"Segmentation({len(self)} masks of {width} x {height}, source={self.source!r}, scores={scores})"
 
     def overlay(
-        self, image: ImageLike, prompts: Literal["shown", "hidden"] = "shown"
+        self, image: ImageLike | None = None, prompts: Literal["shown", "hidden"] = "shown"
     ) -> UInt8[np.ndarray, "height width 3"]:
         """Draw the masks over their image in colours, and the boxes and clicks that they came from.
 
+        Args:
+            image: anything that `segmenter.open` takes; by default the image of the session.
+            prompts: draw the prompts, too, or not.
+
         Raises:
             ImageError: the image cannot be read, or is of another size.
-            OptionError: `prompts` is another word.
+            OptionError: `prompts` is another word, or no image is given and there was no session.
         """
         if prompts not in ("shown", "hidden"):
             raise OptionError(f"prompts is {prompts!r}; choose 'shown' or 'hidden'")

@@ -1,31 +1,28 @@
 """The segmenter: a model that is ready to open images. `hqsam.load` makes one."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from hqsam.engines import Engine
 from hqsam.engines.build import load_engine
 from hqsam.errors import OptionError
-from hqsam.geometry import Frame
+from hqsam.geo.georeference import Georeference
 from hqsam.hardware import pick_device, pick_precision
 from hqsam.images.read_options import ReadOptions
-from hqsam.images.reading import ImageLike, name_of, read_image, read_with
+from hqsam.images.reading import ImageLike, name_of, read_placed
 from hqsam.masks.instances import Instances
-from hqsam.masks.overlap import Order, check_order
+from hqsam.masks.outputs import provided
+from hqsam.masks.rle import Rle, encode
 from hqsam.model.config import ModelConfig
-from hqsam.model.preprocess import resize_longest_side
-from hqsam.predict.everything import Progress, find_everything, nothing
+from hqsam.model.preprocess import prepare_image
 from hqsam.predict.image_reference import ImageReference
-from hqsam.predict.mask_generator_config import MaskGeneratorConfig
+from hqsam.predict.mask_generator import MaskGenerator
 from hqsam.predict.session import Session
-from hqsam.predict.sources import check_source
-from hqsam.predict.tiles.everything_in_tiles import TiledResult, everything_in_tiles
+from hqsam.predict.video_opener import VideoOpener
 
 
 def load(
@@ -36,14 +33,15 @@ def load(
     >>> segmenter = hqsam.load("vit_l", device="cuda")
 
     Args:
-        name: a name of `hqsam models`, such as "nano" (the bundled one), "vit_b", "vit_l" or "vit_h"; a path; or a repo
-            id.
+        name: a name of `hqsam weights list`, such as "nano" (the bundled one), "vit_b", "vit_l" or "vit_h"; a path of a
+            checkpoint, or of a folder that `hqsam export` wrote; or a repo id.
         device: "cuda", "mps", "cpu" or a torch.device; "auto" takes the first of these that is there.
         precision: "float32", "bfloat16", "float16" or "int8"; "auto" is bfloat16 where the hardware computes it
             natively, else float32. int8 is for processors with VNNI, and for the encoder's matrix products alone: the
             quickest, and a little less exact than bfloat16.
-        backend: "torch", the plain model on any device, or "cpu", the same tuned to processors; "auto" takes what is
-            quickest on the device.
+        backend: "torch", the plain model on any device, "cpu", the same tuned to processors, or "onnxruntime" or
+            "openvino", for which a checkpoint is exported once into the cache; "auto" takes what is quickest on the
+            device.
 
     Raises:
         OptionError: there is no such model, device, precision or backend.
@@ -55,11 +53,16 @@ def load(
     return Segmenter(load_engine(name, place, dtype, backend))
 
 
-class Segmenter:
+class Segmenter(MaskGenerator, VideoOpener):
     """A loaded model that opens images. Nothing in it changes, so threads may share one."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    @property
+    def engine(self) -> Engine:
+        """The runtime that encodes images and decodes prompts."""
+        return self._engine
 
     @property
     def config(self) -> ModelConfig:
@@ -83,6 +86,11 @@ class Segmenter:
         *,
         value_range: tuple[float, float] | None = None,
         page: int | None = None,
+        bands: tuple[int, ...] | None = None,
+        stretch: tuple[float, float] | None = None,
+        channels: tuple[int | str, ...] | None = None,
+        z: int | None = None,
+        t: int | None = None,
     ) -> Session:
         """Read and encode an image: the slow part, once per image. Prompt the session as often as you like.
 
@@ -96,6 +104,12 @@ class Segmenter:
             value_range: the values that become black and white, for images of more than 8 bits: (0, 4095) for 12. By
                 default the file's tags or its values tell; what is chosen is an `ImageWarning`.
             page: the page of a stack or frame of an animation, counted from 1.
+            bands: bands of a raster, counted from 1: one, or three for red, green and blue (docs/maps.md).
+            stretch: the percentiles of each band or channel that become black and white.
+            channels: channels of a stack (OME-TIFF, OME-Zarr, ...), from 0 or by name: one, or up to three for red,
+                green and blue (docs/microscopes.md).
+            z: the slice of a stack, from 0; by default the middle one.
+            t: the timepoint of a stack, from 0.
 
         Returns:
             The encoded image.
@@ -103,7 +117,9 @@ class Segmenter:
         Raises:
             ImageError: it cannot be read, is too large, or is no image.
         """
-        return next(self.open_many([image], 8, max_pixels, value_range=value_range, page=page))
+        reading: dict[str, Any] = {"value_range": value_range, "page": page, "bands": bands, "stretch": stretch}
+        reading |= {"channels": channels, "z": z, "t": t}
+        return next(self.open_many([image], 8, max_pixels, **reading))
 
     def open_many(
         self,
@@ -113,6 +129,11 @@ class Segmenter:
         *,
         value_range: tuple[float, float] | None = None,
         page: int | None = None,
+        bands: tuple[int, ...] | None = None,
+        stretch: tuple[float, float] | None = None,
+        channels: tuple[int | str, ...] | None = None,
+        z: int | None = None,
+        t: int | None = None,
     ) -> Iterator[Session]:
         """Open many images: yield their sessions in order, encoded a batch at a time as they are asked for.
 
@@ -127,141 +148,85 @@ class Segmenter:
         """
         if batch_size < 1:
             raise OptionError(f"batch_size is {batch_size}; give 1 or more images at a time")
-        options = ReadOptions(max_pixels=max_pixels, value_range=value_range, page=page)
+        options = ReadOptions(
+            max_pixels=max_pixels, value_range=value_range, page=page, bands=bands, stretch=stretch,
+            channels=channels, z=z, t=t,
+        )  # fmt: skip
         return self._open_batches(iter(images), batch_size, options)
 
-    def everything(
+    def segment_text(
         self,
         image: ImageLike,
-        config: MaskGeneratorConfig | None = None,
+        labels: str | Sequence[str],
         *,
-        disjoint: bool = False,
-        cover: bool = False,
-        order: Order = "small_on_top",
-        progress: Progress | None = None,
+        detector: Any = None,
+        threshold: float | None = None,
+        max_overlap: float = 0.7,
+        crops: int = 0,
+        source: str | None = None,
+        detail: bool = False,
+        snap: bool = False,
         max_pixels: int | None = None,
         value_range: tuple[float, float] | None = None,
         page: int | None = None,
-        **settings: Any,
+        bands: tuple[int, ...] | None = None,
+        stretch: tuple[float, float] | None = None,
+        channels: tuple[int | str, ...] | None = None,
+        z: int | None = None,
+        t: int | None = None,
     ) -> Instances:
-        """Find every object of an image by clicks on a grid: SAM's automatic mask generator.
+        """Segment every object that words name: a zero-shot detector finds boxes, and this model masks in them.
 
-        >>> found = segmenter.everything("photo.jpg", points_per_side=16)
-        >>> found[found.areas > 500].save("out", "coco", "overlay", image="photo.jpg")
-
-        Args:
-            image: as for `open`.
-            config: the settings as a whole; see `MaskGeneratorConfig`.
-            disjoint: give each pixel that several masks claim to one of them.
-            cover: fill what no mask claims, so that no pixel is left over; without overlaps, too.
-            order: the mask that gets a shared pixel: "small_on_top", "large_on_top", or "first_on_top", the best one.
-            progress: called after each batch of clicks with how many are done and how many there are; may raise, to
-                stop.
-            max_pixels: as for `open`, like `value_range` and `page`.
-            settings: single settings by SAM's own names, as in `points_per_side=64`.
-
-        Returns:
-            The masks, best first, with columns as in SAM's records: `point_coords` [N, 1, 2], `stability_score` [N] and
-            `crop_box` [N, 4], which is x, y, width, height.
-
-        Raises:
-            ImageError: the image cannot be read, is too large, or is no image.
-            OptionError: there is no such setting, or it cannot have this value.
-        """
-        config = MaskGeneratorConfig.of(config, settings)
-        check_order(order)
-        pixels = read_image(image, max_pixels, value_range=value_range, page=page)
-        found = Instances.join([nothing(pixels), *find_everything(self._engine, pixels, config, progress)])
-        found = self._about(found, image, config)[np.argsort(-found.scores, kind="stable")]
-        return found.disjoint(order, cover) if disjoint or cover else found
-
-    def stream_everything(
-        self,
-        image: ImageLike,
-        config: MaskGeneratorConfig | None = None,
-        *,
-        progress: Progress | None = None,
-        max_pixels: int | None = None,
-        value_range: tuple[float, float] | None = None,
-        page: int | None = None,
-        **settings: Any,
-    ) -> Iterator[Instances]:
-        """Find every object of an image, and yield each as soon as it is certain; close the iterator to stop.
-
-        With crops, those of the first crop come while the others are yet to be looked at; with one crop, after the
-        last click. The image is read, and the settings are checked, when this is called.
+        >>> found = segmenter.segment_text("photo.jpg", ["a cup", "a spoon"])
+        >>> found.labels, found.columns["prompt_score"], found.scores
 
         Args:
             image: as for `open`.
-            config: as for `everything`, and so are the others.
+            labels: what to look for, each in a few words; or one text with commas.
+            detector: a folder or a repo of transformers' Grounding DINO, MM-Grounding DINO or OWLv2 (needs
+                hqsam[text]), or an object with `detect` as `hqsam.text.detector.Detector` has it. By default
+                IDEA-Research/grounding-dino-tiny, fetched once. A detector that is named is kept for the next call.
+            threshold: the lowest score of a box, 0 to 1; by default 0.25 for Grounding DINO, 0.1 for OWLv2.
+            max_overlap: boxes of any labels with a larger IoU are one object, which keeps the label of higher score.
+            crops: look again at 2 x 2 parts (1), and at 4 x 4 (2), ..., where small objects are larger; slower.
+            source: as for `Session.segment`, like `detail` and `snap`.
+            max_pixels: as for `open`, like all that follow.
 
         Returns:
-            An iterator of instances of one mask each.
+            The masks, best box first: `labels`, the detector's scores in `columns["prompt_score"]` [N], predicted IoUs
+            in `scores` [N]. None where nothing was found.
 
         Raises:
+            PromptError: there is no label, or one is longer than the detector reads.
+            OptionError: a threshold is not from 0 to 1, `crops` is negative, or the model has no such source.
+            MissingExtra: hqsam[text] is not installed.
+            CheckpointError: the detector is none, or damaged.
+            DownloadError: the detector is not here and cannot be fetched.
             ImageError: the image cannot be read, is too large, or is no image.
-            OptionError: there is no such setting, or it cannot have this value.
         """
-        config = MaskGeneratorConfig.of(config, settings)
-        pixels = read_image(image, max_pixels, value_range=value_range, page=page)
-        found = find_everything(self._engine, pixels, config, progress)
-        return (self._about(one, image, config) for one in found)
+        how = {"crops": crops, "source": source, "detail": detail, "snap": snap, "max_pixels": max_pixels}
+        return provided("segment_text")(
+            self, image, labels, detector=detector, threshold=threshold, max_overlap=max_overlap, **how,
+            value_range=value_range, page=page, bands=bands, stretch=stretch, channels=channels, z=z, t=t,
+        )  # fmt: skip
 
-    def everything_in_tiles(
-        self,
-        image: str | Path,
-        folder: str | Path,
-        config: MaskGeneratorConfig | None = None,
-        *,
-        tile: int = 1024,
-        overlap: float = 0.25,
-        progress: Progress | None = None,
-        value_range: tuple[float, float] | None = None,
-        page: int | None = None,
-        **settings: Any,
-    ) -> TiledResult:
-        """Find every object of an image that is too large for memory, or whose objects are a few pixels large.
-
-        The image is looked at tile by tile, objects are joined across seams, and the result is on disk: a label map and
-        COCO records. A run that was killed goes on where it was when it is asked for the same again.
-
-        Args:
-            image: its file. A TIFF is read in windows, if hqsam[tiles] is installed; other files as a whole.
-            folder: where the results go.
-            config: what to look for in each tile, and `settings`: as for `everything`.
-            tile: how wide and high tiles are, in the image's pixels: 64 or more.
-            overlap: the share of that by which they overlap, at least: 0.05 to 0.5; objects are joined by what they
-                have there.
-            progress: called after each tile with how many are done and how many there are; may raise, to stop.
-            value_range: as for `open`, like `page`.
-
-        Returns:
-            The paths of the files, and the number of objects.
-
-        Raises:
-            ImageError: the image cannot be read, or not in parts.
-            OptionError: there is no such setting, or it cannot have this value.
-            OutputError: a result cannot be written, or the folder has the journal of an unfinished, other run.
-        """
-        config = MaskGeneratorConfig.of(config, settings)
-        options = {"config": config, "side": tile, "overlap": overlap, "progress": progress}
-        reading = ReadOptions(value_range=value_range, page=page)
-        return everything_in_tiles(self._engine, Path(image), Path(folder), **options, reading=reading)
-
-    def _about(self, found: Instances, image: ImageLike, config: MaskGeneratorConfig) -> Instances:
-        source = check_source(config.source, self.config)
-        return replace(found, image_name=name_of(image), metadata={"source": source})
+    def digest(self) -> str:
+        """Return a short name of the weights and the way to compute, by which work can be resumed."""
+        return f"{self.name} {self.device.type} {self._engine.digest()}"
 
     def _open_batches(self, images: Iterator[ImageLike], batch_size: int, options: ReadOptions) -> Iterator[Session]:
-        size = self.config.image_size
         while batch := list(islice(images, batch_size)):
             frames, resized, references, names = [], [], [], [name_of(image) for image in batch]
+            places: list[tuple[Georeference | None, Rle | None]] = []
             for image in batch:
-                pixels = read_with(image, options)
-                frames.append(Frame((pixels.shape[0], pixels.shape[1]), size))
-                resized.append(resize_longest_side(pixels, size))  # the full-size pixels are not kept
+                placed = read_placed(image, options)
+                pixels = placed.pixels
+                frame, prepared = prepare_image(pixels, self.config)
+                frames.append(frame)
+                resized.append(prepared)  # the full-size pixels are not kept
                 references.append(ImageReference(image, pixels, options))
-            for frame, encoded, name, reference in zip(
-                frames, self._engine.encode(resized), names, references, strict=True
+                places.append((placed.georeference, None if placed.valid is None else encode(placed.valid)))
+            for frame, encoded, name, reference, place in zip(
+                frames, self._engine.encode(resized), names, references, places, strict=True
             ):
-                yield Session(frame, encoded, self._engine, name, reference)
+                yield Session(frame, encoded, self._engine, name, reference, *place)

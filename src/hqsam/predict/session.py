@@ -8,13 +8,16 @@ from jaxtyping import UInt8
 
 from hqsam.engines import EncodedImage, Engine
 from hqsam.errors import OptionError, PromptError
+from hqsam.geo.georeference import Georeference
 from hqsam.geometry import Frame
+from hqsam.masks.rle import Rle, decode
 from hqsam.model.config import ModelConfig
 from hqsam.predict.decode_prompts import decode_prompts
 from hqsam.predict.detail import Progress, add_detail
 from hqsam.predict.image_reference import ImageReference
 from hqsam.predict.result import Segmentation
-from hqsam.predict.sources import check_source, is_number_of_candidates
+from hqsam.predict.snap import snap_masks
+from hqsam.predict.sources import check_candidates, check_source
 from hqsam.prompts import Prompts, check_prompts
 
 if TYPE_CHECKING:
@@ -37,6 +40,10 @@ class Session:
     """The name of the image's file, if it came from one."""
     image: ImageReference | None = field(default=None, repr=False)
     """The reference to the image itself, for `detail`."""
+    georeference: Georeference | None = None
+    """The place of the image on a map; None where it has none."""
+    footprint: Rle | None = field(default=None, repr=False)
+    """The pixels of the image that have data; None if all have. Masks stay within."""
 
     @property
     def image_size_hw(self) -> tuple[int, int]:
@@ -52,9 +59,10 @@ class Session:
         boxes: ArrayLike | None = None,
         mask: ArrayLike | None = None,
         refine: Segmentation | None = None,
-        candidates: int = 1,
+        candidates: int | str = 1,
         source: str | None = None,
         detail: bool = False,
+        snap: bool = False,
         progress: Progress | None = None,
     ) -> Segmentation:
         """Segment what one prompt, or each of N prompts, points at, in the pixels of the upright image.
@@ -71,11 +79,14 @@ class Session:
             mask: a bool mask [H, W] of the image, or [N, H, W]; or logits [N, h, w] as in a result's `.logits`.
             refine: an earlier result: its prompts are kept, the new clicks come after theirs, and its logits (of three
                 candidates the best) become the mask prompt.
-            candidates: 1 is SAM's mask 0; 3 is its masks 1 to 3, for prompts that can mean several things.
+            candidates: 1 is SAM's mask 0, and in SAM 2, where that is unstable, the best of masks 1 to 3; "first" is
+                mask 0 in any case; 3 is masks 1 to 3, for prompts that can mean several things.
             source: "sum" of SAM's and the HQ logits (the default), "hq" alone, or "sam" as it was without the HQ token,
                 which is all that a plain SAM has.
             detail: encode what surrounds each mask again, closer, so that its edge follows the image's own pixels: some
                 more seconds, see docs/detail.md. An image that was given as an array must still be in memory.
+            snap: move the edge of each mask to an edge of the photo that lies within 0.8 % of its diagonal; logits stay
+                as they are. The image is needed again, as for `detail`.
             progress: with `detail`, called after each part with how many are done and how many there are; may raise.
 
         Returns:
@@ -84,39 +95,48 @@ class Session:
         Raises:
             PromptError: the prompt is empty, not finite, outside the image, or does not fit together.
             OptionError: another source, or another number of candidates.
-            ImageError: `detail` is asked for, and the image is gone or has changed.
+            ImageError: `detail` or `snap` is asked for, and the image is gone or has changed.
         """
         prompts = self.check(points=points, labels=labels, box=box, boxes=boxes, mask=mask, refine=refine)
-        return self.segment_prompts(prompts, candidates=candidates, source=source, detail=detail, progress=progress)
+        how: dict[str, Any] = {"candidates": candidates, "source": source, "detail": detail, "snap": snap}
+        return self.segment_prompts(prompts, **how, progress=progress)
 
     def segment_prompts(
         self,
         prompts: Prompts,
         *,
-        candidates: int = 1,
+        candidates: int | str = 1,
         source: str | None = None,
         detail: bool = False,
+        snap: bool = False,
         progress: Progress | None = None,
     ) -> Segmentation:
         """Return masks for prompts that `check` has made; the arguments are those of `segment`.
 
         Raises:
             OptionError: another source, or another number of candidates.
-            ImageError: `detail` is asked for, and the image is gone or has changed.
+            ImageError: `detail` or `snap` is asked for, and the image is gone or has changed.
         """
         chosen = check_source(source, self.engine.config)
-        if not is_number_of_candidates(candidates):
-            raise OptionError(f"candidates is {candidates!r}; choose 1 mask a prompt, or 3")
-        logits, scores = decode_prompts(self.engine, self.encoded, prompts, chosen, candidates)
+        which = check_candidates(candidates)
+        logits, scores, object_scores = decode_prompts(self.engine, self.encoded, prompts, chosen, which)
+        each = logits.shape[1]
         answer = Segmentation.from_logits(
             logits.flatten(0, 1).numpy(),
             scores.flatten().numpy(),
             prompts,
             chosen,
-            np.repeat(np.arange(len(prompts)), logits.shape[1]),
+            np.repeat(np.arange(len(prompts)), each),
+            object_scores=None if object_scores is None else object_scores.repeat_interleave(each).numpy(),
             image_name=self.image_name,
+            image=self.image,
+            metadata={"georeference": self.georeference} if self.georeference else {},
         )
-        return add_detail(answer, self._read_pixels(), self.engine, progress) if detail else answer
+        if detail or snap:
+            pixels = self._read_pixels()
+            answer = add_detail(answer, pixels, self.engine, progress) if detail else answer
+            answer = snap_masks(answer, pixels) if snap else answer
+        return answer if self.footprint is None else answer.within(decode(self.footprint))
 
     def check(self, *, refine: Segmentation | None = None, **given: Any) -> Prompts:
         """Return the prompts of `segment`'s arguments, in the pixels of this image.
@@ -130,7 +150,9 @@ class Session:
 
     def _read_pixels(self) -> UInt8[np.ndarray, "height width 3"]:
         if self.image is None:
-            raise OptionError("detail needs the image again, and this session was made without it; use segmenter.open")
+            raise OptionError(
+                "detail and snap need the image again, and this session was made without it; use segmenter.open"
+            )
         return self.image.read()
 
     def _refined(self, earlier: Segmentation, given: dict[str, Any]) -> Prompts:

@@ -14,8 +14,7 @@ from hqsam.formats import coco
 from hqsam.images.read_options import ReadOptions
 from hqsam.masks.boundary import iou
 from hqsam.predict.mask_generator_config import MaskGeneratorConfig
-from hqsam.predict.tiles.everything_in_tiles import _heading, everything_in_tiles
-from hqsam.predict.tiles.tile_grid import TileGrid
+from hqsam.predict.tiles.everything_in_tiles import everything_in_tiles, journal_settings
 from tests.predict.seeing import SeeingEngine, discs
 
 CIRCLES = [(100, 90, 40), (230, 120, 60), (420, 300, 90), (60, 330, 30), (560, 60, 44)]
@@ -188,8 +187,7 @@ def test_memory_does_not_grow_with_the_photo(tmp_path, request):
     assert grown < 160, f"{grown} MB more for a photo of 201 MB than for one of 13 MB"
 
 
-def test_the_settings_of_a_run_have_the_fingerprint_that_0_1_gave_them(photo):
+def test_the_settings_of_a_run_have_the_fingerprint_that_0_1_gave_them():
     """So that a run that 0.1 began goes on."""
-    grid = TileGrid((400, 620), 256, 0.25)
-    heading = _heading(photo[0], grid, SeeingEngine(), MaskGeneratorConfig(points_per_side=9), ReadOptions())
-    assert heading["settings"] == "ae1e869579941513"
+    named = journal_settings(SeeingEngine(), MaskGeneratorConfig(points_per_side=9), ReadOptions())
+    assert named["settings"] == "ae1e869579941513"

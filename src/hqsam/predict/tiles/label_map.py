@@ -9,8 +9,7 @@ from jaxtyping import UInt32
 
 from hqsam import optional, storage
 from hqsam.masks.instances import Instances
-from hqsam.masks.overlap import painting_order
-from hqsam.masks.runs import crop_runs, runs_from_rle
+from hqsam.masks.label_bands import label_bands
 
 _SIDE = 512
 """The side of the file's tiles, in pixels."""
@@ -47,15 +46,9 @@ def write_label_map(path: Path, instances: Instances, tags: Sequence[tuple[Any, 
 
 def _tiles(instances: Instances) -> Iterator[UInt32[np.ndarray, "side side"]]:
     """Yield whole tiles in reading order, also where the image ends within one."""
-    height, width = instances.image_size_hw
-    order = painting_order(instances.areas.tolist(), "small_on_top")
-    for top in range(0, height, _SIDE):
-        rows = slice(top, min(top + _SIDE, height))
-        band = np.zeros((_SIDE, width + -width % _SIDE), np.uint32)
-        for number in order:
-            x0, y0, x1, y1 = instances.boxes[number].tolist()
-            if y0 < rows.stop and y1 > rows.start:
-                mask = crop_runs(runs_from_rle(instances.rle[number]), height, (rows, slice(x0, x1)))
-                band[: len(mask), x0:x1][mask] = number + 1
+    width = instances.image_size_hw[1]
+    for rows, band in label_bands(instances, _SIDE):
+        padding = (0, _SIDE - (rows.stop - rows.start)), (0, -width % _SIDE)
+        whole = np.pad(band, padding)
         for left in range(0, width, _SIDE):
-            yield np.ascontiguousarray(band[:, left : left + _SIDE])
+            yield np.ascontiguousarray(whole[:, left : left + _SIDE])

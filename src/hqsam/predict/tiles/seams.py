@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float
 
+from hqsam.masks.groups import Groups, mutual_matches
 from hqsam.masks.rle import Rle, area
 from hqsam.masks.runs import Runs, crop_runs, runs_from_parts, runs_from_rle, union
 from hqsam.masks.windows import Window
@@ -23,6 +24,10 @@ class Part:
     tile: Tile
     rle: Rle
     score: float
+    label: str = ""
+    """The class, where the object was found by words."""
+    prompt_score: float | None = None
+    """The detector's score, where it was found by words."""
 
     @property
     def runs(self) -> Runs:
@@ -44,16 +49,13 @@ def join(parts: Sequence[Part], grid: TileGrid) -> list[list[Part]]:
     by_tile: dict[Tile, list[int]] = {}
     for number, part in enumerate(parts):
         by_tile.setdefault(part.tile, []).append(number)
-    leaders = list(range(len(parts)))
+    groups = Groups(len(parts))
     for tile in grid.tiles:
         for other in grid.neighbours(tile):
             for one, another in _pairs(by_tile.get(tile, []), by_tile.get(other, []), parts, grid):
-                first, second = sorted((_leader(leaders, one), _leader(leaders, another)))
-                leaders[second] = first
-    groups: dict[int, list[Part]] = {}
-    for number, part in enumerate(parts):
-        groups.setdefault(_leader(leaders, number), []).append(part)
-    return [group for group in groups.values() if len(group) > 1 or not _is_scrap(group[0], grid)]
+                groups.join(one, another)
+    found = [[parts[number] for number in group] for group in groups.all()]
+    return [group for group in found if len(group) > 1 or not _is_scrap(group[0], grid)]
 
 
 def whole(parts: Sequence[Part], grid: TileGrid) -> Runs:
@@ -98,12 +100,7 @@ def _pairs(ones: list[int], others: list[int], parts: Sequence[Part], grid: Tile
         return []
     shared = grid.shared(parts[ones[0]].tile, parts[others[0]].tile)
     agreement = _iou(*(np.stack([_seen(parts[number], shared, grid) for number in side]) for side in (ones, others)))
-    best = agreement.argmax(axis=1)
-    return [
-        (ones[row], others[column])
-        for row, column in enumerate(best)
-        if agreement[row, column] >= _LEAST_AGREEMENT and agreement[:, column].argmax() == row
-    ]
+    return [(ones[row], others[column]) for row, column in mutual_matches(agreement, _LEAST_AGREEMENT)]
 
 
 def _seen(part: Part, shared: tuple[slice, slice], grid: TileGrid) -> Bool[np.ndarray, "pixel"]:
@@ -117,10 +114,3 @@ def _iou(
     both = ones.astype(np.float32) @ others.astype(np.float32).T
     either = ones.sum(axis=1)[:, None] + others.sum(axis=1)[None] - both
     return np.divide(both, either, out=np.zeros_like(both), where=either > 0)
-
-
-def _leader(leaders: list[int], number: int) -> int:
-    while leaders[number] != number:
-        leaders[number] = leaders[leaders[number]]
-        number = leaders[number]
-    return number
