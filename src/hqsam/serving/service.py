@@ -18,6 +18,9 @@ from hqsam.serving.store.classes import ClassTable
 from hqsam.serving.store.database import Database
 from hqsam.serving.store.image_library import ImageLibrary
 from hqsam.serving.store.images import ImageTable
+from hqsam.serving.store.sequences import SequenceTable
+from hqsam.text.detector import Detector
+from hqsam.text.segment_text import detector_of
 
 _OPENING_THREADS, _PROMPT_THREADS = 4, 8
 _MAX_PROMPTS_WAITING = 64
@@ -40,6 +43,7 @@ class Service:
         _check_folder(self.database, settings)
         self.images, self.annotations = ImageTable(self.database), AnnotationTable(self.database)
         self.classes, self.batches = ClassTable(self.database), BatchTable(self.database)
+        self.sequences = SequenceTable(self.database, self.batches)
         self.library = ImageLibrary(settings, self.images)
         self.encoder = FairQueue("encodings", 1, settings.max_queue)
         self.openings = FairQueue("images", _OPENING_THREADS, settings.max_queue)
@@ -49,14 +53,19 @@ class Service:
         self.models = ModelManager(settings, self.encoder, DecodeBatcher(self.metrics), self.features)
         self.sessions = SessionCache(self.models, self.metrics, settings.feature_memory, settings.max_pixels)
         self.results = ResultCache()
+        self.detector: Detector | None = None
+        """Finds objects by words, once the server has started with one."""
         self._add_gauges()
 
     def start(self) -> None:
-        """Load the default model and list the folder, so that the first request is as quick as the others.
+        """Load the default model and the detector, and list the folder: the first request is as quick as the others.
 
         Raises:
-            WeightsError: the model cannot be loaded.
+            WeightsError: the model or the detector cannot be loaded.
+            MissingExtra: a detector was asked for, and hqsam[text] is not installed.
         """
+        if self.settings.detector is not None:
+            self.detector = detector_of(self.settings.detector, self.settings.device)
         self.models.load(None)
         self.library.walk()
 

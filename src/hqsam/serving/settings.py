@@ -1,9 +1,12 @@
 """Settings of a server, and the folder of its annotations."""
 
+import base64
+import hmac
 import secrets
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from hqsam.errors import OptionError
 from hqsam.paths import user_data_folder
@@ -31,6 +34,8 @@ class Settings:
     """A SQLAlchemy URL such as postgresql://user@host/name; by default SQLite in `data`."""
     follow_links: bool = False
     """Show images that are links to files outside of the folder, as git-annex and DVC have them."""
+    sequences: bool = False
+    """The images of each folder are the frames of a video: objects can be followed along them."""
     folder_moved: bool = False
     """The folder is the one of the database, and was moved."""
     cache: Path | None = None
@@ -42,6 +47,8 @@ class Settings:
     """Further host names of the server; see `http.security`."""
     model: str = "nano"
     """The model used where a request names none: a name of the table, or a checkpoint file."""
+    detector: Any = None
+    """Finds objects by words: a folder or repo of a zero-shot detector, or an object with `detect`. None: no words."""
     device: str = "auto"
     precision: str = "auto"
     upload_bytes: int = 100 << 20
@@ -54,6 +61,16 @@ class Settings:
     """Number of models that are held in memory."""
     max_queue: int = 16
     """Encodings that may wait; further requests get 503."""
+    label_studio: bool = False
+    """Answer Label Studio's requests; see `http.security`."""
+    label_studio_url: str = ""
+    """Its address, as http://localhost:8080; by default what it says itself."""
+    label_studio_api_key: str = field(default="", repr=False)
+    """The key with which images of its tasks are fetched; by default what it sends."""
+    label_studio_frames: int = 20
+    """Frames of a video that rectangles are followed into by one request."""
+    image_hosts: tuple[str, ...] = ()
+    """Hosts on the local network from which images of its tasks may be fetched, besides its own."""
     requests_per_second: float | None = None
     """Limit for each client; None is no limit."""
     idle_timeout: float = 20.0
@@ -62,8 +79,18 @@ class Settings:
     def __post_init__(self) -> None:
         if self.folder is not None and not self.folder.is_dir():
             raise OptionError(f"{self.folder} is not a folder; give the folder of the images to annotate")
+        if self.label_studio_url and not self.label_studio_url.startswith(("http://", "https://")):
+            raise OptionError(
+                f"{self.label_studio_url!r} is no address of Label Studio; give one as http://localhost:8080"
+            )
         if len(self.token) < 16 or not all("!" <= letter <= "~" for letter in self.token):
             raise OptionError("the token is too weak; use 16 or more letters and digits, without spaces")
+
+    @property
+    def label_studio_password(self) -> str:
+        """The password of Label Studio's requests. It changes with the token, which cannot be told from it."""
+        digest = hmac.digest(self.token.encode(), b"hqsam label studio", "sha256")
+        return base64.urlsafe_b64encode(digest[:18]).decode("ascii")
 
     @property
     def database_url(self) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests import needs
+from tests.serving.sequences import follow, frames_in, sequence_server
 from tests.serving.servers import TOKEN, photos_in, running, settings_in
 
 EXAMPLES = 60 if os.environ.get("HQSAM_TEST_ALL") else 8
@@ -28,20 +29,42 @@ def own(_nano, tmp_path):
         yield server
 
 
-def test_every_route_keeps_to_its_description(own, tmp_path):
+@pytest.fixture
+def sequence(tmp_path):
+    """A server with one sequence of three frames, and two objects that were followed through it."""
+    truth = frames_in(tmp_path / "clip", 3)
+    # Thousands of requests come at once: none of them is to be refused because others wait.
+    with sequence_server(tmp_path, idle_timeout=2, max_queue=10_000) as server:
+        first = next(server.client.images())["id"]
+        for mask in truth[0]:
+            server.client.annotate(first, mask)
+        assert follow(server, first, frames=2)["state"] == "done"
+        yield server
+
+
+def keeps_to_its_description(server, folder, *chosen):
     needs.package("schemathesis", install="pip install schemathesis")
     done = subprocess.run(
         [
-            *(str(Path(sys.executable).parent / "schemathesis"), "run", f"{own.address}/v1/openapi.json"),
-            *("--header", f"Authorization: Bearer {TOKEN}", "--exclude-path-regex", _MINUTES),
+            *(str(Path(sys.executable).parent / "schemathesis"), "run", f"{server.address}/v1/openapi.json"),
+            *("--header", f"Authorization: Bearer {TOKEN}", *chosen),
             *("--exclude-checks", _NOT_CHECKED, "--max-examples", str(EXAMPLES), "--seed", "7"),
             *("--phases", "examples,coverage,fuzzing", "--no-color"),
         ],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
         timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert own.ask("GET", "/v1/health").status == 200
+    assert server.ask("GET", "/v1/health").status == 200
+
+
+def test_every_route_keeps_to_its_description(own, tmp_path):
+    keeps_to_its_description(own, tmp_path, "--exclude-path-regex", _MINUTES)
+
+
+@pytest.mark.slow  # half a minute
+def test_the_routes_of_sequences_keep_to_it_where_there_is_one(sequence, tmp_path):
+    keeps_to_its_description(sequence, tmp_path, "--include-path-regex", "/sequence|/follow$|/track$")

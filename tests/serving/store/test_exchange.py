@@ -13,7 +13,7 @@ from hqsam.formats import FORMATS
 from hqsam.masks.rle import decode
 from tests.serving.servers import TOKEN, photos_in, running, settings_in
 
-READABLE = ("png", "label_map", "coco", "svg", "yolo", "labelme", "geojson")
+READABLE = ("png", "label_map", "coco", "svg", "yolo", "labelme", "pixel_geojson")
 
 
 @pytest.fixture

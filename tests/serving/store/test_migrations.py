@@ -100,7 +100,7 @@ def columns_of_a_new_one(folder: Path) -> dict[str, list[tuple[str, str, bool]]]
 def copy_to_postgresql(old: Path, url: str) -> None:
     """Make the tables as 0.1 did, and copy their rows."""
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-    added = {"images": {"note"}, "annotations": {"class_name"}, "versions": {"batch_id"}}
+    added = {"images": {"note"}, "annotations": {"class_name", "track", "tracked"}, "versions": {"batch_id"}}
     with engine.begin() as connection, sqlite3.connect(old) as source:
         Base.metadata.create_all(connection)
         connection.execute(text("DROP TABLE batches"))

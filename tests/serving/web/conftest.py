@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests import needs
+from tests.chromium import chromium
 from tests.serving.servers import Running, photos_in, running, settings_in
 from tests.serving.web.annotator import Annotator
 
@@ -13,14 +13,8 @@ from tests.serving.web.annotator import Annotator
 @pytest.fixture(scope="module")
 def browser():
     """Debian's chromium; for each module anew, since Playwright keeps an event loop running."""
-    needs.program("chromium", install="apt-get install chromium")
-    needs.package("playwright", install="pip install playwright")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

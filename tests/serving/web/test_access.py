@@ -61,3 +61,9 @@ def test_what_happens_is_told_to_screen_readers(annotator):
     assert (status.get_attribute("role"), status.get_attribute("aria-live")) == ("status", "polite")
     annotator.press("s")
     assert status.text_content().startswith("HQ")
+
+
+def test_a_server_without_a_detector_shows_no_field_for_words(annotator):
+    assert annotator.page.locator(".words").count() == 0
+    annotator.press('"')
+    assert annotator.failures == ""

@@ -9,15 +9,31 @@ import hqsam.serving
 PAGE = Path(hqsam.serving.__file__).parent / "web"
 
 
+LATER = [PAGE / "sequence", PAGE / "words"]
+"""Loaded only where the server has sequences, or a detector."""
+
+
 def files() -> list[Path]:
     return [path for path in PAGE.rglob("*") if path.is_file()]
 
 
 def test_all_of_it_is_smaller_than_a_photo():
-    whole = sum(path.stat().st_size for path in files())
-    packed = sum(len(gzip.compress(path.read_bytes())) for path in files())
+    first = [path for path in files() if not set(LATER) & set(path.parents)]
+    whole = sum(path.stat().st_size for path in first)
+    packed = sum(len(gzip.compress(path.read_bytes())) for path in first)
     assert whole < 230_000
     assert packed < 85_000
+
+
+def test_what_is_loaded_later_is_small_and_nothing_else_imports_it():
+    assert sum(path.stat().st_size for folder in LATER for path in folder.iterdir()) < 18_000
+    importing = [
+        path.relative_to(PAGE).as_posix()
+        for path in files()
+        if not set(LATER) & set(path.parents)
+        and re.search(r"^import .*(sequence|words)/", path.read_text(encoding="utf-8"), re.M)
+    ]
+    assert importing == []
 
 
 def test_nothing_comes_from_elsewhere():

@@ -14,10 +14,24 @@ from starlette.types import ASGIApp
 
 from hqsam.errors import HqsamError
 from hqsam.serving.http.errors import ApiError, to_api_error
+from hqsam.serving.http.label_studio.addresses import LabelStudio
+from hqsam.serving.http.label_studio.projects import Projects
+from hqsam.serving.http.label_studio.videos import VideoFiles
 from hqsam.serving.http.middleware import RequestMiddleware
 from hqsam.serving.http.openapi import describe
-from hqsam.serving.http.reference import reference_page
-from hqsam.serving.http.routes import annotations, classes, exchange, images, jobs, masks, models, project
+from hqsam.serving.http.reference import STYLE, reference_page
+from hqsam.serving.http.routes import (
+    annotations,
+    classes,
+    exchange,
+    images,
+    jobs,
+    label_studio,
+    masks,
+    models,
+    project,
+    sequences,
+)
 from hqsam.serving.http.security import AccessControl
 from hqsam.serving.scheduler.errors import ClientDisconnected
 from hqsam.serving.service import Service
@@ -44,18 +58,32 @@ def create_app(service: Service) -> ASGIApp:
     app.openapi = partial(describe, app)
     app.state.service = service
     app.include_router(models.open_routes)
-    for part in (models, images, masks, jobs, annotations, classes, exchange, project):
+    for part in (models, images, masks, jobs, annotations, classes, exchange, project, sequences):
         app.include_router(part.routes)
     access = AccessControl(service.settings)
+    if service.settings.label_studio:
+        _add_label_studio(app, service)
     _add_pages(app, service, access)
     _add_errors(app)
     return RequestMiddleware(app, service.settings, access, service.metrics)
 
 
+def _add_label_studio(app: FastAPI, service: Service) -> None:
+    settings = service.settings
+    app.state.label_studio = Projects(LabelStudio(settings.label_studio_url, settings.label_studio_api_key))
+    app.state.label_studio_videos = VideoFiles()
+    app.include_router(label_studio.routes)
+
+
 def _add_pages(app: FastAPI, service: Service, access: AccessControl) -> None:
     @app.get("/", include_in_schema=False)
-    def page(token: str = "") -> Response:
-        """Return the page; an address with the token becomes a cookie and a redirect to the address without it."""
+    def page(request: Request, token: str = "") -> Response:
+        """Return the page; an address with the token becomes a cookie and a redirect to the address without it.
+
+        Label Studio's backends say at this address that they are up, and it gets that.
+        """
+        if access.is_label_studio(request.headers):
+            return JSONResponse(label_studio.health(service))
         if not token:
             return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
         if not access.is_token(token):
@@ -69,6 +97,10 @@ def _add_pages(app: FastAPI, service: Service, access: AccessControl) -> None:
     @app.get("/docs", include_in_schema=False)
     def docs() -> HTMLResponse:
         return HTMLResponse(reference_page(app.openapi()))
+
+    @app.get("/docs/reference.css", include_in_schema=False)
+    def docs_style() -> FileResponse:
+        return FileResponse(STYLE, headers={"Cache-Control": "no-cache"})
 
     @app.get("/metrics", include_in_schema=False)
     def metrics() -> Response:

@@ -1,7 +1,7 @@
 """Conversion of rows, jobs and models to schemas, and of schemas to what the store takes."""
 
 from datetime import datetime, timezone
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from hqsam.serving.http.errors import to_api_error
 from hqsam.serving.http.rle_validation import validated_mask
@@ -10,10 +10,17 @@ from hqsam.serving.http.schemas.common import ErrorDetail, Rle
 from hqsam.serving.http.schemas.images import Image
 from hqsam.serving.http.schemas.jobs import Job as JobSchema
 from hqsam.serving.http.schemas.models import Model
-from hqsam.serving.scheduler.jobs import Job
+from hqsam.serving.scheduler.jobs import Job, Kind
 from hqsam.serving.scheduler.models import ModelInfo
 from hqsam.serving.store.annotations import AnnotationContent, StoredAnnotation
 from hqsam.serving.store.tables import AnnotationRow, ImageRow, VersionRow
+
+_UNITS: dict[Kind, Literal["clicks", "labels", "bytes", "frames"]] = {
+    "everything": "clicks",
+    "text": "labels",
+    "load": "bytes",
+    "follow": "frames",
+}
 
 
 def to_image(row: ImageRow, class_counts: dict[str, int]) -> Image:
@@ -75,11 +82,12 @@ def to_job(job: Job, *, with_masks: bool) -> JobSchema:
         state=job.state,
         done=job.done,
         total=job.total,
-        unit="bytes" if job.kind == "load" else "clicks",
+        unit=_UNITS[job.kind],
         model=job.model,
         image_id=job.image_id,
         error=None if error is None else ErrorDetail(code=error.code, message=error.message),
-        masks=job.result if with_masks else None,
+        masks=job.result if with_masks and job.kind in ("everything", "text") else None,
+        followed=job.result if job.kind == "follow" else None,
     )
 
 
@@ -104,6 +112,7 @@ def to_model(model: ModelInfo) -> Model:
 def _annotation(row: AnnotationRow, content: AnnotationContent, version: int, updated: datetime) -> schemas.Annotation:
     return schemas.Annotation(
         **{**vars(content), "rle": Rle.of(content.rle)},
+        track=row.track,
         id=row.id,
         key=row.key,
         image_id=row.image_id,

@@ -1,9 +1,13 @@
 """The API reference on one page, made from its own OpenAPI description: no script, no network, so it works offline."""
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, Template
+
+STYLE = Path(__file__).with_name("reference.css")
+"""The page's style sheet."""
 
 
 def reference_page(openapi: dict[str, Any]) -> str:

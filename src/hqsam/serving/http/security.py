@@ -10,8 +10,13 @@ A server on localhost can be reached by every page that is open in the same brow
 | reading answers from another page           | no CORS header is ever sent                                            |
 | another user, another machine               | the token, shown and readable only to the user who started the server  |
 | a page in a frame, a script in an upload    | the headers of every answer                                            |
+| who has Label Studio's password             | it opens Label Studio's paths alone; the token does not follow from it |
+
+Label Studio's paths are there only if the server was started with them. Its backend calls them with HTTP basic auth; it
+sends `/webhook` without, which therefore answers anyone, reads nothing and does nothing.
 """
 
+import base64
 import ipaddress
 import secrets
 import socket
@@ -26,6 +31,9 @@ from hqsam.serving.settings import Settings
 
 OPEN_PATHS = ("/v1/health", "/v1/openapi.json")
 """Paths that need no token, as the files of the page; nothing in them is the user's."""
+LABEL_STUDIO_PATHS = ("/health", "/versions", "/setup", "/predict")
+"""Paths that need Label Studio's password instead of the token."""
+LABEL_STUDIO_USER = "hqsam"
 PAGE_HEADER = "x-hqsam"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
@@ -52,6 +60,8 @@ class AccessControl:
 
     def __init__(self, settings: Settings) -> None:
         self._token = settings.token.encode()
+        credentials = f"{LABEL_STUDIO_USER}:{settings.label_studio_password}"
+        self._label_studio = credentials.encode() if settings.label_studio else b""
         self._beyond_localhost = not _is_local(settings.host)
         names = {*_LOCAL, settings.host.lower(), *(name.lower() for name in settings.allowed_hosts)}
         self._names = names | ({socket.gethostname().lower()} if self._beyond_localhost else set())
@@ -66,6 +76,9 @@ class AccessControl:
         """
         host = headers.get("host", "")
         self._check_host(host)
+        if path in LABEL_STUDIO_PATHS and self._label_studio:
+            self._check_label_studio(host, headers)
+            return
         if not _needs_token(path):
             return
         _check_origin(host, headers)
@@ -81,6 +94,19 @@ class AccessControl:
     def is_token(self, given: str) -> bool:
         """Return True if the token is the server's, in a time that does not tell how much of it is right."""
         return secrets.compare_digest(given.encode(), self._token)
+
+    def is_label_studio(self, headers: Headers) -> bool:
+        """Return True if a request has Label Studio's password, and Label Studio is served at all."""
+        return bool(self._label_studio) and secrets.compare_digest(_basic(headers), self._label_studio)
+
+    def _check_label_studio(self, host: str, headers: Headers) -> None:
+        _check_origin(host, headers)
+        if not self.is_label_studio(headers):
+            raise ApiError(
+                401,
+                "password",
+                "the user and the password are missing or wrong; hqsam serve prints them when it starts",
+            )
 
     def _check_host(self, host: str) -> None:
         name = _name_of(host)
@@ -107,6 +133,15 @@ def _check_origin(host: str, headers: Headers) -> None:
 def _bearer(headers: Headers) -> str:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _basic(headers: Headers) -> bytes:
+    """Return user and password of HTTP basic auth, as `user:password`."""
+    scheme, _, encoded = headers.get("authorization", "").partition(" ")
+    try:
+        return base64.b64decode(encoded, validate=True) if scheme.lower() == "basic" else b""
+    except ValueError:
+        return b""
 
 
 def _name_of(host: str) -> str:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from hqsam.errors import PromptError
 from hqsam.masks import rle
+from hqsam.masks.instances import Instances
 from hqsam.masks.polygons import to_polygons
 from hqsam.masks.runs import Runs, runs_from_rle
 from hqsam.predict.multiscale_logits import MultiscaleLogits
@@ -23,6 +24,7 @@ from hqsam.serving.http.schemas.common import Rle
 from hqsam.serving.http.sparse_masks import downscaled, runs_of_logits
 from hqsam.serving.scheduler.jobs import Job
 from hqsam.serving.scheduler.result_cache import ResultCache
+from hqsam.text.detector import Detector
 
 
 def segment(session: Session, request: schemas.MasksRequest, results: ResultCache) -> schemas.MasksResponse:
@@ -33,7 +35,7 @@ def segment(session: Session, request: schemas.MasksRequest, results: ResultCach
         OptionError: the model does not have this source.
         ResultExpiredError: an earlier mask to refine is no longer remembered.
     """
-    how: dict[str, Any] = {"source": request.source, "candidates": request.candidates, "detail": request.detail}
+    how: dict[str, Any] = request.model_dump(include={"source", "candidates", "detail", "snap"})
     found: list[tuple[int, Segmentation]] = []
     prompts = [_check(session, prompt, results) for prompt in request.prompts]
     for numbers, batch in Prompts.batches(prompts):
@@ -63,12 +65,30 @@ def find_everything(
     found = segmenter.everything(
         path, points_per_side=request.points_per_side, source=request.source, progress=job.progress
     )
-    masks = []
-    for one, score in zip(found.to_rle(), found.scores, strict=True):
-        runs = runs_from_rle(one)
-        x0, y0, x1, y1 = runs.box_xyxy(int(one["size"][0])).tolist()
-        masks.append(schemas.Mask(prompt=0, score=float(score), box=(x0, y0, x1, y1), area=runs.area, rle=Rle.of(one)))
-    return masks
+    return [_whole_mask(one) for one in found]
+
+
+def find_by_words(
+    segmenter: Segmenter, detector: Detector, path: Path, request: schemas.TextRequest
+) -> list[schemas.Mask]:
+    """Return the masks of every object that the labels name, best box first.
+
+    Raises:
+        ImageError: the image cannot be read.
+        OptionError: the model does not have this source.
+        PromptError: a label is blank, or longer than the detector reads.
+        ClientDisconnected: the job was cancelled.
+    """
+    how = request.model_dump(include={"labels", "threshold", "max_overlap", "source", "detail", "snap"})
+    found = segmenter.segment_text(path, detector=detector, **how)
+    return [_whole_mask(one, label=one.labels[0], prompt_score=float(one.columns["prompt_score"][0])) for one in found]
+
+
+def _whole_mask(one: Instances, **more: Any) -> schemas.Mask:
+    """Return a mask that was searched for, and answers no prompt of the request."""
+    x0, y0, x1, y1 = one.boxes[0].tolist()
+    box, score = (x0, y0, x1, y1), float(one.scores[0])
+    return schemas.Mask(prompt=0, score=score, box=box, area=int(one.areas[0]), rle=Rle.of(one.rle[0]), **more)
 
 
 def _check(session: Session, prompt: schemas.Prompt, results: ResultCache) -> Prompts:
@@ -89,11 +109,12 @@ def _mask(number: int, one: Segmentation, request: schemas.MasksRequest, results
     height, width = one.image_size_hw
     whole = one.multiscale_logits(0)
     shown = whole if request.max_side is None else downscaled(whole, request.max_side)
-    runs = runs_of_logits(shown)
+    runs = runs_from_rle(one.to_rle()[0]) if one.encoded and shown is whole else runs_of_logits(shown)
     scale = np.array([width, height]) / shown.frame.image_size_hw[::-1]
     return schemas.Mask(
         prompt=number,
         score=float(one.scores[0]),
+        object_score=None if one.object_scores is None else float(one.object_scores[0]),
         box=_scaled(runs.box_xyxy(shown.frame.image_size_hw[0]), scale),
         area=round(runs.area * float(scale.prod())),
         refine=results.put(one) if request.keep else None,

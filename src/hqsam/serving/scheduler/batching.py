@@ -28,7 +28,7 @@ class _Task:
     image: EncodedImage
     prompts: PromptBatch
     source: Source
-    candidates: int
+    candidates: Any
     future: "Future[MaskPrediction]" = field(default_factory=Future)
 
     def can_batch_with(self, other: "_Task") -> bool:
@@ -107,7 +107,7 @@ class DecodeBatcher:
         row = 0
         for task in batch:
             rows = slice(row, row + len(task.prompts))
-            task.future.set_result(MaskPrediction(decoded.logits[rows], decoded.scores[rows]))
+            task.future.set_result(decoded.select(rows))
             row = rows.stop
         self._metrics.decode_seconds.observe(time.perf_counter() - started)
         self._metrics.decoded_together.observe(len(batch))

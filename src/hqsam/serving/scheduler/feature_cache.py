@@ -16,8 +16,8 @@ import torch
 from jaxtyping import UInt8
 from safetensors import SafetensorError
 
-from hqsam import storage
 from hqsam.engines import EncodedImage
+from hqsam.weights.save import write_safetensors
 
 _SUFFIX = ".safetensors"
 
@@ -59,8 +59,7 @@ class FeatureCache:
         if encoded.nbytes > self._max_bytes:
             return
         path = self._path(key)
-        with storage.replacing(path) as temporary_path:
-            safetensors.torch.save_file(encoded.to_tensors(), temporary_path)
+        write_safetensors(path, encoded.to_tensors(), {})
         with self._lock:
             self.bytes += path.stat().st_size
             if self.bytes > self._max_bytes:

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import uuid4
 
 from hqsam.errors import HqsamError
@@ -14,7 +14,7 @@ from hqsam.serving.scheduler.errors import ClientDisconnected, NotFoundError
 from hqsam.serving.scheduler.queues import FairQueue
 from hqsam.serving.scheduler.request_context import RequestContext
 
-Kind = Literal["everything", "load"]
+Kind = Literal["everything", "text", "load", "follow"]
 _FINISHED = ("done", "failed", "cancelled")
 _MAX_FINISHED = 100
 """Finished jobs whose results can still be fetched."""
@@ -44,7 +44,7 @@ class Job:
         return self.state in _FINISHED
 
     def progress(self, done: int, total: int) -> None:
-        """Report progress: clicks or bytes, of all of them.
+        """Report progress: clicks, labels, bytes or frames, of all of them.
 
         Raises:
             ClientDisconnected: the job was cancelled.
@@ -86,7 +86,7 @@ class JobManager:
 
     def __init__(self, max_waiting: int) -> None:
         self._queues = {
-            kind: FairQueue(f"jobs ({kind})", threads=1, max_waiting=max_waiting) for kind in ("everything", "load")
+            kind: FairQueue(f"jobs ({kind})", threads=1, max_waiting=max_waiting) for kind in get_args(Kind)
         }
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._lock = threading.Lock()

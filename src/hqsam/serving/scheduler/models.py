@@ -14,7 +14,7 @@ from hqsam.serving.scheduler.batching import DecodeBatcher
 from hqsam.serving.scheduler.errors import ModelNotInstalledError, NotFoundError
 from hqsam.serving.scheduler.feature_cache import FeatureCache
 from hqsam.serving.scheduler.queues import FairQueue
-from hqsam.serving.scheduler.shared_engine import SharedEngine
+from hqsam.serving.scheduler.shared_engine import SharedEngine, share
 from hqsam.serving.settings import Settings
 from hqsam.weights import cache
 from hqsam.weights.load import locate
@@ -121,7 +121,7 @@ class ModelManager:
         engine = load_engine(origin, device, precision)
         kind = type(engine).__name__
         identity = f"{path.name} {about.st_size} {about.st_mtime_ns} {kind} {precision} {device.type}"
-        return SharedEngine(engine, identity, self._encoder, self._batcher, self._features)
+        return share(engine, identity, self._encoder, self._batcher, self._features)
 
     def _put(self, name: str, engine: SharedEngine) -> None:
         evicted = []

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import IO, Literal, Protocol, runtime_checkable
 
 from hqsam.predict.session import Session
 from hqsam.serving.metrics import Metrics
@@ -24,14 +24,16 @@ Key = tuple[int, str, str]
 
 @runtime_checkable
 class ImageFile(Protocol):
-    """An image to open: `store.image_library.ImageFile`."""
+    """An image to open, such as `store.image_library.ImageFile`."""
 
     @property
     def id(self) -> int: ...
     @property
     def stamp(self) -> str: ...
-    @property
-    def path(self) -> Path: ...
+
+    def source(self) -> Path | IO[bytes]:
+        """Return a path or an open file; called only if the image has to be read, in the thread that opens it."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class SessionCache:
     def _open_for_all(self, key: Key, image: ImageFile, own: "Future[Session]") -> Session:
         """Open the image for every client that waits for it."""
         try:
-            session = self._models.segmenter(key[2]).open(image.path, max_pixels=self._max_pixels)
+            session = self._models.segmenter(key[2]).open(image.source(), max_pixels=self._max_pixels)
         except BaseException as error:
             with self._lock:
                 del self._opening[key]

@@ -32,6 +32,8 @@ class AnnotationContent:
     prompts: Any = None
     z: int = 0
     """Order from back to front; of one z, newer ones are in front."""
+    tracked: bool = False
+    """Following made the mask from another frame's, and nobody has changed it since."""
 
     @property
     def json(self) -> str:
@@ -71,7 +73,7 @@ class AnnotationTable:
             NotFoundError: there is no annotation of that number.
         """
         with self._database.reading() as session:
-            return _stored(_get(session, annotation_id))
+            return stored(_get(session, annotation_id))
 
     def add(self, image_id: int, contents: Sequence[tuple[str | None, AnnotationContent]]) -> list[StoredAnnotation]:
         """Add annotations, each with its client's key: all or none.
@@ -92,9 +94,11 @@ class AnnotationTable:
         """
         with self._database.writing() as session:
             row = _newest(session, annotation_id, version)
-            add_version(session, row, replace(AnnotationContent.from_json(row.content), **changes), "changed")
+            before = AnnotationContent.from_json(row.content)
+            after = replace(before, **changes)
+            add_version(session, row, replace(after, tracked=after.tracked and after.rle == before.rle), "changed")
             ensure_classes(session, [row.class_name])
-            return _stored(row)
+            return stored(row)
 
     def delete(self, annotation_id: int, version: int | None) -> None:
         """Take an annotation off the list; its versions stay.
@@ -120,7 +124,7 @@ class AnnotationTable:
                 raise NotFoundError(f"there is no version {version} of annotation {annotation_id}")
             add_version(session, row, AnnotationContent.from_json(past.content), "restored")
             ensure_classes(session, [row.class_name])
-            return _stored(row)
+            return stored(row)
 
     def history(self, annotation_id: int) -> tuple[AnnotationRow, list[VersionRow]]:
         """Return an annotation and its versions, oldest first, also if it is deleted.
@@ -136,8 +140,8 @@ class AnnotationTable:
 def annotations_of(session: Session, image_id: int) -> list[StoredAnnotation]:
     """Return the annotations of one image from back to front, of one z the oldest first."""
     chosen = select(AnnotationRow).where(AnnotationRow.image_id == image_id, AnnotationRow.deleted.is_(False))
-    stored = [_stored(row) for row in session.scalars(chosen.order_by(AnnotationRow.id))]
-    return sorted(stored, key=lambda one: one.content.z)
+    found = [stored(row) for row in session.scalars(chosen.order_by(AnnotationRow.id))]
+    return sorted(found, key=lambda one: one.content.z)
 
 
 def add_annotation(
@@ -150,13 +154,13 @@ def add_annotation(
         if known is not None:
             if known.deleted:
                 add_version(session, known, content, "restored", batch)
-            return _stored(known)
+            return stored(known)
     row = AnnotationRow(image_id=image_id, key=key, version=0, class_name="", content="", created=now(), updated=now())
     session.add(row)
     session.flush()
     add_version(session, row, content, "created", batch)
     row.created = row.updated
-    return _stored(row)
+    return stored(row)
 
 
 def add_version(
@@ -165,14 +169,15 @@ def add_version(
     """Make this content the newest version of an annotation, which is deleted if that is the action."""
     row.version += 1
     row.class_name, row.content, row.updated = content.class_name, content.json, now()
-    row.deleted = action == "deleted"
+    row.deleted, row.tracked = action == "deleted", content.tracked
     version = VersionRow(annotation_id=row.id, version=row.version, action=action, content=row.content, at=row.updated)
     version.batch_id = batch
     session.add(version)
     session.execute(update(ImageRow).where(ImageRow.id == row.image_id).values(updated=row.updated))
 
 
-def _stored(row: AnnotationRow) -> StoredAnnotation:
+def stored(row: AnnotationRow) -> StoredAnnotation:
+    """Return an annotation with its content read."""
     return StoredAnnotation(row, AnnotationContent.from_json(row.content))
 
 

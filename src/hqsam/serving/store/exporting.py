@@ -29,6 +29,9 @@ _STORED = (".png", ".jpg")
 _WITH_TABLES = ("png", "label_map")
 """Formats whose files do not say which class a mask has where every program can read it."""
 
+_OLD_NAMES = {"geojson": "pixel_geojson"}
+"""Formats under the names that clients of version 0.1 ask for; images of the server have no place on a map."""
+
 
 class Exporter:
     """Writes annotations of images, with the classes of the project."""
@@ -55,6 +58,7 @@ class Exporter:
             OptionError: there is no such format.
             NotFoundError: there is nothing to write.
         """
+        asked, format_name = format_name, _OLD_NAMES.get(format_name, format_name)
         chosen = format_named(format_name)
         if format_name == "coco":
             numbers = {one.name: one.number for one in self._classes}
@@ -70,6 +74,8 @@ class Exporter:
                 options["order"] = "last_on_top" if instances.metadata["layered"] else "small_on_top"
             image = read_image(self._library.get(row.id).path, self._library.max_pixels) if chosen.needs_image else None
             written = write(instances, folder / place, [format_name], image=image, **options)
+            if asked != format_name:  # files have their old names, too
+                written = [file.rename(file.with_name(file.name.replace("_pixels.", "."))) for file in written]
             files += written
             if format_name in _WITH_TABLES:
                 objects += _object_rows(format_name, instances, [file.relative_to(folder) for file in written])

@@ -40,6 +40,10 @@ class ImageFile:
     """Size and time of the file; another stamp is another image under the same name."""
     size_hw: tuple[int, int]
 
+    def source(self) -> Path:
+        """Return what is read when the image is opened."""
+        return self.path
+
 
 class ImageLibrary:
     """The images of one server, in its folder and uploaded."""
@@ -92,6 +96,14 @@ class ImageLibrary:
         if row.problem is not None:
             raise ImageError(row.problem)
         return ImageFile(row.id, row.name, path, row.stamp, (row.height, row.width))
+
+    def name_of(self, image_id: int) -> str:
+        """Return an image's name.
+
+        Raises:
+            NotFoundError: there is no image of that number.
+        """
+        return self._images.get(image_id).name
 
     def add(self, data: bytes, name: str) -> tuple[ImageRow, bool]:
         """Store an upload and return its row, and True if it is new.

@@ -2,10 +2,10 @@
 
 from datetime import datetime, timezone
 
-from sqlalchemy import BigInteger, Boolean, DateTime, ForeignKey, Integer, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, DateTime, ForeignKey, Integer, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-FORMAT = 2
+FORMAT = 3
 """Version of the tables: the newest revision in `migrations`."""
 
 _Number = BigInteger().with_variant(Integer, "sqlite")  # the only kind of key that SQLite counts by itself
@@ -69,6 +69,10 @@ class AnnotationRow(Base):
     """The class in `content`, to search for."""
     content: Mapped[str] = mapped_column(Text)
     """JSON of `annotations.AnnotationContent`."""
+    track: Mapped[int | None] = mapped_column(Integer, index=True, default=None)
+    """The object's number along the sequence that the image is a frame of."""
+    tracked: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """That of `content`, to search for."""
     created: Mapped[datetime] = mapped_column(DateTime)
     updated: Mapped[datetime] = mapped_column(DateTime)
 

@@ -75,22 +75,21 @@ export const api = {
   importFiles: (fields) => send("POST", "/import", form(fields)),
 };
 
-const get = (path) => request("GET", path).then(content);
+export const get = (path) => request("GET", path).then(content);
 
-function send(method, path, body, signal) {
+export function send(method, path, body, signal) {
   const isForm = body instanceof FormData;
   const headers = { "X-Hqsam": "1", "X-Hqsam-Client": CLIENT };
   if (body !== undefined && !isForm) headers["Content-Type"] = "application/json";
   return request(method, path, { body: isForm ? body : JSON.stringify(body), headers, signal }).then(content);
 }
 
-async function download(path) {
+export async function download(path) {
   const response = await request("GET", path);
   const match = /filename="?([^";]+)"?/.exec(response.headers.get("Content-Disposition") ?? "");
   return { name: match?.[1] ?? "hqsam-export", blob: await response.blob() };
 }
 
-/** Repeats a request while the server says that it is busy. */
 async function retryWhileBusy(attempt, signal) {
   for (;;) {
     try {

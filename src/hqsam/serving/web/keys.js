@@ -1,6 +1,6 @@
 /** Every key, in one table: what it does, and what `?` says of it. */
 /** @import { App } from "./main.js" */
-import { find } from "./panels/dom.js";
+import { find, findAll } from "./panels/dom.js";
 import { CLASS_KEYS } from "./state/classes.js";
 
 /**
@@ -83,6 +83,7 @@ function sectionsOf(app) {
         key(["ctrl+z"], "Undo", history("undo", "Undone"), "Ctrl Z"),
         key(["ctrl+shift+z", "ctrl+y"], "Redo", history("redo", "Redone"), "Ctrl Y"),
         key(["a"], "Find everything", () => dialogs.everything.open()),
+        key(['"'], "Find by words, with a detector", () => findAll(".words input")[0]?.focus()),
       ],
     ],
     [

@@ -1,4 +1,4 @@
-/** Puts the page together. Read this first: every part is made here, in the order in which parts need each other. */
+/** Read this first: makes every part, in the order in which they need each other. */
 import { api } from "./api.js";
 import { KeyTable } from "./keys.js";
 import { ClassList } from "./panels/class_list.js";
@@ -83,6 +83,8 @@ export class App {
     const project = await api.project().catch(() => null);
     if (project && settings.get("project") !== project.id) settings.reset("className");
     if (project) settings.set("project", project.id);
+    if (project?.sequences) (await import("./sequence/panel.js")).openSequences(this);
+    if (project?.detector) (await import("./words/panel.js")).openWords(this);
     await Promise.all([this.models.fetch(), this.classes.fetch(), gallery.fetch()]);
     this.saveQueue.send();
     const { images } = gallery;
@@ -103,6 +105,5 @@ async function openable(id) {
   return image && !image.problem ? image : null;
 }
 
-/** Also for the browser's console. */
 export const app = new App();
 app.start().catch((error) => app.notices.fail(error.message));

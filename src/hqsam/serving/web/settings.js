@@ -6,6 +6,7 @@ const DEFAULTS = {
   model: "",
   source: "sum",
   detail: false,
+  snap: false,
   brush: 12,
   theme: "system",
   className: "object",

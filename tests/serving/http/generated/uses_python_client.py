@@ -13,7 +13,7 @@ from hqsam_api.models import (
     BodyImportAnnotations,
     BodyUploadImage,
     MasksRequest,
-    MasksRequestCandidates,
+    MasksRequestCandidatesType0,
     Prompt,
     PromptLabelsItem,
 )
@@ -29,7 +29,7 @@ assert image_thumbnail.sync(image.id, client=client).payload.read().startswith(b
 by_box = predict_masks.sync(image.id, client=client, body=MasksRequest([Prompt(box=[170, 15, 412, 210])]))
 click = Prompt(points=[[300, 100]], labels=[PromptLabelsItem.VALUE_1])
 by_click = predict_masks.sync(
-    image.id, client=client, body=MasksRequest([click], candidates=MasksRequestCandidates.VALUE_3)
+    image.id, client=client, body=MasksRequest([click], candidates=MasksRequestCandidatesType0.VALUE_3)
 )
 assert len(by_box.masks) == 1 and len(by_click.masks) == 3, (by_box, by_click)
 

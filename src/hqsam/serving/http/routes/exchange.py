@@ -1,18 +1,16 @@
 """Export and import."""
 
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import File, Form, Query, Request, Response, UploadFile
-from fastapi.responses import FileResponse
-from starlette.background import BackgroundTask
 
 from hqsam import storage
 from hqsam.errors import DataError, ImageError
 from hqsam.serving.http.dependencies import ContextDep, FilterDep, ImageId, ServiceDep, binary, router
 from hqsam.serving.http.disconnect import while_connected
+from hqsam.serving.http.file_answers import file_answer
 from hqsam.serving.http.schemas import exchange as schemas
 from hqsam.serving.http.schemas.common import Id
 from hqsam.serving.scheduler.request_context import RequestContext
@@ -23,7 +21,6 @@ from hqsam.serving.store.tables import ImageRow
 
 routes = router("export and import")
 _FILE = binary(description="A file, or a zip of several.")
-_PREFIX = "hqsam-"
 _MAX_FILES = 1000
 """Limit of files in one import; a zip may hold more."""
 
@@ -44,15 +41,9 @@ async def export_annotations(
     """
     numbers = list(dict.fromkeys(int(one) for one in images.split(","))) if images else []
     rows = service.images.by_ids(numbers) if numbers else service.images.to_export(chosen)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    try:
-        task = service.openings.submit(context, lambda: _export(service, context, format_name, rows, folder))
-        path = await while_connected(request, context, task)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    cleanup = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
-    return FileResponse(path, filename=path.name, media_type="application/octet-stream", background=cleanup)
+    return await file_answer(
+        request, context, service, lambda folder: _export(service, context, format_name, rows, folder)
+    )
 
 
 @routes.post("/import")
@@ -90,7 +81,7 @@ def _export(service: Service, context: RequestContext, format_name: str, rows: l
 def _import(files: list[tuple[str, bytes]], image: int | None, service: Service) -> schemas.ImportResult:
     chosen = [] if image is None else [service.images.get(image)]
     rows = [service.library.refreshed(row) for row in [*service.images.all(), *chosen]]
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="hqsam-", ignore_cleanup_errors=True) as folder:
         paths = [Path(folder) / str(number) / "file" for number in range(len(files))]
         for path, (_, data) in zip(paths, files, strict=True):
             storage.write_bytes(path, data)

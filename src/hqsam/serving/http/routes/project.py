@@ -1,5 +1,7 @@
 """The project that the server works on."""
 
+from pathlib import PurePath
+from typing import Any
 from uuid import uuid4
 
 from hqsam.serving.http.dependencies import ServiceDep, router
@@ -22,6 +24,8 @@ def get_project(service: ServiceDep) -> Project:
         id=service.database.metadata("project", uuid4().hex),
         name="uploads" if folder is None else folder.resolve().name,
         open_image=image,
+        sequences=service.settings.sequences,
+        detector=None if service.detector is None else _name_of(service.settings.detector),
     )
 
 
@@ -32,3 +36,8 @@ def change_project(change: ProjectUpdate, service: ServiceDep) -> Project:
         image = change.open_image
         service.database.set_metadata("open_image", "" if image is None else str(service.images.get(image).id))
     return get_project(service)
+
+
+def _name_of(detector: Any) -> str:
+    """Return the name of a folder or repo, without the path that only the server knows."""
+    return PurePath(detector).name if isinstance(detector, str | PurePath) else type(detector).__name__

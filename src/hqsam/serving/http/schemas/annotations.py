@@ -35,6 +35,10 @@ class Annotation(Schema):
     """From 1; each change adds 1."""
     z: int
     """Order from back to front; of one z, newer ones are in front."""
+    track: int | None
+    """The object's number along a sequence, the same on all frames; null while it has none."""
+    tracked: bool
+    """Following made the mask from another frame's, and nobody has changed it since."""
     created: datetime
     updated: datetime
 

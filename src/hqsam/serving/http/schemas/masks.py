@@ -4,10 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StrictBool
 
-from hqsam.serving.http.schemas.common import Box, ModelName, Rle, Schema, SourceName
+from hqsam.serving.http.schemas.common import Box, ClassName, ModelName, Rle, Schema, SourceName
 
 MAX_PROMPTS, MAX_POINTS = 64, 200
 """Limits of one request and of one prompt. More would only hold up other clients; send another request."""
+MAX_LABELS = 32
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Coordinate = Annotated[float, Field(ge=-1e7, le=1e7, allow_inf_nan=False)]
 
 
@@ -31,11 +33,14 @@ class MasksRequest(Schema):
     prompts: Annotated[list[Prompt], Field(min_length=1, max_length=MAX_PROMPTS)]
     model: ModelName | None = None
     source: SourceName | None = None
-    candidates: Literal[1, 3] = 1
-    """3: SAM's three candidates for each prompt."""
+    candidates: Literal[1, 3] | Literal["first"] = 1
+    """3: SAM's three candidates for each prompt. 1: its mask 0, or in SAM 2 another where that is unstable; "first":
+    mask 0 in any case."""
     format: Literal["rle", "png", "polygons", "logits"] = "rle"
     detail: StrictBool = False
     """Look again, closer, at the object and its edge: sharper on large images, and slower."""
+    snap: StrictBool = False
+    """Move edges of masks to edges of the photo nearby; not for `format` logits, nor where `max_side` scales down."""
     tolerance: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 0
     """Tolerance of polygons: corners may be left out that are at most so many pixels from the line."""
     max_side: Annotated[int, Field(ge=16, le=100_000)] | None = None
@@ -65,6 +70,12 @@ class Mask(Schema):
     """The number of its prompt, from 0."""
     score: float
     """Predicted IoU."""
+    object_score: float | None = None
+    """Logit of the object's being in the image at all, above 0 if it is; for models of SAM 2."""
+    label: str | None = None
+    """The label that it was found by, of a search by words."""
+    prompt_score: float | None = None
+    """The detector's score of its box, 0 to 1, of a search by words."""
     box: Box
     """The smallest around the mask; zeros if it is empty."""
     area: int
@@ -95,3 +106,20 @@ class EverythingRequest(Schema):
     source: SourceName | None = None
     points_per_side: Annotated[int, Field(ge=1, le=64)] = 32
     """A grid of so many by so many clicks."""
+
+
+class TextRequest(Schema):
+    """The search for every object that words name."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"labels": ["a cup", "a spoon"]}]})
+
+    labels: Annotated[list[ClassName], Field(min_length=1, max_length=MAX_LABELS)]
+    """Names of the objects to look for, each in a few words; the detector takes a pass for each name."""
+    threshold: Share | None = None
+    """Lowest score of a box; the detector's own where it is not given."""
+    max_overlap: Share = 0.7
+    """Boxes of any labels with a larger IoU are one object, which keeps the label of higher score."""
+    model: ModelName | None = None
+    source: SourceName | None = None
+    detail: StrictBool = False
+    snap: StrictBool = False

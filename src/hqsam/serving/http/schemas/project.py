@@ -11,6 +11,10 @@ class Project(Schema):
     name: str
     open_image: Id | None
     """The image that the page had open last."""
+    sequences: bool
+    """The images of each folder are the frames of a video, in their order."""
+    detector: str | None
+    """The detector that finds objects by words; null where the server has none."""
 
 
 class ProjectUpdate(Schema):

@@ -1,4 +1,4 @@
-/** Leaves out corners of a ring that are at most so far from the line between those that stay (Douglas and Peucker). */
+/** Leaves out corners that are so near the line between those that stay (Douglas and Peucker). */
 
 /**
  * @param {number[]} ring x, y, x, y, ..., as `rings` gives them

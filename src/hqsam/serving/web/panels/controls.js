@@ -1,4 +1,4 @@
-/** Buttons that do the same as keys: tools, undo, zoom, brush; and the sheets of a narrow window. */
+/** Buttons for tools, undo, zoom and brush; and the sheets of a narrow window. */
 /** @import { App } from "../main.js" */
 import { settings } from "../settings.js";
 import { find, findAll, press } from "./dom.js";

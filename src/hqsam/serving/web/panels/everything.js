@@ -2,7 +2,7 @@
 /** @import { App } from "../main.js" */
 import { api } from "../api.js";
 import { find } from "./dom.js";
-import { waitForJob } from "./jobs.js";
+import { showProgress, waitForJob } from "./jobs.js";
 
 export class EverythingDialog {
   #dialog = find("#everything-dialog", HTMLDialogElement);
@@ -35,38 +35,28 @@ export class EverythingDialog {
     const side = Number(find("input[name='side']:checked", HTMLInputElement, this.#dialog).value);
     this.#showProgress({ done: 0, total: 0 });
     try {
-      this.#job = await api.everything(image.id, { ...models.selection, points_per_side: side });
-      const { masks, model } = await waitForJob(this.#job, (job) => this.#showProgress(job));
+      this.#job = api.everything(image.id, { ...models.selection, points_per_side: side });
+      const { masks, model } = await waitForJob(await this.#job, (job) => this.#showProgress(job));
       this.#job = null;
-      if (image === store.image) this.#propose(masks, { ...models.selection, model });
+      const origin = { ...models.selection, model };
+      if (image === store.image) propose(this.#app, masks.map(({ rle, score }) => ({ rle, score, ...origin })));
     } catch (error) {
-      if (error.name === "AbortError") notices.say("Cancelled.");
-      else notices.fail(error.message);
+      notices.failed(error);
     }
     this.#job = null;
     this.#dialog.close();
   }
 
-  #propose(masks, origin) {
-    const { store, notices, toolbox } = this.#app;
-    store.setProposals(masks.map(({ rle, score }) => ({ rle, score, ...origin })));
-    notices.say(masks.length ? `Found ${masks.length}. Click what you want to keep.` : "Found nothing.");
-    if (masks.length) toolbox.select("pick");
-  }
-
   #cancel() {
-    if (this.#job) api.cancelJob(this.#job.id).catch(() => {});
+    this.#job?.then(({ id }) => api.cancelJob(id)).catch(() => {});
   }
 
   #showProgress(job) {
-    find(".progress", HTMLElement, this.#dialog).hidden = !job;
+    const place = find(".progress", HTMLElement, this.#dialog);
+    place.hidden = !job;
     find("button.main", HTMLButtonElement, this.#dialog).disabled = Boolean(job);
-    if (!job) return;
-    const bar = find("progress", HTMLProgressElement, this.#dialog);
-    if (job.done) bar.value = job.done / job.total;
-    else bar.removeAttribute("value");
-    const words = job.done ? `${job.done} of ${job.total} clicks` : "Looking at the image";
-    find(".progress p", HTMLElement, this.#dialog).textContent = words;
+    const { done, total } = job ?? {};
+    showProgress(place, done && done / total, done ? `${done} of ${total} clicks` : "Looking at the image");
   }
 
   #showProposals() {
@@ -76,4 +66,11 @@ export class EverythingDialog {
     this.#bar.hidden = count === 0;
     find("p", HTMLElement, this.#bar).textContent = count === 1 ? "1 object found" : `${count} objects found`;
   }
+}
+
+/** Offers masks, to be kept or not. @param {App} app @param {import("../state/annotation_store.js").Proposal[]} found */
+export function propose({ store, notices, toolbox }, found) {
+  store.setProposals(found);
+  notices.say(found.length ? `Found ${found.length}. Click what you want to keep.` : "Found nothing.");
+  if (found.length) toolbox.select("pick");
 }

@@ -12,7 +12,7 @@ const FORMATS = [
   ["yolo", "YOLO", "polygons and classes.txt"],
   ["labelme", "labelme JSON", "polygons to edit by hand"],
   ["svg", "SVG", "vector outlines with holes"],
-  ["geojson", "GeoJSON", "polygons with holes, in pixels"],
+  ["pixel_geojson", "GeoJSON in pixels", "polygons with holes, in pixels"],
 ];
 
 export class ExportDialog {
@@ -60,8 +60,7 @@ function asChoice([value, name, about], place) {
   return make("label", {}, radio, make("span", { textContent: name }), make("small", { textContent: about }));
 }
 
-/** Has the browser save a file. */
-function save({ name, blob }) {
+export function save({ name, blob }) {
   const link = make("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);

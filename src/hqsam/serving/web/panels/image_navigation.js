@@ -1,4 +1,4 @@
-/** Opens images: fetches pixels and objects, has the model encode them; and gives images a status and a note. */
+/** Opens images: fetches pixels and objects, has them encoded; gives images a status and a note. */
 /** @import { App } from "../main.js" */
 import { api } from "../api.js";
 import { settings } from "../settings.js";

@@ -3,7 +3,7 @@
 import { api } from "../api.js";
 import { settings } from "../settings.js";
 import { find, findAll, make } from "./dom.js";
-import { waitForJob } from "./jobs.js";
+import { showProgress, waitForJob } from "./jobs.js";
 
 /** @typedef {{name: string, bytes: number, installed: boolean, default: boolean, sources: string[], origin: string, licence: string, notice: string}} Model */
 
@@ -23,9 +23,11 @@ export class Models {
       radio.addEventListener("change", () => settings.set("source", radio.value));
     }
     settings.watch("source", () => this.#show());
-    const detail = find("#detail", HTMLInputElement);
-    settings.watch("detail", (isOn) => (detail.checked = isOn));
-    detail.addEventListener("change", () => settings.set("detail", detail.checked));
+    for (const name of /** @type {const} */ (["detail", "snap"])) {
+      const box = find(`#${name}`, HTMLInputElement);
+      settings.watch(name, (isOn) => (box.checked = isOn));
+      box.addEventListener("change", () => settings.set(name, box.checked));
+    }
   }
 
   async fetch() {
@@ -96,7 +98,10 @@ export class Models {
         [progress.hidden, button.disabled] = [false, true];
         try {
           job = await api.loadModel(model.name);
-          await waitForJob(job, (now) => showProgress(progress, now));
+          await waitForJob(job, ({ done, total }) => {
+            const share = done < total ? done / total : 0;
+            showProgress(progress, share, share ? `${megabytes(done)} of ${megabytes(total)}` : "Loading it into memory");
+          });
           model.installed = true;
         } catch (error) {
           this.#notices.fail(error.message);
@@ -109,14 +114,6 @@ export class Models {
 
 function asOption({ name, bytes, installed }) {
   return make("option", { value: name, textContent: installed ? name : `${name} (${megabytes(bytes)} to download)` });
-}
-
-function showProgress(place, { done, total }) {
-  const bar = find("progress", HTMLProgressElement, place);
-  if (total && done < total) bar.value = done / total;
-  else bar.removeAttribute("value");
-  find("p", HTMLElement, place).textContent =
-    total && done < total ? `${megabytes(done)} of ${megabytes(total)}` : "Loading it into memory";
 }
 
 const megabytes = (bytes) => `${Math.max(1, Math.round(bytes / 1e6)).toLocaleString()} MB`;

@@ -1,4 +1,4 @@
-/** Says in words what goes on and what went wrong, to eyes and to screen readers. Nothing covers anything else. */
+/** Says what goes on and what went wrong, to screen readers, too. */
 import { icon, make } from "./dom.js";
 
 const SHOWN_MS = 6000;
@@ -31,6 +31,12 @@ export class Notices {
     item.append(close);
     this.#failures.append(item);
     setTimeout(() => item.remove(), 3 * SHOWN_MS);
+  }
+
+  /** @param {Error} error of a job */
+  failed({ name, message }) {
+    if (name === "AbortError") this.say("Cancelled.");
+    else this.fail(message);
   }
 
   /** Takes back what was said, if it is still shown. */

@@ -11,7 +11,7 @@ import { History } from "./history.js";
 import { newKey } from "./save_queue.js";
 
 /** @typedef {import("./save_queue.js").SavedObject} SavedObject @typedef {import("../api.js").Image} Image */
-/** @typedef {{rle: import("../masks/rle.js").Rle, score: number, model: string, source: string}} Proposal */
+/** @typedef {{rle: import("../masks/rle.js").Rle, score: number, model: string, source: string, class_name?: string}} Proposal */
 
 export class AnnotationStore extends Emitter {
   /** @type {Image | null} */
@@ -173,6 +173,7 @@ export class AnnotationStore extends Emitter {
   keepProposals(chosen) {
     const kept = chosen.map((proposal, place) => ({ ...this.newObject(place), ...proposal }));
     const keys = kept.map(({ key }) => key);
+    for (const { class_name } of chosen) if (class_name) this.addClass(class_name);
     this.history.do({
       label: chosen.length === 1 ? "Keep" : `Keep ${chosen.length} objects`,
       undo: () => [this.put(keys, keys.map(() => null)), this.setProposals([...this.proposals, ...chosen])],

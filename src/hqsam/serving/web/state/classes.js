@@ -12,7 +12,7 @@ import { Emitter } from "../events.js";
  * @typedef {{classes: ObjectClass[], changed: number, batch: number | null}} ClassChange
  */
 
-/** Colours that people with any kind of colour vision tell apart: Okabe and Ito's, as exports draw them. */
+/** Colours for any kind of colour vision (Okabe and Ito), as exports have them. */
 const PALETTE = ["#56b4e9", "#e69f00", "#cc79a7", "#009e73", "#f0e442", "#0072b2", "#d55e00"];
 const UNNAMED = "object"; // things that have no name yet are told apart by colour
 const KEYS = [..."123456789abcdefghilmnopqrstuvwxyz"]; // J and K select

@@ -45,7 +45,7 @@ export class DraftEditor extends Emitter {
     connection.on("online", () => this.#predictIfNeeded());
     settings.on("change", (name) => {
       if (name === "detail" && settings.get(name)) this.#predictIfNeeded();
-      else if (["model", "source", "detail"].includes(name)) this.#predictAgain(name);
+      else if (["model", "source", "detail", "snap"].includes(name)) this.#predictAgain(name);
     });
   }
 

@@ -1,7 +1,8 @@
-/** Sends clicks and boxes to the server for masks. Answers are cached, so that going back and forth costs nothing. */
+/** Asks the server for masks. Answers are cached: going back and forth costs nothing. */
 /** @import { App } from "../main.js" */
 import { ApiError, api } from "../api.js";
 import { decode, encode } from "../masks/rle.js";
+import { settings } from "../settings.js";
 import { bestOf, isAmbiguous } from "./draft.js";
 
 const CACHE_SIZE = 64;
@@ -50,7 +51,8 @@ export class MaskPredictor {
   }
 
   #request(prompt, { detail = false, candidates = isAmbiguous(prompt) ? 3 : 1 }) {
-    return { ...this.#models.selection, candidates, detail, prompts: [serializePrompt(prompt)] };
+    const how = { candidates, detail, snap: settings.get("snap") };
+    return { ...this.#models.selection, ...how, prompts: [serializePrompt(prompt)] };
   }
 
   #remember(key, answers) {

@@ -1,4 +1,4 @@
-/** Moves corners of the draft's outline by hand: drag one, drag an edge to make another, subtract to remove one. */
+/** Moves corners of the draft's outline: drag one, or an edge for a new one; subtract to remove one. */
 /** @import { App } from "../main.js" */
 import { rings } from "../masks/outline.js";
 import { rasterizePolygon } from "../masks/rasterize.js";

@@ -1,4 +1,4 @@
-/** Two canvases over each other, at the screen's own resolution: one that stays, one that changes with the pointer. */
+/** Two canvases at the screen's resolution: one that stays, one that changes with the pointer. */
 import { find } from "../panels/dom.js";
 
 export class CanvasLayers {

@@ -1,4 +1,4 @@
-/** Draws everything that the canvas shows. Coordinates are CSS pixels; masks are drawn as vectors, so edges stay sharp. */
+/** Draws what the canvas shows, in CSS pixels; masks are vectors, so edges stay sharp. */
 import { outlineOf } from "../masks/outline.js";
 
 const HALO = "rgb(0 0 0 / 50%)"; // around every line, so that it is seen on any image

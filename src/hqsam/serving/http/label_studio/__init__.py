@@ -1,0 +1,1 @@
+"""Label Studio's protocol for machine-learning backends: its labelling configuration, prompts, regions and images."""
