@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from hqsam.cli.demo import examples_folder
 from hqsam.errors import OptionError
 from hqsam.images.reading import read_image
 from hqsam.integrations.segment_anything import Sam, SamAutomaticMaskGenerator, SamPredictor
@@ -15,6 +14,7 @@ from hqsam.integrations.segment_anything.utils.amg import (
     rle_to_mask,
 )
 from hqsam.masks import rle
+from hqsam.paths import examples_folder
 from hqsam.predict.small_regions import remove_small_regions
 from hqsam.weights.load import load_model
 from tests.nano import nano_file

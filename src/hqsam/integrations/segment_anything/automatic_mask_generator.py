@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import UInt8
+from torch import nn
 
+from hqsam.engines import Engine
 from hqsam.errors import OptionError
 from hqsam.images.reading import read_image
 from hqsam.integrations.segment_anything.crops import build_all_layer_point_grids
@@ -17,7 +19,6 @@ from hqsam.integrations.segment_anything.masks import (
     remove_small_holes_and_islands,
     rle_to_mask,
 )
-from hqsam.integrations.segment_anything.modeling.sam import Sam
 from hqsam.integrations.segment_anything.predictor import SamPredictor
 from hqsam.masks.instances import Instances
 from hqsam.masks.overlap import box_nms
@@ -36,7 +37,7 @@ class SamAutomaticMaskGenerator:
 
     def __init__(
         self,
-        model: Sam,
+        model: nn.Module,
         points_per_side: int | None = 32,
         points_per_batch: int = 64,
         pred_iou_thresh: float = 0.88,
@@ -62,7 +63,7 @@ class SamAutomaticMaskGenerator:
             raise OptionError("give exactly one of points_per_side and point_grids, and None for the other")
         if output_mode not in _OUTPUT_MODES:
             raise OptionError(f"output_mode is {output_mode!r}; choose one of {', '.join(_OUTPUT_MODES)}")
-        self.predictor = SamPredictor(model)
+        self.predictor = self.make_predictor(model)
         self.points_per_side, self.points_per_batch, self.output_mode = points_per_side, points_per_batch, output_mode
         self.pred_iou_thresh = pred_iou_thresh
         self.stability_score_thresh = stability_score_thresh
@@ -94,8 +95,17 @@ class SamAutomaticMaskGenerator:
             (x, y, width, height, from the first pixel to the last, as theirs), predicted_iou, point_coords,
             stability_score, crop_box.
         """
-        engine = engine_for(self.predictor.model, multimask_output)
+        engine = self.make_engine(multimask_output)
         return [self._record(one) for one in find_everything(engine, read_image(image), self._config())]
+
+    @staticmethod
+    def make_predictor(model: Any) -> Any:
+        """Return the predictor of a model."""
+        return SamPredictor(model)
+
+    def make_engine(self, multimask_output: bool) -> Engine:
+        """Return the engine that runs the model as it is now."""
+        return engine_for(self.predictor.model, multimask_output)
 
     @staticmethod
     def postprocess_small_regions(mask_data: MaskData, min_area: int, nms_thresh: float) -> MaskData:

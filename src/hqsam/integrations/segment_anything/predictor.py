@@ -15,10 +15,7 @@ from hqsam.images.reading import ImageLike, read_image
 from hqsam.integrations.segment_anything.modeling.mask_decoder import MaskDecoder
 from hqsam.integrations.segment_anything.modeling.sam import Sam, hq_options
 from hqsam.integrations.segment_anything.transforms import ResizeLongestSide
-
-
-class NoImageError(PromptError, RuntimeError):
-    """No image is set; a RuntimeError as in the official predictors."""
+from hqsam.integrations.set_image import NoImageError, of_set_image
 
 
 class SamPredictor:
@@ -186,9 +183,7 @@ class SamPredictor:
         Raises:
             NoImageError: no image is set.
         """
-        if not self.is_image_set or self.features is None:
-            raise NoImageError("no image is set; call set_image(image) first")
-        return self.features
+        return of_set_image(self.features if self.is_image_set else None)
 
     def reset_image(self) -> None:
         """Forget the image."""

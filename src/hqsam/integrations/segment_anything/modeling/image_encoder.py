@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hqsam.errors import OptionError
 from hqsam.integrations.segment_anything.modeling.official_module import OfficialModule
+from hqsam.integrations.segment_anything.modeling.packed_features import pack
 from hqsam.integrations.segment_anything.modeling.vit_layers import (
     Attention,
     Block,
@@ -68,13 +69,14 @@ class ImageEncoder(OfficialModule):
         """Return the embedding of preprocessed images, in the precision of the weights.
 
         Returns:
-            The embedding [B, C, h, w]; with `returns_early_features` that and a list with the early features
-            [B, h, w, D]. The official ViTs list those of later blocks behind them, which nothing reads.
+            The embedding [B, C, h, w], with further channels for a model that has skip features (`packed_features`);
+            with `returns_early_features` that and a list with the early features [B, h, w, D]. The official ViTs list
+            those of later blocks behind them, which nothing reads.
         """
         features = self.image_encoder(x.to(next(self.image_encoder.parameters()).dtype))
         if not self.returns_early_features:
-            return features.final
-        return features.final, [features.early.permute(0, 2, 3, 1)]
+            return pack(features)
+        return pack(features), [features.early.permute(0, 2, 3, 1)]
 
     def train(self, mode: bool = True) -> "ImageEncoder":
         """Set the mode. As in the official code, TinyViT has its trained biases only once a caller has set a mode."""

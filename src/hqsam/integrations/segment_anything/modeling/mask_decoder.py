@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from hqsam.errors import OptionError, PromptError
 from hqsam.integrations.segment_anything.modeling.image_encoder import require_official
 from hqsam.integrations.segment_anything.modeling.official_module import OfficialModule, Weight
+from hqsam.integrations.segment_anything.modeling.packed_features import unpack
 from hqsam.integrations.segment_anything.modeling.transformer import TwoWayTransformer
 from hqsam.model import mask_decoder
 from hqsam.model.config import HqConfig, ModelConfig
@@ -74,7 +75,7 @@ class MaskDecoder(OfficialModule):
 
     def forward(
         self,
-        image_embeddings: Float[Tensor, "image channel height width"],
+        image_embeddings: Float[Tensor, "image packed_channel height width"],
         image_pe: Float[Tensor, "_ channel height width"],
         sparse_prompt_embeddings: Float[Tensor, "prompt token channel"],
         dense_prompt_embeddings: Float[Tensor, "_ channel height width"],
@@ -113,7 +114,7 @@ class MaskDecoder(OfficialModule):
 
     def predict_masks(
         self,
-        image_embeddings: Float[Tensor, "image channel height width"],
+        image_embeddings: Float[Tensor, "image packed_channel height width"],
         image_pe: Float[Tensor, "_ channel height width"],
         sparse_prompt_embeddings: Float[Tensor, "prompt token channel"],
         dense_prompt_embeddings: Float[Tensor, "_ channel height width"],
@@ -139,7 +140,7 @@ class MaskDecoder(OfficialModule):
         if interm_embeddings is None:
             raise OptionError("an HQ-SAM needs interm_embeddings, too: the image encoder returns them second")
         early = interm_embeddings[0].permute(0, 3, 1, 2)
-        return self.hq.image_features(ImageFeatures(image_embeddings, early))
+        return self.hq.image_features(ImageFeatures(unpack(image_embeddings, self.config.width)[0], early))
 
     @property
     def transformer(self) -> TwoWayTransformer:
@@ -179,7 +180,8 @@ class MaskDecoder(OfficialModule):
             dense = dense[:1]  # one row, only repeated: the decoder then looks at the image once for all prompts
         extra_tokens = sparse.new_zeros(0, sparse.shape[-1]) if self.hq is None else self.hq.token
         positions = positions[:1].to(image.dtype)
-        return self.mask_decoder(image + dense, positions, sparse.expand(count, -1, -1), extra_tokens)
+        final, skips = unpack(image, self.config.width)
+        return self.mask_decoder(final + dense, positions, sparse.expand(count, -1, -1), extra_tokens, skips)
 
     def _select(
         self, inputs: MaskInputs, hq_features: Tensor | None, multimask_output: bool, hq_token_only: bool

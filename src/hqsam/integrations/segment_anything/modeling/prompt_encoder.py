@@ -1,6 +1,7 @@
 """Prompts to embeddings, called and constructed as by the official encoder."""
 
 import math
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
@@ -91,6 +92,11 @@ class PromptEncoder(OfficialModule):
         rows = count if logits is None else len(logits)
         token_prompt = PromptBatch(tokens.expand(count, -1, -1), kinds.expand(count, -1))
         mask_prompt = PromptBatch(tokens.new_zeros(rows, 0, 2), kinds.new_zeros(rows, 0), logits)
+        if self.config.drawn_prompt_channels:  # points and boxes are drawn as well, for each prompt
+            rows = count
+            mask_prompt = replace(
+                token_prompt, mask_logits=None if logits is None else logits.expand(count, -1, -1, -1)
+            )
         dense = self.prompt_encoder.dense_embedding(mask_prompt).expand(rows, -1, *self.image_embedding_size)
         return self.prompt_encoder.sparse_embeddings(token_prompt), dense
 

@@ -56,6 +56,11 @@ class Sam(nn.Module):
         super().__init__()
         if isinstance(image_encoder, HQSam):
             model = image_encoder
+            if model.config.fit == "squash":
+                raise OptionError(
+                    f"{model.config.name} is a SAM 2, which squashes images; import hqsam.integrations.sam2 in place "
+                    "of this package, or use hqsam.load"
+                )
             parts: Any = ImageEncoder.of(model), PromptEncoder.of(model), MaskDecoder.of(model)
             pixel_mean, pixel_std = model.config.pixel_mean, model.config.pixel_std
             self.training = model.training
