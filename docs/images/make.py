@@ -6,8 +6,9 @@ from PIL import Image
 
 import hqsam
 from hqsam import storage
-from hqsam.cli.demo import EXAMPLES, examples_folder, segment_example
+from hqsam.cli.demo import EXAMPLES, segment_example
 from hqsam.images.contact_sheet import Panel, contact_sheet
+from hqsam.paths import examples_folder
 
 
 def main() -> None:

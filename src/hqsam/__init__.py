@@ -31,8 +31,14 @@ _HOMES = {
     "Segmentation": "hqsam.predict.result",
 }
 
-# The methods of `Instances` that rooms above `masks` provide.
-PROVIDERS.update({name: f"hqsam.formats.outputs:{name}" for name in ("cutout", "overlay", "save", "to_coco")})
+# The methods of `Instances` and `Segmenter` that rooms above theirs provide.
+PROVIDERS.update(
+    {name: f"hqsam.formats.outputs:{name}" for name in ("cutout", "overlay", "save", "to_coco", "to_html")}
+)
+PROVIDERS["to_supervision"] = "hqsam.integrations.supervision:to_supervision"
+PROVIDERS.update({name: f"hqsam.video.open_video:{name}" for name in ("open_video", "open_stream")})
+PROVIDERS["open_volume"] = "hqsam.volumes.open_volume:open_volume"
+PROVIDERS["segment_text"] = "hqsam.text.segment_text:segment_text"
 
 
 def __getattr__(name: str) -> Any:

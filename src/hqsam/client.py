@@ -4,7 +4,7 @@ import http.client
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
@@ -106,9 +106,10 @@ class Client:
         boxes: Any = None,
         mask: Bool[np.ndarray, "height width"] | None = None,
         refine: Instances | None = None,
-        candidates: int = 1,
+        candidates: int | str = 1,
         source: str | None = None,
         detail: bool = False,
+        snap: bool = False,
         model: str | None = None,
     ) -> Instances:
         """Return the masks for one prompt, or for each of `boxes`.
@@ -121,13 +122,15 @@ class Client:
             boxes: several boxes [N, 4], a prompt each.
             mask: a bool mask [H, W] of the image.
             refine: one mask of an earlier call, whose prompts are kept.
-            candidates: 1 or 3 masks for each prompt.
+            candidates: 1 or 3 masks for each prompt, or "first", for mask 0 where SAM 2 would choose another.
             source: "sum", "hq" or "sam"; by default the model's first.
             detail: look again, closer, at the object and its edge.
+            snap: move edges of masks to edges of the photo nearby.
             model: a name of `models()`; by default the server's.
 
         Returns:
-            Instances with the column `refine`, a name for each mask that a later call can refine.
+            Instances with the column `refine`, a name for each mask that a later call can refine; and with models of
+            SAM 2 `object_score`, above 0 where the object is in the image.
 
         Raises:
             OptionError: `refine` is not one mask of an earlier call.
@@ -141,10 +144,12 @@ class Client:
                 raise OptionError("refine takes one mask that segment() has returned, such as refine=many[0]")
             prompt["refine"] = refine.columns["refine"][0]
         prompts = [{"box": one} for one in _listed(boxes)] or [prompt]
-        how = {"model": model, "source": source, "candidates": candidates, "detail": detail}
+        how = {"model": model, "source": source, "candidates": candidates, "detail": detail, "snap": snap}
         answer = self.request("POST", f"/v1/images/{image}/masks", {"prompts": prompts, **how})
         found = _instances(answer["masks"], (answer["height"], answer["width"]), image)
-        return found.with_columns(refine=tuple(one.get("refine") for one in answer["masks"]))
+        found = found.with_columns(refine=tuple(one.get("refine") for one in answer["masks"]))
+        objects = tuple(one.get("object_score") for one in answer["masks"])
+        return found if None in objects else found.with_columns(object_score=objects)
 
     def everything(
         self,
@@ -171,6 +176,47 @@ class Client:
         job = self._finished(self.request("POST", f"/v1/images/{image}/everything", asked), progress)
         about = self.request("GET", f"/v1/images/{image}")
         return _instances(job["masks"], (about["height"], about["width"]), image)
+
+    def segment_text(
+        self,
+        image: int,
+        labels: str | Sequence[str],
+        *,
+        threshold: float | None = None,
+        max_overlap: float = 0.7,
+        source: str | None = None,
+        detail: bool = False,
+        snap: bool = False,
+        model: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Instances:
+        """Return every object of an image that words name; for servers that were started with `--detector`.
+
+        Args:
+            image: the number of an image.
+            labels: what to look for, each in a few words; or one text with commas.
+            threshold: lowest score of a box, 0 to 1; by default the detector's own.
+            max_overlap: boxes of any labels with a larger IoU are one object.
+            source: "sum", "hq" or "sam"; by default the model's first.
+            detail: look again, closer, at the objects and their edges.
+            snap: move edges of masks to edges of the photo nearby.
+            model: a name of `models()`; by default the server's.
+            progress: called with labels done and all labels; may raise to cancel.
+
+        Returns:
+            Instances, best box first, with `labels`, and the detector's scores in `columns["prompt_score"]` [N].
+
+        Raises:
+            ServerError: the server has no detector, or cannot do it.
+        """
+        words = labels.split(",") if isinstance(labels, str) else list(labels)
+        asked = {"labels": words, "threshold": threshold, "max_overlap": max_overlap, "source": source, "model": model}
+        start = self.request("POST", f"/v1/images/{image}/text", asked | {"detail": detail, "snap": snap})
+        masks = self._finished(start, progress)["masks"]
+        about = self.request("GET", f"/v1/images/{image}")
+        found = _instances(masks, (about["height"], about["width"]), image)
+        scores = np.array([one["prompt_score"] for one in masks], np.float64)
+        return found.with_labels([one["label"] for one in masks]).with_columns(prompt_score=scores)
 
     def annotations(self, image: int) -> list[dict[str, Any]]:
         """Return the annotations of an image, from back to front."""

@@ -3,11 +3,13 @@
 HqsamError
 ├── InputError            an argument that cannot be used (also a ValueError)
 │   ├── ImageError        an image that cannot be read, or is too large, or has a shape we do not know
+│   │   └── StoreError    the store that it is in cannot be reached, or refuses
 │   ├── PromptError       a point, box, label or mask that does not fit its image
 │   └── OptionError       an unknown name or an impossible choice, of a model, a mask source, a format
 ├── WeightsError          a checkpoint that cannot be loaded
 │   ├── CheckpointError   the file is damaged, unsafe, or of another model
-│   └── DownloadError     no network, a broken transfer, a wrong hash
+│   ├── DownloadError     no network, a broken transfer, a wrong hash
+│   └── UploadError       a model that could not be pushed; the repo is as it was
 ├── DataError             a data folder or annotation file that cannot be used
 ├── TrainingError         training cannot go on; the last good checkpoint is intact
 ├── OutputError           a result could not be written; nothing half-written was left
@@ -31,6 +33,10 @@ class ImageError(InputError):
     """An image that cannot be read, is too large, or has a shape we do not know."""
 
 
+class StoreError(ImageError):
+    """A store (s3://, https://, ...) that cannot be reached, or refuses what was asked."""
+
+
 class PromptError(InputError):
     """A point, box, label or mask that does not fit its image."""
 
@@ -49,6 +55,10 @@ class CheckpointError(WeightsError):
 
 class DownloadError(WeightsError):
     """A download that failed: no network, a broken transfer, or a file whose hash is wrong."""
+
+
+class UploadError(WeightsError):
+    """A push that failed: no token, no network, or the Hub refused it; the repo is as it was."""
 
 
 class DataError(HqsamError):

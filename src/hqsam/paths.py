@@ -1,9 +1,11 @@
-"""Folders of this user where hqsam keeps files: fetched weights and compiled kernels, and annotations."""
+"""Folders: the user's, for fetched weights, compiled kernels and annotations, and that of the example photos."""
 
 import os
 from pathlib import Path
 
 import platformdirs
+
+from hqsam.errors import InputError
 
 
 def user_cache_folder() -> Path:
@@ -30,3 +32,17 @@ def user_data_folder() -> Path:
     if chosen := os.environ.get("HQSAM_DATA"):
         return Path(chosen).expanduser()
     return platformdirs.user_data_path("hqsam", appauthor=False)
+
+
+def examples_folder() -> Path:
+    """Return the folder of the example photos: in the installed package, or in a clone of the repository.
+
+    Raises:
+        InputError: they are in neither place.
+    """
+    package = Path(__file__).parent
+    places = [package / "examples", package.parents[1] / "examples"]
+    found = next((place for place in places if (place / "coffee.jpg").is_file()), None)
+    if found is None:
+        raise InputError(f"the example images are missing; they should be in {places[0]}: install hqsam again")
+    return found

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hqsam.cli import main
-from hqsam.cli.demo import examples_folder
+from hqsam.paths import examples_folder
 from hqsam.weights.save import save_model
 from tests.tiny import tiny_model
 

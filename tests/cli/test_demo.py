@@ -1,8 +1,9 @@
 from PIL import Image
 
 import hqsam
-from hqsam.cli.demo import EXAMPLES, examples_folder, segment_example
+from hqsam.cli.demo import EXAMPLES, segment_example
 from hqsam.geometry import Frame
+from hqsam.paths import examples_folder
 from hqsam.prompts import check_prompts
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import hqsam as package
-from hqsam.formats import coco, geojson, labelme, svg
+from hqsam.formats import coco, labelme, pixel_geojson, svg
 from hqsam.formats.mask_images import read_mask
 from hqsam.masks import rle
 from hqsam.predict.segmenter import Segmenter
@@ -249,10 +249,12 @@ def test_a_mistake_of_ours_fails_one_photo_and_can_be_found(segment_with, photos
 def test_a_photo_whose_name_is_not_utf_8_is_written_under_a_readable_one(segment, photos):
     name = os.fsdecode(b"caf\xe9.jpg")
     (photos / "cat.jpg").rename(photos / name)
-    finished = segment(name, "coffee.jpg", "--box", "20,30,300,200", "--format", "coco,svg,labelme,geojson,sam,csv,png")
+    finished = segment(
+        name, "coffee.jpg", "--box", "20,30,300,200", "--format", "coco,svg,labelme,pixel_geojson,sam,csv,png"
+    )
     assert finished.code == 0 and "caf%E9.jpg" in finished.out
     folder = photos / "out"
-    for module, ending in ((coco, "_coco.json"), (svg, ".svg"), (labelme, ".json"), (geojson, ".geojson")):
+    for module, ending in ((coco, "_coco.json"), (svg, ".svg"), (labelme, ".json"), (pixel_geojson, "_pixels.geojson")):
         (found,) = module.read(folder / os.fsdecode(b"caf\xe9" + ending.encode()))
         assert found.image_name == "caf%E9.jpg"
     record = json.loads(segment(name, "--box", "20,30,300,200", "--json").out)
@@ -295,3 +297,30 @@ def test_a_folder_that_cannot_be_written_is_found_out_before_any_photo_is_opened
     opened = []
     finished = segment_with("jpg", lambda: opened.append(1), "cat.jpg", "--box", "20,30,300,200", "--out", "taken/deep")
     assert finished.code == 1 and "a part of the path is a file" in finished.err and not opened
+
+
+def test_words_find_boxes_and_are_the_masks_labels(segment, tmp_path_factory):
+    pytest.importorskip("transformers")
+    from tests.text.tiny_detectors import save_grounding_dino
+
+    detector = save_grounding_dino(tmp_path_factory.mktemp("detector"))
+    finished = segment("coffee.jpg", "--text", "a cup, a spoon", "--detector", detector, "--threshold", 0.9, "--json")
+    assert finished.code == 0
+    objects = json.loads(finished.out)["objects"]
+    assert {one["label"] for one in objects} <= {"a cup", "a spoon"}
+    assert objects and all(one["prompt_score"] >= 0.9 and one["rle"] for one in objects)
+
+
+def test_words_and_boxes_exclude_each_other_and_nothing_is_no_word(segment):
+    both = segment("coffee.jpg", "--text", "cup", "--box", "1,1,9,9")
+    assert (both.code, "finds boxes by itself" in both.err) == (2, True)
+    none = segment("coffee.jpg", "--text", " , ")
+    assert (none.code, "what to look for" in none.err) == (2, True)
+
+
+def test_words_without_transformers_name_the_extra(segment, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    missing = segment("coffee.jpg", "--text", "cup")
+    assert (missing.code, 'pip install "hqsam[text]"' in missing.err) == (1, True)

@@ -65,6 +65,13 @@ def test_print_config_shows_the_recipe_and_needs_no_data(hqsam):
         (("finetune", "--print-config", "--train", "everything"), 2, "everything"),
         (("finetune", "--print-config", "--train", "lora", "--cache", "kept"), 2, "leave the cache out"),
         (("finetune", "--data", ".", "--hold-out", "1"), 2, "hold"),
+        (("finetune", "--print-config", "--teacher", "vit_l"), 2, "are for the recipe distil"),
+        (("distil", "--print-config", "--student", "nanno"), 2, "no model named 'nanno'"),
+        (("distil", "--print-config", "--student", "nano", "--model", "nano"), 2, "give one of them"),
+        (("distil",), 2, "the folder of photos: --data"),
+        (("distil", "--data", ".", "--teacher", "gone.pth"), 1, "there is no file gone.pth"),
+        (("distil", "--data", ".", "--teacher", "nano"), 1, "found no photos in"),
+        (("distil", "--data", "nowhere", "--teacher", "nano"), 1, "nowhere is not a folder"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(hqsam, words, code, complaint, tmp_path, monkeypatch):
@@ -115,3 +122,25 @@ def test_a_model_without_an_hq_part_gets_one(hqsam, data, tmp_path):
 def test_help_warns_of_what_tuning_costs(hqsam, monkeypatch):
     monkeypatch.setenv("COLUMNS", "400")
     assert "COCO from 48.5 AP to 19.5" in hqsam("train", "--help").out
+
+
+def test_distil_learns_from_photos_and_says_the_size_of_the_answers_first(hqsam, photos, tiny_file, tmp_path):
+    from tests.training.small import model_file
+
+    start = model_file(tmp_path / "start", "efficientnet_lite")
+    words = ("train", "distil", "--data", photos, "--teacher", tiny_file, "--model", start, "--set", "cached_views=2")
+    quick = (*QUICK, "--set", "stages.0.sampling.batch_size=2", "--set", "stages.1.steps=2", "--hold-out", "0.4")
+    finished = hqsam(*words, *quick, "--out", tmp_path / "run")
+    assert finished.code == 0, finished.err
+    assert "3 images in 1 sets, 2 held out" in finished.err
+    assert f"answers of {tiny_file} to 2 views of each photo: 1 MiB in {tmp_path / 'run' / 'teacher'}" in finished.err
+    rows = [line.split("|")[1].strip() for line in finished.out.splitlines() if line.startswith("|")]
+    assert rows[2:] == ["sam, step 0", "hq, step 2"]
+    assert load_model(tmp_path / "run" / "model.safetensors").config.name == "efficientnet_lite_of_the_tests"
+
+
+def test_a_student_that_is_its_own_teacher_is_refused(hqsam, photos, tiny_file, tmp_path):
+    words = ("train", "distil", "--data", photos, "--teacher", tiny_file, "--model", tiny_file, *QUICK)
+    refused = hqsam(*words, "--out", tmp_path / "run")
+    assert refused.code in (1, 2)
+    assert "the student starts as its own teacher" in " ".join(refused.err.split())

@@ -68,3 +68,17 @@ def test_convert_to_what_does_not_exist_there_is_refused(hqsam, tiny_file, tmp_p
     assert refused.code == 1
     assert "no TinyViT" in refused.err
     assert hqsam("weights", "convert", tiny_file, "--to", tmp_path / "a.onnx").code == 2
+
+
+def test_push_into_a_folder_shows_what_would_be_pushed(hqsam, tiny_file, tmp_path):
+    options = ("--licence", "mit", "--base", "none", "--data", "noise", "--data-licence", "none", "--folder", tmp_path)
+    assert hqsam("weights", "push", "us/cups", "--model", tiny_file, *options).code == 0
+    assert (tmp_path / "masks.jpg").is_file()
+    assert "license: mit" in (tmp_path / "README.md").read_text()
+
+
+def test_push_says_what_the_card_lacks_and_that_the_network_is_forbidden(hqsam, tiny_file, tmp_path):
+    lacking = hqsam("weights", "push", "us/cups", "--model", tiny_file, "--folder", tmp_path / "out")
+    assert (lacking.code, "--data-licence" in lacking.err) == (2, True)
+    offline = hqsam("weights", "push", "us/cups", "--model", tiny_file)
+    assert (offline.code, "HQSAM_OFFLINE" in offline.err) == (1, True)

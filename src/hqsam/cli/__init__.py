@@ -10,7 +10,24 @@ from typing import Annotated
 
 import typer
 
-from hqsam.cli import compare, data, demo, doctor, evaluate, everything, segment, serve, tiles, train, weights
+from hqsam.cli import (
+    batch,
+    compare,
+    data,
+    demo,
+    doctor,
+    evaluate,
+    everything,
+    export,
+    join,
+    segment,
+    serve,
+    tiles,
+    track,
+    train,
+    volume,
+    weights,
+)
 from hqsam.cli.console import print_any_name, printing_notes
 from hqsam.cli.exit_codes import BAD_USE, FAILED_WORK
 from hqsam.errors import HqsamError
@@ -26,10 +43,15 @@ app = typer.Typer(
 app.command()(segment.segment)
 app.command()(everything.everything)
 app.command()(tiles.tiles)
+app.command()(join.join)
+app.command()(batch.batch)
+app.command()(track.track)
+app.command()(volume.volume)
 app.command()(serve.serve)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
+app.command()(export.export)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
 app.add_typer(data.app, name="data")

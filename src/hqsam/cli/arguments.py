@@ -2,11 +2,14 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hqsam.errors import InputError
+from hqsam.errors import InputError, OptionError
+
+if TYPE_CHECKING:
+    from hqsam.geo.vector_prompts import VectorPrompts
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
@@ -53,6 +56,10 @@ def parse_value_range(text: str) -> tuple[float, float]:
     return low, high
 
 
+DetailOption = Annotated[
+    bool, typer.Option("--detail", help="Look at each mask again, closer, for edges as fine as the image; slower.")
+]
+SnapOption = Annotated[bool, typer.Option("--snap", help="Move edges of masks to edges of the photo nearby.")]
 ToleranceOption = Annotated[
     float,
     typer.Option(min=0, metavar="PIXELS", help="Simplify outlines by at most this; 1 is pleasant to edit by hand."),
@@ -75,6 +82,74 @@ ValueRangeOption = Annotated[
 ]
 PageOption = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Page of a stack, or frame of an animation.  [default: 1]")
+]
+
+
+def parse_bands(text: str) -> tuple[int, ...]:
+    """Parse `R,G,B` or a single band."""
+    words = text.split(",")
+    if len(words) not in (1, 3) or not all(word.strip().isdecimal() and int(word) > 0 for word in words):
+        raise typer.BadParameter(f"{text!r} is not one band or three, such as 4,3,2; bands are counted from 1")
+    return tuple(int(word) for word in words)
+
+
+def parse_percentiles(text: str) -> tuple[float, float]:
+    """Parse `LOW,HIGH` between 0 and 100."""
+    low, high = _numbers(text, "LOW,HIGH")
+    if not 0 <= low < high <= 100:
+        raise typer.BadParameter(f"{text!r} is not LOW,HIGH: two rising numbers from 0 to 100, such as 2,98")
+    return low, high
+
+
+BandsOption = Annotated[
+    Any,
+    typer.Option(
+        "--bands", parser=parse_bands, metavar="R,G,B", help="Bands of a raster, from 1.  [default: as the file says]"
+    ),
+]
+StretchOption = Annotated[
+    Any,
+    typer.Option(
+        "--stretch",
+        parser=parse_percentiles,
+        metavar="LOW,HIGH",
+        help="Percentiles of bands or channels that are black and white.  [default: on maps 2,98 beyond 8 bits]",
+    ),
+]
+
+
+def parse_channels(text: str) -> tuple[int | str, ...]:
+    """Parse a channel, by number from 0 or by name, or up to three with commas."""
+    words = tuple(word.strip() for word in text.split(","))
+    if not all(words) or len(words) > 3:
+        raise typer.BadParameter(f"{text!r} is not one channel, or up to three, such as 0 or DAPI,GFP")
+    return tuple(int(word) if word.isdecimal() else word for word in words)
+
+
+ChannelOption = Annotated[
+    Any,
+    typer.Option(
+        "--channel",
+        parser=parse_channels,
+        metavar="N[,N,N]",
+        help="Channel of a stack, from 0 or by name; up to three for red, green, blue.  [default: the first]",
+    ),
+]
+LabelsOption = Annotated[
+    str, typer.Option("--labels", metavar="NAME", help="Name of the label image that an OME-Zarr gets in itself.")
+]
+SliceOption = Annotated[
+    int | None, typer.Option("--z", min=0, metavar="N", help="Slice of a stack, from 0.  [default: the middle one]")
+]
+TimeOption = Annotated[
+    int | None, typer.Option("--t", min=0, metavar="N", help="Timepoint of a stack, from 0.  [default: 0]")
+]
+SimplifyOption = Annotated[
+    float,
+    typer.Option(min=0, metavar="UNITS", help="On maps: simplify outlines by at most this, in units of the map."),
+]
+OrthogonalOption = Annotated[
+    bool, typer.Option("--orthogonal", help="On maps: outlines with right angles, as of buildings, where they fit.")
 ]
 
 
@@ -102,6 +177,23 @@ MinStabilityOption = Annotated[
 ]
 
 
+TextOption = Annotated[
+    str | None,
+    typer.Option(metavar="WORDS", help='What to look for, such as "cup, spoon"; needs hqsam[text].'),
+]
+DetectorOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="With words: folder or repo of a Grounding DINO, MM-Grounding DINO or OWLv2.  "
+        "[default: IDEA-Research/grounding-dino-tiny]",
+    ),
+]
+ThresholdOption = Annotated[
+    float | None, typer.Option(min=0, max=1, metavar="0..1", help="With words: lowest score of a detector's box.")
+]
+
+
 def parse_box(text: str) -> Box:
     """Parse `x0,y0,x1,y1`."""
     x0, y0, x1, y1 = _numbers(text, "x0,y0,x1,y1")
@@ -112,6 +204,14 @@ def parse_point(text: str) -> Point:
     """Parse `x,y`."""
     x, y = _numbers(text, "x,y")
     return x, y
+
+
+def parse_object_point(text: str) -> tuple[int | None, Point]:
+    """Parse `x,y`, or `N:x,y` for a point of the N-th object."""
+    number, colon, point = text.rpartition(":")
+    if colon and not (number.isdecimal() and int(number) >= 1):
+        raise typer.BadParameter(f"{text!r} is not N:x,y, with the number of an object from 1")
+    return int(number) if colon else None, parse_point(point)
 
 
 def split_words(text: str) -> list[str]:
@@ -136,9 +236,12 @@ def formats_from_option(text: str, wanted: bool) -> list[str]:
     return names
 
 
-def outline_options(tolerance: float, corners: Corners | None) -> dict[str, Any]:
+def outline_options(
+    tolerance: float, corners: Corners | None = None, simplify: float = 0, orthogonal: bool = False
+) -> dict[str, Any]:
     """Return the options of `hqsam.formats.write` about outlines."""
-    return {"tolerance": tolerance} | ({"corners": corners.value} if corners else {})
+    on_map = {"simplify": simplify, "orthogonal": orthogonal}
+    return {"tolerance": tolerance, **on_map} | ({"corners": corners.value} if corners else {})
 
 
 def prompt_from_options(
@@ -171,6 +274,31 @@ def prompt_from_options(
     return prompt
 
 
+def read_prompts(path: Path, crs: str) -> "VectorPrompts":
+    """Read the features of a vector file.
+
+    Raises:
+        DataError: it cannot be read, or has no feature.
+        OptionError: there is no such CRS.
+    """
+    from hqsam.geo.vector_prompts import read_vector_prompts
+
+    check_crs(crs)
+    return read_vector_prompts(path, crs="" if crs == "map" else crs)
+
+
+def check_crs(crs: str) -> None:
+    """Look whether there is such a coordinate reference system; "map" is that of each image.
+
+    Raises:
+        OptionError: there is none.
+    """
+    if crs and crs != "map":
+        from hqsam.geo.crs import parse_crs
+
+        parse_crs(crs)
+
+
 def _numbers(text: str, form: str) -> list[float]:
     expected = form.count(",") + 1
     try:
@@ -180,3 +308,35 @@ def _numbers(text: str, form: str) -> list[float]:
     if len(numbers) != expected:
         raise typer.BadParameter(f"{text!r} is not {form}: {expected} numbers with commas between them")
     return numbers
+
+
+def text_options(text: str | None, detector: str | None, threshold: float | None) -> dict[str, Any]:
+    """Return the options of words as `Segmenter.segment_text` takes them, without those that were not given.
+
+    Raises:
+        OptionError: options of words were given without words.
+        PromptError: there is no word.
+        MissingExtra: hqsam[text] is not installed.
+    """
+    if text is None:
+        if detector is not None or threshold is not None:
+            raise OptionError('--detector and --threshold are about words; give them, too, such as --text "cup, spoon"')
+        return {}
+    from hqsam.optional import require
+    from hqsam.text.detector import check_labels
+
+    labels = list(check_labels(text))
+    require("transformers", extra="text")
+    given = {"labels": labels, "detector": detector, "threshold": threshold}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def refuse_with_text(given: dict[str, Any]) -> None:
+    """Refuse options of clicks that were given together with words.
+
+    Raises:
+        OptionError: one of them is not None.
+    """
+    named = [name for name, value in given.items() if value is not None]
+    if named:
+        raise OptionError(f"--text looks for what words name, and clicks nowhere; leave {', '.join(named)} away")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hqsam.errors import InputError
+from hqsam.paths import examples_folder
 
 if TYPE_CHECKING:
     from hqsam.images.contact_sheet import Panel
@@ -36,7 +36,7 @@ EXAMPLES = (
         prompt={"boxes": [(150, 12, 305, 195), (132, 348, 208, 424), (278, 342, 500, 512)]},
     ),
     Example(
-        image="cat.jpg", what="an eye", how="two clicks", prompt={"points": [(172, 115), (200, 170)], "labels": [1, 0]}
+        image="cat.jpg", what="an eye", how="two clicks", prompt={"points": [(172, 115), (150, 112)], "labels": [1, 1]}
     ),
     Example(
         image="photographer.jpg",
@@ -70,20 +70,6 @@ def demo(
     panels = [panel for example in EXAMPLES for panel in _show(segmenter, example, images, out)]
     sheet = write_png(out / "contact_sheet.png", contact_sheet(panels, columns=3))
     typer.echo(f"Masks, overlays and cutouts of {len(EXAMPLES)} images are in {out}/; open {sheet} to see them all.")
-
-
-def examples_folder() -> Path:
-    """Return the folder of the example images: in the package, or beside it in a clone of the repository.
-
-    Raises:
-        InputError: they are in neither place.
-    """
-    package = Path(__file__).parents[1]
-    places = [package / "examples", package.parents[1] / "examples"]
-    found = next((place for place in places if (place / EXAMPLES[0].image).is_file()), None)
-    if found is None:
-        raise InputError(f"the example images are missing; they should be in {places[0]}: install hqsam again")
-    return found
 
 
 def segment_example(segmenter: "Segmenter", example: Example, image: Path) -> tuple["Segmentation", "Segmentation"]:

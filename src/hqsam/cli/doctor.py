@@ -15,6 +15,7 @@ def doctor() -> None:
     from hqsam import hardware
 
     _print("Versions", _versions())
+    _print("Extras", _extras())
     _print("Machine", hardware.report() | {"kernels": _kernels()})
     _print("Weights", _weights())
 
@@ -29,6 +30,26 @@ def _version(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
+
+
+def _extras() -> dict[str, str]:
+    """Return for each extra whether its packages are here, and else which are missing and how to install them."""
+    from packaging.requirements import Requirement
+
+    if _version("hqsam") == "not installed":
+        return {"unknown": "hqsam is imported from a folder, and is not installed"}
+    wanted: dict[str, list[str]] = {}
+    for line in importlib.metadata.requires("hqsam") or []:
+        need = Requirement(line)
+        for extra in importlib.metadata.metadata("hqsam").get_all("Provides-Extra") or []:
+            if need.marker and need.marker.evaluate({"extra": extra}) and not need.marker.evaluate({"extra": ""}):
+                wanted.setdefault(extra, []).append(need.name)
+    return {extra: _missing(extra, packages) for extra, packages in wanted.items() if extra != "dev"}
+
+
+def _missing(extra: str, packages: list[str]) -> str:
+    missing = [package for package in packages if _version(package) == "not installed"]
+    return f'without {", ".join(missing)}: pip install "hqsam[{extra}]"' if missing else "installed"
 
 
 def _kernels() -> str:

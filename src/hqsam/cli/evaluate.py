@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hqsam.evaluation.suites.suite import OpenSuite
     from hqsam.predict.segmenter import Segmenter
 
-_PROMPTS = "box, noisy-box:0.2,0.4, click:1,3,5,10,5+5, innermost, coarse-mask, clicks-to-target, detector:FILE"
+_PROMPTS = "box, noisy-box:0.2,0.4, click:1,3,5,10,5+5, innermost, coarse-mask, clicks-to-target, track, detector:FILE"
 
 
 class Pipeline(str, Enum):
@@ -116,6 +116,7 @@ def _check(
     suite: str, data: Path, only: str, shard: str, prompts: Sequence[str], sources: Sequence[str]
 ) -> "tuple[OpenSuite, Shard]":
     """Check everything that can be wrong before a model is loaded."""
+    from hqsam.evaluation.follow_videos import scored_as_followed
     from hqsam.evaluation.prompt_protocols import parse_prompts
     from hqsam.evaluation.run_folder import parse_shard
     from hqsam.evaluation.suites import find
@@ -134,9 +135,11 @@ def _check(
     opened = row.open(data, split_words(only) or None)
     if detectors:
         opened = scored_by_precision(opened)
+    if "track" in prompts:
+        opened = scored_as_followed(opened)
     for warning in opened.warnings:
         typer.echo(f"warning: {warning}", err=True)
-    if row.ask == "detector" and not detectors:
+    if row.ask == "detector" and not detectors and "track" not in prompts:
         typer.echo(
             f"note: the paper asked with boxes of {row.boxes_from or 'a detector'} (--prompt detector:FILE); with true "
             "ones the figures are not to be compared with its",

@@ -27,9 +27,7 @@ class Logs(str, Enum):
 def serve(
     folder: Annotated[
         Path | None,
-        typer.Argument(
-            exists=True, file_okay=False, help="Images to work through. They are only read. Without: upload."
-        ),
+        typer.Argument(exists=True, help="Images to work through, or a video. They are only read. Without: upload."),
     ] = None,
     model: Annotated[
         str,
@@ -64,6 +62,13 @@ def serve(
         list[str] | None, typer.Option(metavar="NAME", help="A further name of this server, as behind a proxy.")
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
+    detector: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Find objects by words, too: folder or repo of a Grounding DINO, MM-Grounding DINO or OWLv2.",
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="The largest upload.")] = 100,
@@ -76,7 +81,30 @@ def serve(
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Show images that are links to files outside of FOLDER.")
     ] = False,
+    sequence: Annotated[
+        bool, typer.Option("--sequence", help="FOLDER, or each folder in it, has the frames of a video, in order.")
+    ] = False,
     moved: Annotated[bool, typer.Option("--moved", help="FOLDER is the same as before, in another place.")] = False,
+    label_studio: Annotated[
+        bool, typer.Option("--label-studio", help="Answer Label Studio, too, with a user and a password of its own.")
+    ] = False,
+    label_studio_url: Annotated[
+        str,
+        typer.Option(metavar="URL", envvar="LABEL_STUDIO_URL", help="Its address.  [default: what it says itself]"),
+    ] = "",
+    label_studio_api_key: Annotated[
+        str,
+        typer.Option(
+            metavar="KEY", envvar="LABEL_STUDIO_API_KEY", help="Fetches images of its tasks.  [default: what it sends]"
+        ),
+    ] = "",
+    label_studio_frames: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Frames of a video that one request follows rectangles into.")
+    ] = 20,
+    image_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A host on the local network that images of its tasks may be fetched from."),
+    ] = None,
     logs: Annotated[Logs, typer.Option("--log", help="A line a request.")] = Logs.quiet,
 ) -> None:
     """Annotate images in the browser, and serve masks over HTTP, on this machine."""
@@ -85,21 +113,27 @@ def serve(
 
     for package in ("alembic", "fastapi", "uvicorn", "sqlalchemy", "python_multipart", "prometheus_client"):
         optional.require(package, extra="serve")
+    if detector is not None:
+        optional.require("transformers", extra="text")
     from hqsam.serving.logs import start_logging
     from hqsam.serving.remembered import forget_address, with_remembered_address
     from hqsam.serving.server import serve as run
     from hqsam.serving.settings import Settings, data_folder
 
     hardware.limit_torch_threads()
+    is_video = folder is not None and folder.is_file()
+    kept = data or data_folder(folder)
     settings = Settings(
-        folder=folder,
-        data=data or data_folder(folder),
+        folder=folder if folder is None or not is_video else _unpacked(folder, kept),
+        data=kept,
+        sequences=sequence or is_video,
         database=database,
         folder_moved=moved,
         follow_links=follow_links,
         host=host,
         allowed_hosts=tuple(allow_host or ()),
         model=model,
+        detector=detector,
         device=device,
         precision=precision,
         upload_bytes=max_upload * 1_000_000,
@@ -107,6 +141,11 @@ def serve(
         feature_memory=memory << 20,
         feature_disk=disk << 20,
         requests_per_second=rate,
+        label_studio=label_studio,
+        label_studio_url=label_studio_url,
+        label_studio_api_key=label_studio_api_key,
+        label_studio_frames=label_studio_frames,
+        image_hosts=tuple(name.lower() for name in image_host or ()),
     )
     if new_token:
         forget_address(settings.data)
@@ -114,7 +153,18 @@ def serve(
     _print_skipped(settings)
     settings = replace(settings, model=fetch_model(model))
     start_logging(logs.value)
-    run(settings, lambda address: _welcome(settings.data, database, address, browser))
+    run(settings, lambda address: _welcome(settings, address, browser))
+
+
+def _unpacked(video: Path, data: Path) -> Path:
+    """Unpack a video, as far as an earlier start has not, and return the folder of its frames."""
+    from hqsam.cli.progress import progress_bar
+    from hqsam.video.frames.unpack import unpack
+
+    folder = data / "frames" / video.stem
+    with progress_bar("frames") as progress:
+        unpack(video, folder, progress)
+    return folder
 
 
 def _print_skipped(settings: "Settings") -> None:
@@ -130,9 +180,14 @@ def _print_skipped(settings: "Settings") -> None:
         typer.echo(escape_surrogates(line) + outside, err=True)
 
 
-def _welcome(data: Path, database: str, address: str, browser: bool) -> None:
-    typer.echo(f"annotations: {database.rpartition('@')[2] or data}")
+def _welcome(settings: "Settings", address: str, browser: bool) -> None:
+    typer.echo(f"annotations: {settings.database.rpartition('@')[2] or settings.data}")
     typer.echo(f"open {address}")
+    if settings.label_studio:
+        from hqsam.serving.http.security import LABEL_STUDIO_USER
+
+        place, password = address.partition("/?")[0], settings.label_studio_password
+        typer.echo(f"Label Studio: backend URL {place}, user {LABEL_STUDIO_USER}, password {password}")
     typer.echo("Ctrl-C stops it; everything is saved.", err=True)
     if browser and "PYTEST_CURRENT_TEST" not in os.environ:
         webbrowser.open(address)

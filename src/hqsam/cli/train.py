@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
 from hqsam import optional, storage
-from hqsam.errors import CheckpointError
+from hqsam.errors import CheckpointError, OptionError
 
 if TYPE_CHECKING:
     from hqsam.training.config import OnProgress, Recipe, Trainable
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _RECIPES = (
     "finetune: an HQ-SAM learns from your masks. hq_vit_tiny, hq_vit_b, hq_vit_l, hq_vit_h: the paper's training, from "
-    "SAM's weights. nano: the bundled model, from nothing."
+    "SAM's weights; hq_sam2: the same from SAM 2.1 (--base). nano: the bundled model; --encoder-weights "
+    "starts it from ImageNet. distil: a small model learns from a teacher's answers to photos without masks."
 )
 _TRAINABLE = (
     "Parts to train. hq: the HQ part, SAM stays frozen. decoder: SAM's mask decoder as well. lora: low-rank additions "
@@ -29,9 +30,24 @@ _TRAINABLE = (
 
 def train(
     recipe: Annotated[str, typer.Argument(help=_RECIPES)],
-    data: Annotated[Path | None, typer.Option(help="Images and true masks: a folder, or COCO JSON.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Images and true masks: a folder, or COCO JSON. For distil: photos, without masks."),
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="Start from this: a name, a checkpoint file or a Hugging Face repo.")
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(help="For hq_sam2: the SAM 2.1 to start from; a name or a file. Default: sam2.1_hiera_l"),
+    ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="For distil: the model to learn from; a name, file or repo as for --model. Default: vit_l"),
+    ] = None,
+    student: Annotated[
+        str | None,
+        typer.Option(help="For distil: the model to train from random weights, in place of --model. Default: nano"),
     ] = None,
     encoder_weights: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Start the image encoder from the weights in this file.")
@@ -64,14 +80,16 @@ def train(
     """
 
     def configured(images: int) -> "Recipe":
-        config = _config(recipe, images, model, trains, bool(cache), settings)
+        start = _start_of(recipe, model, base)
+        config = _config(recipe, images, start, trains, bool(cache), settings, _Distilled(teacher, student))
         return replace(config, encoder_weights=str(encoder_weights)) if encoder_weights else config
 
     if print_config:
         _show(configured(50))
         return
     if data is None:
-        raise typer.BadParameter("give the folder of images and masks: --data DIR")
+        what = "photos" if recipe == "distil" else "images and masks"
+        raise typer.BadParameter(f"give the folder of {what}: --data DIR")
     from hqsam import hardware
     from hqsam.training import tensorboard as board
     from hqsam.training.config import RunOptions
@@ -93,10 +111,11 @@ def train(
             hold_out=hold_out if hold_out is not None else 0.0 if validation else RECIPES[recipe].hold_out,
             max_side=first.max_side,
             seed=first.seed,
+            kind=RECIPES[recipe].data,
             on_progress=lambda done, total: on_progress("reading", done, total, {}),
         )
         config = configured(data_split.images)
-        _introduce(say, data_split, config, cache)
+        _introduce(say, data_split, config, cache or (folder / "teacher" if config.teacher else None))
         options = RunOptions(
             folder=folder,
             processes=processes,
@@ -114,14 +133,26 @@ def train(
         typer.echo(f"wrote {path}; try it: hqsam segment IMAGE --model {path} --box x0,y0,x1,y1")
 
 
+def _start_of(recipe: str, model: str | None, base: str | None) -> str | None:
+    """Return the checkpoint to start from, where the user names one."""
+    if base is None:
+        return model
+    if recipe != "hq_sam2":
+        raise OptionError(f"--base is for the recipe hq_sam2; give --model, if {recipe} is to start from {base}")
+    if model is not None:
+        raise OptionError("--base and --model both name what to start from; give one of them")
+    return base
+
+
 def _check(config: "Recipe", folder: Path, trains: "Trainable", tensorboard: bool | None) -> None:
     """Check what can be wrong before the data is read and a model is fetched."""
     from hqsam.weights import hub
     from hqsam.weights.load import locate
     from hqsam.weights.registry import CHECKPOINTS
 
-    if config.start and config.start not in CHECKPOINTS and not hub.is_repo(config.start):
-        locate(config.start)
+    for name in (config.start, config.teacher):
+        if name and name not in CHECKPOINTS and not hub.is_repo(name):
+            locate(name)
     if config.encoder_weights and not Path(config.encoder_weights).is_file():
         raise CheckpointError(f"there is no file {config.encoder_weights}")
     if trains == "lora":
@@ -131,17 +162,40 @@ def _check(config: "Recipe", folder: Path, trains: "Trainable", tensorboard: boo
     storage.check_folder(folder)
 
 
+class _Distilled(NamedTuple):
+    """Options of the recipe `distil`."""
+
+    teacher: str | None
+    student: str | None
+
+
 def _config(
-    name: str, images: int, model: str | None, trains: "Trainable", cached: bool, settings: list[str] | None
+    name: str,
+    images: int,
+    model: str | None,
+    trains: "Trainable",
+    cached: bool,
+    settings: list[str] | None,
+    distilled: _Distilled,
 ) -> "Recipe":
     from hqsam.training.overrides import override
     from hqsam.training.recipes import recipe_of
+    from hqsam.training.recipes.distil import with_student
     from hqsam.training.trainable import with_trainable
 
     config = recipe_of(name, images)
+    if not config.teacher and any(distilled):
+        raise OptionError(f"--teacher and --student are for the recipe distil; {name} learns from true masks")
+    if distilled.teacher:
+        config = replace(config, teacher=distilled.teacher)
+    if distilled.student and model is not None:
+        raise OptionError("--student starts from random weights and --model from a checkpoint; give one of them")
+    if distilled.student:
+        config = with_student(config, distilled.student)
     if model is not None:
         config = replace(config, start=model, model="")
-    config = replace(config, cached_views=(config.cached_views or 4) if cached else 0)
+    if not config.teacher:
+        config = replace(config, cached_views=(config.cached_views or 4) if cached else 0)
     config = with_trainable(config, trains)
     for setting in settings or []:
         config = override(config, setting)
@@ -161,11 +215,23 @@ def _introduce(say: Callable[[str], None], data: "DataSplit", config: "Recipe", 
         broken = len(data.check.broken_names)
         say(f"{len(data.check.issues)} issues in the data, {broken} images left out: hqsam data check tells")
     if cache is not None:
-        from hqsam.training.feature_cache import bytes_of
-        from hqsam.training.initial_model import initial_config
+        say(_about_cache(config, data.images, cache))
 
-        size = bytes_of(initial_config(config), config.cached_views * data.images)
-        say(f"features of {config.cached_views} views of each image: {size / 2**20:.0f} MiB in {cache}")
+
+def _about_cache(config: "Recipe", images: int, cache: Path) -> str:
+    """Return the size of what is computed once, in words."""
+    from hqsam.training import feature_cache
+    from hqsam.training.distil import answer_cache
+    from hqsam.training.distil.distillation import views_of
+    from hqsam.training.initial_model import initial_config
+    from hqsam.weights.load import load_model
+
+    if not config.teacher:
+        size = feature_cache.bytes_of(initial_config(config), config.cached_views * images)
+        return f"features of {config.cached_views} views of each image: {size / 2**20:.0f} MiB in {cache}"
+    views, teacher = views_of(config), load_model(config.teacher).config
+    size = answer_cache.bytes_of(teacher, config.stages[0].sampling.objects, views * images)
+    return f"answers of {config.teacher} to {views} views of each photo: {-(-size // 2**20)} MiB in {cache}"
 
 
 @contextmanager

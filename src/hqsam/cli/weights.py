@@ -1,4 +1,4 @@
-"""`hqsam weights`: list, fetch, verify, convert and describe checkpoints."""
+"""`hqsam weights`: list, fetch, verify, convert, describe and share checkpoints."""
 
 import dataclasses
 import json
@@ -10,7 +10,7 @@ import typer
 
 from hqsam.cli.progress import download_bar
 
-app = typer.Typer(help="List, fetch, verify, convert and describe checkpoints.", no_args_is_help=True)
+app = typer.Typer(help="List, fetch, verify, convert, describe and share checkpoints.", no_args_is_help=True)
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Checkpoint = Annotated[str, typer.Argument(metavar="FILE", help="A file, a folder, a name of the list, or owner/repo.")]
@@ -122,6 +122,46 @@ def info(file: Checkpoint, json_output: JsonFlag = False) -> None:
     for label, value in values.items():
         if value:
             typer.echo(f"{label.replace('_', ' '):<15}{_readable(value)}")
+
+
+@app.command()
+def push(
+    repo: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="A repo of the Hugging Face Hub; made if need be.")],
+    model: Annotated[str, typer.Option(help="What to push: a file, a folder, or a name of the list.")],
+    licence: Annotated[str, typer.Option(help="Of the weights, such as apache-2.0; else what the file says.")] = "",
+    base: Annotated[str, typer.Option(help="Model it was trained from: a name, owner/repo, or none.")] = "",
+    base_licence: Annotated[str, typer.Option(help="Of that model; known for those of the list.")] = "",
+    data: Annotated[str, typer.Option(help="What it was trained on, in words; else what the file says.")] = "",
+    data_licence: Annotated[str, typer.Option(help="Of the data.")] = "",
+    report: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="Folder of `hqsam evaluate`, for the figures. Repeatable.")
+    ] = None,
+    photo: Annotated[Path | None, typer.Option(help="An image to show masks on; else an example photo.")] = None,
+    box: Annotated[str, typer.Option(metavar="X0,Y0,X1,Y1", help="Box in that image; else every object.")] = "",
+    private: Annotated[bool, typer.Option("--private", help="Make a new repo private.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of another model.")] = False,
+    folder: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the files there, to look at them, and push nothing.")
+    ] = None,
+) -> None:
+    """Push a checkpoint to the Hugging Face Hub, with a card and a picture; everything that loads takes OWNER/NAME."""
+    from hqsam.cli.arguments import parse_box
+    from hqsam.integrations import hub
+
+    card = {
+        "licence": licence,
+        "base": base,
+        "base_licence": base_licence,
+        "data": data,
+        "data_licence": data_licence,
+        "reports": report or [],
+        "photo": photo,
+        "box": parse_box(box) if box else None,
+    }
+    if folder is not None:
+        typer.echo(hub.prepare(repo, model, folder, **card))  # pyright: ignore[reportArgumentType]
+    else:
+        typer.echo(hub.push(repo, model, private=private, replace=replace, **card).url)
 
 
 def _print_json(values: Any) -> None:
