@@ -1,12 +1,12 @@
 # Each target sets up what it needs in .venv, then runs one Python command; without make, run these two:
 #   python -m pip install -c constraints.txt "torch==2.13.0" -e ".[dev]"
-#   hqsam demo   or   python -m tests   or   python -m benchmarks
+#   hqsam demo   or   python -m tests   or   python -m benchmarks   or   python -m docs.site
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test bench clean
+.PHONY: demo test bench docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/hqsam demo
@@ -16,6 +16,9 @@ test: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks
+
+docs: $(INSTALLED)
+	$(BIN)/python -m docs.site
 
 clean:
 	rm -rf .venv out dist build .pytest_cache .hypothesis .ruff_cache .import_linter_cache

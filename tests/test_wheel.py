@@ -45,7 +45,7 @@ def elsewhere(tmp_path) -> Path:
 
 
 def test_the_package_is_the_installed_one_and_brings_licences_and_photos(environment, elsewhere):
-    script = "import hqsam, hqsam.cli.demo; print(hqsam.__file__); print(hqsam.cli.demo.examples_folder())"
+    script = "import hqsam, hqsam.paths; print(hqsam.__file__); print(hqsam.paths.examples_folder())"
     home, photos = _run([str(_programs(environment) / "python"), "-c", script], cwd=elsewhere).splitlines()
     assert Path(home).is_relative_to(environment) and Path(photos).is_relative_to(environment)
     licences = {path.name for path in environment.rglob("*.dist-info/licenses/*")}
