@@ -34,6 +34,16 @@ def test_an_object_is_followed_to_the_last_frame(segmenter):
     assert all(0 < frame.scores[0] <= 1 and frame.image_name == f"{frame.index:05d}.jpg" for frame in followed)
 
 
+def test_a_video_closes_what_it_opened_at_the_end_of_with(segmenter, tmp_path):
+    frames, truth = moving_disc()
+    with segmenter.open_video(frames, results=tmp_path) as video:
+        video.add(frame=0, mask=truth[0])
+        assert len(list(video.track())) == len(frames)
+    assert (tmp_path / "state.safetensors").is_file()
+    with segmenter.open_video(frames, results=tmp_path) as again:
+        assert again.object_ids == [1]
+
+
 def test_two_objects_keep_their_numbers(segmenter):
     frames, truth = two_discs()
     video = segmenter.open_video(frames)

@@ -53,6 +53,12 @@ class Video(TrackedVideo):
             f"{self.tracker.name})"
         )
 
+    def __enter__(self) -> "Video":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     @property
     def about(self) -> str:
         """A sentence on the way that objects are followed."""
