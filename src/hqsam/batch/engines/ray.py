@@ -57,13 +57,13 @@ def run_on_ray(job: BatchJob, chunks: Iterable[Chunk], options: RayOptions) -> G
     optional.require("ray", extra="batch")
     optional.require("pyarrow", extra="batch")
     started = _connect(options)
-    try:
-        yield from _reports(job, list(chunks), options)
-    finally:
-        if started:
-            import ray
+    yield from _reports(job, list(chunks), options)
+    # Only after a run that came to its end: else threads of Ray Data may still ask for what was computed, and Ray ends
+    # the process of whoever asks after a shutdown. It stays connected then, and disconnects when the process ends.
+    if started:
+        import ray
 
-            ray.shutdown()
+        ray.shutdown()
 
 
 def _connect(options: RayOptions) -> bool:
@@ -76,7 +76,8 @@ def _connect(options: RayOptions) -> bool:
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     here: dict[str, Any] = {} if options.address else {"num_cpus": max(1, round(options.workers * options.cpus))}
     try:
-        ray.init(address=options.address, log_to_driver=False, logging_level=logging.WARNING, **here)
+        # "local": else a cluster that somebody runs on this machine would be taken, or in the way.
+        ray.init(address=options.address or "local", log_to_driver=False, logging_level=logging.WARNING, **here)
     except Exception as error:  # Ray has no class for them; one is that it did not start within 30 s
         said = " ".join(str(error).split())
         raise OptionError(
