@@ -1,4 +1,4 @@
-/** The strip of images: filtered and searched, with what is to do and done. Emits "pick" with an image, and "change". */
+/** The strip of images, filtered and searched. Emits "pick" with an image, and "change". */
 /** @import { App } from "../main.js" */
 import { api } from "../api.js";
 import { Emitter } from "../events.js";
@@ -13,7 +13,7 @@ const MARKS = { todo: "", done: "✓", to_review: "?", rejected: "✕" };
 /** @typedef {import("../api.js").Image} Image */
 
 export class Gallery extends Emitter {
-  /** @type {Image[]} those of the filter, as far as they were fetched */
+  /** @type {Image[]} the filter's, as far as fetched */
   images = [];
   total = 0;
   /** @type {Record<import("../api.js").Status, number>} of all images */
@@ -25,23 +25,26 @@ export class Gallery extends Emitter {
   /** @type {Image | null} */
   #current = null;
   #isFetching = false;
+  #asked = 0;
   #typing = 0;
 
   /** @param {App["classes"]} classes */
   constructor(classes) {
     super();
-    this.#list.addEventListener("scroll", () => this.#fetchIfNearTheEnd());
+    this.#list.addEventListener("scroll", () => this.#fetchNearEnd());
     this.#list.addEventListener("click", ({ target }) => this.#pick(/** @type {Element} */ (target).closest("button")));
-    this.#list.addEventListener("keydown", (event) => this.#walk(event));
+    this.#list.addEventListener("keydown", (event) => this.#walkByArrows(event));
     for (const menu of [this.#status, this.#class]) menu.addEventListener("change", () => this.#filter());
     this.#listenToSearch();
     classes.on("change", () => this.#showClasses(classes.list));
   }
 
-  /** Fetches the first images of the filter, or as many as were shown before. */
+  /** Fetches the filter's first images, or as many as there were. */
   async fetch() {
     const limit = Math.min(500, Math.max(PAGE_SIZE, this.images.length));
+    const asked = ++this.#asked;
     const { total, counts, images } = await api.images({ ...this.query, offset: 0, limit });
+    if (asked !== this.#asked) return;
     Object.assign(this, { total, counts, images });
     this.#list.replaceChildren(...images.map((image) => this.#thumbnail(image)));
     this.mark(this.#current);
@@ -53,7 +56,7 @@ export class Gallery extends Emitter {
     this.#search.select();
   }
 
-  /** The filter, as the API takes it. */
+  /** As the API takes it. */
   get query() {
     const [search, status, name] = [this.#search.value.trim(), this.#status.value, this.#class.value];
     return { ...(search && { search }), ...(status && { status }), ...(name && { class_name: name }) };
@@ -123,7 +126,7 @@ export class Gallery extends Emitter {
     this.#showProgress();
   }
 
-  /** Shows how many objects an image has. @param {Image} image @param {number} annotation_count */
+  /** @param {Image} image @param {number} annotation_count */
   count(image, annotation_count) {
     const known = this.images[this.placeOf(image)];
     if (known && known.annotation_count !== annotation_count) this.update({ ...known, annotation_count });
@@ -140,7 +143,7 @@ export class Gallery extends Emitter {
     return this.images[place] ?? null;
   }
 
-  /** The next one that is to do, from this one on and then from the beginning. @param {Image} image */
+  /** The next one to do, from this one on, then from the beginning. @param {Image} image */
   async nextTodo(image) {
     const isNext = ({ id, status, problem }) => status === "todo" && !problem && id !== image.id;
     for (let from = this.placeOf(image) + 1; ; from = this.images.length) {
@@ -150,7 +153,7 @@ export class Gallery extends Emitter {
     }
   }
 
-  /** Fetches so many images that the strip has this one, if the filter lets it through. @param {Image} image */
+  /** Fetches until the strip has this one, if the filter lets it through. @param {Image} image */
   async reach(image) {
     while (this.placeOf(image) < 0 && this.images.length < this.total && (await this.#fetchMore()));
   }
@@ -160,9 +163,10 @@ export class Gallery extends Emitter {
     if (this.#isFetching || this.images.length >= this.total) return false;
     this.#isFetching = true;
     try {
-      const { query } = this; // which images that were marked since may have left
+      const [{ query }, asked] = [this, this.#asked]; // images that were marked since may have left the query
       const offset = this.images.filter(({ status }) => !query.status || status === query.status).length;
       const { images } = await api.images({ ...query, offset, limit: PAGE_SIZE });
+      if (asked !== this.#asked) return false;
       this.images.push(...images);
       this.#list.append(...images.map((image) => this.#thumbnail(image)));
       return images.length > 0;
@@ -171,7 +175,7 @@ export class Gallery extends Emitter {
     }
   }
 
-  #fetchIfNearTheEnd() {
+  #fetchNearEnd() {
     const { scrollLeft, clientWidth, scrollWidth } = this.#list;
     if (scrollLeft + 2 * clientWidth > scrollWidth) this.#fetchMore().catch(() => {});
   }
@@ -203,8 +207,7 @@ export class Gallery extends Emitter {
     if (image) this.emit("pick", image);
   }
 
-  /** Arrow keys go along the strip. */
-  #walk(event) {
+  #walkByArrows(event) {
     const far = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!far) return;
     event.preventDefault();
