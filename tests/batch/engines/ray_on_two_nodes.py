@@ -1,4 +1,4 @@
-"""The Ray engine on a real cluster of two nodes on this machine; `test_ray` runs these tests in a process of their own."""
+"""The Ray engine on a real cluster of two nodes here; `test_ray` runs these tests in a process of their own."""
 
 import json
 import os
