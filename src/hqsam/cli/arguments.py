@@ -206,6 +206,18 @@ def parse_point(text: str) -> Point:
     return x, y
 
 
+BoxOption = Annotated[
+    list[Any] | None,
+    typer.Option(parser=parse_box, metavar="x0,y0,x1,y1", help="Around the object. Several boxes: several objects."),
+]
+PointOption = Annotated[
+    list[Any] | None, typer.Option(parser=parse_point, metavar="x,y", help="On the object. May be given again.")
+]
+NotPointOption = Annotated[
+    list[Any] | None, typer.Option(parser=parse_point, metavar="x,y", help="Not on the object. May be given again.")
+]
+
+
 def parse_object_point(text: str) -> tuple[int | None, Point]:
     """Parse `x,y`, or `N:x,y` for a point of the N-th object."""
     number, colon, point = text.rpartition(":")

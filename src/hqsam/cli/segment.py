@@ -7,6 +7,7 @@ import typer
 
 from hqsam.cli.arguments import (
     BandsOption,
+    BoxOption,
     ChannelOption,
     CornersOption,
     DetailOption,
@@ -15,8 +16,10 @@ from hqsam.cli.arguments import (
     Existing,
     JsonOption,
     ModelOption,
+    NotPointOption,
     OrthogonalOption,
     PageOption,
+    PointOption,
     PrecisionOption,
     SimplifyOption,
     SliceOption,
@@ -31,8 +34,6 @@ from hqsam.cli.arguments import (
     check_crs,
     formats_from_option,
     outline_options,
-    parse_box,
-    parse_point,
     prompt_from_options,
     read_prompts,
     text_options,
@@ -47,18 +48,9 @@ if TYPE_CHECKING:
 
 def segment(
     images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Files, folders, or patterns in quotes.")],
-    box: Annotated[
-        list[Any] | None,
-        typer.Option(
-            parser=parse_box, metavar="x0,y0,x1,y1", help="Around the object. Several boxes: several objects."
-        ),
-    ] = None,
-    point: Annotated[
-        list[Any] | None, typer.Option(parser=parse_point, metavar="x,y", help="On the object. May be given again.")
-    ] = None,
-    not_point: Annotated[
-        list[Any] | None, typer.Option(parser=parse_point, metavar="x,y", help="Not on the object. May be given again.")
-    ] = None,
+    box: BoxOption = None,
+    point: PointOption = None,
+    not_point: NotPointOption = None,
     mask: Annotated[
         Path | None,
         typer.Option(metavar="FILE", exists=True, dir_okay=False, help="A rough mask of the object, white on black."),

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from hqsam.cli.arguments import (
+    BoxOption,
     DeviceOption,
     Existing,
     ModelOption,
     PrecisionOption,
     SourceOption,
-    parse_box,
     parse_object_point,
     prompt_from_options,
     split_words,
@@ -37,12 +37,7 @@ class Compatible(str, Enum):
 
 def track(
     video: Annotated[str, typer.Argument(metavar="VIDEO", help="A video, a folder of frames, or a pattern in quotes.")],
-    box: Annotated[
-        list[Any] | None,
-        typer.Option(
-            parser=parse_box, metavar="x0,y0,x1,y1", help="Around the object. Several boxes: several objects."
-        ),
-    ] = None,
+    box: BoxOption = None,
     point: Annotated[
         list[Any] | None,
         typer.Option(

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hqsam.cli.arguments import (
+    BoxOption,
     ChannelOption,
     DeviceOption,
     LabelsOption,
     MinScoreOption,
     MinStabilityOption,
     ModelOption,
+    NotPointOption,
+    PointOption,
     PrecisionOption,
     SourceOption,
     StretchOption,
     ValueRangeOption,
-    parse_box,
-    parse_point,
     split_words,
 )
 from hqsam.cli.progress import progress_bar
@@ -40,18 +41,9 @@ def volume(
     image: Annotated[
         Path, typer.Argument(metavar="STACK", help="OME-TIFF, ImageJ's TIFF, OME-Zarr, NIfTI, or a folder of DICOM.")
     ],
-    box: Annotated[
-        list[Any] | None,
-        typer.Option(
-            parser=parse_box, metavar="x0,y0,x1,y1", help="Around the object on one plane. Several: several objects."
-        ),
-    ] = None,
-    point: Annotated[
-        list[Any] | None, typer.Option(parser=parse_point, metavar="x,y", help="On the object. May be given again.")
-    ] = None,
-    not_point: Annotated[
-        list[Any] | None, typer.Option(parser=parse_point, metavar="x,y", help="Not on the object. May be given again.")
-    ] = None,
+    box: BoxOption = None,
+    point: PointOption = None,
+    not_point: NotPointOption = None,
     mask: Annotated[
         Path | None,
         typer.Option(metavar="FILE", exists=True, dir_okay=False, help="A mask, or a label map of several objects."),
