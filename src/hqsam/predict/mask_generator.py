@@ -19,6 +19,7 @@ from hqsam.predict.on_map import on_map
 from hqsam.predict.sources import check_source
 from hqsam.predict.tiles.everything_in_tiles import everything_in_tiles
 from hqsam.predict.tiles.results import TiledResult
+from hqsam.predict.tiles.tile_run import TileOptions
 
 
 class MaskGenerator:
@@ -174,12 +175,14 @@ class MaskGenerator:
             OutputError: a result cannot be written, or the folder has the journal of an unfinished, other run.
         """
         config = MaskGeneratorConfig.of(config, settings)
-        options = {"config": config, "side": tile, "overlap": overlap, "progress": progress}
-        options |= {"formats": formats, "writing": writing, "labels": labels}
         reading = ReadOptions(
             value_range=value_range, page=page, bands=bands, stretch=stretch, channels=channels, z=z, t=t
         )
-        return everything_in_tiles(self._engine, Path(image), Path(folder), **options, reading=reading)
+        options = TileOptions(
+            side=tile, overlap=overlap, reading=reading, formats=formats, writing=writing or {}, labels=labels,
+            progress=progress or (lambda done, total: None),
+        )  # fmt: skip
+        return everything_in_tiles(self._engine, Path(image), Path(folder), config, options)
 
     def _about(
         self, found: Instances, image: ImageLike, reference: ImageReference, config: MaskGeneratorConfig

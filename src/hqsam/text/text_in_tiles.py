@@ -15,7 +15,7 @@ from hqsam.predict.everything import Progress
 from hqsam.predict.segmenter import Segmenter
 from hqsam.predict.sources import check_source
 from hqsam.predict.tiles.results import TiledResult
-from hqsam.predict.tiles.tile_run import run_tiles
+from hqsam.predict.tiles.tile_run import TileOptions, run_tiles
 from hqsam.text.detector import MAX_OVERLAP, check_labels, check_share
 from hqsam.text.everything_by_text import everything_by_text
 from hqsam.text.segment_text import detector_of
@@ -80,7 +80,8 @@ def segment_text_in_tiles(
     named = detector if isinstance(detector, str | Path) else type(loaded).__name__
     settings = json.dumps([words, str(named), sorted(options.items()), repr(reading)], default=str)
     about = {"model": segmenter.digest(), "settings": hashlib.sha256(settings.encode()).hexdigest()[:16]}
-    return run_tiles(
-        Path(image), Path(folder), look, about, side=tile, overlap=overlap, progress=progress, reading=reading,
-        formats=formats, writing=writing, labels=label_image,
+    tiles = TileOptions(
+        side=tile, overlap=overlap, reading=reading, formats=formats, writing=writing or {}, labels=label_image,
+        progress=progress or (lambda done, total: None),
     )  # fmt: skip
+    return run_tiles(Path(image), Path(folder), look, about, tiles)

@@ -15,6 +15,7 @@ from hqsam.images.read_options import ReadOptions
 from hqsam.masks.boundary import iou
 from hqsam.predict.mask_generator_config import MaskGeneratorConfig
 from hqsam.predict.tiles.everything_in_tiles import everything_in_tiles, journal_settings
+from hqsam.predict.tiles.tile_run import TileOptions
 from tests.predict.seeing import SeeingEngine, discs
 
 CIRCLES = [(100, 90, 40), (230, 120, 60), (420, 300, 90), (60, 330, 30), (560, 60, 44)]
@@ -29,9 +30,9 @@ def photo(tmp_path):
     return tmp_path / "photo.tif", masks
 
 
-def run(photo, folder, engine=None, **options):
-    options = {"config": CONFIG, "side": 256, "overlap": 0.25} | options
-    return everything_in_tiles(engine or SeeingEngine(), photo, folder, **options)
+def run(photo, folder, engine=None, config=CONFIG, **options):
+    tiles = TileOptions(**{"side": 256, "overlap": 0.25} | options)
+    return everything_in_tiles(engine or SeeingEngine(), photo, folder, config, tiles)
 
 
 def test_every_object_is_found_once_and_whole(photo, tmp_path):
@@ -152,6 +153,7 @@ import numpy as np
 sys.path.insert(0, {root!r})
 from hqsam.predict.mask_generator_config import MaskGeneratorConfig
 from hqsam.predict.tiles.everything_in_tiles import everything_in_tiles
+from hqsam.predict.tiles.tile_run import TileOptions
 from tests.predict.seeing import SeeingEngine
 
 def peak():
@@ -160,7 +162,7 @@ def peak():
 folder, before = Path({folder!r}), 0
 for name in ("small", "large"):
     config = MaskGeneratorConfig(points_per_side=8, stability_score_thresh=0.8)
-    result = everything_in_tiles(SeeingEngine(), folder / (name + ".tif"), folder, config=config)
+    result = everything_in_tiles(SeeingEngine(), folder / (name + ".tif"), folder, config, TileOptions())
     print(name, result.count, peak())
 """
 

@@ -2,34 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from hqsam.engines import Engine
-from hqsam.formats.stack_labels import DEFAULT_LABELS
 from hqsam.images.read_options import DEFAULTS, ReadOptions
-from hqsam.predict.everything import Progress, find_everything
+from hqsam.predict.everything import find_everything
 from hqsam.predict.mask_generator_config import MaskGeneratorConfig
 from hqsam.predict.tiles.results import TiledResult
-from hqsam.predict.tiles.tile_run import run_tiles
+from hqsam.predict.tiles.tile_run import TileOptions, run_tiles
 
 
 def everything_in_tiles(
-    engine: Engine,
-    image: Path,
-    folder: Path,
-    *,
-    config: MaskGeneratorConfig,
-    side: int = 1024,
-    overlap: float = 0.25,
-    progress: Progress | None = None,
-    reading: ReadOptions = DEFAULTS,
-    formats: Sequence[str] = (),
-    writing: Mapping[str, Any] | None = None,
-    labels: str = DEFAULT_LABELS,
+    engine: Engine, image: Path, folder: Path, config: MaskGeneratorConfig, options: TileOptions
 ) -> TiledResult:
     """Find every object of an image of any size, with memory for a few tiles. A killed run goes on where it was.
 
@@ -38,32 +24,15 @@ def everything_in_tiles(
         image: the file; a TIFF is read in windows.
         folder: where results go, and until they are written the journal of what is done.
         config: what to look for in each tile.
-        side: of a tile, in the image's pixels.
-        overlap: the share of its side that a tile shares with the next.
-        progress: called after each tile with how many are done and how many there are; may raise, to stop.
-        reading: which page, and which values become black and white.
-        formats: names of further `hqsam.formats.FORMATS` to write.
-        writing: their options.
-        labels: the name of the label image in an OME-Zarr.
+        options: how the image is cut into tiles and read, and what is written.
 
     Raises:
         ImageError: the image cannot be read, or not in parts.
         OptionError: tiles that are too small, or overlap by too much or too little.
         OutputError: the folder has the journal of a run with other settings, or cannot be written.
     """
-    return run_tiles(
-        image,
-        folder,
-        lambda pixels: find_everything(engine, pixels, config),
-        journal_settings(engine, config, reading),
-        side=side,
-        overlap=overlap,
-        progress=progress,
-        reading=reading,
-        formats=formats,
-        writing=writing,
-        labels=labels,
-    )
+    about = journal_settings(engine, config, options.reading)
+    return run_tiles(image, folder, lambda pixels: find_everything(engine, pixels, config), about, options)
 
 
 def journal_settings(engine: Engine, config: MaskGeneratorConfig, reading: ReadOptions) -> dict[str, str]:

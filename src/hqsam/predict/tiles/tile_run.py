@@ -1,6 +1,7 @@
 """Work on a large image tile by tile: what each tile holds is stored at once, and a killed run goes on where it was."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +29,27 @@ _MOST_PIXELS = 1 << 32
 """COCO's run lengths are numbers of 32 bits."""
 
 
-def run_tiles(
-    image: Path,
-    folder: Path,
-    look: Look,
-    about: Mapping[str, Any],
-    *,
-    side: int = 1024,
-    overlap: float = 0.25,
-    progress: Progress | None = None,
-    reading: ReadOptions = DEFAULTS,
-    formats: Sequence[str] = (),
-    writing: Mapping[str, Any] | None = None,
-    labels: str = DEFAULT_LABELS,
-) -> TiledResult:
+@dataclass(frozen=True, kw_only=True)
+class TileOptions:
+    """How an image is cut into tiles and read, and what is written of it."""
+
+    side: int = 1024
+    """Side of a tile, in the image's pixels."""
+    overlap: float = 0.25
+    """Share of its side that a tile shares with the next."""
+    reading: ReadOptions = DEFAULTS
+    """Which page, bands or plane, and which values become black and white."""
+    formats: Sequence[str] = ()
+    """Names of further `hqsam.formats.FORMATS` to write."""
+    writing: Mapping[str, Any] = field(default_factory=dict)
+    """Their options."""
+    labels: str = DEFAULT_LABELS
+    """Name of the label image in an OME-Zarr."""
+    progress: Progress = lambda done, total: None
+    """Called after each tile with how many are done and how many there are; may raise, to stop."""
+
+
+def run_tiles(image: Path, folder: Path, look: Look, about: Mapping[str, Any], options: TileOptions) -> TiledResult:
     """Look at every tile of an image of any size, join objects across seams, and write the results.
 
     Args:
@@ -49,29 +57,25 @@ def run_tiles(
         folder: where results go, and until they are written the journal of what is done.
         look: finds the objects of a tile. With a column `prompt_score` they keep it, and their labels.
         about: the model and the settings, by which a run goes on with the work of an earlier one.
-        side: of a tile, in the image's pixels.
-        overlap: the share of its side that a tile shares with the next.
-        progress: called after each tile with how many are done and how many there are; may raise, to stop.
-        reading: which page, and which values become black and white.
-        formats: names of further `hqsam.formats.FORMATS` to write.
-        writing: their options.
-        labels: the name of the label image in an OME-Zarr.
+        options: how the image is cut into tiles and read, and what is written.
 
     Raises:
         ImageError: the image cannot be read, or not in parts.
         OptionError: tiles that are too small, or overlap by too much or too little.
         OutputError: the folder has the journal of a run with other settings, or cannot be written.
     """
-    check_tiled_formats(formats)
-    check_label_map(image, folder, labels)
+    check_tiled_formats(options.formats)
+    check_label_map(image, folder, options.labels)
     journal_path = folder / f"{image.stem}_tiles.journal"
-    with open_windows(image, reading) as windows, Journal(journal_path) as journal:
-        grid = TileGrid(windows.size_hw, side, overlap)
+    with open_windows(image, options.reading) as windows, Journal(journal_path) as journal:
+        grid = TileGrid(windows.size_hw, options.side, options.overlap)
         _check_size(image, windows)
         done = _resume(journal, heading(image, grid, about))
-        _look_at_the_rest(look, windows, grid, journal, done, progress or (lambda done, total: None))
+        _look_at_the_rest(look, windows, grid, journal, done, options.progress)
         found = on_map(_joined(image, list(_parts(journal)), grid), windows.georeference, None)
-        result = write_results(image, folder, found, formats, writing or {}, reading=reading, labels=labels)
+        result = write_results(
+            image, folder, found, options.formats, options.writing, reading=options.reading, labels=options.labels
+        )
     journal_path.unlink()
     return result
 
