@@ -6,6 +6,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
+from tests import own_process
+
 # As type checkers have it, an int will do where a float is asked for.
 install_import_hook("hqsam", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
@@ -14,6 +16,11 @@ settings.register_profile("hqsam", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("hqsam")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(own_process)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave slow tests out of everyday runs; `-m slow` and HQSAM_TEST_ALL=1 ask for them."""
     if config.option.markexpr or os.environ.get("HQSAM_TEST_ALL"):

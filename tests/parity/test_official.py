@@ -18,7 +18,8 @@ from hqsam.model.preprocess import resize_longest_side
 from hqsam.weights.keys import to_ours
 from tests.parity.records import CASES, PHOTOS, photo, prompt, record, state_dict
 
-HQ_MODELS = ("vit_tiny", "vit_b", *(pytest.param(name, marks=pytest.mark.slow) for name in ("vit_l", "vit_h")))
+LARGE = [pytest.mark.slow, pytest.mark.own_process]
+HQ_MODELS = ("vit_tiny", "vit_b", *(pytest.param(name, marks=LARGE) for name in ("vit_l", "vit_h")))
 # With the scope, pytest runs all tests of one model before those of the next, so that each is loaded once.
 each_model = pytest.mark.parametrize("model", HQ_MODELS, scope="module")
 TWINS = {"vit_tiny": "mobile_sam", "vit_b": "sam_vit_b"}

@@ -11,7 +11,7 @@ from tests.parity.records import CASES, photo, prompt, record, state_dict_2
 
 MODELS = (
     ("sam2.1_hiera_t", "sam2.1_hiera_t", "coffee"),
-    pytest.param("sam2.1_hq_hiera_l", "hq_sam2_hiera_l", "rocket", marks=pytest.mark.slow),
+    pytest.param("sam2.1_hq_hiera_l", "hq_sam2_hiera_l", "rocket", marks=[pytest.mark.slow, pytest.mark.own_process]),
 )
 """Names of the record, and of our model; and the photo."""
 

@@ -23,7 +23,10 @@ from tests.parity.records import photo, record, state_dict_2
 BOX, ON, BESIDE = (86, 80, 384, 288), (240, 176), (168, 160)
 PREDICTORS: dict[str, Literal["hq", "sam2"]] = {"sam2.1_hiera_t": "sam2", "sam2.1_hq_hiera_l": "hq"}
 
-pytestmark = pytest.mark.slow  # a frame of an object costs seconds at the full size, and there is no other record
+pytestmark = [
+    pytest.mark.slow,  # a frame of an object costs seconds at the full size, and there is no other record
+    pytest.mark.own_process,
+]
 
 
 @pytest.fixture(scope="module")
