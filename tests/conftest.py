@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
-from tests import own_process
+from tests import own_process, shared
 
 # As type checkers have it, an int will do where a float is asked for.
 install_import_hook("hqsam", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
@@ -18,6 +18,7 @@ settings.load_profile("hqsam")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(own_process)
+    config.pluginmanager.register(shared)
 
 
 @pytest.hookimpl(tryfirst=True)

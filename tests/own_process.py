@@ -27,36 +27,53 @@ _said: list[tuple[str, str]] = []
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Give these tests no fixtures here; they have them in the child."""
     for item in items:
-        if _group(item) and isinstance(item, pytest.Function):
+        if _runs_apart(item) and isinstance(item, pytest.Function):
             item.fixturenames = []
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Keep what comes next, and end a child whose file is done."""
     item.stash[_next_item] = nextitem
+    if _child in item.config.stash and item.config.stash[_child].file != _file(item):
+        _end_child(item.config)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    _end_child(session.config)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Let the child run the test, and have its outcome here."""
-    if not _group(pyfuncitem):
+    if not _runs_apart(pyfuncitem):
         return None
     config, following = pyfuncitem.config, pyfuncitem.stash[_next_item]
     if _child not in config.stash:
         config.stash[_child] = _Child.started(pyfuncitem)
-    goes_on = following is not None and _group(following) == _group(pyfuncitem)
-    outcomes = config.stash[_child].outcomes(pyfuncitem.nodeid, following.nodeid if goes_on and following else None)
-    if not goes_on or not config.stash[_child].is_running:
-        config.stash[_child].end()
-        del config.stash[_child]
+    child = config.stash[_child]
+    goes_on = following is not None and _file(following) == child.file
+    outcomes = child.outcomes(pyfuncitem.nodeid, following.nodeid if goes_on and following else None)
+    if not goes_on or not child.is_running:
+        _end_child(config)
     _take_over(outcomes)
     return True
 
 
-def _group(item: pytest.Item) -> str | None:
-    """Return the file whose child runs a test; None for one that runs here, or is skipped."""
-    alone = item.get_closest_marker("own_process") and not item.get_closest_marker("skip")
-    return str(item.path) if alone and _LINK not in os.environ and sys.platform != "win32" else None
+def _file(item: pytest.Item) -> str | None:
+    """Return the file whose child runs a test; None for one that runs here."""
+    alone = item.get_closest_marker("own_process") and _LINK not in os.environ and sys.platform != "win32"
+    return str(item.path) if alone else None
+
+
+def _runs_apart(item: pytest.Item) -> bool:
+    return _file(item) is not None and not item.get_closest_marker("skip")
+
+
+def _end_child(config: pytest.Config) -> None:
+    if _child in config.stash:
+        config.stash[_child].end()
+        del config.stash[_child]
 
 
 def _take_over(outcomes: list[tuple[str, str]]) -> None:
@@ -70,6 +87,7 @@ def _take_over(outcomes: list[tuple[str, str]]) -> None:
 
 @dataclass
 class _Child:
+    file: str
     process: "subprocess.Popen[bytes]"
     link: "Connection[Any, Any]"
     output: IO[bytes] = field(repr=False)
@@ -86,7 +104,7 @@ class _Child:
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
         theirs.close()
-        return cls(process, ours, output)
+        return cls(str(item.path), process, ours, output)
 
     @property
     def is_running(self) -> bool:
