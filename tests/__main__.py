@@ -17,7 +17,8 @@ CHECKS = {
     "lint": ["ruff", "check", "."],
     "types": ["basedpyright", "--pythonpath", sys.executable, "--level", "error"],
     "import layers": ["lint-imports"],
-    "tests": ["pytest", "-n", "2", "-q"],
+    # A file's tests stay together, since they share what was set up, in the order of `tests/conftest.py`.
+    "tests": ["pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-q"],
 }
 
 

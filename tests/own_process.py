@@ -16,7 +16,8 @@ from typing import IO, Any
 import pytest
 
 _LINK = "HQSAM_TESTS_LINK"
-"""The environment variable by which a child knows that it is one: the file descriptor of its end of the link."""
+_link_here = os.environ.pop(_LINK, None)
+"""In a child: the file descriptor of its end of the link."""
 _SECONDS_TO_END = 60
 _next_item = pytest.StashKey["pytest.Item | None"]()
 _child = pytest.StashKey["_Child"]()
@@ -62,7 +63,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 def _file(item: pytest.Item) -> str | None:
     """Return the file whose child runs a test; None for one that runs here."""
-    alone = item.get_closest_marker("own_process") and _LINK not in os.environ and sys.platform != "win32"
+    alone = item.get_closest_marker("own_process") and _link_here is None and sys.platform != "win32"
     return str(item.path) if alone else None
 
 
@@ -115,6 +116,10 @@ class _Child:
         begin = self._said_bytes()
         try:
             self.link.send((test, following))
+            while not self.link.poll(1) and self.is_running:  # a fork of the child may keep its end open
+                pass
+            if not self.link.poll(0):
+                raise EOFError
             found = self.link.recv()
         except (EOFError, OSError):
             found = [("failed", f"the process of this test ended with {self.process.wait(_SECONDS_TO_END)}")]
@@ -139,9 +144,10 @@ class _Child:
 
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """In a child: run the tests that are asked for, one by one."""
-    if _LINK not in os.environ:
+    if _link_here is None:
         return None
-    link: Connection[Any, Any] = Connection(int(os.environ[_LINK]))
+    os.set_inheritable(int(_link_here), False)
+    link: Connection[Any, Any] = Connection(int(_link_here))
     items = {item.nodeid: item for item in session.items}
     for test, following in _asked(link):
         _said.clear()
