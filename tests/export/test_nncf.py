@@ -42,6 +42,10 @@ def perceptron(extreme):
     return openvino.Model([opset13.result(value, name="y")], [x])
 
 
+def in_float32(model):
+    return openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+
 def answers(compiled, photos):
     feeds = [next(feed for feed, one in zip(FEEDS, PHOTOS, strict=True) if one is photo) for photo in photos]
     return [compiled(feed)[0] for feed in feeds]
@@ -65,8 +69,7 @@ def layers_in_int8(model):
 @pytest.mark.parametrize("extreme", [1, 3])
 def test_layers_that_cost_too_much_go_back_to_float_and_not_all_do(extreme):
     model = perceptron(extreme)
-    compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    right = dict(zip(map(id, PHOTOS), answers(compiled, PHOTOS), strict=True))
+    right = dict(zip(map(id, PHOTOS), answers(in_float32(model), PHOTOS), strict=True))
 
     def measure(compiled, photos):
         """Agreement of each answer: 1 less a tenth of its mean difference, beside its mean."""
@@ -81,7 +84,7 @@ def test_layers_that_cost_too_much_go_back_to_float_and_not_all_do(extreme):
     kept = layers_in_int8(done)
     assert extreme + 1 not in kept
     assert kept, "its greedy way takes others with it, and not all"
-    assert np.mean(measure(openvino.compile_model(done, "CPU"), PHOTOS)) >= 1 - 0.01
+    assert np.mean(measure(in_float32(done), PHOTOS)) >= 1 - 0.01
 
 
 def test_where_nothing_is_lost_every_layer_is_int8():
