@@ -17,7 +17,8 @@ CHECKS = {
     "lint": ["ruff", "check", "."],
     "types": ["basedpyright", "--pythonpath", sys.executable, "--level", "error"],
     "import layers": ["lint-imports"],
-    "tests": ["pytest", "-n", "2", "-q"],
+    # A worker that has nothing left takes over some of the other's.
+    "tests": ["pytest", "-n", "2", "--dist", "worksteal", "-q"],
 }
 
 

@@ -124,10 +124,8 @@ def test_photos_are_needed_and_are_looked_for(tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("file_format", ["onnx", "openvino"])
-def test_nano_in_int8_by_the_command_keeps_its_masks(file_format, tmp_path):
-    pytest.importorskip("nncf" if file_format == "openvino" else "onnx")
-    words = ("--format", file_format, "--quantize", "int8", "--calibrate", ROOT / "examples" / "cat.jpg")
+def test_nano_in_int8_by_the_command_keeps_its_masks(tmp_path):
+    words = ("--quantize", "int8", "--calibrate", ROOT / "examples" / "cat.jpg")
     said = hqsam_export(nano_file(tmp_path), "--out", tmp_path / "graphs", *words)
     size, int8, iou, int8_iou = map(
         float, re.search(r"(\S+) MB.* (\S+) MB.*IoU (\S+) in.* (\S+) in int8", said).groups()

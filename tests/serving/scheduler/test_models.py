@@ -1,6 +1,8 @@
 """The menu of models, and how few of them are held."""
 
+import gc
 import shutil
+import weakref
 
 import pytest
 
@@ -45,3 +47,12 @@ def test_beyond_their_number_models_are_let_go_with_their_photos_and_come_back(o
 
 def test_a_name_that_is_none_is_404(server):
     assert server.ask("POST", "/v1/models/nobody/load").code == "not_found"
+
+
+def test_a_server_that_has_stopped_holds_neither_model_nor_image(_nano, tmp_path):
+    with running(settings_in(tmp_path, folder=photos_in(tmp_path / "photos"))) as server:
+        server.client.open(next(server.client.images())["id"])
+        assert len(server.service.sessions) == 1
+        engine = weakref.ref(server.service.models.segmenter(None)._engine)
+    gc.collect()
+    assert engine() is None and len(server.service.sessions) == 0

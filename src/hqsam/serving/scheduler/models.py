@@ -110,9 +110,12 @@ class ModelManager:
         return segmenter
 
     def close(self) -> None:
-        """Finish writing features to disk."""
-        for _, engine in self._loaded.values():
-            engine.close()
+        """Finish writing features to disk, and let every model go: FastAPI's caches keep a closed server for good."""
+        with self._lock:
+            loaded = dict(self._loaded)
+            self._loaded.clear()
+        for name, (_, engine) in loaded.items():
+            self._unload(name, engine)
 
     def _open_engine(self, origin: str, path: Path) -> SharedEngine:
         device = hardware.pick_device(self._settings.device)
@@ -130,9 +133,12 @@ class ModelManager:
             while len(self._loaded) > max(1, self._settings.max_models):
                 evicted.append(self._loaded.popitem(last=False))
         for other, (_, its_engine) in evicted:
-            its_engine.close()
-            for callback in self._on_unload:
-                callback(other)
+            self._unload(other, its_engine)
+
+    def _unload(self, name: str, engine: SharedEngine) -> None:
+        engine.close()
+        for callback in self._on_unload:
+            callback(name)
 
     def _info(self, checkpoint: Checkpoint, config: ModelConfig, is_installed: bool) -> ModelInfo:
         name = checkpoint.name
