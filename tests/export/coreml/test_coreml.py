@@ -1,0 +1,117 @@
+"""Packages written for Core ML, computed by PyTorch from what is in the files."""
+
+import types
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import hqsam
+from hqsam.engines.build import build_engine
+from hqsam.errors import CheckpointError, OptionError
+from hqsam.export.export_model import export_model
+from hqsam.graphs.folder import GraphOptions
+from hqsam.predict.segmenter import Segmenter
+from hqsam.weights.save import save_model
+from tests.export.coreml.mil import Package
+from tests.export.running import CPU, hqsam_export, random_image
+from tests.tiny import tiny_model
+
+pytest.importorskip("coremltools")
+
+
+def exported_model(kind, folder, *options):
+    """Export a tiny model; return its packages and a session of ours about the photo."""
+    save_model(tiny_model(kind), folder / "tiny.safetensors")
+    hqsam_export(folder / "tiny.safetensors", "--format", "coreml", "--out", folder / "packages", *options)
+    model = tiny_model(kind)
+    model.config = model.config.__class__(**{**model.config.__dict__, "padding": None})  # packages see whole squares
+    return folder / "packages", Segmenter(build_engine(model, CPU, torch.float32, "torch"))
+
+
+def code_of(folder):
+    return (folder / "README.md").read_text(encoding="utf-8").partition("```python\n")[2].partition("```")[0]
+
+
+def run_page(folder, image, monkeypatch):
+    """Run the program of the folder's page, with packages computed by PyTorch instead of Core ML."""
+    Image.fromarray(image).save(folder / "photo.png")
+    monkeypatch.chdir(folder)
+    names = {}
+    code = code_of(folder).replace("photo.jpg", "photo.png").replace("import coremltools\n", "")
+    names["coremltools"] = types.SimpleNamespace(models=types.SimpleNamespace(MLModel=Package))
+    exec(code, names)
+    return names
+
+
+@pytest.fixture(scope="module")
+def vit(tmp_path_factory):
+    return exported_model("vit", tmp_path_factory.mktemp("vit"))
+
+
+@pytest.mark.parametrize("size_hw", [(100, 150), (150, 90), (128, 128)])
+def test_the_program_of_the_page_gives_our_mask(vit, size_hw, monkeypatch):
+    folder, segmenter = vit
+    image = random_image(*size_hw)
+    names = run_page(folder, image, monkeypatch)
+    ours = segmenter.open(image).segment(points=[(size_hw[1] / 2, size_hw[0] / 2)], labels=[1])
+    np.testing.assert_allclose(names["logits"], ours.logits, atol=1e-4)
+    assert names["mask"].shape == size_hw
+    assert (names["mask"] != ours.masks[0]).mean() < 1e-3
+
+
+@pytest.mark.parametrize("source", ["sum", "hq", "sam"])
+def test_several_prompts_with_masks_are_decoded_from_each_source(vit, source, monkeypatch):
+    folder, segmenter = vit
+    image = random_image(90, 128)
+    names = run_page(folder, image, monkeypatch)
+    session = segmenter.open(image)
+    earlier = session.segment(boxes=[(10, 10, 60, 50), (40, 20, 120, 80)], source=source)
+    ours = session.segment(boxes=[(10, 10, 60, 50), (40, 20, 120, 80)], source=source, refine=earlier)
+    feeds = names["feeds"] | {
+        "points": np.float32([[(10, 10), (60, 50)], [(40, 20), (120, 80)]]),
+        "labels": np.int32([[2, 3], [2, 3]]),
+        "mask_input": earlier.logits[:, None],
+        "has_mask": np.ones(2, np.float32),
+        "source": np.int32([("sum", "hq", "sam").index(source)]),
+    }
+    found = names["decoder"].predict(feeds)
+    np.testing.assert_allclose(found["logits"][:, 0], ours.logits, atol=1e-3)
+    if source != "hq":  # whose score is that of the best candidate
+        np.testing.assert_allclose(found["scores"][:, 0], ours.scores, atol=1e-4)
+
+
+def test_a_package_says_what_it_is(vit):
+    folder, _ = vit
+    for role in ("encoder", "decoder", "masks"):
+        metadata = Package(folder / f"{role}.mlpackage").spec.description.metadata
+        assert metadata.userDefined["role"] == role
+        assert metadata.userDefined["weights"] and metadata.versionString == hqsam.__version__
+
+
+def test_no_other_names_and_no_runs_are_promised(vit, tmp_path):
+    folder, _ = vit
+    checkpoint, photo = folder.parent / "tiny.safetensors", Image.new("RGB", (8, 8))
+    with pytest.raises(OptionError, match="Apple's systems alone"):
+        export_model(checkpoint, tmp_path / "a", options=GraphOptions(file_format="coreml"), verify=[photo])
+    with pytest.raises(OptionError, match="read ONNX"):
+        options = GraphOptions(file_format="coreml", names="segment-anything")
+        export_model(checkpoint, tmp_path / "b", options=options)
+
+
+def test_the_folder_is_no_model_to_load(vit):
+    with pytest.raises(CheckpointError, match="Core ML"):
+        hqsam.load(vit[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["tiny_vit", "plain_vit", "efficientnet_lite", "hiera", "plain_hiera"])
+@pytest.mark.parametrize("image_input", ["image", "tensor"])
+def test_every_family_of_encoders_is_exported(kind, image_input, tmp_path, monkeypatch):
+    folder, segmenter = exported_model(kind, tmp_path, "--input", image_input)
+    image = random_image(128, 128)  # squashed by nothing, as other resizing differs
+    names = run_page(folder, image, monkeypatch)
+    ours = segmenter.open(image).segment(points=[(64, 64)], labels=[1])
+    np.testing.assert_allclose(names["logits"], ours.logits, atol=1e-3)
+    assert (names["mask"] != ours.masks[0]).mean() < 1e-3
