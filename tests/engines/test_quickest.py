@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from hqsam.engines import EncodedImage, build, quickest
+from hqsam.engines import EncodedImage, Engine, build, quickest
 from hqsam.errors import OptionError
 from hqsam.hardware import pick_device
 from hqsam.model.hq_sam import MaskPrediction
@@ -23,10 +23,13 @@ class Clock:
         return self.now
 
 
-class TimedEngine:
+class TimedEngine(Engine):
     """An engine that takes so many seconds for an image, and for a click; for the first of each much longer."""
 
-    config = tiny_config()
+    config, device = tiny_config(), CPU
+
+    def digest(self):
+        return self.name
 
     def __init__(self, name, log, clock, encode, decode=0.0):
         self.name, self.log, self.clock = name, log, clock
@@ -177,9 +180,9 @@ def test_a_timing_without_a_runtime_that_is_here_now_is_repeated(runtimes, check
 def test_int8_is_ours_alone(runtimes, monkeypatch):
     monkeypatch.setattr(build, "check_int8", lambda: None)
     monkeypatch.setitem(
-        build.BACKENDS, "cpu", build.Backend(devices=("cpu",), build=lambda *_: "ours in int8", int8=True)
+        build.BACKENDS, "cpu", build.Backend(devices=("cpu",), build=lambda *_: TimedEngine("ours", [], Clock(), 1.0), int8=True)
     )
-    assert build.build_engine(tiny_model(), CPU, torch.int8, "quickest") == "ours in int8"
+    assert build.build_engine(tiny_model(), CPU, torch.int8, "quickest").name == "ours"
     assert runtimes[0] == []
 
 

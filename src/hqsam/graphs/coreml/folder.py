@@ -45,7 +45,7 @@ def write_coreml(
     """
     features = _write_encoder(model, folder, description)
     _write_decoder(model, features, source, prompt_inputs, folder, replace(description, role="decoder"))
-    masks = masks_program(model.config, MOST)
+    masks = masks_program(model.config)
     write_package(masks, folder / f"masks{SUFFIX}", replace(description, role="masks"), most=MOST)
 
 

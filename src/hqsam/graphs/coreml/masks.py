@@ -15,12 +15,8 @@ from hqsam.model.config import ModelConfig
 from hqsam.optional import require
 
 
-def masks_program(config: ModelConfig, most: int) -> Any:
+def masks_program(config: ModelConfig) -> Any:
     """Return the program from logits [mask, h, w] and the image's size to masks [mask, height, width] of 0 and 1.
-
-    Args:
-        config: the model that the logits are of.
-        most: the largest number of masks in one call.
 
     Raises:
         MissingExtra: coremltools is not installed.
@@ -29,17 +25,19 @@ def masks_program(config: ModelConfig, most: int) -> Any:
     mil = require("coremltools.converters.mil.mil", extra="coreml")
     target = require("coremltools", extra="coreml").target.iOS18
     side = config.mask_size
-    specs = [mb.TensorSpec((mil.get_new_symbol(), side, side)), mb.TensorSpec((2,), mil.types.int32)]
-
-    @mb.program(input_specs=specs, opset_version=target)
-    def masks(logits: Any, image_size: Any) -> Any:
-        size = mb.cast(x=image_size, dtype="fp32")
+    inputs = {
+        "logits": mb.placeholder((mil.get_new_symbol(), side, side), mil.types.fp32),
+        "image_size": mb.placeholder((2,), mil.types.int32),
+    }
+    program = mil.Program()
+    with mil.Function(inputs, target) as function:
+        size = mb.cast(x=function.inputs["image_size"], dtype="fp32")
         grid = _grid_size(mb, size, config)
         rows, columns = (_weights(mb, size, grid, axis, config) for axis in (0, 1))
-        full = mb.matmul(x=mb.matmul(x=rows, y=logits), y=columns, transpose_y=True)
-        return mb.cast(x=mb.greater(x=full, y=0.0), dtype="int32", name="masks")
-
-    return masks
+        full = mb.matmul(x=mb.matmul(x=rows, y=function.inputs["logits"]), y=columns, transpose_y=True)
+        function.set_outputs([mb.cast(x=mb.greater(x=full, y=0.0), dtype="int32", name="masks")])
+        program.add_function("main", function)
+    return program
 
 
 def enlarged(config: ModelConfig) -> Float32[np.ndarray, "model_size mask_size"]:

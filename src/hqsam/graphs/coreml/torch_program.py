@@ -1,5 +1,6 @@
 """Modules traced by torch.export to the operations that coremltools can convert."""
 
+import warnings
 from typing import Any
 
 import torch
@@ -14,7 +15,8 @@ def trace_for_coreml(module: nn.Module, example: tuple[Any, ...], dynamic_shapes
     coremltools 9 knows no bicubic resizing, no tensors of ones by another's type and no `addcmul`. The first two are
     about tables of positions and padding, which are constants here; the rest is rewritten.
     """
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.export warns of its own insides
         program = torch.export.export(module.eval(), example, dynamic_shapes=dynamic_shapes)
         folded = fold_constants(program.run_decompositions(_REWRITTEN).module())
         program = torch.export.export(folded, example, dynamic_shapes=dynamic_shapes)
