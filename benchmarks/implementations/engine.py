@@ -71,7 +71,9 @@ def _openvino_int8(folder: Path) -> Engine:
         openvino.Core().read_model(str(path)),
         nncf.Dataset([{"pixels": pixels}]),
         preset=nncf.QuantizationPreset.MIXED,
-        model_type=None if isinstance(description.config.encoder, EfficientNetLiteConfig) else nncf.ModelType.TRANSFORMER,
+        model_type=None
+        if isinstance(description.config.encoder, EfficientNetLiteConfig)
+        else nncf.ModelType.TRANSFORMER,
         subset_size=1,
     )
     with TemporaryDirectory() as scratch:

@@ -180,7 +180,9 @@ def test_a_timing_without_a_runtime_that_is_here_now_is_repeated(runtimes, check
 def test_int8_is_ours_alone(runtimes, monkeypatch):
     monkeypatch.setattr(build, "check_int8", lambda: None)
     monkeypatch.setitem(
-        build.BACKENDS, "cpu", build.Backend(devices=("cpu",), build=lambda *_: TimedEngine("ours", [], Clock(), 1.0), int8=True)
+        build.BACKENDS,
+        "cpu",
+        build.Backend(devices=("cpu",), build=lambda *_: TimedEngine("ours", [], Clock(), 1.0), int8=True),
     )
     assert build.build_engine(tiny_model(), CPU, torch.int8, "quickest").name == "ours"
     assert runtimes[0] == []

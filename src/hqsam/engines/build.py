@@ -186,7 +186,8 @@ def _load(name_or_path: str | Path, device: torch.device, precision: torch.dtype
             return row.open(path, device, precision)
     if path.is_dir() and any(path.glob(f"*{COREML}")):
         raise CheckpointError(
-            f"{path} holds packages for Core ML, which hqsam writes and does not run; export with --format onnx or openvino"
+            f"{path} holds packages for Core ML, which hqsam writes and does not run; export with --format onnx or "
+            "openvino"
         )
     check_backend(backend, device, precision)
     model = load_model(name_or_path)

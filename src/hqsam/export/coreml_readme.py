@@ -60,7 +60,7 @@ def _code(description: Description) -> str:
         "square.paste(photo.resize((width, height), Image.Resampling.BILINEAR))",
         *([] if description.image_input == "image" else _prepared(description)),
         f"feeds = encoder.predict({feed})",
-        f'feeds = {{name: feeds[name] for name in {names!r}}}',
+        f"feeds = {{name: feeds[name] for name in {names!r}}}",
         "size = np.int32([photo.height, photo.width])",
         "middle = np.float32(photo.size) / 2  # x, y",
         'feeds |= {"points": np.stack([middle, 0 * middle])[None], "labels": np.int32([[1, -1]]), "image_size": size,',

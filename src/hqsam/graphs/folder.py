@@ -1,4 +1,7 @@
-"""A folder of graphs: an encoder, a decoder and, under our own names, masks of one model, as ONNX, OpenVINO or Core ML files."""
+"""A folder of graphs: an encoder, a decoder and, under our own names, masks of one model.
+
+They are ONNX, OpenVINO or Core ML files.
+"""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,8 +51,9 @@ class GraphOptions:
 
 
 def write_graphs(model: HQSam, folder: Path, options: GraphOptions | None = None) -> Description:
-    """Write the graphs of a model as files, each with a description inside. ONNX's checker has passed those that are ONNX or come
-    from it.
+    """Write the graphs of a model as files, each with a description inside.
+
+    ONNX's checker has passed those that are ONNX files, or are made of such.
 
     Args:
         model: the model, in float32 on the CPU.

@@ -160,7 +160,7 @@ def _attention(query, key, value, attn_mask=None):
 
 def _concat(values, axis, interleave):
     assert not interleave
-    return torch.cat(values, int(axis))
+    return torch.cat([torch.atleast_1d(each) for each in values], int(axis))  # sizes come as scalars
 
 
 def _split(x, split_sizes, axis):
@@ -192,6 +192,7 @@ _OPERATIONS = {
     "equal": lambda x, y: x == y,
     "exp": lambda x: x.exp(),
     "expand_dims": _expand_dims,
+    "fill": lambda shape, value: torch.full(_whole(shape), value.item(), dtype=value.dtype),
     "fill_like": lambda ref_tensor, value: torch.full(ref_tensor.shape, value.item(), dtype=value.dtype),
     "floor": lambda x: x.floor(),
     "gather": _gather,

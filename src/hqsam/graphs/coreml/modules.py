@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from hqsam.graphs.decoder import Candidates, DecoderGraph
+from hqsam.graphs.decoder import BiasedKeys, Candidates, DecoderGraph
 from hqsam.graphs.description import ImageInput
 from hqsam.graphs.encoder import EncoderGraph
-from hqsam.model.attention_ops import AttentionOps, set_attention_ops
+from hqsam.model.attention_ops import set_attention_ops
 from hqsam.model.config import ModelConfig
 from hqsam.model.hq_sam import HQSam, Source
 from hqsam.model.layers import Upscale2x
@@ -27,7 +27,9 @@ class CoreMlEncoder(nn.Module):
             for values in (model.config.pixel_mean, model.config.pixel_std)
         )
 
-    def forward(self, image: Float[Tensor, "1 3 side side"], size: Int[Tensor, "2"] | None = None) -> tuple[Tensor, ...]:
+    def forward(
+        self, image: Float[Tensor, "1 3 side side"], size: Int[Tensor, "2"] | None = None
+    ) -> tuple[Tensor, ...]:
         """Return the tensors of `feature_names`.
 
         Args:
@@ -50,12 +52,9 @@ class CoreMlDecoder(DecoderGraph):
         super().__init__(model, source, candidates, any_size=False)
         self.hq = deepcopy(self.hq)
         _upscale_by_convolution(self)
-        hidden = self.keys
         set_attention_ops(self.mask_decoder, _ProductAttention())
         self.keys = _ProductAttention()
-        for module in self.mask_decoder.modules():
-            if getattr(module, "ops", None) is hidden:
-                module.ops = self.keys
+        self.hide_keys_by(self.keys)
 
     def _in_model(self, points: Tensor, image_size: Tensor) -> Tensor:
         """Convert points of the image to pixels of the model's square, as `Frame.points_to_model` does, in float32."""
@@ -68,10 +67,8 @@ class CoreMlDecoder(DecoderGraph):
         return points * (resized / size).flip(0)
 
 
-class _ProductAttention(AttentionOps):
+class _ProductAttention(BiasedKeys):
     """Attention as two matrix products, because Core ML's own does not take numbers of prompts that vary."""
-
-    bias: Float[Tensor, "1 1 1 key"] | None = None
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None) -> Tensor:
         bias = self.bias if bias is None else bias
