@@ -2,9 +2,10 @@
 
 Parts: speed (opening, clicking, a batch of boxes, the implementations in turns), alone (loading, and the memory of
 opening, in a new process each time), engines (encoder and decoder alone, in our engine, onnxruntime and OpenVINO),
-everything (every mask of a grid of clicks), growth (our cost by prompts, clicks, image size and threads). What is measured goes into a JSON file; parts and models that were measured before stay in it,
-so that it can be filled run by run. The others are segment-anything-hq, sam2, transformers and openvino, beside hqsam
-or, with --peers-python, in an environment of their own.
+everything (every mask of a grid of clicks), growth (our cost by prompts, clicks, image size and threads). What is
+measured goes into a JSON file; parts and models that were measured before stay in it, so that it can be filled run by
+run. The others are segment-anything-hq, sam2, transformers and openvino, beside hqsam or, with --peers-python, in an
+environment of their own.
 """
 
 import argparse

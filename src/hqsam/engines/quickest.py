@@ -18,6 +18,7 @@ from hqsam import storage
 from hqsam.engines import Engine
 from hqsam.hardware import available_threads, cpu_name
 from hqsam.model.config import ModelConfig
+from hqsam.model.hq_sam import Source
 from hqsam.model.preprocess import prepare_image
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.paths import user_cache_folder
@@ -81,7 +82,7 @@ def _open_and_click(engine: Engine) -> None:
     photo = np.random.default_rng(0).integers(0, 256, (*_PHOTO_HW, 3), np.uint8)
     frame, pixels = prepare_image(photo, engine.config)
     [image] = engine.encode([pixels])
-    source = engine.config.sources[0]
+    source: Source = "sum" if engine.config.hq else "sam"
     height, width = frame.resized_hw
     for number in range(1, 1 + _CLICKS):
         share = number / (1 + _CLICKS)

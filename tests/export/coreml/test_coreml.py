@@ -18,6 +18,8 @@ from hqsam.graphs.coreml.masks import masks_program
 from hqsam.graphs.coreml.package import write_package
 from hqsam.graphs.description import Description
 from hqsam.graphs.folder import GraphOptions
+from hqsam.model.preprocess import prepare_image
+from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.predict.segmenter import Segmenter
 from hqsam.weights.save import save_model
 from tests.export.coreml.mil import Package
@@ -71,23 +73,28 @@ def test_the_program_of_the_page_gives_our_mask(vit, size_hw, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("source", ["sum", "hq", "sam"])
 def test_several_prompts_with_masks_are_decoded_from_each_source(vit, source, monkeypatch):
-    folder, segmenter = vit
+    folder, _ = vit
     image = random_image(90, 128)
     names = run_page(folder, image, monkeypatch)
-    session = segmenter.open(image)
-    earlier = session.segment(boxes=[(10, 10, 60, 50), (40, 20, 120, 80)], source=source)
-    ours = session.segment(boxes=[(10, 10, 60, 50), (40, 20, 120, 80)], source=source, refine=earlier)
+    engine = build_engine(tiny_model("vit"), CPU, torch.float32, "torch")
+    _, pixels = prepare_image(image, engine.config)  # as wide as the square: points are the same in both
+    prompts = PromptBatch(
+        torch.tensor([[(10.0, 10.0), (60.0, 50.0)], [(40.0, 20.0), (120.0, 80.0)]]),
+        torch.tensor([[2, 3], [2, 3]]),
+        torch.randn(2, 1, 32, 32, generator=torch.Generator().manual_seed(0)),
+    )
+    ours = engine.decode(engine.encode([pixels])[0], prompts, source, 1)
     feeds = names["feeds"] | {
-        "points": np.float32([[(10, 10), (60, 50)], [(40, 20), (120, 80)]]),
-        "labels": np.int32([[2, 3], [2, 3]]),
-        "mask_input": earlier.logits[:, None],
+        "points": prompts.points.numpy(),
+        "labels": prompts.labels.int().numpy(),
+        "mask_input": prompts.mask_logits.numpy(),
         "has_mask": np.ones(2, np.float32),
         "source": np.int32([("sum", "hq", "sam").index(source)]),
     }
     found = names["decoder"].predict(feeds)
-    np.testing.assert_allclose(found["logits"][:, 0], ours.logits, atol=1e-3)
+    np.testing.assert_allclose(found["logits"][:, :1], ours.logits, atol=1e-3)
     if source != "hq":  # whose score is that of the best candidate
-        np.testing.assert_allclose(found["scores"][:, 0], ours.scores, atol=1e-4)
+        np.testing.assert_allclose(found["scores"][:, :1], ours.scores, atol=1e-4)
 
 
 @pytest.mark.slow
