@@ -1,10 +1,11 @@
 """`python -m benchmarks`: size, speed and memory of each model, beside the other implementations that are installed.
 
 Parts: speed (opening, clicking, a batch of boxes, the implementations in turns), alone (loading, and the memory of
-opening, in a new process each time), everything (every mask of a grid of clicks), growth (our cost by prompts, clicks,
-image size and threads). What is measured goes into a JSON file; parts and models that were measured before stay in it,
-so that it can be filled run by run. The others are segment-anything-hq, sam2, transformers and openvino, beside hqsam
-or, with --peers-python, in an environment of their own.
+opening, in a new process each time), engines (encoder and decoder alone, in our engine, onnxruntime and OpenVINO),
+everything (every mask of a grid of clicks), growth (our cost by prompts, clicks, image size and threads). What is
+measured goes into a JSON file; parts and models that were measured before stay in it, so that it can be filled run by
+run. The others are segment-anything-hq, sam2, transformers and openvino, beside hqsam or, with --peers-python, in an
+environment of their own.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from benchmarks.system_load import with_system_load
 from hqsam import storage
 from hqsam.model.config import MODELS
 
-PARTS = ("speed", "alone", "everything", "growth")
+PARTS = ("speed", "alone", "engines", "everything", "growth")
 _CLOCKS = ("seconds, all threads", "seconds of the processor, one thread")
 
 
@@ -87,6 +88,8 @@ def _measure(part: str, setup: Setup, names: list[str], arguments: argparse.Name
         return parts.speed(setup, names, arguments.rounds, arguments.tasks, arguments.boxes)
     if part == "alone":
         return {"who": parts.alone(setup, names, arguments.rounds)}
+    if part == "engines":
+        return parts.engines(setup, names, arguments.rounds)
     if part == "everything":
         return parts.everything(setup, names, 1, arguments.points_per_side)
     return parts.growth(setup, arguments.rounds, arguments.points_per_side)

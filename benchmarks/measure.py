@@ -43,7 +43,8 @@ class Setup:
         row = IMPLEMENTATIONS[name]
         if row.needs and (self.device != "cpu" or row.needs not in cpu_features()):
             return False
-        asked = f"import importlib.util as u, sys; sys.exit(u.find_spec({row.package!r}) is None)"
+        wanted = (row.package, *row.also)
+        asked = f"import importlib.util as u, sys; sys.exit(not all(u.find_spec(each) for each in {wanted!r}))"
         return self.model in row.models and subprocess.run([self.python(name), "-c", asked]).returncode == 0
 
     def python(self, name: str) -> str:

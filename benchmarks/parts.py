@@ -1,7 +1,7 @@
 """Parts of the benchmark of a model; each function returns what the JSON file says of it."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from benchmarks.implementations import IMPLEMENTATIONS
@@ -24,12 +24,25 @@ def speed(setup: Setup, names: list[str], rounds: int, asked: Sequence[str] = TA
     """Time opening, ten clicks and a batch of boxes, the implementations in turns."""
     settings = {"open": {}, "click": {"count": 10}, "batch": {"boxes": boxes}}
     tasks = {task: settings[task] for task in TASKS if task in asked}
+    names = _able(names, tasks)
     with worker_processes(names, setup) as runners:
         return {"boxes": boxes, "seconds": measure_in_turns(dict(runners), tasks, rounds)}
 
 
+def engines(setup: Setup, names: list[str], rounds: int) -> Part:
+    """Time the network's encoder and decoder in each engine, in turns."""
+    names = _able(names, ["encode"])
+    with worker_processes(names, setup) as runners:
+        return {"seconds": measure_in_turns(dict(runners), {"encode": {}, "decode": {"count": 10}}, rounds)}
+
+
+def _able(names: list[str], tasks: Collection[str]) -> list[str]:
+    return [name for name in names if set(tasks) & set(IMPLEMENTATIONS[name].tasks)]
+
+
 def alone(setup: Setup, names: list[str], rounds: int) -> Part:
     """Measure cold starts in new processes: seconds to load and open, and peak memory by the system's count."""
+    names = _able(names, ["open"])
     answers: Part = {name: [] for name in names}
     for _ in range(rounds):
         for name in names:
@@ -50,7 +63,7 @@ def _alone(name: str, setup: Setup) -> dict[str, float]:
 
 def everything(setup: Setup, names: list[str], rounds: int, points_per_side: int = 32) -> Part:
     """Measure every mask of a grid of clicks: seconds, and memory beyond the loaded model."""
-    names = [name for name in names if "everything" in IMPLEMENTATIONS[name].tasks]
+    names = _able(names, ["everything"])
     with worker_processes(names, setup) as runners:
         tasks = {"everything": {"points_per_side": points_per_side}}
         seconds = measure_in_turns(dict(runners), tasks, rounds, warm=False)

@@ -14,6 +14,7 @@ def all_tables(report: Report) -> list[tuple[str, Rows]]:
     return [
         ("Speed", speed(models)),
         ("Loading and memory", alone(models)),
+        ("Engines", engines(models)),
         ("Everything", everything(models)),
         *growth(models),
         ("Sizes", sizes(models)),
@@ -44,6 +45,20 @@ def _beside(one: Report, ours: Report, task: str, unit: float, style: str) -> tu
         return "", ""
     taken = median(one[task])
     return f"{taken * unit:{style}}", f"{taken / median(ours[task]):.2f}" if task in ours else ""
+
+
+def engines(models: Report) -> Rows:
+    """Return median times of encoder and decoder in each engine, and how many times those of our own they are."""
+    header = ["model", "engine", "encoder (ms)", "x ours", "decoder (ms)", "x ours"]
+    return [header, *(row for model, result in models.items() for row in _engines(model, result.get("engines")))]
+
+
+def _engines(model: str, part: Report | None) -> Iterator[list[str]]:
+    seconds = part["seconds"] if part else {}
+    ours = seconds.get("engine", {})
+    for name, one in seconds.items():
+        cells = [_beside(one, ours, task, 1e3, ".1f") for task in ("encode", "decode")]
+        yield [model, name.removeprefix("engine").strip() or "hqsam", *(cell for pair in cells for cell in pair)]
 
 
 def alone(models: Report) -> Rows:

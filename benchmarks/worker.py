@@ -15,13 +15,14 @@ from typing import Any
 import torch
 
 from benchmarks.benchmark_image import benchmark_image, boxes_on, points_on
-from benchmarks.implementations import IMPLEMENTATIONS, Implementation
+from benchmarks.implementations import IMPLEMENTATIONS
 
 
 class Worker:
     """Measures one implementation: each method is a task, and answers with the seconds that each repetition took."""
 
-    def __init__(self, implementation: Implementation) -> None:
+    def __init__(self, implementation: Any) -> None:
+        """`implementation` is an `Implementation`, or an engine alone."""
         self.implementation, self.session = implementation, None
         self.image = benchmark_image()
 
@@ -32,6 +33,14 @@ class Worker:
 
     def click(self, count: int = 10) -> list[float]:
         return [timed(lambda p=p: self.implementation.click(self.session, p))[1] for p in points_on(self.image, count)]
+
+    def encode(self) -> list[float]:
+        prepared = self.implementation.prepare(self.image)
+        self.session, seconds = timed(lambda: self.implementation.encode(prepared))
+        return [seconds]
+
+    def decode(self, count: int = 10) -> list[float]:
+        return [timed(lambda p=p: self.implementation.decode(self.session, p))[1] for p in points_on(self.image, count)]
 
     def batch(self, boxes: int = 64) -> list[float]:
         return [timed(lambda: self.implementation.batch(self.session, boxes_on(self.image, boxes)))[1]]

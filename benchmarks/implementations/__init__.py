@@ -58,6 +58,8 @@ class ImplementationRow:
     tasks: tuple[str, ...] = ("open", "click", "batch")
     needs: str = ""
     """Instructions that the processor must have."""
+    also: tuple[str, ...] = ()
+    """Further packages that it imports."""
 
     @property
     def is_ours(self) -> bool:
@@ -73,6 +75,9 @@ class ImplementationRow:
 _ALL = ("open", "click", "batch", "everything")
 _TWINS = ("vit_tiny", *VITS)
 _SAM_2 = tuple(f"sam2.1_{name}" for name in HIERAS)
+
+_ENGINE = "engine:EngineAlone"
+_PARTS = ("encode", "decode")
 
 IMPLEMENTATIONS = {
     "hqsam": ImplementationRow("ours:Ours", tuple(MODELS), "hqsam", ("auto", "auto"), ".safetensors", _ALL),
@@ -94,5 +99,22 @@ IMPLEMENTATIONS = {
     "openvino": ImplementationRow("graph:OpenVino", ("vit_tiny",), "openvino", ("f32",), ".safetensors", ("open",)),
     "openvino bfloat16": ImplementationRow(
         "graph:OpenVino", ("vit_tiny",), "openvino", ("bf16",), ".safetensors", ("open",)
+    ),
+    "engine": ImplementationRow(_ENGINE, tuple(MODELS), "hqsam", ("auto", "cpu"), ".safetensors", _PARTS),
+    "engine float32": ImplementationRow(_ENGINE, tuple(MODELS), "hqsam", ("float32", "cpu"), ".safetensors", _PARTS),
+    "engine int8": ImplementationRow(
+        _ENGINE, tuple(MODELS), "hqsam", ("int8", "cpu"), ".safetensors", _PARTS, "avx512_vnni"
+    ),
+    "engine onnxruntime": ImplementationRow(
+        _ENGINE, tuple(MODELS), "hqsam", ("float32", "onnxruntime"), ".safetensors", _PARTS, also=("onnxruntime",)
+    ),
+    "engine openvino float32": ImplementationRow(
+        _ENGINE, tuple(MODELS), "hqsam", ("float32", "openvino"), ".safetensors", _PARTS, also=("openvino",)
+    ),
+    "engine openvino bfloat16": ImplementationRow(
+        _ENGINE, tuple(MODELS), "hqsam", ("bfloat16", "openvino"), ".safetensors", _PARTS, "avx512_bf16", ("openvino",)
+    ),
+    "engine openvino int8": ImplementationRow(
+        _ENGINE, tuple(MODELS), "hqsam", ("int8", "openvino"), ".safetensors", _PARTS, also=("openvino", "nncf")
     ),
 }

@@ -174,10 +174,11 @@ def _device_name(device: "torch.device") -> str:
     if device.type == "cuda":
         major, minor = torch.cuda.get_device_capability(device)
         return f"{torch.cuda.get_device_name(device)}, compute capability {major}.{minor}"
-    return _cpu_name() if device.type == "cpu" else "Apple GPU"
+    return cpu_name() if device.type == "cpu" else "Apple GPU"
 
 
-def _cpu_name() -> str:
+def cpu_name() -> str:
+    """Return the name of this processor, as the system has it."""
     for line in _read("/proc/cpuinfo").splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

@@ -110,5 +110,5 @@ def test_a_row_of_the_table_opens_what_holds_no_model_of_ours(tmp_path, monkeypa
 def test_auto_is_the_first_row_that_runs_on_the_device(monkeypatch):
     monkeypatch.setitem(BACKENDS, "cpu", replace(BACKENDS["cpu"], devices=("mps",)))
     assert build_engine(tiny_model(), CPU, torch.float32).digest().startswith("torch ")
-    with pytest.raises(OptionError, match="unknown backend 'onnx'; choose one of auto, cpu, torch"):
+    with pytest.raises(OptionError, match="unknown backend 'onnx'; choose one of auto, quickest, cpu, torch"):
         check_backend("onnx", CPU, torch.float32)

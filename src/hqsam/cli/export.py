@@ -17,6 +17,7 @@ class ExportFormat(str, Enum):
 
     onnx = "onnx"
     openvino = "openvino"
+    coreml = "coreml"
     browser = "browser"
 
 

@@ -18,11 +18,14 @@ from hqsam.engines.exported.openvino import open_graph
 from hqsam.engines.fused.int8 import check_int8
 from hqsam.engines.inference import usual_settings
 from hqsam.engines.kernels.build import best_kernels
+from hqsam.engines.quickest import keep_timing, kept_timing, quickest, time_engines
 from hqsam.engines.torch import TorchEngine
 from hqsam.errors import CheckpointError, OptionError
-from hqsam.graphs.folder import cached_graphs
+from hqsam.graphs.coreml.folder import SUFFIX as COREML
+from hqsam.graphs.folder import cached_graphs, has_cached_graphs
 from hqsam.hardware import pick_precision
 from hqsam.model.hq_sam import HQSam
+from hqsam.optional import is_installed
 from hqsam.weights.load import check_name, load_model
 from hqsam.weights.registry import CHECKPOINTS
 
@@ -41,6 +44,10 @@ class Backend:
     """Returns True for a path with a model in a form of its own, such as a graph, of which no `HQSam` is made."""
     open: Callable[[Path, torch.device, torch.dtype], Engine] | None = None
     """Opens a path that it recognises."""
+    package: str = "torch"
+    """The package that it needs."""
+    is_ready: Callable[[HQSam], bool] = lambda model: True
+    """Returns True for a model that it can build without exporting it first."""
 
     def runs_on(self, device: torch.device) -> bool:
         """Return True if it runs on a device."""
@@ -75,17 +82,28 @@ BACKENDS: dict[str, Backend] = {
     "cpu": Backend(devices=("cpu",), build=_build_cpu, int8=True),
     "torch": Backend(devices=None, build=TorchEngine),
     "onnxruntime": Backend(
-        devices=("cpu",), build=_build_onnx, recognises=lambda path: looks_exported(path, ONNX), open=_open_onnx
+        devices=("cpu",),
+        build=_build_onnx,
+        recognises=lambda path: looks_exported(path, ONNX),
+        open=_open_onnx,
+        package="onnxruntime",
+        is_ready=partial(has_cached_graphs, file_format="onnx"),
     ),
     "openvino": Backend(
         devices=("cpu",),
         build=_build_openvino,
         recognises=lambda path: looks_exported(path, OPENVINO),
         open=_open_openvino,
+        package="openvino",
+        is_ready=partial(has_cached_graphs, file_format="openvino"),
     ),
 }
 """`torch` is the plain model on any device, `cpu` the same tuned to processors, `onnxruntime` and `openvino` run
-exported graphs; `auto` is the first that runs."""
+exported graphs.
+
+`quickest` times those that are installed, for which the model is exported, and keeps the result in the cache. `auto`
+goes by that result if it is there and the graphs are, too, and is else the first that runs: it never begins to export,
+which takes minutes, and never takes int8, which is asked for."""
 
 
 @usual_settings()
@@ -131,16 +149,51 @@ def build_engine(model: HQSam, device: torch.device, precision: torch.dtype, bac
         OptionError: there is no such backend, or it does not run on this device or in this precision.
     """
     check_backend(backend, device, precision)
+    if backend == "quickest":
+        return _quickest(model, device, precision)
     return BACKENDS[_chosen(backend, device)].build(model, device, precision)
+
+
+def _quickest(model: HQSam, device: torch.device, precision: torch.dtype) -> Engine:
+    """Build the quickest engine, by the timing that is kept, or by a new one."""
+    usual, *others = [name for name, row in BACKENDS.items() if row.runs_on(device)]
+    others = [name for name in others if name != "torch" and is_installed(BACKENDS[name].package)]
+    if precision == torch.int8 or not others:
+        return BACKENDS[usual].build(model, device, precision)
+    seconds = kept_timing(model.config, precision)
+    if seconds is not None and {usual, *others} <= set(seconds):
+        return BACKENDS[quickest(seconds, usual)].build(model, device, precision)
+    engines = {name: BACKENDS[name].build(model, device, precision) for name in (usual, *others)}
+    seconds = time_engines(engines)
+    keep_timing(model.config, precision, seconds)
+    return engines[quickest(seconds, usual)]
+
+
+def _by_kept_timing(model: HQSam, device: torch.device, precision: torch.dtype) -> str:
+    """Return the backend that an earlier timing chose, if it needs no export and no other package; else "auto"."""
+    seconds = kept_timing(model.config, precision) if device.type == "cpu" and precision != torch.int8 else None
+    usual = _chosen("auto", device)
+    if not seconds or usual not in seconds or not set(seconds) <= set(BACKENDS):
+        return "auto"
+    row = BACKENDS[quickest(seconds, usual)]
+    return quickest(seconds, usual) if is_installed(row.package) and row.is_ready(model) else "auto"
 
 
 def _load(name_or_path: str | Path, device: torch.device, precision: torch.dtype, backend: str) -> Engine:
     path = Path(name_or_path).expanduser()
     for name, row in BACKENDS.items():
-        if row.open and backend in ("auto", name) and row.runs_on(device) and row.recognises(path):
+        if row.open and backend in ("auto", "quickest", name) and row.runs_on(device) and row.recognises(path):
             return row.open(path, device, precision)
+    if path.is_dir() and any(path.glob(f"*{COREML}")):
+        raise CheckpointError(
+            f"{path} holds packages for Core ML, which hqsam writes and does not run; export with --format onnx or "
+            "openvino"
+        )
     check_backend(backend, device, precision)
-    return build_engine(load_model(name_or_path), device, precision, backend)
+    model = load_model(name_or_path)
+    if backend == "auto":
+        backend = _by_kept_timing(model, device, precision)
+    return build_engine(model, device, precision, backend)
 
 
 def check_backend(backend: str, device: torch.device, precision: torch.dtype) -> None:
@@ -149,8 +202,8 @@ def check_backend(backend: str, device: torch.device, precision: torch.dtype) ->
     Raises:
         OptionError: there is no such backend, or it does not run on this device or in this precision.
     """
-    if backend != "auto" and backend not in BACKENDS:
-        raise OptionError(f"unknown backend {backend!r}; choose one of auto, {', '.join(BACKENDS)}")
+    if backend not in ("auto", "quickest", *BACKENDS):
+        raise OptionError(f"unknown backend {backend!r}; choose one of auto, quickest, {', '.join(BACKENDS)}")
     chosen = _chosen(backend, device)
     row = BACKENDS[chosen]
     if not row.runs_on(device):
@@ -166,6 +219,6 @@ def check_backend(backend: str, device: torch.device, precision: torch.dtype) ->
 
 
 def _chosen(backend: str, device: torch.device) -> str:
-    if backend != "auto":
+    if backend not in ("auto", "quickest"):
         return backend
     return next(name for name, row in BACKENDS.items() if row.runs_on(device))

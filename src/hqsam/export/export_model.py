@@ -9,6 +9,7 @@ import torch
 from hqsam import storage
 from hqsam.engines.build import build_engine, load_engine
 from hqsam.errors import OptionError
+from hqsam.export.coreml_readme import coreml_readme
 from hqsam.export.int8.quantize import Int8Report, quantize_folder
 from hqsam.export.readme import readme
 from hqsam.export.segment_anything_readme import segment_anything_readme
@@ -21,7 +22,7 @@ from hqsam.weights.load import load_model
 
 README = "README.md"
 
-_RUNTIMES: dict[FileFormat, str] = {"onnx": "onnxruntime", "openvino": "openvino"}
+_RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino"}
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,13 @@ def export_model(
             were asked for; or graphs of other names than ours are to be compared or quantised.
         CheckpointError: the model cannot be loaded.
         OutputError: a file cannot be written.
-        MissingExtra: the packages of hqsam[export], or of hqsam[openvino], are not installed.
+        MissingExtra: the packages of hqsam[export], of hqsam[openvino] or of hqsam[coreml] are not installed.
     """
     folder, options = Path(folder), options or GraphOptions()
     if options.names != "hqsam" and (verify or calibrate):
         raise OptionError(f"--verify and --quantize work on graphs with --names hqsam, not with {options.names}")
+    if options.file_format == "coreml" and (verify or calibrate):
+        raise OptionError("--verify and --quantize run the graphs, which Core ML does on Apple's systems alone")
     if options.names == "segment-anything" and options.file_format != "onnx":
         raise OptionError("programs that know the names of segment-anything read ONNX; take --format onnx")
     _check_free(folder, options.file_format)
@@ -72,6 +75,9 @@ def export_model(
     description = write_graphs(model, folder, options)
     if options.names == "segment-anything":
         storage.write_text(folder / README, segment_anything_readme(description))
+        return Exported([], None)
+    if options.file_format == "coreml":
+        storage.write_text(folder / README, coreml_readme(description))
         return Exported([], None)
     int8 = quantize_folder(folder, options.file_format, calibrate) if calibrate else None
     differences = _compared(model, folder, description, options.file_format, verify)

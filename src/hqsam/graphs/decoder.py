@@ -32,10 +32,8 @@ class DecoderGraph(nn.Module):
         self.prompt_encoder.pad_boxes = False  # the caller gives all padding points: a graph cannot look at labels
         self.mask_decoder = deepcopy(model.mask_decoder)
         self.hq = None if source == "sam" else model.hq
-        self.keys = _HiddenKeys()
-        for block in self.mask_decoder.transformer.blocks:
-            assert isinstance(block, TwoWayBlock)
-            block.self_attention.ops = block.from_image.ops = self.keys
+        self.keys = BiasedKeys()
+        self.hide_keys_by(self.keys)
         side = model.config.embedding_size
         self.positions = nn.Buffer(self.prompt_encoder.grid_positions((side, side)).detach().clone())
 
@@ -68,6 +66,12 @@ class DecoderGraph(nn.Module):
             logits = self._with_hq(logits, self.hq.masks(mask_inputs, hq_features), source)
         found = (self._on_square(logits), scores)
         return found if state.object_scores is None else (*found, state.object_scores)
+
+    def hide_keys_by(self, keys: "BiasedKeys") -> None:
+        """Let attention whose keys are tokens be computed by `keys`."""
+        for block in self.mask_decoder.transformer.blocks:
+            assert isinstance(block, TwoWayBlock)
+            block.self_attention.ops = block.from_image.ops = keys
 
     def _named(self, features: list[Tensor]) -> tuple[Tensor, Tensor | None, tuple[Tensor, ...]]:
         final, *others = features
@@ -121,7 +125,7 @@ class DecoderGraph(nn.Module):
         return logits.index_select(2, rows).index_select(3, columns)
 
 
-class _HiddenKeys(AttentionOps):
+class BiasedKeys(AttentionOps):
     """Attention with a bias for each key, which the graph sets while it is traced."""
 
     bias: Float[Tensor, "1 1 1 key"] | None = None

@@ -1,4 +1,7 @@
-"""A folder of graphs: an encoder, a decoder and, under our own names, masks of one model, as ONNX or OpenVINO files."""
+"""A folder of graphs: an encoder, a decoder and, under our own names, masks of one model.
+
+They are ONNX, OpenVINO or Core ML files.
+"""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +12,8 @@ import torch
 from torch.export import Dim
 
 from hqsam.errors import OptionError
+from hqsam.graphs.coreml.folder import SUFFIX as COREML
+from hqsam.graphs.coreml.folder import write_coreml
 from hqsam.graphs.decoder import Candidates, DecoderGraph
 from hqsam.graphs.description import Description, ImageInput, Names
 from hqsam.graphs.encoder import EncoderGraph, feature_names, feature_shapes
@@ -24,8 +29,8 @@ from hqsam.weights.digest import digest_of_model
 from hqsam.weights.registry import CHECKPOINTS
 
 ENCODER, DECODER, MASKS = "encoder.onnx", "decoder.onnx", "masks.onnx"
-FileFormat = Literal["onnx", "openvino"]
-SUFFIXES: dict[FileFormat, str] = {"onnx": ".onnx", "openvino": ".xml"}
+FileFormat = Literal["onnx", "openvino", "coreml"]
+SUFFIXES: dict[FileFormat, str] = {"onnx": ".onnx", "openvino": ".xml", "coreml": COREML}
 PROMPT_INPUTS = ("points", "labels", "mask_input", "has_mask", "image_size")
 
 
@@ -46,7 +51,9 @@ class GraphOptions:
 
 
 def write_graphs(model: HQSam, folder: Path, options: GraphOptions | None = None) -> Description:
-    """Write the graphs of a model as files, each with a description inside. ONNX's checker has passed all of them.
+    """Write the graphs of a model as files, each with a description inside.
+
+    ONNX's checker has passed those that are ONNX files, or are made of such.
 
     Args:
         model: the model, in float32 on the CPU.
@@ -59,10 +66,15 @@ def write_graphs(model: HQSam, folder: Path, options: GraphOptions | None = None
     Raises:
         OptionError: the model has no such source, or has no place in the names.
         OutputError: a file cannot be written.
-        MissingExtra: the packages of hqsam[export], or of hqsam[openvino], are not installed.
+        MissingExtra: the packages of hqsam[export], of hqsam[openvino] or of hqsam[coreml] are not installed.
     """
     options = options or GraphOptions()
     folder.mkdir(parents=True, exist_ok=True)
+    if options.file_format == "coreml":
+        source = _checked_source(options.source, model.config)
+        description = _describe(model, options, source, any_size=False)
+        write_coreml(model, folder, description, source, PROMPT_INPUTS)
+        return description
     if options.file_format == "onnx":
         return _write_onnx(model, folder, options)
     with TemporaryDirectory(dir=folder, prefix=".onnx-") as onnx_folder:
@@ -88,11 +100,20 @@ def _write_onnx(model: HQSam, folder: Path, options: GraphOptions) -> Descriptio
 
 def cached_graphs(model: HQSam, file_format: FileFormat) -> Path:
     """Return the folder in the cache with a model's graphs, which are exported if they are not there yet."""
-    name = f"{model.config.name}-{digest_of_model(model)}-{__version__}".replace("/", "_")
-    folder = user_cache_folder() / "graphs" / name
-    if not (folder / f"masks{SUFFIXES[file_format]}").exists():  # the last that is written
+    folder = _cache_folder(model)
+    if not has_cached_graphs(model, file_format):
         write_graphs(model, folder, GraphOptions(image_input="tensor", file_format=file_format))
     return folder
+
+
+def has_cached_graphs(model: HQSam, file_format: FileFormat) -> bool:
+    """Return True if `cached_graphs` has nothing to export."""
+    return (_cache_folder(model) / f"masks{SUFFIXES[file_format]}").exists()  # the last that is written
+
+
+def _cache_folder(model: HQSam) -> Path:
+    name = f"{model.config.name}-{digest_of_model(model)}-{__version__}".replace("/", "_")
+    return user_cache_folder() / "graphs" / name
 
 
 def _checked_source(source: Source | None, config: ModelConfig) -> Source | None:

@@ -40,8 +40,9 @@ def load(
             natively, else float32. int8 is for processors with VNNI, and for the encoder's matrix products alone: the
             quickest, and a little less exact than bfloat16.
         backend: "torch", the plain model on any device, "cpu", the same tuned to processors, or "onnxruntime" or
-            "openvino", for which a checkpoint is exported once into the cache; "auto" takes what is quickest on the
-            device.
+            "openvino", for which a checkpoint is exported once into the cache. "quickest" exports it for both, times
+            all that is installed, and keeps the result in the cache; "auto" goes by such a result, and takes ours
+            where there is none.
 
     Raises:
         OptionError: there is no such model, device, precision or backend.
