@@ -16,7 +16,7 @@ HqsamError
 ├── ServerError           an hqsam server cannot be reached, or did not do what it was asked
 └── MissingExtra          an optional package is not installed (also an ImportError)
 
-DataWarning               something in an annotation file that was left out when it was read (a UserWarning)
+DataWarning               something in annotations or weights that was left out when they were read (a UserWarning)
 ImageWarning              something about an image that was left out or changed when it was read (a UserWarning)
 """
 
@@ -91,7 +91,7 @@ class MissingExtra(HqsamError, ImportError):  # noqa: N818  (it is an ImportErro
 
 
 class DataWarning(UserWarning):
-    """Something in an annotation file that was left out when it was read, with how many, why and which."""
+    """Something in a file of annotations or weights that was left out when it was read, with what and why."""
 
 
 class ImageWarning(UserWarning):

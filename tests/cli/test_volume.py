@@ -41,6 +41,35 @@ def test_everything_goes_into_the_ome_zarr(run, tmp_path):
     count = int(finished.out.split()[0])
     rows = list(csv.DictReader((tmp_path / "out" / "cells_measured.csv").read_text().splitlines()))
     assert len(rows) == count
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["cells_measured.csv"]
+
+
+def test_a_search_that_was_killed_goes_on(run, tmp_path, monkeypatch):
+    tiff_of_balls(tmp_path / "cells.ome.tif")
+    words = ("--points-per-side", "2", "--min-score", "0", "--min-stability", "0", "--most-share", "1")
+    words += ("--stop", "3", "--format", "labels")
+    assert run("volume", "cells.ome.tif", *words, "--out", "at once").code == 0
+    with monkeypatch.context() as patched:
+        patched.setattr("hqsam.volumes.volume_objects.VolumeObjects.save", _killed)
+        with pytest.raises(_Killed):
+            run("volume", "cells.ome.tif", *words)
+    journal = tmp_path / "out" / "cells.ome.tif_planes.journal"
+    journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:-1]))
+    finished = run("volume", "cells.ome.tif", *words)
+    assert finished.code == 0, finished.err
+    assert not journal.exists()
+    imread = pytest.importorskip("tifffile").imread
+    at_once, resumed = (imread(tmp_path / folder / "cells_labels.ome.tif") for folder in ("at once", "out"))
+    assert at_once.any()
+    np.testing.assert_array_equal(at_once, resumed)
+
+
+class _Killed(BaseException):
+    pass
+
+
+def _killed(*_, **__):
+    raise _Killed
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The code in docs/microscopes.md, which needs hqsam[science]."""
+"""The code in docs/microscopes.md: what needs hqsam[science], and what it finds."""
 
 import csv
 from pathlib import Path
@@ -17,7 +17,7 @@ pytest.importorskip("skimage", reason="needs hqsam[science]")
 @pytest.mark.skipif(not cache.is_available(CHECKPOINTS["nano"]), reason="the bundled weights are not here")
 def test_the_page_about_microscopes_finds_the_ball_that_it_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    [block] = blocks_of(ROOT / "docs" / "microscopes.md", ("python",))
+    block, *_ = blocks_of(ROOT / "docs" / "microscopes.md", ("python",))
     exec(compile("\n" * block.line + block.code, "docs/microscopes.md", "exec"), {"__name__": "__main__"})
     labels = tifffile.imread("out/cells_labels.ome.tif")
     z, y, x = np.mgrid[:12, :256, :256]
@@ -27,3 +27,16 @@ def test_the_page_about_microscopes_finds_the_ball_that_it_names(tmp_path, monke
         [row] = csv.DictReader(file)
     assert float(row["volume"]) == pytest.approx(truth.sum() * 2 * 0.25**2, rel=0.2) and row["label"] == "nucleus"
     assert float(row["centroid_z"]) == pytest.approx(10, abs=1)
+
+
+@pytest.mark.skipif(not cache.is_available(CHECKPOINTS["nano"]), reason="the bundled weights are not here")
+def test_calls_of_micro_sam_find_the_same_disc_in_our_words():
+    *_, block = blocks_of(ROOT / "docs" / "microscopes.md", ("python",))
+    names = {"__name__": "__main__"}
+    exec(compile("\n" * block.line + block.code, "docs/microscopes.md", "exec"), names)
+    y, x = np.mgrid[:256, :256]
+    disc = np.hypot(y - 90, x - 150) < 40
+    labels = names["labels"]
+    for found in (names["clicked"].masks[0], names["boxed"].masks[0], labels == labels[90, 150]):
+        assert (found & disc).sum() / (found | disc).sum() > 0.9
+    assert labels[90, 150] > 0

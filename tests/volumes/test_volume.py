@@ -10,6 +10,7 @@ from hqsam.errors import ImageError, OptionError, OutputError, PromptError
 from hqsam.images.stacks.open_stack import open_stack
 from tests.images.stacks.files import with_notes, write_nifti, write_ome_tiff
 from tests.predict.seeing import seeing_segmenter
+from tests.storage.killing import run_until_it_says_ready_and_kill
 from tests.volumes.stacks import BALLS, PLANES, SIZE_HW, balls, box_around, iou, moving, tiff_of_balls, zarr_of_balls
 
 pytest.importorskip("tifffile", reason="needs hqsam[science]")
@@ -195,3 +196,63 @@ def test_a_stack_is_a_video_for_track(segmenter, tmp_path):
     assert [iou(frame.mask(0), mask) > 0.85 for frame, mask in zip(followed, masks, strict=True)] == [True] * 8
     assert followed[2].image_name == "t00002.png" and video.frames.seconds(2) == 60
     video.close()
+
+
+_RUN = """
+import sys, time
+from pathlib import Path
+from tests.predict.seeing import seeing_segmenter
+from tests.storage.killing import run_until_it_says_ready_and_kill
+
+def progress(done, total):
+    if done == 7:
+        print("ready", flush=True)
+        time.sleep(60)
+
+with seeing_segmenter()[0].open_volume(Path({path!r})) as volume:
+    volume.everything(journal={journal!r}, progress=progress, points_per_side=8, stability_score_thresh=0.5)
+"""
+
+
+def test_a_killed_search_goes_on_where_it_was_with_the_same_result(tmp_path):
+    path, journal = tiff_of_balls(tmp_path / "cells.ome.tif"), tmp_path / "cells.journal"
+    run_until_it_says_ready_and_kill(_RUN.format(path=str(path), journal=str(journal)))
+    with journal.open("ab") as file:
+        file.write(b'{"plane": 7, "obj')  # a kill in the middle of writing
+    at_once, resumed = (seeing_segmenter() for _ in range(2))
+    with at_once[0].open_volume(path) as volume:
+        expected = volume.everything(**EVERYTHING)
+    seen = []
+    with resumed[0].open_volume(path) as volume:
+        found = volume.everything(journal=journal, progress=lambda *counts: seen.append(counts), **EVERYTHING)
+    assert len(resumed[1].encoded_sizes) == PLANES - 7 and len(at_once[1].encoded_sizes) == PLANES
+    assert seen == [(done, PLANES) for done in range(1, PLANES + 1)]
+    assert found.masks == expected.masks and found.scores.tolist() == expected.scores.tolist() and len(found) == 2
+    tables = [one.save(tmp_path / name, "measured")[0].read_text() for name, one in (("a", found), ("b", expected))]
+    assert tables[0] == tables[1]
+
+
+def test_planes_of_an_earlier_search_may_be_joined_otherwise(tmp_path):
+    path, journal = tiff_of_balls(tmp_path / "cells.ome.tif"), tmp_path / "cells.journal"
+    segmenter, engine = seeing_segmenter()
+    with segmenter.open_volume(path) as volume:
+        found = volume.everything(journal=journal, **EVERYTHING)
+        shorter = volume.everything(journal=journal, stop=6, min_planes=3, **EVERYTHING)
+    assert len(engine.encoded_sizes) == PLANES
+    assert sorted(shorter.masks[0]) == [plane for plane in sorted(found.masks[0]) if plane < 6]
+
+
+def test_the_journal_of_another_search_is_not_gone_on_with(segmenter, tmp_path):
+    path, journal = tiff_of_balls(tmp_path / "cells.ome.tif"), tmp_path / "cells.journal"
+    with segmenter.open_volume(path) as volume:
+        volume.everything(journal=journal, stop=2, **EVERYTHING)
+        with pytest.raises(OutputError, match="unfinished run with other settings"):
+            volume.everything(journal=journal, **EVERYTHING | {"points_per_side": 4})
+        with pytest.raises(OutputError, match="unfinished run with other most_share"):
+            volume.everything(journal=journal, most_share=0.9, **EVERYTHING)
+    write_ome_tiff(path, balls(which=BALLS[:1])[0], "ZYX")
+    with (
+        segmenter.open_volume(path) as volume,
+        pytest.raises(OutputError, match="unfinished run with other content"),
+    ):
+        volume.everything(journal=journal, **EVERYTHING)

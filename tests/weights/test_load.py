@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from hqsam.errors import CheckpointError, OptionError
+from hqsam.errors import CheckpointError, DataWarning, OptionError
 from hqsam.model.hq_sam import HQSam
 from hqsam.weights.convert import convert
 from hqsam.weights.keys import from_ours
@@ -64,6 +64,18 @@ class TestEveryKindOfFile:
     def test_a_state_dict_among_the_things_of_a_training_script(self, tmp_path, wrapper):
         path = saved(tmp_path / "epoch_3.pth", {"epoch": 3, wrapper: official(), "optimizer": {"lr": 0.1}})
         assert_is(load_model(path), "vit")
+
+    @pytest.mark.parametrize("kind", ["vit", "plain_tiny_vit"])
+    @pytest.mark.parametrize("prefix", ["", "sam."])
+    def test_a_checkpoint_of_micro_sam_is_its_sam(self, tmp_path, kind, prefix):
+        tensors = {f"{prefix}{key}": tensor for key, tensor in official(kind).items()}
+        alone = saved(tmp_path / "alone.pt", {"model_state": tensors})
+        assert_is(load_model(alone), kind)
+        decoder = {"decoder.blocks.0.weight": torch.zeros(2), "out_conv.weight": torch.zeros(3)}
+        both = saved(tmp_path / "both.pt", {"model_state": tensors, "decoder_state": decoder})
+        with pytest.warns(DataWarning, match="decoder_state.*is not used"):
+            model = load_model(both)
+        assert_is(model, kind)
 
     def test_the_prefix_of_data_parallel_training(self, tmp_path):
         tensors = {f"module.{key}": tensor for key, tensor in official().items()}

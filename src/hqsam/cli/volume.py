@@ -111,6 +111,7 @@ def volume(
         from hqsam.cli.models import load_segmenter
         from hqsam.volumes.volume import Volume
 
+        journal = out / f"{image.name}_planes.journal"
         opened = Volume(load_segmenter(model, device, precision), frames, source.value if source else None)
         with progress_bar("planes") as progress:
             how = {"start": start, "stop": stop, "least_overlap": least_overlap, "progress": progress}
@@ -119,12 +120,14 @@ def volume(
             else:
                 thresholds = {"pred_iou_thresh": min_score, "stability_score_thresh": min_stability}
                 settings: dict[str, Any] = {"points_per_side": points_per_side, **thresholds}
-                settings |= {"max_gap": max_gap, "most_share": most_share, "min_planes": min_planes}
+                settings |= {"journal": journal, "max_gap": max_gap, "most_share": most_share, "min_planes": min_planes}
                 found = opened.everything(**how, **settings)
         opened.close()
     typer.echo(f"{len(found)} object{'' if len(found) == 1 else 's'}")
     for path in found.save(out, *names, labels=labels):
         typer.echo(str(path))
+    if not prompts:
+        storage.remove(journal)
 
 
 def _followed(opened: "Volume", plane: int, prompts: list[dict[str, Any]], how: dict[str, Any]) -> "VolumeObjects":

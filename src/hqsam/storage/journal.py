@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from hqsam.errors import DataError
+from hqsam.errors import DataError, OutputError
 from hqsam.storage.atomic import output_error, remove
 
 
@@ -48,6 +48,28 @@ class Journal:
             except OSError as error:
                 raise output_error(self.path, error) from error
         return len(line)
+
+    def resume(self, heading: dict[str, Any]) -> list[Any]:
+        """Return the records after the heading, the first record, which is written if there is none yet.
+
+        Args:
+            heading: what the work has to have in common with an earlier run to go on with it.
+
+        Raises:
+            OutputError: the journal is of an unfinished run with another heading, or cannot be written.
+            DataError: it is damaged.
+        """
+        records = list(self)
+        if len(records) <= 1 and records != [heading]:
+            self.clear()  # of another run that has done nothing yet
+            self.append(heading)
+        elif records[0] != heading:
+            changed = [name for name in heading if records[0].get(name) != heading[name]]
+            raise OutputError(
+                f"{self.path} is of an unfinished run with other {', '.join(changed)}; finish that one, delete the "
+                "file, or choose another folder"
+            )
+        return records[1:]
 
     def clear(self) -> None:
         """Delete all records.

@@ -1,5 +1,6 @@
 """An open volume: prompted objects are followed from plane to plane, or all objects of all planes joined."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -147,6 +148,7 @@ class Volume:
         max_gap: int = MAX_GAP,
         most_share: float = MOST_SHARE,
         min_planes: int = 1,
+        journal: str | Path | None = None,
         progress: Progress | None = None,
         **settings: Any,
     ) -> VolumeObjects:
@@ -160,15 +162,19 @@ class Volume:
             max_gap: planes on which an object may be missing.
             most_share: masks of more than this share of a plane are taken for background; 0 to 1.
             min_planes: objects on fewer planes are left out.
+            journal: a file that keeps what each plane holds. After a kill, the same call goes on with it, and so does
+                one that joins planes otherwise; delete it once the result is saved.
             progress: called after each plane with how many are done and how many there are; may raise, to stop.
 
         Raises:
             ImageError: a plane cannot be read.
             OptionError: there is no such setting, or it cannot have this value.
+            OutputError: the journal is of other work, or cannot be written.
         """
         config = MaskGeneratorConfig.of(config, {"source": self._source, **settings} if config is None else settings)
         end = len(self) if stop is None else min(stop, len(self))
-        joined = JoinedPlanes(self._segmenter, config, least_overlap, max_gap, most_share, min_planes)
+        kept = None if journal is None else Path(journal)
+        joined = JoinedPlanes(self._segmenter, config, least_overlap, max_gap, most_share, min_planes, kept)
         masks, scores = joined.find(self.frames, range(start, end), progress or (lambda done, total: None))
         return self._objects(masks, scores, ["object"] * len(masks))
 

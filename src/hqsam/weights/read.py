@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from hqsam.errors import CheckpointError
+from hqsam.errors import CheckpointError, DataWarning
 from hqsam.weights.keys import Naming, is_transformers, naming_of
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
@@ -23,7 +23,9 @@ FORMAT = "hqsam"
 """Value of the header entry `format` in files of ours."""
 
 _SHARDS = "model.safetensors.index.json"
-_WRAPPER_KEYS = ("model", "state_dict", "model_state_dict", "module")
+_WRAPPER_KEYS = ("model", "state_dict", "model_state_dict", "module", "model_state")
+_PREFIXES = ("module.", "sam.")
+"""What torch's DataParallel, and micro-sam's training, put before all names."""
 _DAMAGED = (
     *(RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError),
     *(ArithmeticError, MemoryError, struct.error, zipfile.BadZipFile),
@@ -86,8 +88,9 @@ def read_tensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         tensors, header = _read(file)
     except OSError as error:
         raise CheckpointError(f"cannot read {file}: {error.strerror or error}") from error
-    if tensors and all(key.startswith("module.") for key in tensors):  # torch's DataParallel was saved
-        tensors = {key.removeprefix("module."): tensor for key, tensor in tensors.items()}
+    for prefix in _PREFIXES:
+        if tensors and all(key.startswith(prefix) for key in tensors):
+            tensors = {key.removeprefix(prefix): tensor for key, tensor in tensors.items()}
     return tensors, header
 
 
@@ -152,6 +155,9 @@ def _unwrapped(loaded: object, file: Path) -> dict[str, Tensor]:
     entries = dict(loaded) if isinstance(loaded, Mapping) else {}
     for candidate in (loaded, *(entries.get(key) for key in _WRAPPER_KEYS)):
         if state_dict := _state_dict(candidate):
+            if "decoder_state" in entries:
+                message = "its decoder_state, micro-sam's decoder for automatic segmentation, is not used"
+                warnings.warn(DataWarning(f"{file}: {message}; the SAM in it is"), stacklevel=2)
             return state_dict
     what = f"the entries {', '.join(map(str, list(entries)[:8]))}" if entries else f"a {type(loaded).__name__}"
     raise CheckpointError(

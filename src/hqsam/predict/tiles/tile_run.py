@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from hqsam.errors import ImageError, OutputError
+from hqsam.errors import ImageError
 from hqsam.formats.stack_labels import DEFAULT_LABELS
 from hqsam.images.raster_source import is_remote
 from hqsam.images.read_options import DEFAULTS, ReadOptions
@@ -70,7 +70,7 @@ def run_tiles(image: Path, folder: Path, look: Look, about: Mapping[str, Any], o
     with open_windows(image, options.reading) as windows, Journal(journal_path) as journal:
         grid = TileGrid(windows.size_hw, options.side, options.overlap)
         _check_size(image, windows)
-        done = _resume(journal, heading(image, grid, about))
+        done = {tuple(record["tile"]) for record in journal.resume(heading(image, grid, about))}
         _look_at_the_rest(look, windows, grid, journal, done, options.progress)
         found = on_map(_joined(image, list(_parts(journal)), grid), windows.georeference, None)
         result = write_results(
@@ -159,21 +159,6 @@ def _written(image: Path) -> tuple[int, int]:
         return 0, 0
     about = described(image).stat()
     return about.st_size, about.st_mtime_ns
-
-
-def _resume(journal: Journal, heading: dict[str, Any]) -> set[Tile]:
-    """Return the tiles that an earlier run of the same work has done."""
-    records = list(journal)
-    if len(records) <= 1 and records != [heading]:
-        journal.clear()  # of another run that has done nothing yet
-        journal.append(heading)
-    elif records[0] != heading:
-        changed = [name for name in heading if records[0].get(name) != heading[name]]
-        raise OutputError(
-            f"{journal.path} is of an unfinished run with other {', '.join(changed)}; finish that one, delete the "
-            "file, or choose another folder"
-        )
-    return {tuple(record["tile"]) for record in records[1:]}
 
 
 def _check_size(image: Path, windows: Windows) -> None:
