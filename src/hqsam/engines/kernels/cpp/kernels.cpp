@@ -7,6 +7,7 @@
 #include "bottleneck.h"
 #include "bytes.h"
 #include "depthwise.h"
+#include "grid_attention.h"
 #include "normalise.h"
 #include "rows.h"
 #include "softmax.h"
@@ -138,6 +139,17 @@ extern "C" i64 multiplies() {
     return 0;
 #endif
 }
+
+// Whether there are tiles, and `attend_on_grid`.
+extern "C" i64 has_tiles() { return may_use_tiles(); }
+
+#ifdef HAS_TILES
+extern "C" void attend_on_grid_bfloat16(
+    const bf16* query, const bf16* key, const bf16* value, const bf16* by_row, const bf16* by_column, bf16* to, i64 heads,
+    i64 height, i64 width, i64 channels) {
+    attend_on_grid(query, key, value, by_row, by_column, to, GridOfKeys{heads, height, width, channels});
+}
+#endif
 
 EXPORT(float, float32)
 EXPORT(bf16, bfloat16)
