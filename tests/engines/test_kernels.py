@@ -131,8 +131,11 @@ def test_attention_with_a_relative_bias(compiled, height, width, rows, columns, 
         table = numbers(2, rows, 11) if biased else None  # of a longer reach than the window
         bias = None if table is None else table.flatten(1)[:, absolute_distances((rows, columns), 11, qkv.device)]
         attended = CPU_OPS.attend(*PLAIN.split_heads(qkv, padding, layout), bias)
-        found = attend_at_once(qkv, padding, layout, table)
-        alike(found, PLAIN.merge_heads(attended, layout, (height, width)), precision)
+        for tiles in {False, compiled._has_tiles}:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(compiled, "_has_tiles", tiles)
+                found = attend_at_once(qkv, padding, layout, table)
+            alike(found, PLAIN.merge_heads(attended, layout, (height, width)), precision)
 
 
 @FEW

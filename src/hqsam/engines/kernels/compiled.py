@@ -81,8 +81,8 @@ class CompiledKernels(Kernels):
         reach = (0, 0) if biases is None else biases.shape[1:]
         attended = qkv.new_empty(images, height, width, channels // 3)
         grid = (images, height, width, *layout.window_hw, layout.heads, per_head)
-        by_head = int(layout.qkv_order == "by_head")
-        self.call("relative_bias_attention", qkv.contiguous(), padding, biases, *reach, attended, by_head, *grid)
+        how = (int(layout.qkv_order == "by_head"), int(self._has_tiles))
+        self.call("relative_bias_attention", qkv.contiguous(), padding, biases, *reach, attended, *how, *grid)
         return attended
 
     def merge_heads(self, attended: Tensor, layout: AttentionLayout, size_hw: tuple[int, int]) -> Tensor:

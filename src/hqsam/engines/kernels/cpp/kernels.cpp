@@ -80,10 +80,10 @@
         normalise_and_pad(to, image, mean, deviation, height, width, whole_height, whole_width);                     \
     }                                                                                                                \
     extern "C" void relative_bias_attention_##suffix(                                                                \
-        const T* qkv, const T* padding, const T* biases, i64 bias_rows, i64 reach, T* to, i64 by_head, i64 images,   \
-        i64 height, i64 width, i64 window_height, i64 window_width, i64 heads, i64 channels) {                       \
+        const T* qkv, const T* padding, const T* biases, i64 bias_rows, i64 reach, T* to, i64 by_head, i64 tiled,    \
+        i64 images, i64 height, i64 width, i64 window_height, i64 window_width, i64 heads, i64 channels) {           \
         const Windows grid{images, height, width, window_height, window_width, heads, channels};                     \
-        relative_bias_attention(qkv, padding, biases, bias_rows, reach, to, by_head != 0, grid);                     \
+        relative_bias_attention(qkv, padding, biases, bias_rows, reach, to, by_head != 0, tiled != 0, grid);         \
     }                                                                                                                \
     extern "C" void split_heads_##suffix(                                                                            \
         const T* qkv, const T* padding, T* to, float scale, i64 by_head,    i64 images, i64 height, i64 width,       \
