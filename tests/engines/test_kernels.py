@@ -15,7 +15,7 @@ from hqsam.engines.kernels import Bottleneck, Kernels, Norm, build
 from hqsam.engines.kernels.build import best_kernels, compiled_kernels
 from hqsam.engines.kernels.compiled import CompiledKernels
 from hqsam.errors import OptionError
-from hqsam.model.attention_ops import AttentionLayout
+from hqsam.model.attention_ops import PLAIN_OPS, AttentionLayout
 from hqsam.model.config import NANO_1
 from hqsam.model.encoders.tiny_vit.encoder import absolute_distances
 from hqsam.model.preprocess import batches
@@ -131,8 +131,42 @@ def test_attention_with_a_relative_bias(compiled, height, width, rows, columns, 
         table = numbers(2, rows, 11) if biased else None  # of a longer reach than the window
         bias = None if table is None else table.flatten(1)[:, absolute_distances((rows, columns), 11, qkv.device)]
         attended = CPU_OPS.attend(*PLAIN.split_heads(qkv, padding, layout), bias)
-        found = attend_at_once(qkv, padding, layout, table)
-        alike(found, PLAIN.merge_heads(attended, layout, (height, width)), precision)
+        for tiles in {False, compiled._has_tiles}:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(compiled, "_has_tiles", tiles)
+                found = attend_at_once(qkv, padding, layout, table)
+            alike(found, PLAIN.merge_heads(attended, layout, (height, width)), precision)
+
+
+@FEW
+@given(st.integers(1, 20), st.integers(1, 70), st.sampled_from([16, 64, 80]), SEEDS)
+def test_attention_on_a_grid_in_tiles(compiled, height, width, channels, seed):
+    if not compiled._has_tiles:
+        pytest.skip("this processor has no tiles")
+    numbers = Numbers(seed, torch.bfloat16)
+    query, key, value = (numbers(2, 3, height * width, channels, scale=size) for size in (0.7, 1, 1))
+    by_row, by_column = numbers(2, 3, height * width, height, scale=2), numbers(2, 3, height * width, width, scale=2)
+    with torch.no_grad():
+        found = compiled.attend_on_grid(query, key, value, by_row, by_column)
+        parts = (part.float() for part in (query, key, value, by_row, by_column))
+        alike(found, PLAIN_OPS.attend_on_grid(*parts), torch.bfloat16, 0.5)
+
+
+@torch.no_grad()
+def test_attention_on_a_grid_is_the_same_in_tiles_and_without_and_by_any_number_of_threads(compiled, monkeypatch):
+    numbers, threads = Numbers(5, torch.bfloat16), torch.get_num_threads()
+    parts = [numbers(1, 2, 300, size) for size in (32, 32, 32, 12, 25)]
+    results = []
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            results.append(compiled.attend_on_grid(*parts))
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
+    monkeypatch.setattr(compiled, "_has_tiles", False)
+    alike(compiled.attend_on_grid(*parts), results[0], torch.bfloat16, 3)  # logits in bfloat16 are off by up to 0.03
 
 
 def test_what_the_kernels_do_not_multiply_is_left_to_pytorch(compiled, monkeypatch):

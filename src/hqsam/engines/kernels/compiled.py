@@ -23,7 +23,7 @@ class CompiledKernels(Kernels):
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self._library = library
-        self._multiplies = bool(library.multiplies())
+        self._multiplies, self._has_tiles = bool(library.multiplies()), bool(library.has_tiles())
 
     @property
     def depthwise_ops(self) -> DepthwiseOps:
@@ -38,6 +38,16 @@ class CompiledKernels(Kernels):
     def softmax_of_grid(self, logits: Tensor, by_row: Tensor, by_column: Tensor) -> Tensor:
         self.call("softmax_of_grid", logits, by_row, by_column, len(logits), by_row.shape[1], by_column.shape[1])
         return logits
+
+    def attend_on_grid(self, query: Tensor, key: Tensor, value: Tensor, by_row: Tensor, by_column: Tensor) -> Tensor:
+        windows, heads, _, channels = query.shape
+        if not self._has_tiles or query.dtype != torch.bfloat16 or channels % LANES:
+            return super().attend_on_grid(query, key, value, by_row, by_column)
+        attended = query.new_empty(query.shape)
+        parts = (part.contiguous() for part in (query, key, value, by_row, by_column))
+        size = (by_row.shape[-1], by_column.shape[-1])
+        self.call("attend_on_grid", *parts, attended, windows * heads, *size, channels)
+        return attended
 
     def softmax_over_tokens(self, logits: Tensor, offset: Tensor) -> Tensor:
         self.call("softmax_over_tokens", logits, offset.float().contiguous(), *offset.shape, logits.shape[-1])
@@ -71,8 +81,8 @@ class CompiledKernels(Kernels):
         reach = (0, 0) if biases is None else biases.shape[1:]
         attended = qkv.new_empty(images, height, width, channels // 3)
         grid = (images, height, width, *layout.window_hw, layout.heads, per_head)
-        by_head = int(layout.qkv_order == "by_head")
-        self.call("relative_bias_attention", qkv.contiguous(), padding, biases, *reach, attended, by_head, *grid)
+        how = (int(layout.qkv_order == "by_head"), int(self._has_tiles))
+        self.call("relative_bias_attention", qkv.contiguous(), padding, biases, *reach, attended, *how, *grid)
         return attended
 
     def merge_heads(self, attended: Tensor, layout: AttentionLayout, size_hw: tuple[int, int]) -> Tensor:

@@ -6,16 +6,19 @@
 #include <vector>
 
 #include "products.h"
+#include "tiles.h"
 #include "windows.h"
 
 namespace {
 
-// One head's attention within one window.
-template <typename T> class HeadInWindow {
+struct NoTiles {};
+
+// One head's attention within one window, in tiles or by vectors.
+template <typename T, bool TILED> class HeadInWindow {
     using F = Factor<T>;
     using Lane = typename F::Lane;
     using Sums = ::Sums<T, 8, 2>;
-    static constexpr i64 QUERIES = 8, KEYS = 32, CHANNELS = 32;  // at a time
+    static constexpr i64 QUERIES = TILED ? 32 : 8, KEYS = 32, CHANNELS = 32;  // at a time
 
 public:
     // The room for one window after the other.
@@ -23,7 +26,7 @@ public:
         : grid(grid), channels(grid.channels), keys((grid.tokens() + KEYS - 1) / KEYS * KEYS),
           distances(grid.window_height * (2 * grid.window_width - 1)), key_lanes(channels / F::depth * keys),
           value_lanes(keys / F::depth * channels), query_lanes(QUERIES * channels / F::depth),
-          weights(QUERIES * keys / F::depth), logits(QUERIES * keys) {}
+          weights(QUERIES * keys / F::depth), logits(QUERIES * keys), attended(QUERIES * CHANNELS) {}
 
     // `biases` are rows apart x `reach` columns apart, or nothing.
     void begin(i64 window, const T* qkv, const T* padding, i64 step, i64 part_step, const T* biases, i64 reach) {
@@ -51,10 +54,19 @@ public:
             float inverse[QUERIES];
             for (i64 k = 0; k < count; ++k) inverse[k] = 1.0f / weigh(k);
             for (i64 c = 0; c < channels; c += CHANNELS) {
-                const Sums sums = values_weighed(c);
-                for (i64 k = 0; k < count; ++k)
-                    for (i64 half = 0; half < 2; ++half)
-                        store<f16x>(to + places[q + k].at * to_step + c + 16 * half, sums.of[k][half] * inverse[k]);
+                const auto put = [&](i64 k, i64 half, f16x sum) {
+                    store<f16x>(to + places[q + k].at * to_step + c + 16 * half, sum * inverse[k]);
+                };
+                if constexpr (TILED) {
+                    weigh_values_in_tiles(c);
+                    for (i64 k = 0; k < count; ++k)
+                        for (i64 half = 0; half < 2; ++half)
+                            put(k, half, load<f16x>(&attended[k * CHANNELS + 16 * half]));
+                } else {
+                    const Sums sums = values_weighed(c);
+                    for (i64 k = 0; k < count; ++k)
+                        for (i64 half = 0; half < 2; ++half) put(k, half, sums.of[k][half]);
+                }
             }
         }
     }
@@ -72,7 +84,7 @@ private:
     std::vector<Place> places;
     std::vector<float> distances;  // rows apart x columns apart, from far left to far right
     std::vector<Lane> key_lanes, value_lanes, query_lanes, weights;
-    std::vector<float> logits;
+    std::vector<float> logits, attended;
 
     float scale() const { return 1.0f / std::sqrt(float(channels)); }
 
@@ -107,6 +119,15 @@ private:
 
     // logits += queries x keys
     INLINE void multiply_keys() {
+#ifdef HAS_TILES
+        if constexpr (TILED) {
+            for (i64 key = 0; key < keys; key += KEYS)
+                multiply_tiles<true>(
+                    {&logits[key], 4 * keys}, {query_lanes.data(), 2 * channels}, {&key_lanes[key], 4 * keys},
+                    channels / 32);
+            return;
+        }
+#endif
         const i64 depth = channels / F::depth, step = keys;
         const Lane *ones = query_lanes.data(), *many = key_lanes.data();
         float* row = logits.data();
@@ -135,6 +156,13 @@ private:
         return sum_of(sums);
     }
 
+    void weigh_values_in_tiles(i64 c) {
+#ifdef HAS_TILES
+        multiply_tiles<false>(
+            {attended.data(), 4 * CHANNELS}, {weights.data(), 2 * keys}, {&value_lanes[c], 4 * channels}, keys / 32);
+#endif
+    }
+
     // weights x values, of CHANNELS channels from `c` on
     INLINE Sums values_weighed(i64 c) const {
         const i64 depth = keys / F::depth, step = channels;
@@ -145,15 +173,18 @@ private:
     }
 };
 
-template <typename T>
-void relative_bias_attention(
+template <bool TILED, typename T>
+void attend_in_windows(
     const T* qkv, const T* padding, const T* biases, i64 bias_rows, i64 reach, T* to, bool by_head, const Windows grid) {
     const i64 n = grid.channels, work = grid.count() * grid.heads;
     const i64 part_step = by_head ? n : grid.heads * n, head_step = by_head ? 3 * n : n;
     const i64 parts = std::max<i64>(1, 2 * threads() / work);  // of the queries, where windows and heads are few
 #pragma omp parallel
     {
-        HeadInWindow<T> head_in_window(grid);
+#ifdef HAS_TILES
+        [[maybe_unused]] const std::conditional_t<TILED, Tiles, NoTiles> tiles;
+#endif
+        HeadInWindow<T, TILED> head_in_window(grid);
 #pragma omp for collapse(3) schedule(static)
         for (i64 window = 0; window < grid.count(); ++window)
             for (i64 head = 0; head < grid.heads; ++head)
@@ -167,6 +198,17 @@ void relative_bias_attention(
                         queries * part / parts, queries * (part + 1) / parts, to + head * n, grid.heads * n);
                 }
     }
+}
+
+template <typename T>
+void relative_bias_attention(
+    const T* qkv, const T* padding, const T* biases, i64 bias_rows, i64 reach, T* to, bool by_head, bool tiled,
+    const Windows& grid) {
+#ifdef HAS_TILES
+    if constexpr (std::is_same_v<T, bf16>)
+        if (tiled) return attend_in_windows<true>(qkv, padding, biases, bias_rows, reach, to, by_head, grid);
+#endif
+    attend_in_windows<false>(qkv, padding, biases, bias_rows, reach, to, by_head, grid);
 }
 
 }  // namespace

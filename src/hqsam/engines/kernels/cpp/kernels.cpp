@@ -7,6 +7,7 @@
 #include "bottleneck.h"
 #include "bytes.h"
 #include "depthwise.h"
+#include "grid_attention.h"
 #include "normalise.h"
 #include "rows.h"
 #include "softmax.h"
@@ -79,10 +80,10 @@
         normalise_and_pad(to, image, mean, deviation, height, width, whole_height, whole_width);                     \
     }                                                                                                                \
     extern "C" void relative_bias_attention_##suffix(                                                                \
-        const T* qkv, const T* padding, const T* biases, i64 bias_rows, i64 reach, T* to, i64 by_head, i64 images,   \
-        i64 height, i64 width, i64 window_height, i64 window_width, i64 heads, i64 channels) {                       \
+        const T* qkv, const T* padding, const T* biases, i64 bias_rows, i64 reach, T* to, i64 by_head, i64 tiled,    \
+        i64 images, i64 height, i64 width, i64 window_height, i64 window_width, i64 heads, i64 channels) {           \
         const Windows grid{images, height, width, window_height, window_width, heads, channels};                     \
-        relative_bias_attention(qkv, padding, biases, bias_rows, reach, to, by_head != 0, grid);                     \
+        relative_bias_attention(qkv, padding, biases, bias_rows, reach, to, by_head != 0, tiled != 0, grid);         \
     }                                                                                                                \
     extern "C" void split_heads_##suffix(                                                                            \
         const T* qkv, const T* padding, T* to, float scale, i64 by_head,    i64 images, i64 height, i64 width,       \
@@ -138,6 +139,17 @@ extern "C" i64 multiplies() {
     return 0;
 #endif
 }
+
+// Whether there are tiles, and `attend_on_grid`.
+extern "C" i64 has_tiles() { return may_use_tiles(); }
+
+#ifdef HAS_TILES
+extern "C" void attend_on_grid_bfloat16(
+    const bf16* query, const bf16* key, const bf16* value, const bf16* by_row, const bf16* by_column, bf16* to, i64 heads,
+    i64 height, i64 width, i64 channels) {
+    attend_on_grid(query, key, value, by_row, by_column, to, GridOfKeys{heads, height, width, channels});
+}
+#endif
 
 EXPORT(float, float32)
 EXPORT(bf16, bfloat16)
