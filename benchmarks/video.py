@@ -79,7 +79,7 @@ def open_discs(segmenter: Any, frames: int, objects: int, size_hw: tuple[int, in
 
 
 def measure(video: Video, parts: int = 10) -> list[dict[str, Any]]:
-    """Follow all objects, and return for each part of the frames its processor time a frame and the memory after it."""
+    """Follow all objects, and return the memory and the processor time after each part, which is printed, too."""
     process, records = psutil.Process(), []
     size = max(1, len(video) // parts)
     started, seen = time.process_time(), 0
@@ -96,6 +96,7 @@ def measure(video: Video, parts: int = 10) -> list[dict[str, Any]]:
                     "seen": seen,
                 }
             )
+            print(records[-1], flush=True)
     return records
 
 
