@@ -1,18 +1,16 @@
-"""Ray ends the process that its driver runs in when the cluster goes: not one that has other tests to run."""
+"""Ray ends the process of its driver when its cluster goes: not one that has other tests to run."""
 
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import pytest
+
+from tests.alone import assert_passes_alone
 
 pytest.importorskip("ray")
 
 
 @pytest.mark.slow
-def test_the_ray_engine_on_two_nodes():
-    tests = Path(__file__).with_name("ray_on_two_nodes.py")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "slow", tests]
-    done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "6 passed" in done.stdout
+def test_the_ray_engine_on_two_nodes(monkeypatch):
+    monkeypatch.setitem(os.environ, "HQSAM_TEST_ALL", "1")
+    assert_passes_alone(Path(__file__).with_name("ray_alone.py"))

@@ -118,6 +118,7 @@ def test_classes_are_added_renamed_merged_and_removed_everywhere(annotator, site
     page.fill("#new-class", "oak, elm")
     page.keyboard.press("Enter")
     annotator.until("app.classes.find('elm')?.number")
+    page.wait_for_load_state("networkidle")  # the list is shown anew when answers come, and what is half typed is gone
     page.get_by_label("Name of weed").fill("herb")
     page.keyboard.press("Tab")
     annotator.until("app.store.objects[0].class_name === 'herb'")
