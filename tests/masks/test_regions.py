@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hqsam.errors import InputError, OptionError
-from hqsam.masks.regions import components, fill_holes, innermost_point, remove_specks
+from hqsam.masks.regions import components, fill_holes, innermost_point, remove_specks, squared_depth
 from tests.masks.strategies import AWKWARD, draw, masks
 
 
@@ -83,6 +83,14 @@ def furthest_by_hand(mask):
 def test_the_innermost_point_is_the_furthest_from_everything_outside(mask):
     furthest, square_of_point = furthest_by_hand(mask)
     assert square_of_point[innermost_point(mask)] == furthest
+
+
+@given(masks.filter(np.any))
+def test_squared_depths_are_whole_numbers(mask):
+    _, square_of_point = furthest_by_hand(mask)
+    depths = squared_depth(mask)
+    assert {(x, y): depths[y, x] for y, x in np.argwhere(mask).tolist()} == square_of_point
+    assert not depths[~mask].any()
 
 
 def test_the_innermost_point_of_a_full_image_is_its_middle():

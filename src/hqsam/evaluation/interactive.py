@@ -8,12 +8,12 @@ answer: clicks so far, and its logits as mask prompt, as SAM was trained.
 from collections.abc import Callable
 from typing import NamedTuple
 
-import cv2
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
 from hqsam.evaluation.simulated_user import Click
 from hqsam.masks.boundary import iou
+from hqsam.masks.regions import squared_depth
 from hqsam.predict.result import Segmentation
 
 Mask = Bool[np.ndarray, "height width"]
@@ -51,16 +51,10 @@ def next_click(predicted: Mask, truth: Mask, clicked: Mask) -> Click | None:
 
     None if there is no such pixel.
     """
-    missing, surplus = (_depth(error) * ~clicked for error in (truth & ~predicted, predicted & ~truth))
+    missing, surplus = (squared_depth(error) * ~clicked for error in (truth & ~predicted, predicted & ~truth))
     if not (missing.any() or surplus.any()):
         return None
     is_missing = bool(missing.max() > surplus.max())
     depth = missing if is_missing else surplus
     y, x = np.unravel_index(depth.argmax(), depth.shape)
     return Click(int(x), int(y), 1 if is_missing else 0)
-
-
-def _depth(region: Mask) -> Float[np.ndarray, "height width"]:
-    """Return each pixel's distance from the outside, which also begins beyond the image."""
-    padded = np.pad(region, 1).astype(np.uint8)
-    return cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
