@@ -61,6 +61,27 @@ def test_images_are_done_to_review_or_rejected_and_have_a_note(annotator, site):
     assert annotator.look("app.store.image.id") == image
 
 
+def test_a_status_stays_chosen_when_the_note_before_it_is_answered(annotator, site):
+    held = []
+
+    def hold_the_status(route):
+        held.append(route) if "rejected" in (route.request.post_data or "") else route.continue_()
+
+    annotator.page.route(lambda url: "/v1/images/" in url, hold_the_status)
+    annotator.page.click("#state")
+    annotator.page.locator("#note").fill("blurred")
+    rejected = annotator.page.locator("#state-panel input[value='rejected']")
+    rejected.click()
+    annotator.until("app.store.image.note === 'blurred'")
+    assert rejected.is_checked()
+    while not held:
+        annotator.page.wait_for_timeout(20)
+    held[0].continue_()
+    annotator.until("app.store.image.status === 'rejected'")
+    (image,) = (one for one in site.client.images() if one["name"] == "coffee 2.jpg")
+    assert (image["status"], image["note"]) == ("rejected", "blurred")
+
+
 def test_the_last_filter_counts_also_where_an_earlier_one_is_answered_later(annotator):
     draw(annotator, 100, "spoon")
     late = []
@@ -118,8 +139,9 @@ def test_classes_are_added_renamed_merged_and_removed_everywhere(annotator, site
     page.fill("#new-class", "oak, elm")
     page.keyboard.press("Enter")
     annotator.until("app.classes.find('elm')?.number")
-    page.wait_for_load_state("networkidle")  # the list is shown anew when answers come, and what is half typed is gone
     page.get_by_label("Name of weed").fill("herb")
+    annotator.look("app.classes.set(app.classes.list)")  # an answer comes while a name is typed
+    assert page.get_by_label("Name of weed").input_value() == "herb"
     page.keyboard.press("Tab")
     annotator.until("app.store.objects[0].class_name === 'herb'")
     page.get_by_label("Merge grass into").select_option(label="herb")

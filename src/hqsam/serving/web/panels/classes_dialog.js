@@ -55,6 +55,8 @@ export class ClassesDialog {
   }
 
   #show() {
+    const typed = document.activeElement;
+    if (typed instanceof HTMLInputElement && this.#rows.contains(typed) && typed.value !== typed.defaultValue) return; // its change shows all again
     this.#rows.replaceChildren(...this.#app.classes.list.map((one) => this.#row(one)));
   }
 
@@ -62,8 +64,11 @@ export class ClassesDialog {
   #row(one) {
     const { number, name, colour, key } = one;
     const field = (type, value, label, change) => {
-      const input = make("input", { type, value, maxLength: 200, aria: { label: `${label} of ${name}` } });
-      input.addEventListener("change", () => change(input.value.trim()));
+      const input = make("input", { type, defaultValue: value, maxLength: 200, aria: { label: `${label} of ${name}` } });
+      input.addEventListener("change", () => {
+        input.defaultValue = input.value;
+        change(input.value.trim());
+      });
       return input;
     };
     const counts = make("span", { textContent: this.#countsOf(number), data: { counts: String(number) } });

@@ -14,6 +14,8 @@ export class ImageNavigation {
   #opening = new AbortController();
   #isMarking = false;
   #notedImage = 0;
+  #changes = 0;
+  #answer = Promise.resolve();
 
   /** @param {App} app */
   constructor(app) {
@@ -99,18 +101,23 @@ export class ImageNavigation {
     else notices.say(isUndone ? "To do again." : `${capital(STATUS_NAMES[status])}: that was the last one to do.`);
   }
 
-  /** @param {Partial<Image>} change @returns {Promise<boolean>} whether the server took it */
+  /** Sends one change after the other, so that an answer knows all before it. @param {Partial<Image>} change @returns {Promise<boolean>} whether the server took it */
   async #change(change) {
     const { store, gallery, notices } = this.#app;
+    const { id } = store.image;
+    const send = () => api.changeImage(id, change);
+    this.#changes++;
     try {
-      const image = await api.changeImage(store.image.id, change);
+      const image = await (this.#answer = this.#answer.then(send, send));
+      if (store.image.id === id) store.image = image;
       gallery.update(image);
-      if (store.image.id === image.id) store.image = image;
-      this.#showTitle();
       return true;
     } catch (error) {
       notices.fail(error.message);
       return false;
+    } finally {
+      this.#changes--;
+      this.#showTitle();
     }
   }
 
@@ -150,12 +157,13 @@ export class ImageNavigation {
     press(find("#done"), status === "done");
     find("#done span").textContent = capital(STATUS_NAMES[status === "todo" ? "done" : status]);
     find("#done").dataset.status = status;
+    find("#state").toggleAttribute("data-note", note !== "");
+    document.title = `${name} · hqsam`;
+    if (this.#changes) return; // what was chosen and typed stays until the server knows it
     find(`#state-panel input[value="${status}"]`, HTMLInputElement).checked = true;
     const field = find("#note", HTMLTextAreaElement);
     if (document.activeElement !== field || this.#notedImage !== store.image.id) field.value = note; // what is being typed stays
     this.#notedImage = store.image.id;
-    find("#state").toggleAttribute("data-note", note !== "");
-    document.title = `${name} · hqsam`;
   }
 }
 
