@@ -1,4 +1,6 @@
-"""Tests that run graphs by OpenVINO: late in a process that had loaded much else, letting it go ended in a crash."""
+"""Tests that run graphs by OpenVINO, in processes of their own.
+
+Late in a process that had run hundreds of other tests, a segmentation fault ended it there; why was not found."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a batch job works on: images by where their bytes are, each with its prompts, in chunks."""
+"""Items of a batch job: an image, by where its bytes are, and its prompts; and chunks of such items."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

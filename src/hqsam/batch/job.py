@@ -14,16 +14,18 @@ from hqsam.version import __version__
 
 @dataclass(frozen=True, kw_only=True)
 class BatchJob:
-    """What is done to each image, by which model, and where results go. Plain values only, so it can be pickled."""
+    """A batch job: the work on each image, the model, and where results go. Plain values, so that it can be pickled."""
 
     out: str
     """The folder of the results, or a URL of fsspec."""
     formats: tuple[str, ...] = ("parquet",)
     """Names of `hqsam.batch.sinks.SINKS` or of `hqsam.formats.FORMATS`."""
     model: str = "nano"
-    """As for `hqsam.load`, and so are the next two."""
+    """Name of the model, or a checkpoint's path, as `hqsam.load` takes it."""
     device: str = "auto"
+    """Device to compute on: "cuda", "mps", "cpu" or "auto"."""
     precision: str = "auto"
+    """Precision of the computation: "float32", "bfloat16", "float16", "int8" or "auto"."""
     model_digest: str = ""
     """The digest of the weights, which every worker's model must have; found by the run if it is empty."""
     everything: Mapping[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""How far a batch job is: counts, rates and the time left, for people and, as a text file, for Prometheus."""
+"""Progress of a batch job: counts, rates and the time left, for people and, as a text file, for Prometheus."""
 
 import time
 from collections.abc import Callable

@@ -179,8 +179,8 @@ class MaskGenerator:
             value_range=value_range, page=page, bands=bands, stretch=stretch, channels=channels, z=z, t=t
         )
         options = TileOptions(
-            side=tile, overlap=overlap, reading=reading, formats=formats, writing=writing or {}, labels=labels,
-            progress=progress or (lambda done, total: None),
+            side=tile, overlap=overlap, reading=reading, formats=formats, writing=writing, labels=labels,
+            progress=progress,
         )  # fmt: skip
         return everything_in_tiles(self._engine, Path(image), Path(folder), config, options)
 

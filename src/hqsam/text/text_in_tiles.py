@@ -81,7 +81,7 @@ def segment_text_in_tiles(
     settings = json.dumps([words, str(named), sorted(options.items()), repr(reading)], default=str)
     about = {"model": segmenter.digest(), "settings": hashlib.sha256(settings.encode()).hexdigest()[:16]}
     tiles = TileOptions(
-        side=tile, overlap=overlap, reading=reading, formats=formats, writing=writing or {}, labels=label_image,
-        progress=progress or (lambda done, total: None),
+        side=tile, overlap=overlap, reading=reading, formats=formats, writing=writing, labels=label_image,
+        progress=progress,
     )  # fmt: skip
     return run_tiles(Path(image), Path(folder), look, about, tiles)

@@ -34,7 +34,7 @@ _IN_FLIGHT = 2 * _AT_ONCE
 
 @dataclass(frozen=True, kw_only=True)
 class RayOptions:
-    """What of a cluster the job uses."""
+    """Settings of the Ray engine: the cluster, the number of actors, and the processors and GPUs of each."""
 
     address: str | None = None
     """The cluster: "auto", HOST:PORT or ray://HOST:PORT; None starts one on this machine."""

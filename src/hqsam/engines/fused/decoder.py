@@ -40,7 +40,7 @@ class SharedImage(NamedTuple):
     size_hw: tuple[int, int]
     """Rows and columns of image tokens."""
     skips: tuple[Float[Tensor, "1 _ _ _"], ...] = ()
-    """What is added while the embedding is upscaled (`ImageFeatures.skips`)."""
+    """Encoder features added to the embedding as the mask decoder upscales it (`ImageFeatures.skips`)."""
 
 
 class DecoderState(NamedTuple):

@@ -1,7 +1,7 @@
 """Work on a large image tile by tile: what each tile holds is stored at once, and a killed run goes on where it was."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,11 @@ class TileOptions:
     """Which page, bands or plane, and which values become black and white."""
     formats: Sequence[str] = ()
     """Names of further `hqsam.formats.FORMATS` to write."""
-    writing: Mapping[str, Any] = field(default_factory=dict)
-    """Their options."""
+    writing: Mapping[str, Any] | None = None
+    """Options of these formats, such as `simplify`."""
     labels: str = DEFAULT_LABELS
     """Name of the label image in an OME-Zarr."""
-    progress: Progress = lambda done, total: None
+    progress: Progress | None = None
     """Called after each tile with how many are done and how many there are; may raise, to stop."""
 
 
@@ -71,10 +71,10 @@ def run_tiles(image: Path, folder: Path, look: Look, about: Mapping[str, Any], o
         grid = TileGrid(windows.size_hw, options.side, options.overlap)
         _check_size(image, windows)
         done = {tuple(record["tile"]) for record in journal.resume(heading(image, grid, about))}
-        _look_at_the_rest(look, windows, grid, journal, done, options.progress)
+        _look_at_the_rest(look, windows, grid, journal, done, options.progress or (lambda done, total: None))
         found = on_map(_joined(image, list(_parts(journal)), grid), windows.georeference, None)
         result = write_results(
-            image, folder, found, options.formats, options.writing, reading=options.reading, labels=options.labels
+            image, folder, found, options.formats, options.writing or {}, reading=options.reading, labels=options.labels
         )
     journal_path.unlink()
     return result
