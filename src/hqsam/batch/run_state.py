@@ -1,4 +1,4 @@
-"""Progress of a batch run, kept as files beside its results so that it goes on after a kill, and no other run mixes with it.
+"""Progress of a batch run as files beside its results: it goes on after a kill, and no other run mixes with it.
 
 run.json                     all that the results depend on
 run/chunk-000000.json        a chunk whose results are all written: counts and failures
