@@ -8,7 +8,8 @@ import pytest
 
 from hqsam.errors import ImageError, OptionError, OutputError, PromptError
 from hqsam.images.stacks.open_stack import open_stack
-from tests.images.stacks.files import with_notes, write_nifti, write_ome_tiff
+from hqsam.volumes.results import check_formats
+from tests.images.stacks.files import with_notes, write_dicom_series, write_nifti, write_ome_tiff
 from tests.predict.seeing import seeing_segmenter
 from tests.storage.killing import run_until_it_says_ready_and_kill
 from tests.volumes.stacks import BALLS, PLANES, SIZE_HW, balls, box_around, iou, moving, tiff_of_balls, zarr_of_balls
@@ -135,6 +136,22 @@ def test_labels_of_a_scan_are_a_nifti_with_its_affine(segmenter, tmp_path):
     assert path.name == "brain_labels.nii.gz"
     np.testing.assert_array_equal(written.affine, nibabel.load(scan).affine)
     assert iou(np.asarray(written.dataobj).transpose(2, 1, 0) == 1, masks[0]) > 0.85
+
+
+def test_objects_of_a_dicom_series_are_a_dicom_segmentation(segmenter, tmp_path):
+    highdicom = pytest.importorskip("highdicom")
+    values, masks = balls()
+    scan = write_dicom_series(tmp_path / "ct", values, FrameOfReferenceUID=highdicom.UID())
+    volume, _ = with_notes(lambda: segmenter.open_volume(scan))
+    volume.add(5, mask=masks[0][5], label="ball")
+    found = volume.follow()
+    volume.close()
+    [path] = found.save(tmp_path / "out", "dicom_seg")
+    seg = highdicom.seg.segread(path)
+    assert path.name == "ct_seg.dcm" and [one.SegmentLabel for one in seg.SegmentSequence] == ["ball"]
+    assert seg.get_volume(combine_segments=True).array.sum() == found.voxels[0]
+    with pytest.raises(OptionError, match="is no DICOM series"):
+        check_formats(tiff_of_balls(tmp_path / "cells.ome.tif"), tmp_path, ["dicom_seg"], "hqsam")
 
 
 def test_one_label_image_is_the_same_in_all_formats(segmenter, tmp_path):

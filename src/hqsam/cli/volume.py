@@ -83,7 +83,8 @@ def volume(
         typer.Option(
             "--format",
             metavar="NAMES",
-            help="Any of labels,measured,measured_parquet,ome_zarr,ome_tiff,nifti; labels is the stack's own kind.",
+            help="Any of labels,measured,measured_parquet,ome_zarr,ome_tiff,nifti,dicom_seg; labels is the stack's own "
+            "kind.",
         ),
     ] = "labels,measured",
     labels: LabelsOption = "hqsam",

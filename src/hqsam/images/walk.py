@@ -36,8 +36,11 @@ _UNREAD_SUFFIXES = frozenset(
     }
 )
 _OUR_ENDINGS = re.compile(
-    r"((_mask|_cutout)(_\d+)?\.png|_overlay\.png|_labels\.(png|tif|ome\.tif|nii\.gz)|contact_sheet\.png)$"
+    r"((_mask|_cutout)(_\d+)?\.png|_overlay\.png|_labels\.(png|tif|ome\.tif|nii\.gz)|_seg\.dcm|contact_sheet\.png)$"
 )
+_OUR_MARKS = (b"Software\0hqsam", b"iTXthqsam:", b"\x08\0\x70\0LO\x06\0hqsam ")
+"""Bytes near the start of files that we write: two of PNG, and DICOM's manufacturer."""
+_START = 1024
 _NAMED = 3
 """Names of what was left out that a line has."""
 
@@ -94,10 +97,10 @@ def is_own_result(path: Path) -> bool:
             with Image.open(path) as image:
                 return tags_of(image)(305) == "hqsam"
         with path.open("rb") as file:
-            start = file.read(512)
+            start = file.read(_START)
     except (OSError, EOFError):
         return False
-    return b"Software\0hqsam" in start or b"iTXthqsam:" in start
+    return any(mark in start for mark in _OUR_MARKS)
 
 
 def describe_skipped(skipped: Mapping[str, Iterable[Path]]) -> list[str]:

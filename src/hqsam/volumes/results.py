@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hqsam.errors import OptionError
-from hqsam.formats import nifti_labels, ome_tiff_labels, zarr_labels
+from hqsam.formats import dicom_seg, nifti_labels, ome_tiff_labels, zarr_labels
 from hqsam.formats.object_table import write_rows
 from hqsam.formats.stack_labels import check_outside
 from hqsam.images.stacks.open_stack import open_stack
@@ -57,6 +57,11 @@ def _write_nifti(found: VolumeObjects, target: Target) -> Path:
     return nifti_labels.write_nifti_labels(target.path("_labels.nii.gz"), target.stack, axes, blocks, len(found))
 
 
+def _write_dicom_seg(found: VolumeObjects, target: Target) -> Path:
+    blocks = found.blocks(target.stack.layout.count("y"))
+    return dicom_seg.write_dicom_seg(target.path("_seg.dcm"), target.stack, blocks, found.labels)
+
+
 def _write_labels(found: VolumeObjects, target: Target) -> Path:
     if is_ome_zarr(found.path):
         return _write_zarr(found, target)
@@ -76,10 +81,11 @@ WRITERS: dict[str, Callable[[VolumeObjects, Target], Path]] = {
     "ome_zarr": _write_zarr,
     "ome_tiff": _write_ome_tiff,
     "nifti": _write_nifti,
+    "dicom_seg": _write_dicom_seg,
     "measured": _write_measured,
     "measured_parquet": _write_parquet,
 }
-"""The formats: `labels` is that of the three after it which is the stack's own kind."""
+"""The formats: `labels` is that of ome_zarr, ome_tiff and nifti which is the stack's own kind."""
 
 
 def check_formats(path: Path, folder: Path, formats: Sequence[str], labels: str) -> None:
@@ -95,6 +101,9 @@ def check_formats(path: Path, folder: Path, formats: Sequence[str], labels: str)
             raise OptionError(f"there is no format {name!r} of volumes; choose from {', '.join(WRITERS)}")
     if "ome_zarr" in formats and not is_ome_zarr(path):
         raise OptionError(f"labels go into the OME-Zarr of their image, and {path} is none; choose ome_tiff or nifti")
+    if "dicom_seg" in formats:
+        with open_stack(path) as stack:
+            dicom_seg.check_series(stack)
     check_outside(folder, path)
     if "ome_zarr" in formats or ("labels" in formats and is_ome_zarr(path)):
         zarr_labels.check_zarr_labels(path, labels)

@@ -95,6 +95,11 @@ class DicomStack(Stack):
             ),
         )
 
+    @property
+    def slice_paths(self) -> tuple[Path, ...]:
+        """The file of each slice, by z."""
+        return tuple(one.path for one in self._slices)
+
     def read(
         self, t: int, c: int, z: int, rows: slice, columns: slice
     ) -> Num[np.ndarray, "rows columns"] | Num[np.ndarray, "rows columns 3"]:
