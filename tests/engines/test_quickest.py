@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from hqsam.engines import EncodedImage, Engine, build, quickest
+from hqsam.engines import EncodedImage, Engine, VideoEngine, build, quickest
 from hqsam.errors import OptionError
 from hqsam.hardware import pick_device
 from hqsam.model.hq_sam import MaskPrediction
@@ -94,7 +94,14 @@ def test_a_timing_is_kept_for_a_model_a_precision_and_a_processor(cache, monkeyp
     assert quickest.kept_timing(config, torch.float32) == {"cpu": 2.0, "openvino": 1.0}
     assert quickest.kept_timing(config, torch.bfloat16) is None
     assert quickest.kept_timing(tiny_config("hiera"), torch.float32) is None
-    monkeypatch.setattr(quickest, "cpu_name", lambda: "another processor")
+    with monkeypatch.context() as patch:
+        patch.setattr(quickest, "cpu_name", lambda: "another processor")
+        assert quickest.kept_timing(config, torch.float32) is None
+    with monkeypatch.context() as patch:
+        patch.setattr(quickest, "best_kernels", lambda precision: "no compiler")
+        assert quickest.kept_timing(config, torch.float32) is None
+    assert quickest.kept_timing(config, torch.float32) is not None
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
     assert quickest.kept_timing(config, torch.float32) is None
 
 
@@ -175,6 +182,16 @@ def test_a_timing_without_a_runtime_that_is_here_now_is_repeated(runtimes, check
     keep(cpu=1.0, onnxruntime=3.0)
     monkeypatch.setattr(build, "time_engines", lambda engines: {"cpu": 1.0, "onnxruntime": 3.0, "openvino": 0.5})
     assert build.load_engine(checkpoint, CPU, torch.float32, "quickest").name == "openvino"
+
+
+def test_a_model_with_a_memory_of_videos_keeps_the_engine_that_has_it(runtimes, tmp_path):
+    built, ready = runtimes
+    ready.update(("onnxruntime", "openvino"))
+    save_model(tiny_model("hiera"), tmp_path / "tiny.safetensors")
+    quickest.keep_timing(tiny_config("hiera"), torch.float32, {"cpu": 2.0, "onnxruntime": 3.0, "openvino": 1.0})
+    for backend in ("auto", "quickest"):
+        assert isinstance(build.load_engine(tmp_path / "tiny.safetensors", CPU, torch.float32, backend), VideoEngine)
+    assert built == []
 
 
 def test_int8_is_ours_alone(runtimes, monkeypatch):

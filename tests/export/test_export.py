@@ -3,17 +3,27 @@
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 from PIL import Image
 
 import hqsam
+from hqsam.cli import main
+from hqsam.engines import build
 from hqsam.engines.build import load_engine
+from hqsam.engines.exported.engine import ExportedEngine
+from hqsam.engines.exported.graph_file import open_folder
+from hqsam.engines.exported.onnxruntime import OnnxRuntimeGraph
 from hqsam.errors import OptionError
+from hqsam.export import export_model as export_model_module
+from hqsam.export import transformers_js
 from hqsam.export.export_model import export_model
+from hqsam.graphs.folder import GraphOptions
 from tests.export.running import CPU, hqsam_export, prompts_of, random_image
 from tests.tiny import tiny_config
 
@@ -46,6 +56,68 @@ def test_an_exported_model_goes_to_another_process(exported):
     folder, _ = exported
     engine = load_engine(folder, CPU, torch.float32)
     assert pickle.loads(pickle.dumps(engine)).digest() == engine.digest()
+
+
+def test_graphs_run_on_the_processor_whatever_else_is_there(exported, monkeypatch):
+    folder, _ = exported
+    monkeypatch.setattr(build, "pick_device", lambda device: torch.device("cuda" if device == "auto" else device))
+    assert hqsam.load(folder, precision="float32").device == CPU
+    with pytest.raises(OptionError, match='graphs, which run on the processor, and this is cuda; take device="cpu"'):
+        load_engine(folder, torch.device("cuda"), torch.float32)
+    with pytest.raises(OptionError, match="brought to int8 when they are made"):
+        load_engine(folder, CPU, torch.int8)
+
+
+def test_a_model_s_name_is_no_folder_and_a_folder_may_be_called_as_a_file(exported, tmp_path, monkeypatch):
+    shutil.copytree(exported[0], tmp_path / "nano")
+    shutil.copytree(exported[0], tmp_path / "tiny.onnx")
+    monkeypatch.chdir(tmp_path)
+    assert hqsam.load("nano").name == "nano"
+    assert hqsam.load("tiny.onnx").name == tiny_config().name
+
+
+def test_first_is_mask_0_and_is_not_in_graphs_of_sam_2(exported):
+    engine = load_engine(exported[0], CPU, torch.float32)
+    [image] = engine.encode([random_image(60, 128)])
+    first, one = (engine.decode(image, prompts_of(2, 1), "sum", candidates) for candidates in ("first", 1))
+    assert torch.equal(first.logits, one.logits) and torch.equal(first.scores, one.scores)
+    graphs = open_folder(exported[0], ".onnx", OnnxRuntimeGraph)
+    of_sam2 = replace(graphs, description=replace(graphs.description, config=tiny_config("hiera")))
+    with pytest.raises(OptionError, match="SAM 2's mask 0 as it is"):
+        ExportedEngine(of_sam2, "onnxruntime").decode(image, prompts_of(2, 1), "sum", "first")
+
+
+def test_what_a_killed_export_left_does_not_stop_the_next(checkpoint, tmp_path, monkeypatch):
+    class AcceptedError(Exception):
+        pass
+
+    def load_model(name):
+        raise AcceptedError
+
+    for module in (export_model_module, transformers_js):
+        monkeypatch.setattr(module, "load_model", load_model)
+    (tmp_path / ".encoder.0-1-2.partial.onnx").touch()
+    with pytest.raises(AcceptedError):
+        export_model(checkpoint, tmp_path)
+    (tmp_path / "decoder.onnx").touch()
+    with pytest.raises(AcceptedError):
+        export_model(checkpoint, tmp_path)
+    with pytest.raises(OptionError, match="holds graphs for onnx"):
+        export_model(checkpoint, tmp_path, options=GraphOptions(file_format="openvino"))
+    (tmp_path / "js" / "onnx").mkdir(parents=True)
+    (tmp_path / "js" / "onnx" / "vision_encoder.onnx").touch()
+    with pytest.raises(AcceptedError):
+        transformers_js.export_transformers_js(checkpoint, tmp_path / "js")
+
+
+@pytest.mark.parametrize(
+    "words", [["--format", "browser", "--input", "tensor"], ["--names", "transformers.js", "--candidates", "1"],
+              ["--runtime", "node_modules"]]
+)  # fmt: skip
+def test_options_without_effect_are_refused(words, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["export", "nano", "--out", str(tmp_path / "out"), *words])
+    assert "leave" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_a_folder_with_other_files_is_left_alone(checkpoint, tmp_path):

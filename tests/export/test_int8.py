@@ -103,6 +103,11 @@ def test_objects_come_from_masks_where_there_are_some_else_from_the_model(tmp_pa
         answer = segmenter.open(photo.image).segment(boxes=photo.boxes)
         assert np.array_equal(answer.masks, photo.masks)
 
+    hq = {"source": "hq", "candidates": 3}  # as graphs with a fixed source and three masks want it
+    for photo in measured_photos([photos], segmenter, hq):
+        answer = segmenter.open(photo.image).segment(boxes=photo.boxes, **hq)
+        assert len(photo.masks) == len(photo.boxes) and np.array_equal(answer.masks[::3], photo.masks)
+
     (tmp_path / "data" / "images").mkdir(parents=True)
     (tmp_path / "data" / "masks").mkdir()
     shutil.copy(photos / "cat.png", tmp_path / "data" / "images" / "cat.png")

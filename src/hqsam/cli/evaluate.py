@@ -84,7 +84,7 @@ def evaluate(
 
     segmenter = load_segmenter(model, device, precision)
     config = EvaluationConfig(
-        **_model(model, segmenter, device, precision),
+        **_model(model, segmenter, precision),
         sources=tuple(split_words(source)),
         prompts=prompts,
         pipeline=pipeline.value if pipeline else None,
@@ -148,9 +148,9 @@ def _check(
     return opened, part
 
 
-def _model(model: str, segmenter: "Segmenter", device: str, precision: str) -> dict[str, str]:
+def _model(model: str, segmenter: "Segmenter", precision: str) -> dict[str, str]:
     """Return the model's name, a hash of its weights, and the precision it computes in."""
-    from hqsam.hardware import pick_device, pick_precision
+    from hqsam.hardware import pick_precision
     from hqsam.weights.digest import sha256_of_file
     from hqsam.weights.load import locate
 
@@ -160,7 +160,7 @@ def _model(model: str, segmenter: "Segmenter", device: str, precision: str) -> d
     return {
         "model": _model_name(Path(name)),
         "weights": " ".join(sha256_of_file(file) for file in files),
-        "precision": str(pick_precision(precision, pick_device(device))).removeprefix("torch."),
+        "precision": str(pick_precision(precision, segmenter.device)).removeprefix("torch."),
     }
 
 

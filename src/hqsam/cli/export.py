@@ -93,20 +93,26 @@ def export(
     ] = None,
 ) -> None:
     """Write a model as graphs that other runtimes, and `hqsam --model DIR`, can run; or as a page for the browser."""
+    from hqsam.errors import OptionError
+
+    if (quantize is None) != (not calibrate):
+        raise OptionError("--quantize int8 needs photos of the kind that the model is for: --calibrate PHOTOS")
+    about_graphs = [source, quantize, image_input != ImageInput.image, candidates != Candidates.all]
     if names == Names.transformers_js:
-        _check_alone(names.value, format_ == ExportFormat.onnx, verify, calibrate, source)
+        _check_alone(names.value, format_ == ExportFormat.onnx, verify, runtime, *about_graphs)
         from hqsam.export.transformers_js import export_transformers_js
 
         export_transformers_js(model, out)
         typer.echo(out)
         return
     if format_ == ExportFormat.browser:
-        _check_alone(format_.value, names == Names.hqsam, calibrate, source)
+        _check_alone(format_.value, names == Names.hqsam, *about_graphs)
         from hqsam.export.browser.export_browser import export_browser
 
         _print(export_browser(model, out, runtime=runtime, verify=verify or ()), out)
         return
-    from hqsam.errors import OptionError
+    if runtime is not None:
+        raise OptionError("--runtime is where onnxruntime-web is, for --format browser; leave it out")
     from hqsam.export.export_model import export_model
     from hqsam.graphs.folder import GraphOptions
 
@@ -117,8 +123,6 @@ def export(
         "names": names.value,
         "file_format": format_.value,
     }
-    if (quantize is None) != (not calibrate):
-        raise OptionError("--quantize int8 needs photos of the kind that the model is for: --calibrate PHOTOS")
     done = export_model(model, out, options=GraphOptions(**chosen), calibrate=calibrate or (), verify=verify or ())
     if done.int8:
         typer.echo(done.int8)
@@ -126,9 +130,9 @@ def export(
 
 
 def _check_alone(what: str, fits: bool, *others: Any) -> None:
-    if not fits or any(others):
-        from hqsam.errors import OptionError
+    from hqsam.errors import OptionError
 
+    if not fits or any(others):
         raise OptionError(f"{what} has graphs of its own kind: leave out --format, --names and options about graphs")
 
 

@@ -23,7 +23,7 @@ from hqsam.engines.torch import TorchEngine
 from hqsam.errors import CheckpointError, OptionError
 from hqsam.graphs.coreml.folder import SUFFIX as COREML
 from hqsam.graphs.folder import cached_graphs, has_cached_graphs
-from hqsam.hardware import pick_precision
+from hqsam.hardware import pick_device, pick_precision
 from hqsam.model.hq_sam import HQSam
 from hqsam.optional import is_installed
 from hqsam.weights.load import check_name, load_model
@@ -158,7 +158,7 @@ def _quickest(model: HQSam, device: torch.device, precision: torch.dtype) -> Eng
     """Build the quickest engine, by the timing that is kept, or by a new one."""
     usual, *others = [name for name, row in BACKENDS.items() if row.runs_on(device)]
     others = [name for name in others if name != "torch" and is_installed(BACKENDS[name].package)]
-    if precision == torch.int8 or not others:
+    if precision == torch.int8 or not others or _needs_memory(model):
         return BACKENDS[usual].build(model, device, precision)
     seconds = kept_timing(model.config, precision)
     if seconds is not None and {usual, *others} <= set(seconds):
@@ -171,7 +171,8 @@ def _quickest(model: HQSam, device: torch.device, precision: torch.dtype) -> Eng
 
 def _by_kept_timing(model: HQSam, device: torch.device, precision: torch.dtype) -> str:
     """Return the backend that an earlier timing chose, if it needs no export and no other package; else "auto"."""
-    seconds = kept_timing(model.config, precision) if device.type == "cpu" and precision != torch.int8 else None
+    may_change = device.type == "cpu" and precision != torch.int8 and not _needs_memory(model)
+    seconds = kept_timing(model.config, precision) if may_change else None
     usual = _chosen("auto", device)
     if not seconds or usual not in seconds or not set(seconds) <= set(BACKENDS):
         return "auto"
@@ -179,11 +180,17 @@ def _by_kept_timing(model: HQSam, device: torch.device, precision: torch.dtype) 
     return quickest(seconds, usual) if is_installed(row.package) and row.is_ready(model) else "auto"
 
 
+def _needs_memory(model: HQSam) -> bool:
+    """Return True for models that follow objects by a memory of a video, which graphs do not have."""
+    return model.config.memory is not None
+
+
 def _load(name_or_path: str | Path, device: torch.device, precision: torch.dtype, backend: str) -> Engine:
     path = Path(name_or_path).expanduser()
-    for name, row in BACKENDS.items():
-        if row.open and backend in ("auto", "quickest", name) and row.runs_on(device) and row.recognises(path):
-            return row.open(path, device, precision)
+    row = _row_of_path(name_or_path, backend)
+    if row is not None and row.open is not None:
+        _check_graphs(path, row, device, precision)
+        return row.open(path, device, precision)
     if path.is_dir() and any(path.glob(f"*{COREML}")):
         raise CheckpointError(
             f"{path} holds packages for Core ML, which hqsam writes and does not run; export with --format onnx or "
@@ -194,6 +201,35 @@ def _load(name_or_path: str | Path, device: torch.device, precision: torch.dtype
     if backend == "auto":
         backend = _by_kept_timing(model, device, precision)
     return build_engine(model, device, precision, backend)
+
+
+def device_for(name_or_path: str | Path, device: str | torch.device, backend: str = "auto") -> torch.device:
+    """Return the device for a model: "auto" is the best of this machine, and for graphs the processor.
+
+    Raises:
+        OptionError: there is no such device.
+    """
+    row = _row_of_path(name_or_path, backend) if str(device) == "auto" else None
+    return pick_device(device) if row is None or row.devices is None else torch.device(row.devices[0])
+
+
+def _row_of_path(name_or_path: str | Path, backend: str) -> Backend | None:
+    """Return the backend that opens a path by itself. A model's name is none, also where a folder is called so."""
+    if str(name_or_path) in CHECKPOINTS:
+        return None
+    path = Path(name_or_path).expanduser()
+    rows = [row for name, row in BACKENDS.items() if row.open and backend in ("auto", "quickest", name)]
+    return next((row for row in rows if row.recognises(path)), None)
+
+
+def _check_graphs(path: Path, row: Backend, device: torch.device, precision: torch.dtype) -> None:
+    if not row.runs_on(device):
+        raise OptionError(f'{path} holds graphs, which run on the processor, and this is {device}; take device="cpu"')
+    if precision == torch.int8:
+        raise OptionError(
+            f"{path} holds graphs, which are brought to int8 when they are made (hqsam export --quantize int8); leave "
+            'out precision="int8"'
+        )
 
 
 def check_backend(backend: str, device: torch.device, precision: torch.dtype) -> None:

@@ -16,6 +16,7 @@ import torch
 
 from hqsam import storage
 from hqsam.engines import Engine
+from hqsam.engines.kernels.build import best_kernels
 from hqsam.hardware import available_threads, cpu_name
 from hqsam.model.config import ModelConfig
 from hqsam.model.hq_sam import Source
@@ -92,7 +93,8 @@ def _open_and_click(engine: Engine) -> None:
 
 def _key(config: ModelConfig, precision: torch.dtype) -> dict[str, str]:
     versions = {name: _version(name) for name in _PACKAGES}
-    machine = {"processor": cpu_name(), "threads": str(available_threads())}
+    threads = f"{torch.get_num_threads()} of {available_threads()}"
+    machine = {"processor": cpu_name(), "threads": threads, "kernels": type(best_kernels(precision)).__name__}
     model = {"model": json.dumps(config.to_dict()), "precision": str(precision).removeprefix("torch.")}
     return {"hqsam": __version__, **versions, **machine, **model}
 

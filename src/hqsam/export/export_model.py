@@ -15,7 +15,7 @@ from hqsam.export.readme import readme
 from hqsam.export.segment_anything_readme import segment_anything_readme
 from hqsam.export.verify import PhotoDifference, compare_engines
 from hqsam.graphs.description import Description
-from hqsam.graphs.folder import SUFFIXES, FileFormat, GraphOptions, write_graphs
+from hqsam.graphs.folder import ROLES, SUFFIXES, FileFormat, GraphOptions, write_graphs
 from hqsam.images.reading import ImageLike
 from hqsam.model.hq_sam import HQSam
 from hqsam.weights.load import load_model
@@ -71,6 +71,7 @@ def export_model(
     if options.names == "segment-anything" and options.file_format != "onnx":
         raise OptionError("programs that know the names of segment-anything read ONNX; take --format onnx")
     _check_free(folder, options.file_format)
+    storage.check_folder(folder)
     model = load_model(name_or_path)
     description = write_graphs(model, folder, options)
     if options.names == "segment-anything":
@@ -100,9 +101,10 @@ def _compared(
 def _check_free(folder: Path, file_format: FileFormat) -> None:
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"{folder} is a file; name a folder for the graphs")
-    if not folder.is_dir() or not any(folder.iterdir()):
+    visible = [file for file in folder.iterdir() if not file.name.startswith(".")] if folder.is_dir() else []
+    if not visible:  # an export that was killed leaves hidden files
         return
-    there = {each for each, suffix in SUFFIXES.items() if (folder / f"encoder{suffix}").exists()}
+    there = {each for each, suffix in SUFFIXES.items() if any((folder / f"{role}{suffix}").exists() for role in ROLES)}
     if there != {file_format}:
         held = f"graphs for {' and '.join(sorted(there))}" if there else "other files"
         raise OptionError(f"{folder} holds {held}; name an empty folder, or one that the same export wrote")

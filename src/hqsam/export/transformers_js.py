@@ -33,8 +33,9 @@ def export_transformers_js(name_or_path: str | Path, folder: str | Path) -> None
         MissingExtra: the packages of hqsam[export] are not installed.
     """
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / _PREPROCESSOR).exists())):
+    if folder.exists() and not (folder.is_dir() and _is_ours(folder)):
         raise OptionError(f"{folder} is no empty folder, nor one that hqsam export wrote; name another")
+    storage.check_folder(folder)
     model = load_model(name_or_path)
     _check(model.config)
     row = CHECKPOINTS.get(model.config.name)
@@ -59,6 +60,12 @@ def export_transformers_js(name_or_path: str | Path, folder: str | Path) -> None
     storage.write_text(folder / _CONFIG, _json(_config(levels)))
     storage.write_text(folder / _PREPROCESSOR, _json(_preprocessor(model.config)))
     storage.write_text(folder / "README.md", _readme(description))
+
+
+def _is_ours(folder: Path) -> bool:
+    """Return True for an empty folder, and for one that an export wrote, if only in part."""
+    files = [file for file in folder.rglob("*") if file.is_file() and not file.name.startswith(".")]
+    return not files or (folder / "onnx" / f"{ENCODER}.onnx") in files
 
 
 def _check(config: ModelConfig) -> None:

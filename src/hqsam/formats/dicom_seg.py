@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -56,8 +55,8 @@ def write_dicom_seg(path: Path, stack: Stack, blocks: Iterable[LabelBlock], labe
         raise OutputError(
             f"{series.path} does not tell its {', '.join(missing)}, which a DICOM segmentation names; choose nifti"
         )
-    with storage.replacing(path) as temporary_path, TemporaryDirectory(dir=path.parent, prefix=".hqsam-") as folder:
-        voxels = _label_image(Path(folder), series, blocks)
+    with storage.replacing(path) as temporary_path, storage.scratch_folder(path) as folder:
+        voxels = _label_image(folder, series, blocks)
         try:
             _segmentation(slices, voxels, labels).save_as(temporary_path)
         except (ValueError, TypeError, AttributeError, KeyError) as error:  # of series that break the standard

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -39,12 +38,12 @@ def write_nifti_labels(path: Path, stack: Stack, axes: str, blocks: Iterable[Lab
     layout = stack.layout
     shape = tuple(layout.count(axis) for axis in ("xyzt" if "t" in axes else "xyz"))
     suffix = ".nii.gz" if path.name.endswith(".gz") else ".nii"
-    with storage.replacing(path) as temporary_path, TemporaryDirectory(dir=path.parent, prefix=".hqsam-") as folder:
-        voxels = np.memmap(Path(folder) / "voxels", dtype, "w+", shape=shape, order="F")
+    with storage.replacing(path) as temporary_path, storage.scratch_folder(path) as folder:
+        voxels = np.memmap(folder / "voxels", dtype, "w+", shape=shape, order="F")
         for block in blocks:
             place = (slice(None), block.rows, block.z, block.t)[: len(shape)]
             voxels[place] = block.labels.T
-        written = Path(folder) / f"labels{suffix}"  # nibabel goes by the suffix
+        written = folder / f"labels{suffix}"  # nibabel goes by the suffix
         try:
             image = nibabel.Nifti1Image(voxels, *_geometry(stack), dtype=dtype)
             image.header["descrip"] = b"hqsam"  # by which `images.walk` knows it for no image to work on

@@ -5,12 +5,12 @@ They are ONNX, OpenVINO or Core ML files.
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import torch
 from torch.export import Dim
 
+from hqsam import storage
 from hqsam.errors import OptionError
 from hqsam.graphs.coreml.folder import SUFFIX as COREML
 from hqsam.graphs.coreml.folder import write_coreml
@@ -29,6 +29,8 @@ from hqsam.weights.digest import digest_of_model
 from hqsam.weights.registry import CHECKPOINTS
 
 ENCODER, DECODER, MASKS = "encoder.onnx", "decoder.onnx", "masks.onnx"
+ROLES = "encoder", "decoder", "masks"
+"""The graphs of a folder, by the names of their files without suffix."""
 FileFormat = Literal["onnx", "openvino", "coreml"]
 SUFFIXES: dict[FileFormat, str] = {"onnx": ".onnx", "openvino": ".xml", "coreml": COREML}
 PROMPT_INPUTS = ("points", "labels", "mask_input", "has_mask", "image_size")
@@ -69,7 +71,10 @@ def write_graphs(model: HQSam, folder: Path, options: GraphOptions | None = None
         MissingExtra: the packages of hqsam[export], of hqsam[openvino] or of hqsam[coreml] are not installed.
     """
     options = options or GraphOptions()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage.output_error(folder, error) from error
     if options.file_format == "coreml":
         source = _checked_source(options.source, model.config)
         description = _describe(model, options, source, any_size=False)
@@ -77,9 +82,9 @@ def write_graphs(model: HQSam, folder: Path, options: GraphOptions | None = None
         return description
     if options.file_format == "onnx":
         return _write_onnx(model, folder, options)
-    with TemporaryDirectory(dir=folder, prefix=".onnx-") as onnx_folder:
-        description = _write_onnx(model, Path(onnx_folder), options)
-        for graph in sorted(Path(onnx_folder).glob("*.onnx")):
+    with storage.scratch_folder(folder / "onnx") as onnx_folder:
+        description = _write_onnx(model, onnx_folder, options)
+        for graph in sorted(onnx_folder.glob("*.onnx")):
             convert_graph(graph, folder / f"{graph.stem}{SUFFIXES[options.file_format]}")
     return description
 

@@ -129,8 +129,11 @@ def write_program(program: Any, path: Path, metadata: Mapping[str, str], weight_
     program.model.metadata_props.update(metadata)
     outside = weight_bytes > EXTERNAL_DATA_BYTES
     if outside:  # the graph names the file with the weights, so both are written where they stay
-        with _quiet():
-            program.save(path, external_data=True)
+        try:
+            with _quiet():
+                program.save(path, external_data=True)
+        except OSError as error:
+            raise storage.output_error(path, error) from error
         _check(path)
         return
     with storage.replacing(path) as temporary, _quiet():

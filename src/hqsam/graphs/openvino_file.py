@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hqsam import storage
+from hqsam.errors import OutputError
 from hqsam.optional import require
 
 SECTION = "hqsam"
@@ -57,7 +58,10 @@ def save_ir(model: Any, target: Path, metadata: Mapping[str, str]) -> None:
         model.set_rt_info(value, [SECTION, name])
     weights = target.with_suffix(".bin")
     with storage.replacing(target) as temporary:
-        openvino.save_model(model, str(temporary), compress_to_fp16=False)
+        try:
+            openvino.save_model(model, str(temporary), compress_to_fp16=False)
+        except RuntimeError as error:  # of a full disk it says no more than that a stream failed
+            raise OutputError(f"cannot write {target}: {error}; is the disk full?") from error
         storage.move_into_place(temporary.with_suffix(".bin"), weights)
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 
 from hqsam.engines import Engine
-from hqsam.engines.build import load_engine
+from hqsam.engines.build import device_for, load_engine
 from hqsam.errors import OptionError
 from hqsam.geo.georeference import Georeference
-from hqsam.hardware import pick_device, pick_precision
+from hqsam.hardware import pick_precision
 from hqsam.images.read_options import ReadOptions
 from hqsam.images.reading import ImageLike, name_of, read_placed
 from hqsam.masks.instances import Instances
@@ -49,7 +49,7 @@ def load(
         CheckpointError: the file is damaged, unsafe or of another model.
         DownloadError: the weights are not here and cannot be fetched.
     """
-    place = pick_device(device)
+    place = device_for(name, device, backend)
     dtype = pick_precision(precision, place)
     return Segmenter(load_engine(name, place, dtype, backend))
 

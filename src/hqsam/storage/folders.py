@@ -1,4 +1,4 @@
-"""Folders that are written whole or not at all, through a temporary folder beside the target."""
+"""Folders that are written whole or not at all, through a temporary folder beside the target; and scratch folders."""
 
 import os
 from collections.abc import Iterator
@@ -19,14 +19,8 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         OutputError: the folder cannot be written; what `path` held before is untouched.
     """
     path = Path(path)
-    fresh, old = path_beside(path), path_beside(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sweep(path.parent.absolute())
-        fresh.mkdir()
-    except OSError as error:
-        raise output_error(path, error) from error
-    try:
+    old = path_beside(path)
+    with scratch_folder(path) as fresh:
         yield fresh
         try:
             if path.exists():
@@ -36,6 +30,28 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
             if old.exists() and not path.exists():
                 old.rename(path)
             raise output_error(path, error) from error
+        finally:
+            remove_tree(old)
+
+
+@contextmanager
+def scratch_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield an empty folder beside `path` for files that are needed on the way, and remove it with all in it.
+
+    Folders around it are created. That of a process which is killed is removed by the next one that writes here.
+
+    Raises:
+        OutputError: the folder cannot be made.
+    """
+    path = Path(path)
+    folder = path_beside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent.absolute())
+        folder.mkdir()
+    except OSError as error:
+        raise output_error(path, error) from error
+    try:
+        yield folder
     finally:
-        remove_tree(fresh)
-        remove_tree(old)
+        remove_tree(folder)

@@ -1,7 +1,6 @@
 """The engine of an exported folder: graphs encode and decode, in whatever runtime loaded them."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import torch
@@ -10,7 +9,7 @@ from hqsam.engines import EncodedImage, LoadedEngine
 from hqsam.engines.exported.graph_file import GraphFolder
 from hqsam.errors import OptionError
 from hqsam.graphs.decoder import SOURCES
-from hqsam.model.hq_sam import MaskPrediction, Source
+from hqsam.model.hq_sam import Candidates, MaskPrediction, Source
 from hqsam.model.preprocess import Pixels, normalise_and_pad
 from hqsam.model.prompt_encoder import PromptBatch
 from hqsam.prompts import BOX_END, PADDING
@@ -45,15 +44,14 @@ class ExportedEngine(LoadedEngine):
         return EncodedImage({name: torch.from_numpy(x) for name, x in zip(encoder.outputs, found, strict=True)})
 
     def decode(
-        self, image: EncodedImage, prompts: PromptBatch, source: Source = "sum", candidates: Literal[1, 3] = 1
+        self, image: EncodedImage, prompts: PromptBatch, source: Source = "sum", candidates: Candidates = 1
     ) -> MaskPrediction:
-        decoder = self._graphs.decoder
+        rows, decoder = self._rows(candidates), self._graphs.decoder
         feeds = {name: tensor.numpy() for name, tensor in image.tensors.items()}
         feeds |= self._prompt_feeds(prompts) | self._source_feed(source)
         wanted = [name for name in ("logits", "scores", "object_scores") if name in decoder.outputs]
         known = {name: feeds[name] for name in decoder.inputs}
         logits, scores, *others = (torch.from_numpy(x) for x in decoder.run(wanted, known))
-        rows = self._rows(candidates)
         logits, scores = logits[:, rows], scores[:, rows]
         if source == "hq":  # all are the HQ mask
             logits, scores = logits[:, :1], scores.amax(dim=1, keepdim=True)
@@ -82,7 +80,14 @@ class ExportedEngine(LoadedEngine):
             )
         return {"source": np.array([SOURCES.index(source)])}
 
-    def _rows(self, candidates: int) -> slice:
+    def _rows(self, candidates: Candidates) -> slice:
+        if candidates == "first":
+            if self.config.decoder.least_stability:
+                raise OptionError(
+                    f'candidates="first" is SAM 2\'s mask 0 as it is, which graphs of {self.config.name} do not give; '
+                    'take 1 or 3, or the checkpoint with backend="cpu"'
+                )
+            candidates = 1
         exported = self._graphs.description.candidates
         if exported not in ("all", str(candidates)):
             raise OptionError(

@@ -39,8 +39,8 @@ class GraphFolder:
 
 def looks_exported(path: Path, suffix: str) -> bool:
     """Return True for a folder that holds graphs and no checkpoint, and for a graph itself."""
-    if path.suffix == suffix:
-        return path.is_file()
+    if path.is_file():
+        return path.suffix == suffix
     if not path.is_dir():
         return False
     suffixes = {file.suffix for file in path.iterdir()}

@@ -6,7 +6,7 @@ import numpy as np
 
 from hqsam.engines.exported.engine import ExportedEngine
 from hqsam.engines.exported.graph_file import GraphFile, GraphFolder
-from hqsam.export.int8.photos import MeasuredPhoto
+from hqsam.export.int8.photos import MeasuredPhoto, choices_of
 from hqsam.masks.boundary import iou
 from hqsam.predict.segmenter import Segmenter
 
@@ -24,11 +24,10 @@ def photo_ious(graphs: GraphFolder, encoder: GraphFile, photos: Iterable[Measure
     """
     description = graphs.description
     segmenter = Segmenter(ExportedEngine(GraphFolder(description, encoder, graphs.decoder), "measured"))
-    each = 3 if description.candidates == "3" else 1
-    source = None if description.source == "input" else description.source
+    choices = choices_of(description)
     found: list[float] = []
     for photo in photos:
-        masks = segmenter.open(photo.image).segment(boxes=photo.boxes, candidates=each, source=source).masks[::each]
+        masks = segmenter.open(photo.image).segment(boxes=photo.boxes, **choices).masks[:: choices["candidates"]]
         found.append(float(np.mean([iou(mask, right) for mask, right in zip(masks, photo.masks, strict=True)])))
     return found
 

@@ -1,8 +1,9 @@
 """Photos that an encoder is calibrated on, and the objects in them that its masks are measured by."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Num, UInt8
@@ -10,6 +11,7 @@ from jaxtyping import Bool, Num, UInt8
 from hqsam.data.open_dataset import open_dataset
 from hqsam.data.sample import Sample
 from hqsam.errors import DataError, OptionError
+from hqsam.graphs.description import Description
 from hqsam.images.reading import read_image
 from hqsam.images.walk import images_in
 from hqsam.masks.boxes import boxes_of_masks
@@ -19,6 +21,7 @@ from hqsam.predict.segmenter import Segmenter
 _MOST_PHOTOS, _MOST_OBJECTS = 32, 6
 _LEAST_PIXELS = 100
 _CLICKS_PER_SIDE = 4
+_FREE: Mapping[str, Any] = {"source": None, "candidates": 1}
 _SAME_OBJECT = 0.7
 """Boxes whose IoU is larger are of one object."""
 
@@ -32,7 +35,15 @@ class MeasuredPhoto:
     masks: Bool[np.ndarray, "object height width"]
 
 
-def measured_photos(paths: Sequence[Path], segmenter: Segmenter) -> list[MeasuredPhoto]:
+def choices_of(description: Description) -> dict[str, Any]:
+    """Return the source and the candidates that `Session.segment` takes from graphs; of three the first counts."""
+    source = None if description.source == "input" else description.source
+    return {"source": source, "candidates": 3 if description.candidates == "3" else 1}
+
+
+def measured_photos(
+    paths: Sequence[Path], segmenter: Segmenter, choices: Mapping[str, Any] = _FREE
+) -> list[MeasuredPhoto]:
     """Read photos, 32 at most, evenly from all that there are.
 
     Where a folder has masks of its photos, in any layout that training reads, these are right. Else the masks of
@@ -41,18 +52,19 @@ def measured_photos(paths: Sequence[Path], segmenter: Segmenter) -> list[Measure
     Args:
         paths: photos, folders of photos, or data with masks.
         segmenter: the model in float32.
+        choices: the source and the candidates that its graphs give: see `choices_of`.
 
     Raises:
         OptionError: there is no photo.
         ImageError: a photo cannot be read.
     """
-    found = [photo for path in paths for photo in _of_path(path, segmenter)]
+    found = [photo for path in paths for photo in _of_path(path, segmenter, choices)]
     if not found:
         raise OptionError(f"--calibrate found no photo with an object in {', '.join(map(str, paths)) or 'nothing'}")
     return [found[number] for number in _spread(len(found))]
 
 
-def _of_path(path: Path, segmenter: Segmenter) -> Iterator[MeasuredPhoto]:
+def _of_path(path: Path, segmenter: Segmenter, choices: Mapping[str, Any]) -> Iterator[MeasuredPhoto]:
     if path.is_dir() or path.suffix.lower() in (".json", ".yaml", ".yml"):
         try:
             dataset = open_dataset(path)
@@ -63,7 +75,8 @@ def _of_path(path: Path, segmenter: Segmenter) -> Iterator[MeasuredPhoto]:
             yield from (photo for number in _spread(len(dataset)) if (photo := _with_masks(dataset[number])))
             return
     files = images_in(path).files if path.is_dir() else [path]
-    yield from (photo for number in _spread(len(files)) if (photo := _without_masks(files[number], segmenter)))
+    chosen = (files[number] for number in _spread(len(files)))
+    yield from (photo for file in chosen if (photo := _without_masks(file, segmenter, choices)))
 
 
 def _spread(count: int) -> list[int]:
@@ -75,18 +88,19 @@ def _with_masks(sample: Sample) -> MeasuredPhoto | None:
     return _measured(sample.image, [sample.mask(number) for number in largest])
 
 
-def _without_masks(path: Path, segmenter: Segmenter) -> MeasuredPhoto | None:
+def _without_masks(path: Path, segmenter: Segmenter, choices: Mapping[str, Any]) -> MeasuredPhoto | None:
     image = read_image(path)
     session = segmenter.open(image)
     height, width = session.image_size_hw
     steps = (np.arange(_CLICKS_PER_SIDE) + 0.5) / _CLICKS_PER_SIDE
     clicks = np.stack(np.meshgrid(steps * width, steps * height), axis=-1).reshape(-1, 1, 2)
-    found = session.segment(points=clicks, labels=np.ones((len(clicks), 1)))
+    found = session.segment(points=clicks, labels=np.ones((len(clicks), 1)), **choices)[:: choices["candidates"]]
     kept = box_nms(found.boxes, found.scores, _SAME_OBJECT)[:_MOST_OBJECTS]
     objects = _measured(image, [found.masks[number] for number in kept])
     if objects is None:
         return None
-    return MeasuredPhoto(image, objects.boxes, session.segment(boxes=objects.boxes).masks)
+    boxed = session.segment(boxes=objects.boxes, **choices).masks[:: choices["candidates"]]
+    return MeasuredPhoto(image, objects.boxes, boxed)
 
 
 def _measured(image: np.ndarray, masks: Sequence[np.ndarray]) -> MeasuredPhoto | None:

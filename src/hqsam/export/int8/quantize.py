@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from hqsam.errors import OptionError
 from hqsam.export.int8.measure import MOST_LOST, mean_iou, photo_ious
 from hqsam.export.int8.onnx_layers import OPERATIONS, quantize_onnx
 from hqsam.export.int8.openvino_layers import quantize_openvino
-from hqsam.export.int8.photos import MeasuredPhoto, measured_photos
+from hqsam.export.int8.photos import MeasuredPhoto, choices_of, measured_photos
 from hqsam.graphs.folder import SUFFIXES, FileFormat
 from hqsam.graphs.openvino_file import save_ir
 from hqsam.model.encoders.efficientnet_lite.config import EfficientNetLiteConfig
@@ -61,7 +60,7 @@ def quantize_folder(folder: Path, file_format: FileFormat, paths: Sequence[Path]
     """
     graphs = open_folder(folder, SUFFIXES[file_format], OnnxRuntimeGraph if file_format == "onnx" else OpenVinoGraph)
     engine = ExportedEngine(graphs, file_format)
-    photos = measured_photos(paths, Segmenter(engine))
+    photos = measured_photos(paths, Segmenter(engine), choices_of(graphs.description))
     feeds = [engine.encoder_feeds(prepare_image(photo.image, engine.config)[1]) for photo in photos]
     before = mean_iou(graphs, graphs.encoder, photos), _bytes(graphs.encoder.path)
     write = _write_onnx if file_format == "onnx" else _write_openvino
@@ -86,10 +85,8 @@ def _write_onnx(
     def measured(file: Path) -> float:
         return mean_iou(graphs, OnnxRuntimeGraph(file), photos)
 
-    with TemporaryDirectory(dir=path.parent, prefix=".int8-") as scratch, storage.replacing(path) as temporary:
-        kept = quantize_onnx(
-            path, temporary, feeds, lambda file: measured(file) >= float_iou - MOST_LOST, Path(scratch)
-        )
+    with storage.scratch_folder(path) as scratch, storage.replacing(path) as temporary:
+        kept = quantize_onnx(path, temporary, feeds, lambda file: measured(file) >= float_iou - MOST_LOST, scratch)
         model = onnx.load(str(temporary))
         onnx.helper.set_model_props(model, _metadata(graphs))
         onnx.save(model, str(temporary))
@@ -115,9 +112,9 @@ def _write_openvino(
     has_attention = not isinstance(graphs.description.config.encoder, EfficientNetLiteConfig)
     model = require("openvino", extra="openvino").Core().read_model(str(path))
     quantized = quantize_openvino(model, feeds, photos, compiled_ious, has_attention)
-    with TemporaryDirectory(dir=path.parent, prefix=".int8-") as scratch:
-        save_ir(quantized, Path(scratch) / path.name, metadata)
-        after = mean_iou(graphs, OpenVinoGraph(Path(scratch) / path.name, torch.float32), photos)
+    with storage.scratch_folder(path) as scratch:
+        save_ir(quantized, scratch / path.name, metadata)
+        after = mean_iou(graphs, OpenVinoGraph(scratch / path.name, torch.float32), photos)
     if after < float_iou - MOST_LOST:  # NNCF hands on what it has, also where it could not reach the limit
         raise OptionError(
             f"NNCF found no int8 encoder that keeps the masks: mean IoU {after:.4f} beside {float_iou:.4f} in float32. "

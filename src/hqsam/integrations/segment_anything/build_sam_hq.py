@@ -1,8 +1,10 @@
 """HQ-SAM by the names of segment-anything-hq's and Grounded-SAM's packages."""
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from hqsam.errors import DataWarning
 from hqsam.integrations.segment_anything.build_sam import build_model
 from hqsam.integrations.segment_anything.modeling.sam import Sam
 
@@ -12,7 +14,7 @@ def build_sam_hq_vit_h(checkpoint: str | Path | None = None) -> Sam:
 
     Args:
         checkpoint: a checkpoint of segment-anything-hq, or any other of this model that hqsam reads; one of plain SAM
-            gives plain SAM. None for random weights.
+            gives plain SAM, with a `DataWarning`. None for random weights.
 
     Raises:
         CheckpointError: the checkpoint cannot be read, or is of another model.
@@ -50,7 +52,13 @@ sam_hq_model_registry: dict[str, Callable[..., Sam]] = {
 
 def _build_hq(name: str, checkpoint: str | Path | None) -> Sam:
     model = build_model(name, checkpoint)
-    if model.hq is not None:  # what the HQ package trains, and nothing else
+    if model.hq is None:
+        warnings.warn(
+            f"{checkpoint} is a checkpoint of plain SAM: its masks are SAM's; for HQ masks give one of HQ-SAM",
+            DataWarning,
+            stacklevel=3,
+        )
+    else:  # what the HQ package trains, and nothing else
         for part in model.sam_parts():
             part.requires_grad_(False)
     return Sam(model)  # and not Sam(model).eval(), which is the caller's to call: see Sam.train

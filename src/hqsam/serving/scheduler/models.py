@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hqsam import hardware
-from hqsam.engines.build import load_engine
+from hqsam.engines.build import device_for, load_engine
 from hqsam.model.config import MODELS, ModelConfig
 from hqsam.predict.segmenter import Segmenter
 from hqsam.serving.scheduler.batching import DecodeBatcher
@@ -118,7 +118,7 @@ class ModelManager:
             self._unload(name, engine)
 
     def _open_engine(self, origin: str, path: Path) -> SharedEngine:
-        device = hardware.pick_device(self._settings.device)
+        device = device_for(origin, self._settings.device)
         precision = hardware.pick_precision(self._settings.precision, device)
         about = path.stat()
         engine = load_engine(origin, device, precision)
