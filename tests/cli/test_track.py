@@ -6,6 +6,7 @@ from PIL import Image
 
 from hqsam import load
 from hqsam.formats.files import write_png
+from hqsam.video import saved_state
 from hqsam.weights.save import save_model
 from tests.video.clips import gray_frames, two_discs, write_video
 from tests.video.test_memory_following import model
@@ -51,6 +52,37 @@ def test_a_label_map_names_the_objects_and_results_are_written(track, tmp_path):
 def test_a_box_on_a_later_frame_is_followed_both_ways(track, tmp_path):
     assert track("clip", "--box", "10,10,60,50", "--frame", "3", "--direction", "both").code == 0
     assert [row["frame"] for row in table(tmp_path / "out")] == [str(t) for t in range(8)]
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["--direction", "reverse", "--frame", "6", "--stop", "3"], [4, 5, 6]),
+        (["--direction", "both", "--frame", "4", "--start", "2", "--stop", "6"], [2, 3, 4, 5]),
+        (["--direction", "both", "--frame", "4", "--start", "5", "--stop", "7"], [5, 6]),
+    ],
+)
+def test_a_range_counts_in_every_direction(track, tmp_path, words, expected):
+    assert track("clip", "--box", "10,10,60,50", *words).code == 0
+    found = {int(row["frame"]) for row in table(tmp_path / "out")} - {4} | ({4} if 4 in expected else set())
+    assert sorted(found) == expected
+
+
+def test_pictures_that_no_run_has_written_are_not_removed(track, tmp_path):
+    (tmp_path / "out" / "masks").mkdir(parents=True)
+    write_png(tmp_path / "out" / "masks" / "mine.png", np.ones((4, 4), np.uint8))
+    assert track("clip", "--box", "10,10,60,50", "--stop", "1", "--format", "csv", "--existing", "replace").code == 0
+    assert (tmp_path / "out" / "masks" / "mine.png").exists()
+
+
+def test_objects_are_saved_together_so_that_a_kill_between_them_begins_anew(track, tmp_path, monkeypatch):
+    written = []
+    write = saved_state._write
+    monkeypatch.setattr(
+        saved_state, "_write", lambda video, *rest: (written.append(len(video.objects)), write(video, *rest))
+    )
+    assert track("clip", "--box", "10,10,60,50", "--box", "80,50,120,90", "--stop", "1").code == 0
+    assert set(written) == {2}
 
 
 def test_several_objects_by_clicks_have_labels_of_their_own(track, tmp_path):

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from hqsam.formats.files import write_png
 from tests.images.stacks.files import write_ome_tiff, write_ome_zarr
 from tests.volumes.stacks import balls, tiff_of_balls, zarr_of_balls
 
@@ -30,6 +31,16 @@ def test_a_prompt_on_a_slice_gives_labels_and_a_table(run, tmp_path):
     assert finished.out.splitlines() == ["1 object", "out/cells_labels.ome.tif", "out/cells_measured.csv"]
     labels = pytest.importorskip("tifffile").imread(tmp_path / "out" / "cells_labels.ome.tif")
     assert labels.shape == balls()[0].shape and labels[5].any() and not labels[8:].any()
+
+
+def test_a_label_names_the_objects_of_a_mask_file(run, tmp_path):
+    tiff_of_balls(tmp_path / "cells.ome.tif")
+    write_png(tmp_path / "mask.png", balls()[1][0][5].astype(np.uint8) * 255)
+    words = ("--mask", "mask.png", "--z", "5", "--start", "5", "--stop", "6", "--format", "measured")
+    for name, label in (("object", ()), ("nucleus", ("--label", "nucleus"))):
+        assert run("volume", "cells.ome.tif", *words, *label).code == 0
+        rows = list(csv.DictReader((tmp_path / "out" / "cells_measured.csv").read_text().splitlines()))
+        assert [row["label"] for row in rows] == [name]
 
 
 def test_everything_goes_into_the_ome_zarr(run, tmp_path):

@@ -45,6 +45,15 @@ def test_an_interrupted_video_goes_on_where_it_was(tmp_path):
     assert second.add(frame=0, box=(1, 1, 50, 50)).object_id.tolist() == [3]
 
 
+def test_every_prompt_is_saved_at_once(tmp_path):
+    frames, _ = two_discs()
+    first = seeing_segmenter()[0].open_video(frames, results=tmp_path)
+    one = first.add(frame=0, box=(10, 10, 60, 50))
+    first.correct(one, frame=0, points=[(41, 26)], labels=[1])
+    second = seeing_segmenter()[0].open_video(frames, results=tmp_path)  # as after a kill: the first was not closed
+    assert set(second.objects[1].prompted[0].prompt) == {"box", "points", "labels"}
+
+
 def test_masks_that_were_written_after_the_last_state_are_found_again(tmp_path):
     frames, truth = moving_disc()
     segmenter, _ = seeing_segmenter()

@@ -64,6 +64,20 @@ def test_an_object_that_jumps_is_another_one_in_depth_and_the_same_in_time(segme
         assert max(volume.follow(least_overlap=0.3).masks[0]) == 3
 
 
+def test_slices_between_two_prompts_are_followed_to_from_both(segmenter, tmp_path):
+    values, masks = moving()
+    masks[4:] = np.roll(masks[4:], 30, axis=2)
+    values[4:] = np.roll(values[4:], 30, axis=2)
+    values[4:7] |= np.roll(values[3], 18, axis=0)  # another object, nearer to where the first one was last seen
+    path = write_ome_tiff(tmp_path / "jump.ome.tif", values, "ZYX")
+    with segmenter.open_volume(path) as volume:
+        cell = volume.add(0, mask=masks[0])
+        volume.correct(cell, 7, mask=masks[7])
+        found = volume.follow(least_overlap=0.4)
+    assert sorted(found.masks[0]) == list(range(8))
+    assert all(iou(found.mask(0)[plane], masks[plane]) > 0.85 for plane in range(8))
+
+
 def test_objects_in_time_may_move(segmenter, tmp_path):
     values, masks = moving()
     path = write_ome_tiff(tmp_path / "film.ome.tif", values, "TYX")

@@ -57,8 +57,12 @@ def track(
     ] = None,
     frame: Annotated[int, typer.Option(min=0, metavar="N", help="The frame that the prompts are for.")] = 0,
     direction: Annotated[Direction, typer.Option(help="Follow forward, in reverse, or both ways.")] = Direction.forward,
-    start: Annotated[int | None, typer.Option(min=0, metavar="N", help="First frame.  [default: --frame]")] = None,
-    stop: Annotated[int | None, typer.Option(min=1, metavar="N", help="The frame before which it ends.")] = None,
+    start: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="First frame; in reverse, the last.  [default: --frame]")
+    ] = None,
+    stop: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="The frame before which it ends; in reverse, after which.")
+    ] = None,
     every: Annotated[int, typer.Option(min=1, metavar="N", help="Look at each N-th frame alone.")] = 1,
     preview: Annotated[bool, typer.Option("--preview", help="Keep a picture of the last frame, preview.jpg.")] = False,
     model: ModelOption = "auto",

@@ -58,7 +58,9 @@ def volume(
     ] = None,
     start: Annotated[int, typer.Option(min=0, metavar="N", help="First plane.")] = 0,
     stop: Annotated[int | None, typer.Option(min=1, metavar="N", help="The plane before which it ends.")] = None,
-    label: Annotated[str, typer.Option(metavar="NAME", help="With prompts: class of the objects.")] = "object",
+    label: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With prompts: class of the objects.  [default: object]")
+    ] = None,
     least_overlap: Annotated[
         float, typer.Option(min=0, max=1, metavar="0..1", help="IoU with the slice before that an object goes on with.")
     ] = 0.3,
@@ -143,7 +145,7 @@ def _prompts(
     not_points: list[Any],
     mask: Path | None,
     size_hw: tuple[int, int],
-    label: str,
+    label: str | None,
 ) -> list[dict[str, Any]]:
     """Return the arguments of `Volume.add` for each object; none if there is no prompt."""
     from hqsam.cli.arguments import prompt_from_options
@@ -161,4 +163,4 @@ def _prompts(
         prompts = [prompt_from_options(boxes, points, not_points, mask)]
     for prompt in prompts:
         check_prompts(Frame(size_hw, 1024), 256, **{name: value for name, value in prompt.items() if name != "label"})
-    return [{"label": label, **prompt} for prompt in prompts]
+    return [{**prompt, "label": label} if label else prompt for prompt in prompts]

@@ -33,6 +33,8 @@ class VideoObject:
     memory: Memory | None = None
     at: tuple[int, bool] | None = None
     """The last frame that is in the memory, and whether it was reached against time; None: to be built anew."""
+    doubted: dict[int, int] = field(default_factory=dict)
+    """For frames whose followed masks were found to be of something else, the serial up to which they were."""
 
     def is_reached(self, index: int, reverse: bool) -> bool:
         """Return True if following from a prompted frame comes to this frame."""
@@ -43,8 +45,8 @@ class VideoObject:
         return self.prompted[index].recalled if index in self.prompted else status != "prompted"
 
     def is_outdated(self, index: int, reverse: bool, serial: int) -> bool:
-        """Return True if a mask was made before a prompt that it should follow."""
-        return any(
+        """Return True if a mask was made before a prompt that it should follow, or is doubted."""
+        return serial <= self.doubted.get(index, -1) or any(
             one.serial > serial and (frame > index if reverse else frame < index)
             for frame, one in self.prompted.items()
         )

@@ -66,10 +66,11 @@ class _Saver:
     def __init__(self, video: Video, path: Path, about: dict[str, Any]) -> None:
         self._video, self._path, self._about = video, path, about
         self._saved_at = 0.0
-        self._prompts: list[tuple[int, int]] = []
+        self._prompts: list[tuple[int, int, int]] = []
 
     def __call__(self, now: bool = False) -> None:
-        prompts = [(number, frame) for number, one in self._video.objects.items() for frame in one.prompted]
+        objects = self._video.objects
+        prompts = [(number, frame, at.serial) for number, one in objects.items() for frame, at in one.prompted.items()]
         if now or prompts != self._prompts or time.monotonic() - self._saved_at > _EVERY_SECONDS:
             _write(self._video, self._path, self._about)
             self._prompts, self._saved_at = prompts, time.monotonic()

@@ -37,7 +37,8 @@ class TrackRun:
     """The frame that they are for."""
     start: int | None = None
     stop: int | None = None
-    """Range of the frames, as for `Video.track`; `stop` counts forward alone."""
+    """Range of the frames: `start` is the first and `stop` comes after the last, in the order of following as for
+    `Video.track`; of both directions, in time."""
     direction: Direction = "forward"
     every: int = 1
     formats: Sequence[str] = ("davis", "csv")
@@ -74,8 +75,7 @@ class TrackRun:
         if not video.objects:
             if not self.prompts:
                 raise OptionError(_SAY_WHAT)
-            for prompt in self.prompts:
-                video.add(frame=self.frame, **prompt)
+            _add_all(video, self.frame, self.prompts)
         elif self.prompts and not _same_prompts(video, self.frame, self.prompts):
             raise OptionError(
                 "the folder has a run with other prompts; leave the prompts out to go on with it, choose another "
@@ -84,19 +84,21 @@ class TrackRun:
 
     def _frames(self, video: Video, progress: Progress) -> Any:
         options = {"every": self.every}
-        done, total = 0, -(-self._count(video) // self.every)
-        for reverse in {"forward": (False,), "reverse": (True,), "both": (False, True)}[self.direction]:
-            stop = None if reverse else self.stop
-            for frame in video.track(self.start, stop, reverse=reverse, **options):
+        passes = self._passes(video)
+        done, total = 0, -(-sum(_length(video, *one) for one in passes) // self.every)
+        for reverse, start, stop in passes:
+            for frame in video.track(start, stop, reverse=reverse, **options):
                 done += 1
                 progress(min(done, total), total)
                 yield frame
 
-    def _count(self, video: Video) -> int:
-        """Return about how many frames are followed, for the progress."""
-        first = min(frame for one in video.objects.values() for frame in one.prompted)
-        start, stop = self.start if self.start is not None else first, min(self.stop or len(video), len(video))
-        return {"forward": stop - start, "reverse": start + 1, "both": stop + 1}[self.direction]
+    def _passes(self, video: Video) -> list[tuple[bool, int | None, int | None]]:
+        """Return the directions that are followed, each as `reverse`, `start` and `stop` of `Video.track`."""
+        if self.direction != "both":
+            return [(self.direction == "reverse", self.start, self.stop)]
+        first = _prompted(video)[0]
+        later = self.start if self.start is not None and self.start > first else None
+        return [(False, later, self.stop), (True, None, None if self.start is None else self.start - 1)]
 
     def _shower(self, video: Video, folder: Path) -> Callable[[TrackedFrame], None]:
         shown_at = -_PREVIEW_SECONDS
@@ -109,6 +111,29 @@ class TrackRun:
                     Image.fromarray(draw(video.read(frame.index), frame)).save(temporary_path, "JPEG", quality=85)
 
         return show
+
+
+def _add_all(video: Video, frame: int, prompts: Sequence[Mapping[str, Any]]) -> None:
+    """Add the objects, and save them together: a run that is killed before begins anew."""
+    on_change, video.on_change = video.on_change, lambda now=False: None
+    try:
+        for prompt in prompts:
+            video.add(frame=frame, **prompt)
+    finally:
+        video.on_change = on_change
+    video.on_change(now=True)
+
+
+def _prompted(video: Video) -> list[int]:
+    """Return the prompted frames of all objects, in order."""
+    return sorted(frame for one in video.objects.values() for frame in one.prompted)
+
+
+def _length(video: Video, reverse: bool, start: int | None, stop: int | None) -> int:
+    """Return about how many frames a pass follows, for the progress."""
+    if reverse:
+        return max(0, (_prompted(video)[-1] if start is None else start) - (-1 if stop is None else stop))
+    return max(0, min(stop or len(video), len(video)) - (_prompted(video)[0] if start is None else start))
 
 
 def check_prompted(prompts: Sequence[Mapping[str, Any]], folder: Path, existing: Existing) -> None:
@@ -141,7 +166,7 @@ def prepare_folder(folder: Path, existing: Existing, *, can_go_on: bool = True) 
             f"{there[0]} is of an earlier run, and with --compatible there is no going on; choose another --out, or "
             "start anew with --existing replace"
         )
-    if existing == "replace":
+    if there and existing == "replace":
         for path in there:
             storage.remove(path)
         _remove_pictures(folder)

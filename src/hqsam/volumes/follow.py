@@ -46,6 +46,7 @@ def follow(
             progress(min(done, total), total)
             if front.all_have_ended(frame.index):
                 break
+        front.doubt_rejected()
     progress(total, total)
     return [{plane: rle for plane, (rle, _) in sorted(masks.items())} for masks in found.values()], [
         _mean_score(masks) for masks in found.values()
@@ -59,6 +60,8 @@ class _Front:
         self._video, self._found, self._least, self._reverse = video, found, least_overlap, reverse
         self._last: dict[int, Rle | None] = {}
         """The last mask of objects that were reached; None of those that have ended."""
+        self._rejected: list[tuple[int, int]] = []
+        """Objects and planes whose masks were not taken."""
 
     def take(self, frame: TrackedFrame) -> None:
         """Keep the masks of a plane, of objects that go on there."""
@@ -66,10 +69,18 @@ class _Front:
             rle, status, score = frame.rle[row], frame.status[row], float(frame.scores[row])
             if status != "prompted" and not self._goes_on(number, rle, status):
                 self._last[number] = None
+                self._rejected.append((number, frame.index))
                 continue
             self._last[number] = rle
             if area(rle):
                 self._found[number][frame.index] = rle, score
+
+    def doubt_rejected(self) -> None:
+        """Let planes before a further prompt, whose masks were not taken, be followed to from that prompt as well."""
+        for number, plane in self._rejected:
+            one = self._video.objects[number]
+            if _is_prompted_beyond(one, plane, self._reverse):
+                one.doubted[plane] = self._video.serial
 
     def all_have_ended(self, index: int) -> bool:
         """Return True if no object goes on from a plane, and none is prompted further on."""
