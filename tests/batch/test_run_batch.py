@@ -1,4 +1,6 @@
 import json
+import os
+import shutil
 import tarfile
 import warnings
 from pathlib import Path
@@ -65,6 +67,34 @@ def test_every_sink_has_the_same_masks(job, items, out):
     assert (out / "png" / "day" / "0001.png_mask_01.png").is_file()
     assert (out / "label_map" / "day" / "0001.png_labels.png").is_file()
     assert (out / "overlay" / "night" / "0000.png_overlay.png").is_file()
+
+
+def test_names_that_are_no_utf_8_or_break_lines_elsewhere_are_in_all_results(job, tmp_path, out):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    Image.new("RGB", (48, 40), (90, 20, 30)).save(folder / "line\u2028break.png")
+    for name in (b"caf\xe9.png", b"br\xf6ken.png"):
+        shutil.copy(folder / "line\u2028break.png", os.fsencode(folder) + b"/" + name)
+    Path(os.fsdecode(os.fsencode(folder) + b"/br\xf6ken.png")).write_bytes(b"no image")
+    items = find_items([str(folder)], "everything")
+    everything = {"points_per_side": 2, "pred_iou_thresh": 0.0, "stability_score_thresh": 0.0}
+    summary = RUN(job(formats=("parquet", "coco", "webdataset", "png"), everything=everything), items)
+    assert (summary["images"], summary["images_failed"]) == (3, 1)
+    names = ["caf%E9.png", "line\u2028break.png"]
+    assert [one.image_name for one in coco.read(out / "annotations.json")] == names
+    rows = [row for path in out.glob("*.parquet") for row in parquet.read_table(path).to_pylist()]
+    assert {row["image"] for row in rows} <= set(names)
+    [failure] = [json.loads(line) for line in (out / "failed.jsonl").read_text(encoding="utf-8").split("\n")[:-1]]
+    assert failure["image"] == "br%F6ken.png" and failure["url"].endswith("br%F6ken.png")
+    assert RUN(job(formats=("parquet", "coco", "webdataset", "png"), everything=everything), items)["was_finished"]
+
+
+def test_images_that_a_webdataset_cannot_tell_apart_are_refused_before_the_work(job, archive, out):
+    shutil.copy(archive / "day" / "0001.png", archive / "day" / "0001.jpg")
+    with pytest.raises(OptionError, match=r"day/0001\.jpg and day/0001\.png would be one sample of a WebDataset"):
+        RUN(job(formats=("webdataset",)), find_items([str(archive)], "everything"))
+    assert not list(out.rglob("*.tar"))
 
 
 def test_parquet_has_a_row_for_each_mask(job, items, out):

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from hqsam import optional, storage
 from hqsam.batch.items import Blob
 from hqsam.errors import DataError, ImageError, OutputError, StoreError
+from hqsam.storage.text import escape_surrogates
 
 _ATTEMPTS = 3
 _FIRST_PAUSE_S = 0.5
@@ -151,9 +152,9 @@ class OutputStore:
             raise OutputError(f"cannot write {self.root}/{name}: {reason_of(error)}") from error
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a text file."""
+        """Write a text file; names of files that are no UTF-8 are escaped in it."""
         with self.replacing(name) as path:
-            path.write_text(text, encoding="utf-8", newline="\n")
+            path.write_text(escape_surrogates(text), encoding="utf-8", newline="\n")
 
     def read_text(self, name: str) -> str | None:
         """Return a text file's content, None if there is none."""

@@ -1,25 +1,24 @@
 """A batch job from its items to its results; it goes on where the same job stopped or was killed before."""
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from hqsam.batch.attempts import forget_attempts
-from hqsam.batch.engines.local import run_here, run_in_processes
-from hqsam.batch.engines.ray import RayOptions, run_on_ray
+from hqsam.batch.engines import BatchEngine
+from hqsam.batch.engines.local import LocalEngine
+from hqsam.batch.engines.ray import RayEngine, RayOptions
 from hqsam.batch.files import OutputStore
-from hqsam.batch.image_work import ImageWork
 from hqsam.batch.items import Chunk, Item, chunks_of
 from hqsam.batch.job import BatchJob, default_chunk_size
 from hqsam.batch.notes import joined_counts
 from hqsam.batch.progress import OnProgress, Progress
-from hqsam.batch.run_state import FAILED, SUMMARY, Event, ImagesDone, RunState
-from hqsam.batch.sinks import check_formats, coco
+from hqsam.batch.run_state import FAILED, SUMMARY, ImagesDone, RunState
+from hqsam.batch.sinks import check_formats, coco, webdataset
 from hqsam.errors import OptionError, OutputError
-from hqsam.hardware import available_threads
 
 Engine = Literal["local", "ray"]
 
@@ -53,12 +52,14 @@ class BatchRun:
             progress: called after each image; on Ray after each shard.
 
         Raises:
-            OptionError: a format is unknown, or the engine cannot be had.
+            OptionError: a format is unknown, or cannot tell two images apart; or the engine cannot be had.
             OutputError: a result cannot be written, another run has written there, or there are too many failures; what
                 is written stays, and the same job goes on after it.
             DataError: a store cannot be read any more; the same job goes on.
         """
         check_formats(job.formats)
+        if "webdataset" in job.formats:
+            webdataset.check_keys(items)
         if self.engine not in ("local", "ray") or self.workers < 1:
             raise OptionError(
                 f"engine is {self.engine!r} with {self.workers} workers; choose local or ray, and 1 or more"
@@ -68,15 +69,15 @@ class BatchRun:
             return self._run(job, items, state, progress)
 
     def _run(self, job: BatchJob, items: Sequence[Item], state: RunState, on_progress: OnProgress) -> dict[str, Any]:
-        work = ImageWork(job)
-        job = replace(job, model_digest=work.segmenter.digest())
-        if self.workers > 1 and job.threads is None:
-            job = replace(job, threads=max(1, available_threads() // self.workers))
+        engine = self._engine()
+        job = replace(job, threads=engine.threads if job.threads is None else job.threads)
+        job = replace(job, model_digest=engine.digest(job))
         size = self.chunk_size or default_chunk_size(len(items), job.everything is not None)
         state.begin(job.identity(items, size))
         if self.retry_failed:
             state.forget_failed()
         if state.is_finished():
+            engine.close()
             return json.loads(state.store.read_text(SUMMARY) or "{}") | {"was_finished": True}
         progress = Progress(len(items))
         done = set()
@@ -85,7 +86,7 @@ class BatchRun:
             done.add(report["number"])
         left = [chunk for chunk in chunks_of(items, size) if chunk.number not in done]
         try:
-            self._work(job, ImageWork(job, work.segmenter), left, state, progress, on_progress)
+            self._work(job, engine, left, state, progress, on_progress)
         finally:
             forget_attempts(state.store)
             state.write_failures(progress.failures_under_way())
@@ -94,7 +95,7 @@ class BatchRun:
     def _work(
         self,
         job: BatchJob,
-        work: ImageWork,
+        engine: BatchEngine,
         left: list[Chunk],
         state: RunState,
         progress: Progress,
@@ -103,7 +104,7 @@ class BatchRun:
         self._check_failures(progress)
         if not left:
             return
-        with closing(self._events(job, work, left)) as events:
+        with closing(engine.events(job, left)) as events:
             for event in events:
                 if isinstance(event, ImagesDone):
                     progress.add_images(event)
@@ -115,10 +116,10 @@ class BatchRun:
                     progress.write_metrics(self.metrics)
                 self._check_failures(progress)
 
-    def _events(self, job: BatchJob, work: ImageWork, left: list[Chunk]) -> Generator[Event, None, None]:
+    def _engine(self) -> BatchEngine:
         if self.engine == "ray":
-            return run_on_ray(job, left, replace(self.ray, workers=self.workers))
-        return run_here(work, left) if self.workers == 1 else run_in_processes(job, left, self.workers)
+            return RayEngine(replace(self.ray, workers=self.workers))
+        return LocalEngine(self.workers)
 
     def _check_failures(self, progress: Progress) -> None:
         if self.max_failures is not None and progress.failures > self.max_failures:

@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
+from hqsam.batch import image_work
 from hqsam.batch.engines import ray as engine
 from hqsam.batch.engines.ray import RayOptions
 from hqsam.batch.run_batch import BatchRun
@@ -61,6 +62,14 @@ def test_two_nodes_make_what_one_process_does(cluster, job, items, archive, tmp_
     BatchRun(chunk_size=1)(job("whole"), items)
     assert results(tmp_path / "out") == results(tmp_path / "whole")
     assert run_on(cluster)(job(), items)["was_finished"]
+
+
+def test_the_process_that_starts_a_run_loads_no_model_and_actors_have_their_processors_threads(
+    cluster, job, items, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(image_work, "load", lambda *_: pytest.fail("it loaded the model"))
+    assert run_on(cluster)(job(threads=None), items)["masks"] == 18
+    assert engine.RayEngine(RayOptions(cpus=4, workers=64)).threads == 4
 
 
 def test_too_many_failures_stop_it_and_the_next_run_works(cluster, job, items, archive, tmp_path):

@@ -2,7 +2,7 @@
 
 import multiprocessing
 from collections import Counter, deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection
@@ -17,6 +17,8 @@ from hqsam.batch.job import BatchJob
 from hqsam.batch.pipeline import Pipeline
 from hqsam.batch.run_state import Event
 from hqsam.errors import HqsamError, OutputError
+from hqsam.hardware import available_threads
+from hqsam.predict.segmenter import Segmenter
 
 _IN_FLIGHT = 2
 """Chunks that a process has at the same time: it reads the second while it finishes the first."""
@@ -25,9 +27,27 @@ _DEATHS_OF_A_CHUNK = 20
 _ENDING_S = 5
 
 
-def run_here(work: ImageWork, chunks: Iterable[Chunk]) -> Generator[Event, None, None]:
-    """Yield the events of this process: images that are done, and the report of each chunk."""
-    return Pipeline(work).run(chunks)
+class LocalEngine:
+    """This process, or several."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._segmenter: Segmenter | None = None
+        self.threads = max(1, available_threads() // workers) if workers > 1 else None
+
+    def digest(self, job: BatchJob) -> str:
+        segmenter = ImageWork(job).segmenter
+        if self._workers == 1:  # which works with it, while several processes load their own
+            self._segmenter = segmenter
+        return segmenter.digest()
+
+    def events(self, job: BatchJob, chunks: Sequence[Chunk]) -> Generator[Event, None, None]:
+        if self._workers == 1:
+            return Pipeline(ImageWork(job, self._segmenter)).run(chunks)
+        return run_in_processes(job, chunks, self._workers)
+
+    def close(self) -> None:
+        self._segmenter = None
 
 
 def run_in_processes(job: BatchJob, chunks: Iterable[Chunk], workers: int) -> Generator[Event, None, None]:

@@ -10,7 +10,7 @@ import pickle
 import socket
 import threading
 import traceback
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -46,24 +46,79 @@ class RayOptions:
     """GPUs of each actor."""
 
 
-def run_on_ray(job: BatchJob, chunks: Iterable[Chunk], options: RayOptions) -> Generator[ChunkReport, None, None]:
-    """Yield the report of each chunk, in any order, as an actor finishes it.
+class RayEngine:
+    """Actors of a Ray cluster. This process loads no model, and needs no GPU."""
 
-    Raises:
-        MissingExtra: Ray is not installed.
-        OptionError: the cluster cannot be reached, or has another version of Ray, Python or hqsam.
-        OutputError: a result cannot be written.
-    """
-    optional.require("ray", extra="batch")
-    optional.require("pyarrow", extra="batch")
-    started = _connect(options)
-    yield from _reports(job, list(chunks), options)
-    # Only after a run that came to its end: else threads of Ray Data may still ask for what was computed, and Ray ends
-    # the process of whoever asks after a shutdown. It stays connected then, and disconnects when the process ends.
-    if started:
+    def __init__(self, options: RayOptions) -> None:
+        """Take what of a cluster is used; it is connected to when it is first asked.
+
+        Raises:
+            MissingExtra: Ray is not installed.
+        """
+        optional.require("ray", extra="batch")
+        optional.require("pyarrow", extra="batch")
+        self._options = options
+        self._started = False
+        self.threads = max(1, int(options.cpus))
+
+    def digest(self, job: BatchJob) -> str:
+        """Return the digest of the model as it is loaded by a task that has what an actor has.
+
+        Raises:
+            OptionError: the cluster cannot be reached, or has another version of Ray, Python or hqsam.
+            HqsamError: the model cannot be loaded there.
+        """
+        import ray
+        from ray.exceptions import RayError
+
+        self._started |= _connect(self._options)
+        task = ray.remote(num_cpus=self._options.cpus, num_gpus=self._options.gpus)(_digest)
+        try:
+            answer = pickle.loads(ray.get(task.remote(job, __version__)))
+        except RayError as error:
+            raise OptionError(_gave_up(error)) from error
+        if isinstance(answer, HqsamError):
+            raise answer
+        return answer
+
+    def events(self, job: BatchJob, chunks: Sequence[Chunk]) -> Generator[ChunkReport, None, None]:
+        """Yield the report of each chunk, in any order, as an actor finishes it.
+
+        Raises:
+            OptionError: the cluster cannot be reached, or has another version of Ray, Python or hqsam.
+            OutputError: a result cannot be written.
+        """
+        self._started |= _connect(self._options)
+        yield from _reports(job, list(chunks), self._options)
+        # Only after a run that came to its end: else threads of Ray Data may still ask for what was computed, and Ray
+        # ends the process of whoever asks after a shutdown. It stays connected then, until the process ends.
+        self.close()
+
+    def close(self) -> None:
+        """Disconnect, if this connected."""
         import ray
 
-        ray.shutdown()
+        if self._started:
+            ray.shutdown()
+        self._started = False
+
+
+def _digest(job: BatchJob, version: str) -> bytes:
+    """Return the pickled digest of the model, or the error why it cannot be loaded, which Ray does not try again."""
+    try:
+        _check_version(version)
+        return pickle.dumps(load_work(job).segmenter.digest())
+    except HqsamError as error:
+        return pickle.dumps(error)
+
+
+def _check_version(version: str) -> None:
+    if version != __version__:
+        raise OptionError(f"this machine has hqsam {__version__} and the job is of {version}; install the same")
+
+
+def _gave_up(error: Exception) -> str:
+    return f"the Ray cluster gave up: {' '.join(str(error).split())[-600:]}"
 
 
 def _connect(options: RayOptions) -> bool:
@@ -129,7 +184,7 @@ def _reports(job: BatchJob, chunks: list[Chunk], options: RayOptions) -> Iterato
                 raise answer
             yield answer
     except RayError as error:
-        raise OptionError(f"the Ray cluster gave up: {' '.join(str(error).split())[-600:]}") from error
+        raise OptionError(_gave_up(error)) from error
 
 
 class ChunkActor:
@@ -144,8 +199,7 @@ class ChunkActor:
         self.chunks: SimpleQueue[Chunk] = SimpleQueue()
         self.answers: dict[int, Future[ChunkReport]] = {}
         try:
-            if version != __version__:
-                raise OptionError(f"this machine has hqsam {__version__} and the job is of {version}; install the same")
+            _check_version(version)
             self.pipeline = Pipeline(load_work(job))
         except HqsamError as error:
             self.error = error

@@ -59,7 +59,7 @@ def _images(
     """Yield each image with its annotations, with the ids of images and classes."""
     place = 0
     for number in range(chunks):
-        for line in (store.read_text(_name(number)) or "").splitlines():
+        for line in (store.read_text(_name(number)) or "").split("\n")[:-1]:
             place += 1
             record = json.loads(line)
             image, given = record["image"], record["image"].pop("given_id")

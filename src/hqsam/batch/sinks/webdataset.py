@@ -3,14 +3,16 @@
 import io
 import json
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 
 from hqsam.batch.files import OutputStore
 from hqsam.batch.image_work import Work
+from hqsam.batch.items import Item
 from hqsam.batch.job import BatchJob
 from hqsam.batch.sinks.parquet import mask_rows
+from hqsam.errors import OptionError
 
 
 @contextmanager
@@ -21,10 +23,30 @@ def open_shard(job: BatchJob, store: OutputStore, number: int) -> Iterator[Calla
         yield lambda work: _add(tar, work)
 
 
+def check_keys(items: Iterable[Item]) -> None:
+    """Refuse images that one sample would have to hold, because their names differ in the suffix or a dot alone.
+
+    Raises:
+        OptionError: there are two.
+    """
+    seen: dict[str, str] = {}
+    for item in items:
+        other = seen.setdefault(_key(item.name), item.name)
+        if other != item.name:
+            raise OptionError(
+                f"{other} and {item.name} would be one sample of a WebDataset; rename one, run them by themselves, or "
+                "choose another format"
+            )
+
+
+def _key(name: str) -> str:
+    """Return the name of an image's sample: a dot would end it, so one within the file's own name becomes "_"."""
+    path = PurePosixPath(name)
+    return str(path.with_name(path.stem.replace(".", "_")))
+
+
 def _add(tar: tarfile.TarFile, work: Work) -> None:
-    name = PurePosixPath(work.item.name)
-    # A dot would end the sample's name, so one within the file's own name becomes "_".
-    key = str(name.with_name(name.stem.replace(".", "_")))
+    name, key = PurePosixPath(work.item.name), _key(work.item.name)
     assert work.found is not None and work.data is not None
     height, width = work.found.image_size_hw
     about = {"image": work.item.name, "height": height, "width": width, "masks": mask_rows(work)}

@@ -11,6 +11,7 @@ from hqsam.batch.prompts import with_detections
 from hqsam.batch.sources import coco, paths, tables, tars
 from hqsam.errors import DataWarning, InputError, OptionError
 from hqsam.storage.file_names import comparable_name
+from hqsam.storage.text import escape_surrogates
 
 _TABLES = (".csv", ".parquet", ".pq")
 _LISTS = (".txt", ".lst")
@@ -37,7 +38,7 @@ def find_items(asked: Sequence[str], prompts: str, images: str | None = None, im
     classes: dict[int | str, str] = {}
     for one in asked:
         items += _expand(one, prompts, images, image_column, classes)
-    items = _each_once(items)
+    items = _each_once([_named_as_text(item) for item in items])
     if not items:
         raise InputError(f"there is no image in {', '.join(asked)}")
     if prompts in ("everything", "text", "annotations") or prompts.startswith("column:"):
@@ -69,6 +70,12 @@ def _expand(
     if suffix in _LISTS:
         return paths.find_in_list(asked, images)
     return paths.find(asked)
+
+
+def _named_as_text(item: Item) -> Item:
+    """Return the item under a name that files of results can have: bytes that are no UTF-8 are escaped in it."""
+    name = escape_surrogates(item.name)
+    return item if name == item.name else replace(item, name=name)
 
 
 def _each_once(items: list[Item]) -> list[Item]:

@@ -25,7 +25,7 @@ def find(asked: str) -> list[Item]:
 def find_in_list(path: str, images: str | None) -> list[Item]:
     """Return the images that a text file names, one a line; `images` is the folder that relative names are in."""
     text = read_bytes(Blob(path)).decode("utf-8-sig", "surrogateescape")
-    names = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    names = [line.strip() for line in text.split("\n") if line.strip() and not line.startswith("#")]
     if not names:
         raise InputError(f"{path} names no image; give a path or URL on each line")
     return [named(name, images if images is not None else folder_of(path)) for name in names]
