@@ -62,6 +62,8 @@ def test_graphs_run_on_the_processor_whatever_else_is_there(exported, monkeypatc
     folder, _ = exported
     monkeypatch.setattr(build, "pick_device", lambda device: torch.device("cuda" if device == "auto" else device))
     assert hqsam.load(folder, precision="float32").device == CPU
+    assert build.device_for("nano", "auto", "openvino") == CPU
+    assert build.device_for("nano", "auto") == torch.device("cuda")
     with pytest.raises(OptionError, match='graphs, which run on the processor, and this is cuda; take device="cpu"'):
         load_engine(folder, torch.device("cuda"), torch.float32)
     with pytest.raises(OptionError, match="brought to int8 when they are made"):

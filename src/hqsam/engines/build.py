@@ -204,13 +204,16 @@ def _load(name_or_path: str | Path, device: torch.device, precision: torch.dtype
 
 
 def device_for(name_or_path: str | Path, device: str | torch.device, backend: str = "auto") -> torch.device:
-    """Return the device for a model: "auto" is the best of this machine, and for graphs the processor.
+    """Return the device for a model: "auto" is the best of this machine that the backend, or a path's own, runs on.
 
     Raises:
         OptionError: there is no such device.
     """
-    row = _row_of_path(name_or_path, backend) if str(device) == "auto" else None
-    return pick_device(device) if row is None or row.devices is None else torch.device(row.devices[0])
+    picked = pick_device(device)
+    row = _row_of_path(name_or_path, backend) or BACKENDS.get(backend)
+    if str(device) != "auto" or row is None or row.devices is None or row.runs_on(picked):
+        return picked
+    return torch.device(row.devices[0])
 
 
 def _row_of_path(name_or_path: str | Path, backend: str) -> Backend | None:
