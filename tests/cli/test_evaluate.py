@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from hqsam.cli.evaluate import _folder_name
+from hqsam.weights.digest import sha256_of_file
 from tests.evaluation.layouts import make
 
 
@@ -33,6 +35,22 @@ def test_a_folder_is_measured_and_the_reports_are_named(hqsam, data, tiny_file, 
     assert "| tiny.safetensors | hq | 2 clicks |" in done.out and str(out / "report.html") in done.out
     settings = json.loads((out / "run.json").read_text())
     assert settings["sources"] == ["hq", "sam"] and settings["pipeline"] == "user" and len(settings["weights"]) == 64
+
+
+def test_a_report_names_the_model_that_the_environment_names(hqsam, data, tiny_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HQSAM_MODEL", str(tiny_file))
+    done = hqsam("evaluate", "folder", "--data", data, "--precision", "float32")
+    assert done.code == 0, done.err
+    settings = json.loads((tmp_path / "runs" / "evaluate" / "folder-tiny" / "run.json").read_text())
+    assert settings["model"] == "tiny.safetensors" and settings["weights"] == sha256_of_file(tiny_file)
+
+
+def test_each_size_of_a_model_has_a_folder_of_its_own():
+    names = ["sam2.1_hiera_t", "sam2.1_hiera_b+", "me/cups.v2", "runs/mine/model.safetensors", "best.pt"]
+    assert [_folder_name("folder", name) for name in names] == [
+        "folder-sam2.1_hiera_t", "folder-sam2.1_hiera_b+", "folder-cups.v2", "folder-mine", "folder-best"
+    ]  # fmt: skip
 
 
 def test_shards_say_what_is_left_and_the_last_writes_the_reports(hqsam, data, tiny_file, tmp_path):

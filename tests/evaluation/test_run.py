@@ -209,6 +209,27 @@ def test_other_data_under_one_name_is_another_run(tmp_path, tiny_segmenter):
         run(tiny_segmenter, opened, tmp_path / "out")
 
 
+def test_a_corrected_mask_is_another_run(tmp_path, tiny_segmenter):
+    run(tiny_segmenter, made("folder", tmp_path), tmp_path / "out")
+    Image.open(tmp_path / "data/masks/photo1.png").transpose(Image.Transpose.ROTATE_180).save(
+        tmp_path / "data/masks/photo1.png"
+    )
+    with pytest.raises(OutputError, match="images_and_masks"):
+        run(tiny_segmenter, SUITES["folder"].open(tmp_path / "data"), tmp_path / "out")
+
+
+def test_the_shard_that_ends_last_writes_the_reports_of_all(tmp_path, tiny_segmenter):
+    opened = made("folder", tmp_path)
+    last = []
+
+    def other_ends_first(done, total):
+        if not last:  # while this one is at its first image
+            last.append(run(tiny_segmenter, opened, tmp_path / "out", shard=Shard(2, 2)))
+
+    outcome = run(tiny_segmenter, opened, tmp_path / "out", shard=Shard(1, 2), on_progress=other_ends_first)
+    assert last[0].reports == [] and outcome.reports
+
+
 def test_a_source_that_a_model_does_not_have_is_refused_before_any_work(tmp_path, tiny_segmenter):
     with pytest.raises(OptionError, match="unknown source 'hd'; choose one of sum, hq, sam"):
         run(tiny_segmenter, made("folder", tmp_path), tmp_path / "out", sources=("hd",))

@@ -4,7 +4,7 @@ import pytest
 
 from hqsam.errors import OptionError
 from hqsam.training.overrides import override
-from hqsam.training.recipes import nano
+from hqsam.training.recipes import finetune, nano
 
 
 def test_a_path_reaches_into_stages_and_leaves_the_rest():
@@ -16,6 +16,12 @@ def test_a_path_reaches_into_stages_and_leaves_the_rest():
 def test_whole_numbers_will_do_for_fractions_and_lists_for_tuples():
     assert override(nano(), "stages.0.learning_rate=1").stages[0].learning_rate == 1.0
     assert override(nano(), "stages.0.rounds=[1.0]").stages[0].rounds == (1.0,)
+
+
+def test_epochs_take_the_place_of_steps():
+    changed = override(finetune(8), "stages.0.epochs=5").stages[0]
+    assert (changed.epochs, changed.steps) == (5, 0)
+    assert override(override(finetune(8), "stages.0.epochs=5"), "stages.0.steps=7").stages[0].steps == 7
 
 
 def test_words_need_no_quotes():

@@ -77,6 +77,8 @@ def test_a_folder_of_another_run_is_refused_in_words_and_left_alone(stopped, sta
     before = kept(stopped)
     with pytest.raises(TrainingError, match=r"recipe\.stages\.0\.learning_rate was 0\.001 and is 0\.1"):
         train(small_recipe(start, learning_rate=0.1), drawn(), options(stopped))
+    with pytest.raises(TrainingError, match="images_and_masks was '' and is 'others'"):
+        train(small_recipe(start), replace(drawn(), fingerprint="others"), options(stopped))
     with pytest.raises(TrainingError, match=r"images\.drawn was 8 and is 7"):
         train(small_recipe(start), drawn(7), options(stopped))
     assert kept(stopped) == before

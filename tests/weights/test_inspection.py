@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from hqsam.errors import CheckpointError
+from hqsam.weights import inspection
 from hqsam.weights.inspection import inspect_checkpoint, verify_checkpoint
 from hqsam.weights.registry import CHECKPOINTS, Checkpoint
 from hqsam.weights.save import save_model
@@ -47,6 +48,16 @@ def test_verify_knows_a_published_file_by_its_digest_whatever_its_name(tmp_path,
     row = Checkpoint(name="m", file="m.pth", origin="us", mirrors=("x",), bytes=len(data), sha256=digest)
     monkeypatch.setitem(CHECKPOINTS, "m", row)
     assert verify_checkpoint(tmp_path / "renamed.pt").registered_as == "m"
+
+
+def test_verify_finds_a_changed_bit_in_a_checkpoint_of_the_table(tmp_path, monkeypatch):
+    data = official_file(tmp_path).read_bytes()
+    row = Checkpoint(name="m", file="m.pth", origin="us", mirrors=("x",), bytes=len(data), sha256="0" * 64)
+    monkeypatch.setitem(CHECKPOINTS, "m", row)
+    monkeypatch.setattr(inspection, "locate", lambda *_: tmp_path / "renamed.pt")
+    (tmp_path / "renamed.pt").write_bytes(data)
+    with pytest.raises(CheckpointError, match=r"is not m as published: its SHA-256 is .*hqsam weights fetch m"):
+        verify_checkpoint("m")
 
 
 def test_verify_finds_a_changed_bit_among_the_values(tmp_path):

@@ -75,24 +75,23 @@ def evaluate(
         raise typer.BadParameter("give a suite and its folder, as in: hqsam evaluate folder --data DIR; or --list")
     prompts = tuple(prompt or ())
     opened, part = _check(suite, data, only, shard, prompts, split_words(source))
-    folder = out or Path("runs") / "evaluate" / _folder_name(suite, model)
-    storage.check_folder(folder.parent if model == "auto" and not out else folder)
+    storage.check_folder(out or Path("runs") / "evaluate")
 
-    from hqsam.cli.models import load_segmenter
+    from hqsam.cli.models import fetch_model, load_fetched
     from hqsam.cli.progress import progress_bar
     from hqsam.evaluation.run import EvaluationConfig, evaluate
 
-    segmenter = load_segmenter(model, device, precision)
+    name = fetch_model(model, device, precision)
+    folder = out or Path("runs") / "evaluate" / _folder_name(suite, name)
+    segmenter = load_fetched(name, device, precision)
     config = EvaluationConfig(
-        **_model(model, segmenter, precision),
+        **_model(name, segmenter, precision),
         sources=tuple(split_words(source)),
         prompts=prompts,
         pipeline=pipeline.value if pipeline else None,
         candidates=candidates.value,
         seed=seed,
     )
-    if out is None and model == "auto":
-        folder = folder.with_name(_folder_name(suite, segmenter.name))
     with progress_bar("images") as on_progress:
         outcome = evaluate(
             segmenter,
@@ -109,7 +108,10 @@ def evaluate(
 
 
 def _folder_name(suite: str, model: str) -> str:
-    return f"{suite}-{_model_name(Path(model)).removesuffix(Path(model).suffix)}"
+    from hqsam.weights.read import SUFFIXES
+
+    suffix = Path(model).suffix  # a name such as sam2.1_hiera_t has none
+    return f"{suite}-{_model_name(Path(model)).removesuffix(suffix if suffix in SUFFIXES else '')}"
 
 
 def _check(
@@ -148,13 +150,12 @@ def _check(
     return opened, part
 
 
-def _model(model: str, segmenter: "Segmenter", precision: str) -> dict[str, str]:
+def _model(name: str, segmenter: "Segmenter", precision: str) -> dict[str, str]:
     """Return the model's name, a hash of its weights, and the precision it computes in."""
     from hqsam.hardware import pick_precision
     from hqsam.weights.digest import sha256_of_file
     from hqsam.weights.load import locate
 
-    name = segmenter.name if model == "auto" else model
     path = locate(name)
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     return {

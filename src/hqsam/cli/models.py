@@ -12,17 +12,27 @@ if TYPE_CHECKING:
 
 def load_segmenter(model: str, device: str = "auto", precision: str = "auto") -> "Segmenter":
     """Load a model, downloaded first if need be; prints on stderr which it is and, for `auto`, why."""
+    return load_fetched(fetch_model(model, device, precision), device, precision)
+
+
+def load_fetched(name: str, device: str, precision: str) -> "Segmenter":
+    """Load a model by the name that `fetch_model` returned."""
     from hqsam import hardware
     from hqsam.predict.segmenter import load
 
-    hardware.pick_precision(precision, hardware.pick_device(device))  # refuses what is not here before a download
     hardware.limit_torch_threads()
-    return load(fetch_model(model), device=device, precision=precision)
+    return load(name, device=device, precision=precision)
 
 
-def fetch_model(model: str) -> str:
-    """Make sure that a model is on this machine, printing which it is on stderr; return the name to load it by."""
+def fetch_model(model: str, device: str = "auto", precision: str = "auto") -> str:
+    """Make sure that a model is on this machine, printing which it is on stderr; return the name to load it by.
+
+    A device or precision that is not here is refused before the download.
+    """
+    from hqsam import hardware
     from hqsam.weights.load import locate
+
+    hardware.pick_precision(precision, hardware.pick_device(device))
 
     model, reason = _choose() if model == "auto" else (model, "")
     with download_bar(model) as on_progress:

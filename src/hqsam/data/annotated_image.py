@@ -31,6 +31,13 @@ class AnnotatedImage:
     """Height and width as the annotations state them; None where they do not."""
     image_id: int | str | None = None
     """The annotation file's id of the image, by which a detector names it."""
+    label_file: Path | None = None
+    """The file of its labels; None where many images share one."""
+
+    @property
+    def truth_files(self) -> tuple[Path, ...]:
+        """The file of its labels, where no other image shares it."""
+        return () if self.label_file is None else (self.label_file,)
 
     def read(self, longest_side: int | None = None) -> Sample:
         """Read the image and its objects, numbered from 1 in the file's order.

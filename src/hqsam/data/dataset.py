@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
 
+from hqsam.data.fingerprint import fingerprint
 from hqsam.data.issues import DataIssue
 from hqsam.data.sample import Sample
 
@@ -26,6 +27,11 @@ class DatasetItem(Protocol):
     @property
     def image(self) -> Path:
         """The image's file."""
+        ...
+
+    @property
+    def truth_files(self) -> tuple[Path, ...]:
+        """The files that hold its masks, and no other sample's."""
         ...
 
     def read(self, longest_side: int | None = None) -> Sample:
@@ -72,6 +78,11 @@ class MaskDataset(Samples):
     def names(self) -> list[str]:
         """The names of the samples, which are not read for it."""
         return [item.name for item in self.items]
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that change with the files of images and masks, which are read for it."""
+        return fingerprint(self.items, () if self.annotation_file is None else (self.annotation_file,))
 
     def without(self, names: Collection[str]) -> "MaskDataset":
         """Return the dataset without the samples of these names."""

@@ -33,6 +33,11 @@ class ImageMaskPair:
     """The dataset's name, a slash, and the file's name without suffix."""
     encoding: MaskEncoding = "binary"
 
+    @property
+    def truth_files(self) -> tuple[Path, ...]:
+        """The image of its masks."""
+        return (self.mask,)
+
     def read(self, longest_side: int | None = None) -> Sample:
         """Read both files, scaled down so that the long side has at most `longest_side` pixels.
 

@@ -30,7 +30,7 @@ def open_labelme(folder: Path) -> MaskDataset | None:
         if image is None:
             issues.append(DataIssue("no_image", item_name, f"{path} names an image that is not there"))
         else:
-            items.append(AnnotatedImage(image, item_name, partial(_read, path)))
+            items.append(AnnotatedImage(image, item_name, partial(_read, path), label_file=path))
     return MaskDataset(name=name, items=tuple(items), about="labelme shapes", issues=tuple(issues))
 
 

@@ -64,8 +64,11 @@ class PromptedDataset(Dataset[Batch]):
     With weights, each row is an image drawn by them; without, every image comes once an epoch, in an order of its own.
     """
 
-    def __init__(self, sets: Mapping[str, Sequence[Sample]], config: SamplingConfig, seed: int) -> None:
-        self.config, self.seed = config, seed
+    def __init__(
+        self, sets: Mapping[str, Sequence[Sample]], config: SamplingConfig, seed: int, fingerprint: str = ""
+    ) -> None:
+        """Take the sets, how rows are made of them, and the fingerprint of their files, by which caches know them."""
+        self.config, self.seed, self.fingerprint = config, seed, fingerprint
         weights = dict(config.weights) or {name: float(len(samples)) for name, samples in sets.items()}
         self.sets = [sets[name] for name in weights if len(sets.get(name, ()))]
         if not self.sets:

@@ -27,6 +27,11 @@ class Photo:
     name: str
     """The dataset's name, a slash, and the file's path below the folder."""
 
+    @property
+    def truth_files(self) -> tuple[Path, ...]:
+        """No file: a photo has no masks."""
+        return ()
+
     def read(self, longest_side: int | None = None) -> Sample:
         """Read the photo as a sample with one object, which covers it whole.
 

@@ -58,7 +58,9 @@ def open_yolo(path: Path, split: Split = "training") -> MaskDataset | None:
         if label not in known and yolo.image_of(label) is None and _has_outlines(label)
     ]
     items = [
-        AnnotatedImage(image, f"{name}/{_name(image, folder)}", partial(yolo.read_lines, label, names=names))
+        AnnotatedImage(
+            image, f"{name}/{_name(image, folder)}", partial(yolo.read_lines, label, names=names), label_file=label
+        )
         for image, label in labels.items()
     ]
     about = f"YOLO outlines{f' of {part}' * bool(part)}, {len(names) or 'no'} named classes"

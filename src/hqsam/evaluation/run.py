@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from hqsam.data.fingerprint import fingerprint
 from hqsam.errors import OptionError
 from hqsam.evaluation.detections import files_of_detections, with_detections
 from hqsam.evaluation.follow_videos import follow_samples, scored_as_followed, videos_of
@@ -23,7 +24,7 @@ from hqsam.evaluation.prompt_protocols import (
 )
 from hqsam.evaluation.reports import write_reports
 from hqsam.evaluation.reports.summary import summarise
-from hqsam.evaluation.run_folder import WHOLE, RunFolder, Shard, open_run_folder
+from hqsam.evaluation.run_folder import DATA, WHOLE, RunFolder, Shard, open_run_folder, read_records
 from hqsam.evaluation.run_protocol import CandidateChoice, PromptProtocol
 from hqsam.evaluation.samples import EvaluationSample
 from hqsam.evaluation.suites.folder import scored_by_precision
@@ -187,13 +188,14 @@ def _settings(
     pipeline: Pipeline,
     boxes: str,
 ) -> dict[str, Any]:
-    """Return what identifies the run; the names of the images are in it, so that other data is refused."""
+    """Return what identifies the run; a fingerprint of images and masks is in it, so that other data is refused."""
     names = "\n".join(sample.name for sample in suite.samples)
     return {
         "suite": suite.suite.name,
         "sets": [split.name for split in suite.splits],
         "images": len(suite.samples),
         "names_of_images": f"{zlib.crc32(name_bytes(names)):08x}",
+        DATA: fingerprint(suite.samples, [file for split in suite.splits for file in split.truth_files]),
         "model": config.model,
         "architecture": segmenter.name,
         "weights": config.weights,
@@ -218,7 +220,8 @@ def _conclude(
     run_folder: RunFolder, suite: OpenSuite, asked: Sequence[EvaluationSample], segmenter: Segmenter
 ) -> Outcome:
     """Write the reports if the images of all shards are done."""
-    records = {sample.name: run_folder.records[sample.name] for sample in asked if sample.name in run_folder.records}
+    known = read_records(run_folder.folder)  # with those that other shards have made meanwhile
+    records = {sample.name: known[sample.name] for sample in asked if sample.name in known}
     if len(records) < len(asked):
         return Outcome([], len(records), len(asked))
     made = {

@@ -21,6 +21,8 @@ from hqsam.evaluation.record import SampleRecord, from_json
 from hqsam.storage import Journal, output_error, write_text
 
 Item = TypeVar("Item")
+DATA = "images_and_masks"
+"""The setting with the fingerprint of the data."""
 _LOCK = re.compile(r"^\.records-(\d+)-of-(\d+)\.lock$")
 
 
@@ -111,13 +113,14 @@ def read_records(folder: Path) -> dict[str, SampleRecord]:
 def _check_folder(folder: Path, settings: dict[str, Any]) -> None:
     manifest = folder / "run.json"
     if not manifest.exists():
-        if folder.is_dir() and any(not _LOCK.match(path.name) for path in folder.iterdir()):
+        if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
             raise OutputError(f"{folder} holds other files and no run.json of an evaluation; choose a new folder")
         return
     try:
         there = json.loads(manifest.read_text("utf-8"))
         if there.get("model") == "model.safetensors" and there.get("weights") == settings.get("weights"):
             there["model"] = settings.get("model")  # so version 0.1 called the model of every training run
+        there.setdefault(DATA, settings.get(DATA))  # which version 0.1 did not have
         different = [name for name in settings | there if settings.get(name) != there.get(name)]
     except (ValueError, TypeError, AttributeError) as error:
         raise OutputError(f"{manifest} is not of an evaluation ({error}); choose a new folder") from error

@@ -45,6 +45,8 @@ class EvaluationSample:
     """Height and width as the annotations state them; None where only the image's file tells."""
     about: dict[str, Any] = field(default_factory=dict)
     """Its image_id; for a frame video_id and frame, its number in the video from 0 on."""
+    truth_files: tuple[Path, ...] = ()
+    """The files that hold its targets, and no other sample's, where they may change."""
 
     def targets(self) -> list[Target]:
         """Read the targets with their masks, which takes time: call it once, in any thread.
@@ -69,3 +71,5 @@ class OpenSplit:
     """Words about what was left out of the data."""
     annotation_file: Path | None = None
     """The file as COCO has it, where there is one whose contents are not read yet."""
+    truth_files: tuple[Path, ...] = ()
+    """Files that hold the targets of many samples, where they may change."""

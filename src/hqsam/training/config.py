@@ -24,7 +24,7 @@ class StageConfig:
     trainable: Trainable
     steps: int = 0
     epochs: int = 0
-    """Epochs to train for, where it is not 0, in place of `steps`."""
+    """Epochs to train for, where `steps` is 0."""
     sampling: SamplingConfig
     micro_batch: int = 0
     """Images that a process computes at a time. Gradients are accumulated over as many micro-batches as the batch

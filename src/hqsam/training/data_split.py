@@ -1,5 +1,6 @@
 """Images that a run trains on, and images that it is validated on."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,10 +11,11 @@ import numpy as np
 from hqsam.data.check import check_datasets, without_broken
 from hqsam.data.dataset import MaskDataset, concatenated
 from hqsam.data.hqseg44k import Split
-from hqsam.data.issues import DataCheck
+from hqsam.data.issues import ISSUE_KINDS, DataCheck
 from hqsam.data.open_dataset import open_datasets
 from hqsam.data.photos import open_photos
 from hqsam.data.sample import Sample
+from hqsam.errors import DataError
 from hqsam.training import run_folder
 from hqsam.training.distributed import ProcessGroup
 
@@ -28,6 +30,8 @@ class DataSplit:
     """Held-out images, which are never trained on."""
     check: DataCheck = field(default_factory=lambda: DataCheck({}))
     """Issues that were found in the data; images with broken files are left out."""
+    fingerprint: str = ""
+    """16 hexadecimal digits that change with the data's files; "" for data that are no files."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -68,17 +72,34 @@ def open_data_split(
         on_progress: called with how many images are checked, of how many.
 
     Raises:
-        DataError: nothing there can be used.
+        DataError: nothing there can be used; the message says why.
         TrainingError: the folder holds something else than a run.
     """
     datasets = _opened(data, kind, max_side or None)
     processes.run_on_first(lambda: _check(datasets, folder, on_progress))
     check = DataCheck.read(folder / run_folder.DATA)
-    parts = {name: split(one, hold_out, seed) for name, one in without_broken(datasets, check).items()}
+    usable = without_broken(datasets, check)
+    if not usable:
+        raise DataError(_why_none(data, check))
+    parts = {name: split(one, hold_out, seed) for name, one in usable.items()}
+    fingerprint = _fingerprint(datasets, max_side)
     training = {name: list(one) if max_side else one for name, (one, _) in parts.items()}
     if validation is not None:
-        return DataSplit(training, concatenated(_opened(validation, kind, split="validation").values()), check)
-    return DataSplit(training, concatenated(held_out for _, held_out in parts.values()), check)
+        held_out = concatenated(_opened(validation, kind, split="validation").values())
+    else:
+        held_out = concatenated(one for _, one in parts.values())
+    return DataSplit(training, held_out, check, fingerprint)
+
+
+def _fingerprint(datasets: Mapping[str, MaskDataset], max_side: int) -> str:
+    of_sets = [f"{name} {one.fingerprint}" for name, one in sorted(datasets.items())]
+    return hashlib.sha256("\n".join([*of_sets, str(max_side)]).encode()).hexdigest()[:16]
+
+
+def _why_none(data: Path, check: DataCheck) -> str:
+    found = {kind: issues for kind, issues in check.by_kind().items() if ISSUE_KINDS[kind].broken}
+    reasons = "; ".join(f"{ISSUE_KINDS[kind].about} ({len(issues)} x)" for kind, issues in found.items())
+    return f"no image in {data} can be used: {reasons or 'there is none'}. `hqsam data check {data}` names each"
 
 
 def _opened(
@@ -98,5 +119,5 @@ def split(samples: MaskDataset, hold_out: float, seed: int) -> tuple[MaskDataset
 
 def _check(datasets: Mapping[str, MaskDataset], folder: Path, on_progress: Callable[[int, int], None]) -> None:
     run_folder.require_free(folder)
-    if not (folder / run_folder.DATA).exists():
+    if not ((folder / run_folder.DATA).exists() and (folder / run_folder.RUN).exists()):
         check_datasets(datasets, on_progress).save(folder / run_folder.DATA)

@@ -69,7 +69,7 @@ def fill(
         on_view: called after each file.
 
     Raises:
-        TrainingError: the folder holds features of another model or of other views.
+        TrainingError: the folder holds features of another model, of other images or masks, or of other views.
         OutputError: the disk has no room for them.
     """
     cached = CachedViews(folder, dataset.config, dataset.seed, views * dataset.images)
@@ -91,10 +91,10 @@ def _prepare(folder: Path, dataset: PromptedDataset, views: int, model: HQSam, m
     encoder = sha256_of_tensors(model.image_encoder.state_dict())
     counts = [len(samples) for samples in dataset.sets]
     identity = {"encoder": encoder, "views": views, "seed": dataset.seed, "images": counts, "sampling": sampling}
-    streams, path = {"random_streams": random_streams.VERSION}, folder / "cache.json"
+    later, path = {"random_streams": random_streams.VERSION, "data": dataset.fingerprint}, folder / "cache.json"
     if missing_shards and path.exists() and "random_streams" not in path.read_text("utf-8"):
         raise TrainingError(f"{folder} was begun by hqsam 0.1.0 and not completed; remove it to have it made again")
-    run_folder.claim(folder, path.name, identity | streams, defaults=streams)
+    run_folder.claim(folder, path.name, identity | later, defaults=later)
     require_room(folder, bytes_of(model.config, missing_shards * _SHARD))
 
 

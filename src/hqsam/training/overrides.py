@@ -39,7 +39,10 @@ def _replaced(config: Any, keys: list[str], value: Any, path: str) -> Any:
         key = key if key in names else RENAMED_SETTINGS.get(key, key)
         if key not in names:
             raise OptionError(f"{path!r} names no setting: there is no {key!r}; choose one of {', '.join(names)}")
-        return replace(config, **{key: _replaced(getattr(config, key), rest, value, path)})
+        changed = {key: _replaced(getattr(config, key), rest, value, path)}
+        if key == "epochs" and value and "steps" in names:
+            changed["steps"] = 0  # which would count instead
+        return replace(config, **changed)
     if isinstance(config, tuple) and key.isdigit() and int(key) < len(config):
         items = list(config)
         items[int(key)] = _replaced(items[int(key)], rest, value, path)

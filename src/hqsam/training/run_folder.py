@@ -17,8 +17,10 @@ RUN, DATA = "run.json", "data.json"
 
 
 @contextmanager
-def locked(folder: Path, identity: Mapping[str, Any]) -> Iterator[None]:
+def locked(folder: Path, identity: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> Iterator[None]:
     """Lock the folder for one run, which `identity`, anything that JSON can hold, describes.
+
+    `defaults` are entries that runs of earlier versions do not have.
 
     Raises:
         TrainingError: another run is writing there, or what is there is of another run; nothing was changed.
@@ -33,7 +35,7 @@ def locked(folder: Path, identity: Mapping[str, Any]) -> Iterator[None]:
     except OSError as error:
         raise output_error(folder, error) from error
     try:
-        claim(folder, RUN, identity)
+        claim(folder, RUN, identity, defaults)
         yield
     finally:
         lock.release()

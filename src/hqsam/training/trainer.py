@@ -87,9 +87,10 @@ def train(recipe: Recipe, data: DataSplit, options: RunOptions) -> HQSam:
 def _open_run(recipe: Recipe, model: HQSam, data: DataSplit, options: RunOptions) -> Iterator[RunLog]:
     """Lock the run folder, check that it is this run's, and open its log."""
     start = sha256_of_tensors(model.state_dict())
-    identity = {"recipe": asdict(recipe), "start": start, "images": data.counts}
+    files = {"images_and_masks": data.fingerprint}
+    identity = {"recipe": asdict(recipe), "start": start, "images": data.counts, **files}
     with ExitStack() as stack:
-        locked = run_folder.locked(options.folder, identity)
+        locked = run_folder.locked(options.folder, identity, files)
         options.processes.run_on_first(lambda: stack.enter_context(locked))
         folders = [_checkpoints_of(recipe, number, options) for number in range(len(recipe.stages))]
         yield stack.enter_context(RunLog(options, resume_after=checkpoint.last_place(folders)))
@@ -113,7 +114,7 @@ def _train_stage(
     stage = _fitted(recipe.stages[number], model, processes.world_size)
     batch_size = stage.sampling.batch_size
     seed = derived_seed(recipe.seed, "training.stage", number) if number else recipe.seed
-    dataset = PromptedDataset(data.training, stage.sampling, seed)
+    dataset = PromptedDataset(data.training, stage.sampling, seed, data.fingerprint)
     epoch = max(1, dataset.images // batch_size)
     steps = stage.steps or stage.epochs * epoch
     validate_every = stage.validate_every or (epoch if stage.epochs else steps)

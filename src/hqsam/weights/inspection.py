@@ -13,6 +13,7 @@ from hqsam.weights.identify import Identified, identify
 from hqsam.weights.keys import Naming
 from hqsam.weights.load import locate
 from hqsam.weights.read import StoredCheckpoint, read_checkpoint
+from hqsam.weights.registry import CHECKPOINTS, Checkpoint
 from hqsam.weights.transfer import Progress
 
 
@@ -102,11 +103,21 @@ def verify_checkpoint(name_or_path: str | Path, on_progress: Progress | None = N
         _require_own_digest(stored)
         checked.append("the digest in its header is right")
     row = registered_checkpoint(stored.path)
+    _require_published(stored.path, row, CHECKPOINTS.get(str(name_or_path)))
     if row:
         checked.append(f"it is {row.file} as published, to the byte")
     return Verification(
         stored.path, identified.config.name, sha256_of_file(stored.path), row.name if row else None, tuple(checked)
     )
+
+
+def _require_published(path: Path, row: Checkpoint | None, asked: Checkpoint | None) -> None:
+    """Refuse a file that stands for a checkpoint of the table, and is not what was published."""
+    if asked is not None and asked.sha256 and row != asked:
+        raise CheckpointError(
+            f"{path} is not {asked.name} as published: its SHA-256 is {sha256_of_file(path)}, expected {asked.sha256}; "
+            f"delete it, and `hqsam weights fetch {asked.name}` gets it again"
+        )
 
 
 def _require_finite(stored: StoredCheckpoint, identified: Identified) -> None:

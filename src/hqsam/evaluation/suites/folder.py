@@ -34,7 +34,9 @@ def open_folder(data: Path, split: Split) -> OpenSplit:
     if not samples:
         raise DataError(f"{data} has no image with a mask")
     file = next(iter(sets.values())).annotation_file if len(sets) == 1 else None
-    return OpenSplit(split.name, tuple(samples), warnings=tuple(_warnings(sets)), annotation_file=file)
+    shared = tuple(one.annotation_file for one in sets.values() if one.annotation_file is not None)
+    warnings = tuple(_warnings(sets))
+    return OpenSplit(split.name, tuple(samples), warnings=warnings, annotation_file=file, truth_files=shared)
 
 
 def scored_by_precision(suite: OpenSuite) -> OpenSuite:
@@ -62,9 +64,10 @@ def scored_by_precision(suite: OpenSuite) -> OpenSuite:
 def _sample(item: DatasetItem, prefix: str) -> EvaluationSample:
     name = item.name.removeprefix(prefix)
     if not isinstance(item, AnnotatedImage):
-        return EvaluationSample(name, item.image, partial(_targets, item))
+        return EvaluationSample(name, item.image, partial(_targets, item), truth_files=item.truth_files)
     about = {} if item.image_id is None else {"image_id": item.image_id}
-    return EvaluationSample(name, item.image, partial(_annotated_targets, item), item.stated_hw, about)
+    read, files = partial(_annotated_targets, item), item.truth_files
+    return EvaluationSample(name, item.image, read, item.stated_hw, about, files)
 
 
 def _targets(item: DatasetItem) -> list[Target]:

@@ -56,6 +56,8 @@ class AnswerPlan:
     """Objects in each view."""
     augment: AugmentConfig
     seed: int
+    fingerprint: str = ""
+    """That of the photos' files."""
 
     def photo_views(self) -> PhotoViews:
         """Return the views."""
@@ -67,6 +69,7 @@ class AnswerPlan:
         return {
             "teacher": teacher_sha256,
             "photos": names,
+            "data": self.fingerprint,
             "views": self.views,
             "size": self.size,
             "objects": self.objects,

@@ -98,4 +98,5 @@ def _plan(recipe: Recipe, student: ModelConfig, teacher: ModelConfig, data: Data
         objects=objects.pop(),
         augment=augment,
         seed=recipe.seed,
+        fingerprint=data.fingerprint,
     )
