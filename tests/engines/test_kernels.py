@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from hqsam.engines.attention import CPU_OPS
 from hqsam.engines.kernels import Bottleneck, Kernels, Norm, build
-from hqsam.engines.kernels.build import best_kernels, compiled_kernels
+from hqsam.engines.kernels.build import best_depthwise, best_kernels, compiled_kernels, kernels_or_error
 from hqsam.engines.kernels.compiled import CompiledKernels
 from hqsam.errors import OptionError
 from hqsam.model.attention_ops import PLAIN_OPS, AttentionLayout
 from hqsam.model.config import NANO_1
+from hqsam.model.depthwise import PLAIN_DEPTHWISE
 from hqsam.model.encoders.tiny_vit.encoder import absolute_distances
 from hqsam.model.preprocess import batches
 from tests import needs
@@ -346,9 +347,9 @@ def test_any_number_of_threads_gives_the_same(compiled):
 def fresh(monkeypatch, tmp_path):
     """Nothing compiled yet."""
     monkeypatch.setenv("HQSAM_HOME", str(tmp_path))
-    compiled_kernels.cache_clear()
+    kernels_or_error.cache_clear()
     yield tmp_path
-    compiled_kernels.cache_clear()
+    kernels_or_error.cache_clear()
 
 
 def test_a_machine_without_a_compiler_takes_the_plain_kernels(fresh, monkeypatch):
@@ -373,6 +374,54 @@ def test_what_a_compiler_says_when_it_fails_is_told_and_nothing_is_left(fresh, m
     assert type(best_kernels(torch.float32)) is Kernels
 
 
+def test_a_compiler_that_fails_is_tried_once_and_the_user_hears_of_it_once(fresh, monkeypatch, caplog):
+    needs.compiler()
+    commands = []
+
+    def fail(command, **_):
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 1, "", "no such builtin")
+
+    monkeypatch.setattr(subprocess, "run", fail)
+    for _ in range(2):
+        assert type(best_kernels(torch.float32)) is Kernels
+        assert best_depthwise() is PLAIN_DEPTHWISE
+    assert len(commands) == 1
+    [record] = [one for one in caplog.records if one.levelname == "WARNING"]
+    assert "no such builtin" in record.getMessage()
+
+
+def test_without_a_folder_for_temporary_files_there_are_the_plain_kernels(fresh, monkeypatch):
+    needs.compiler()
+
+    def none_usable():
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(build.tempfile, "TemporaryDirectory", none_usable)
+    assert type(best_kernels(torch.float32)) is Kernels
+    with pytest.raises(OptionError, match="No usable temporary directory"):
+        compiled_kernels()
+
+
+def test_paths_of_mapped_files_may_have_spaces_and_files_may_be_gone():
+    maps = (
+        "7f00-7f10 r-xp 00000000 08:01 123                        /opt/my python/lib/libgomp-a34.so.1\n"
+        "7f10-7f20 r--p 00001000 08:01 123                        /opt/my python/lib/libgomp-a34.so.1\n"
+        "7f20-7f30 r-xp 00000000 08:01 124    /usr/lib/libiomp5.so (deleted)\n"
+        "7f30-7f40 rw-p 00000000 00:00 0 \n"
+        "7f40-7f50 rw-p 00000000 00:00 0      [heap]\n"
+    )
+    files = build._mapped_files(maps)
+    assert files == ["/opt/my python/lib/libgomp-a34.so.1", "/usr/lib/libiomp5.so", "[heap]"]
+
+
+def test_an_openmp_that_cannot_be_opened_does_not_end_the_program(monkeypatch):
+    if sys.platform != "linux":
+        pytest.skip("the files that are mapped are read on Linux only")
+    monkeypatch.setattr(build, "_mapped_files", lambda _: ["/nowhere at all/libgomp.so.1"])
+    build._share_openmp_of_torch()
+
+
 def test_a_damaged_library_is_compiled_again(fresh):
     needs.compiler()
     compiled_kernels()
@@ -381,7 +430,7 @@ def test_a_damaged_library_is_compiled_again(fresh):
     for damaged in (whole[: len(whole) // 2], b"", whole[:5000] + b"x" + whole[5001:]):
         library.unlink()  # the one that is loaded stays as it is
         library.write_bytes(damaged)
-        compiled_kernels.cache_clear()
+        kernels_or_error.cache_clear()
         assert isinstance(best_kernels(torch.float32), CompiledKernels)
         assert len(library.read_bytes()) == len(whole)
 
@@ -390,7 +439,7 @@ def test_the_library_is_compiled_once_and_kept(fresh, monkeypatch):
     needs.compiler()
     compiled_kernels()
     [library] = (fresh / "kernels").iterdir()
-    compiled_kernels.cache_clear()
+    kernels_or_error.cache_clear()
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it was compiled again"))
     compiled_kernels()
     assert [*(fresh / "kernels").iterdir()] == [library]

@@ -146,6 +146,24 @@ def test_the_builder_takes_official_configs_and_files(tmp_path, monkeypatch):
         build_sam2("sam2.1_hiera_t", device="cpu", hydra_overrides_extra=["++model.x=1"])
 
 
+def test_predictors_and_generators_are_made_of_a_file(tmp_path):
+    save_model(tiny_model("hiera"), tmp_path / "tiny.safetensors")
+    path = str(tmp_path / "tiny.safetensors")
+    generator = SAM2AutomaticMaskGenerator.from_pretrained(path, device="cpu", points_per_side=2)
+    assert generator.predictor.model.device == torch.device("cpu")
+    SAM2ImagePredictor.from_pretrained(path, device="cpu").set_image(PHOTO)
+
+
+def test_the_precision_is_the_model_s_and_autocast_changes_nothing(predictor):
+    half = SAM2ImagePredictor(SAM2Base(tiny_model("hiera").to(torch.bfloat16)))
+    half.set_image(PHOTO)
+    with torch.autocast("cpu", torch.bfloat16):
+        full = SAM2ImagePredictor(predictor.model)
+        full.set_image(PHOTO)
+    expected, same, other = (one.predict(box=BOX)[2] for one in (predictor, full, half))
+    assert np.array_equal(same, expected) and not np.array_equal(other, expected)
+
+
 def test_what_is_not_supported_says_so():
     model = SAM2Base(tiny_model("hiera"))
     with pytest.raises(OptionError, match="use_m2m is not supported"):

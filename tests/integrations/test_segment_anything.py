@@ -1,5 +1,6 @@
 """Code written for segment-anything or segment-anything-hq, with only its import changed."""
 
+import os
 from contextlib import nullcontext
 from copy import deepcopy
 from importlib import import_module
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from hqsam.errors import CheckpointError, DataWarning, ImageError, OptionError, PromptError
+from hqsam.hardware import use_one_thread_after_forks
 from hqsam.integrations import segment_anything, segment_anything_hq
 from hqsam.integrations.segment_anything import ResizeLongestSide, Sam, SamPredictor
 from hqsam.model.config import MODELS
@@ -37,6 +39,16 @@ def plain_predictor(photo):
     predictor = SamPredictor(Sam(tiny_model("plain_vit")))
     predictor.set_image(photo)
     return predictor
+
+
+@pytest.mark.skipif(not hasattr(os, "register_at_fork"), reason="there are no forks on this system")
+def test_forks_of_a_process_with_a_sam_compute_with_one_thread(monkeypatch):
+    told = []
+    monkeypatch.setattr(os, "register_at_fork", lambda **how: told.append(how))
+    use_one_thread_after_forks.cache_clear()
+    Sam(tiny_model("vit"))
+    use_one_thread_after_forks.cache_clear()  # so that the next model registers it for good
+    assert [list(how) for how in told] == [["after_in_child"]]
 
 
 def test_a_script_for_hq_sam_runs(photo):

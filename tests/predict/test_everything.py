@@ -13,7 +13,9 @@ from hqsam.masks.boundary import iou
 from hqsam.masks.boxes import box_of_mask
 from hqsam.masks.regions import components
 from hqsam.paths import examples_folder
+from hqsam.predict import crop_mask_generator
 from hqsam.predict.mask_generator_config import MaskGeneratorConfig
+from hqsam.predict.result import Segmentation
 from tests.nano import nano_file
 from tests.predict.plain_everything import plain_everything
 from tests.predict.seeing import discs, seeing_segmenter
@@ -215,6 +217,38 @@ def test_detail_makes_the_edges_of_what_was_found_finer():
     assert len(plain) == len(fine) == 1
     plain_error, fine_error = ((one.masks[0] != truth).sum() for one in (plain, fine))
     assert fine_error < plain_error / 2
+
+
+@pytest.mark.parametrize("how", [{"detail": True}, {"snap": True}, {"detail": True, "snap": True}])
+def test_finer_masks_are_made_one_at_a_time_and_are_held_as_runs(monkeypatch, how):
+    """A batch of masks of a large image's size would take gigabytes."""
+    segmenter, _ = seeing_segmenter()
+    photo, _ = discs((400, 440), (60, 60, 25), (330, 80, 30), (90, 330, 22), (350, 340, 28))
+    events = []
+
+    def watch(name, owner, key):
+        wrapped = getattr(owner, key)
+        monkeypatch.setattr(owner, key, lambda *args: (events.append(name), wrapped(*args))[1])
+
+    watch("mask", Segmentation, "mask")
+    watch("runs", crop_mask_generator, "runs_from_parts")
+    segmenter.everything(photo, points_per_side=8, stability_score_thresh=0.5, **how)
+    assert len(events) >= 4
+    assert events == ["mask", "runs"] * (len(events) // 2)
+
+
+def test_progress_may_stop_the_work_while_detail_is_added():
+    segmenter, _ = seeing_segmenter()
+    photo, _ = discs((768, 1024), (500, 400, 90))
+    told = []
+
+    def enough(done, total):
+        told.append((done, total))
+        if told.count((64, 64)) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        segmenter.everything(photo, points_per_side=8, stability_score_thresh=0.5, detail=True, progress=enough)
 
 
 @pytest.mark.parametrize(

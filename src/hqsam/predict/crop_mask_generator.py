@@ -1,7 +1,7 @@
 """The mask generator's work in one crop, which may be the whole image: a grid of clicks, and the masks to keep."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -36,9 +36,21 @@ class CropMaskGenerator:
         crop: GridCrop,
         config: MaskGeneratorConfig,
         resolved: ResolvedConfig,
+        may_stop: Callable[[], None] = lambda: None,
     ) -> None:
+        """Encode a crop.
+
+        Args:
+            engine: the model.
+            pixels: the whole image.
+            crop: the part of it.
+            config: what to look for.
+            resolved: the same for this engine.
+            may_stop: called again and again while edges are made finer; it may raise, to stop.
+        """
         x0, y0, x1, y1 = crop.box_xyxy
         self._engine, self._crop, self._config, self._resolved = engine, crop, config, resolved
+        self._may_stop = may_stop
         self._image_size_hw = pixels.shape[0], pixels.shape[1]
         self._pixels = pixels[y0:y1, x0:x1]
         self._points = points_in_crop(crop, config)
@@ -132,7 +144,9 @@ class CropMaskGenerator:
         left, top = self._crop.box_xyxy[:2]
         height = self._image_size_hw[0]
         if self._config.detail or self._config.snap:
-            yield from (runs_from_parts([(mask, top, left)], height) for mask in self._fine_masks(some, logits))
+            # Only the runs are kept: each mask is as large as the crop.
+            found = {row: runs_from_parts([(mask, top, left)], height) for row, mask in self._fine_masks(some, logits)}
+            yield from (found[row] for row in range(len(some)))
             return
         for one, each in zip(some, logits, strict=True):
             rows, columns = self._window_in_crop(one)
@@ -145,14 +159,18 @@ class CropMaskGenerator:
         rows = slice(max(0, int(y0) - _ROUND), min(height, math.ceil(y1) + _ROUND))
         return rows, slice(max(0, int(x0) - _ROUND), min(width, math.ceil(x1) + _ROUND))
 
-    def _fine_masks(self, some: list[Candidate], logits: list[np.ndarray]) -> list[np.ndarray]:
-        """Return masks of the crop's size with edges as fine as its pixels."""
+    def _fine_masks(self, some: list[Candidate], logits: list[np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield each candidate's row, in any order, and its mask of the crop's size, with edges as fine as its pixels.
+
+        One mask is made at a time.
+        """
         prompts = self._prompts(np.array([one.point_index for one in some]))
         scores = np.array([one.score for one in some], np.float32)
         coarse = Segmentation.from_logits(np.stack(logits), scores, prompts, self._resolved.source)
-        masks = {row: coarse.mask(row) for row in range(len(some))}
+        fine = ((row, coarse[row]) for row in range(len(some)))
         if self._config.detail:
-            masks |= {row: fine.masks[0] for row, fine in refine_each(coarse, self._pixels, self._engine)}
-        if self._config.snap:
-            masks = {row: snap_mask(mask, self._pixels) for row, mask in masks.items()}
-        return [masks[row] for row in range(len(some))]
+            fine = refine_each(coarse, self._pixels, self._engine, lambda *_: self._may_stop())
+        for row, one in fine:
+            self._may_stop()
+            mask = one.mask(0)
+            yield row, snap_mask(mask, self._pixels) if self._config.snap else mask

@@ -34,7 +34,7 @@ def find_everything(
         engine: the model.
         pixels: the image.
         config: what to look for.
-        progress: called after each batch of clicks.
+        progress: called after each batch of clicks, and with the same numbers while edges are made finer.
 
     Raises:
         OptionError: the model has no such source.
@@ -63,8 +63,12 @@ def _find(
     crops = generate_crops((pixels.shape[0], pixels.shape[1]), config)
     done, total = 0, sum(len(points_in_crop(crop, config)) for crop in crops)
     taken = np.zeros((0, 4))
+
+    def may_stop() -> None:
+        progress(done, total)
+
     for crop in crops:
-        in_crop = CropMaskGenerator(engine, pixels, crop, config, resolved)
+        in_crop = CropMaskGenerator(engine, pixels, crop, config, resolved, may_stop)
         for clicks in in_crop.decode_points():
             done += clicks
             progress(done, total)

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
@@ -37,32 +38,45 @@ _WIDE = ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector
 
 
 def best_kernels(precision: torch.dtype) -> Kernels:
-    """Return the compiled kernels, or those in PyTorch where there is no compiler."""
-    if precision not in PRECISIONS:
-        return Kernels()
-    try:
-        return compiled_kernels()
-    except HqsamError as error:
-        _LOG.info("the kernels are PyTorch's: %s", error)
-        return Kernels()
+    """Return the compiled kernels, or those in PyTorch where none can be compiled."""
+    found = kernels_or_error() if precision in PRECISIONS else None
+    return found if isinstance(found, CompiledKernels) else Kernels()
 
 
 def best_depthwise() -> DepthwiseOps:
-    """Return depthwise convolutions by the compiled kernels, or PyTorch's where there is no compiler."""
-    try:
-        return compiled_kernels().depthwise_ops
-    except HqsamError:
-        return PLAIN_DEPTHWISE
+    """Return depthwise convolutions by the compiled kernels, or PyTorch's where none can be compiled."""
+    found = kernels_or_error()
+    return found.depthwise_ops if isinstance(found, CompiledKernels) else PLAIN_DEPTHWISE
 
 
-@functools.cache
 def compiled_kernels() -> CompiledKernels:
     """Return the kernels of `cpp/kernels.cpp`, compiled for this machine if they have not been.
 
     Raises:
-        OptionError: this is not Linux, or there is no compiler, or it failed; the message says which.
+        OptionError: this is not Linux, or there is no compiler, or it or the loading failed; the message says which.
         OutputError: there is no writing into the cache folder.
     """
+    found = kernels_or_error()
+    if isinstance(found, CompiledKernels):
+        return found
+    raise found.with_traceback(None)  # or the error that is kept would collect every place that raised it
+
+
+@functools.cache
+def kernels_or_error() -> CompiledKernels | HqsamError:
+    """Return the compiled kernels, or why there are none. A failure is kept too: each try takes a second or more."""
+    try:
+        return _compile_and_load()
+    except HqsamError as error:
+        found = error
+    except OSError as error:  # no folder for temporary files, or a disk that nothing may be run from, say
+        found = OptionError(f"the kernels cannot be compiled or loaded: {error}")
+    expected = sys.platform == "linux" and _compiler() is not None
+    _LOG.log(logging.WARNING if expected else logging.INFO, "the kernels are PyTorch's, which are slower: %s", found)
+    return found
+
+
+def _compile_and_load() -> CompiledKernels:
     if sys.platform != "linux":
         raise OptionError(f"the kernels are compiled on Linux only, and this is {platform.system()}")
     folder = resources.files("hqsam.engines.kernels").joinpath("cpp")
@@ -71,17 +85,18 @@ def compiled_kernels() -> CompiledKernels:
     if not _is_whole(library):
         _compile(sources, library)
     _share_openmp_of_torch()
-    try:
-        return CompiledKernels(ctypes.CDLL(str(library)))
-    except OSError as error:  # a disk that nothing may be run from, say
-        raise OptionError(f"the compiled kernels cannot be loaded: {error}") from error
+    return CompiledKernels(ctypes.CDLL(str(library)))
+
+
+def _compiler() -> str | None:
+    return shutil.which(os.environ.get("CXX") or "c++") or shutil.which("g++")
 
 
 def _compile(sources: dict[str, bytes], library: Path) -> None:
-    compiler = shutil.which(os.environ.get("CXX") or "c++") or shutil.which("g++")
+    compiler = _compiler()
     if compiler is None:
         raise OptionError("there is no C++ compiler; install g++, or name one in CXX")
-    with replacing(library) as path, tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, replacing(library) as path:
         for name, text in sources.items():
             Path(folder, name).write_bytes(text)
         code, compiled = Path(folder, "kernels.cpp"), Path(folder, "kernels.o")
@@ -129,6 +144,13 @@ def _processor() -> str:
 
 def _share_openmp_of_torch() -> None:
     """Make libraries that are loaded from now on use the OpenMP that torch brought, whatever its name."""
-    maps = Path("/proc/self/maps").read_text()
-    for path in dict.fromkeys(re.findall(r"/\S*/lib(?:gomp|iomp5|omp)[^/\s]*\.so[^/\s]*", maps)):
-        ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
+    for path in _mapped_files(os.fsdecode(Path("/proc/self/maps").read_bytes())):
+        if re.fullmatch(r"lib(?:gomp|iomp5|omp).*\.so.*", Path(path).name):
+            with suppress(OSError):  # it was replaced since, say
+                ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
+
+
+def _mapped_files(maps: str) -> list[str]:
+    """Return the path of each file in the text of `/proc/self/maps`, where paths may have spaces."""
+    rows = [line.split(maxsplit=5) for line in maps.split("\n")]
+    return [*dict.fromkeys(row[5].removesuffix(" (deleted)") for row in rows if len(row) == 6)]

@@ -65,6 +65,16 @@ class SAM2AutomaticMaskGenerator(SamAutomaticMaskGenerator):
         )
         self.multimask_output = multimask_output
 
+    @classmethod
+    def from_pretrained(cls, model_id: str, **options: Any) -> "SAM2AutomaticMaskGenerator":
+        """Make a generator of a name, a checkpoint or a Hugging Face repo that hqsam reads.
+
+        Raises:
+            OptionError: it is no SAM 2, or an option is out of range.
+            CheckpointError: it cannot be read.
+        """
+        return cls(SAM2Base.from_pretrained(model_id, options.pop("device", None)), **options)
+
     def generate(self, image: np.ndarray, multimask_output: bool | None = None) -> list[dict[str, Any]]:
         """Return a record for each mask of an image, RGB [H, W, 3]; see `SamAutomaticMaskGenerator.generate`."""
         return super().generate(image, self.multimask_output if multimask_output is None else multimask_output)

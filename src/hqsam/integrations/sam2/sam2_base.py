@@ -1,11 +1,13 @@
 """A SAM 2 as the official package's builders return it."""
 
-from torch import device, nn
+import torch
+from torch import nn
 
 from hqsam.engines.build import build_engine
 from hqsam.errors import OptionError
 from hqsam.model.hq_sam import Candidates, HQSam
 from hqsam.predict.segmenter import Segmenter
+from hqsam.weights.load import load_model
 
 
 class SAM2Base(nn.Module):
@@ -31,8 +33,18 @@ class SAM2Base(nn.Module):
         self.image_size = model.config.image_size
         self.apply_postprocessing = apply_postprocessing
 
+    @classmethod
+    def from_pretrained(cls, model_id: str, device: str | torch.device | None = None) -> "SAM2Base":
+        """Load a name, a checkpoint or a Hugging Face repo that hqsam reads; device None: CUDA if there is one.
+
+        Raises:
+            OptionError: it is no SAM 2.
+            CheckpointError: it cannot be read.
+        """
+        return cls(load_model(model_id).to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval())
+
     @property
-    def device(self) -> device:
+    def device(self) -> torch.device:
         """The device of the model."""
         return next(self.parameters()).device
 

@@ -15,7 +15,6 @@ from hqsam.images.reading import ImageLike
 from hqsam.integrations.sam2.sam2_base import SAM2Base
 from hqsam.integrations.set_image import of_set_image
 from hqsam.predict.session import Session
-from hqsam.weights.load import load_model
 
 _LIMIT = 32.0
 """Low-resolution logits are cut off at this and minus this, as officially; masks are made before."""
@@ -57,8 +56,7 @@ class SAM2ImagePredictor:
             OptionError: it is no SAM 2.
             CheckpointError: it cannot be read.
         """
-        device = options.pop("device", "cuda" if torch.cuda.is_available() else "cpu")
-        return cls(SAM2Base(load_model(model_id).to(device).eval()), **options)
+        return cls(SAM2Base.from_pretrained(model_id, options.pop("device", None)), **options)
 
     def set_image(self, image: ImageLike) -> None:
         """Encode an image, RGB [H, W, 3] of uint8, a PIL image or a path.

@@ -94,11 +94,20 @@ template <typename V> INLINE void store(bf16* at, V x) {
     std::memcpy(at, &halves, sizeof(halves));
 }
 
+// The lanes in another order. GCC has __builtin_shufflevector from GCC 12 only, and clang has no __builtin_shuffle.
+template <int... lane> INLINE f8x shuffled(f8x x) {
+#ifdef __clang__
+    return __builtin_shufflevector(x, x, lane...);
+#else
+    return __builtin_shuffle(x, Of<f8x>::ints{lane...});
+#endif
+}
+
 INLINE float sum_of(float x) { return x; }
 INLINE float sum_of(f8x x) {
-    x += __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3);
-    x += __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5);
-    x += __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6);
+    x += shuffled<4, 5, 6, 7, 0, 1, 2, 3>(x);
+    x += shuffled<2, 3, 0, 1, 6, 7, 4, 5>(x);
+    x += shuffled<1, 0, 3, 2, 5, 4, 7, 6>(x);
     return x[0];
 }
 INLINE float sum_of(f16x x) {
@@ -113,8 +122,8 @@ INLINE float largest_of(f16x x) {
     f8x halves[2];
     std::memcpy(halves, &x, sizeof(x));
     f8x most = larger(halves[0], halves[1]);
-    most = larger(most, __builtin_shufflevector(most, most, 4, 5, 6, 7, 0, 1, 2, 3));
-    most = larger(most, __builtin_shufflevector(most, most, 2, 3, 0, 1, 6, 7, 4, 5));
+    most = larger(most, shuffled<4, 5, 6, 7, 0, 1, 2, 3>(most));
+    most = larger(most, shuffled<2, 3, 0, 1, 6, 7, 4, 5>(most));
     return most[0] > most[1] ? most[0] : most[1];
 }
 

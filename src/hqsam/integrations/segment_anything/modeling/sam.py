@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from hqsam.engines.attention import CPU_OPS
 from hqsam.errors import OptionError
+from hqsam.hardware import use_one_thread_after_forks
 from hqsam.integrations.segment_anything.modeling.image_encoder import ImageEncoder
 from hqsam.integrations.segment_anything.modeling.mask_decoder import MaskDecoder
 from hqsam.integrations.segment_anything.modeling.official_module import OfficialModule
@@ -54,6 +55,7 @@ class Sam(nn.Module):
             OptionError: the parts have different sizes, or one is missing.
         """
         super().__init__()
+        use_one_thread_after_forks()
         if isinstance(image_encoder, HQSam):
             model = image_encoder
             if model.config.fit == "squash":
