@@ -57,6 +57,11 @@ def test_simplified_outlines_are_within_the_error_that_is_stated(simplify):
     assert exact.geometry.hausdorff_distance(outline.geometry) <= outline.error + 1e-9
 
 
+def test_an_empty_mask_has_no_outline_orthogonal_or_not():
+    for orthogonal in (False, True):
+        assert outline_of(np.zeros((4, 5), bool), orthogonal=orthogonal).geometry.is_empty
+
+
 def test_a_length_below_zero_is_an_error():
     with pytest.raises(OptionError, match="units of the map"):
         outline_of(blob(), simplify=-1)

@@ -110,7 +110,7 @@ def _look_at_the_rest(
         if valid is None or valid.any():  # a tile without data is not looked at
             found = look(np.ascontiguousarray(windows.read(*grid.window(tile))))
         kept = (one for each in found for one in on_map(each, None, valid))
-        journal.append({"tile": tile, "objects": [_to_json(one) for one in kept]})
+        journal.append({"tile": tile, "objects": [_to_json(one) for one in kept if one.areas[0]]})
         progress(len(grid.tiles) - left, len(grid.tiles))
 
 
@@ -130,7 +130,9 @@ def _parts(journal: Journal) -> Iterator[Part]:
         down, across = record["tile"]
         size_hw = list(grid.tile_size_hw((down, across)))
         for counts, score, *words in record["objects"]:
-            yield Part((down, across), {"size": size_hw, "counts": counts}, score, *words)
+            part = Part((down, across), {"size": size_hw, "counts": counts}, score, *words)
+            if part.area:  # journals of older versions may have masks without pixels
+                yield part
 
 
 def _joined(image: Path, parts: list[Part], grid: TileGrid) -> Instances:
