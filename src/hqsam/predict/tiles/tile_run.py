@@ -69,7 +69,7 @@ def run_tiles(image: Path, folder: Path, look: Look, about: Mapping[str, Any], o
     journal_path = folder / f"{image.stem}_tiles.journal"
     with open_windows(image, options.reading) as windows, Journal(journal_path) as journal:
         grid = TileGrid(windows.size_hw, options.side, options.overlap)
-        _check_size(image, windows)
+        check_size(image, windows)
         done = {tuple(record["tile"]) for record in journal.resume(heading(image, grid, about))}
         _look_at_the_rest(look, windows, grid, journal, done, options.progress or (lambda done, total: None))
         found = on_map(_joined(image, list(_parts(journal)), grid), windows.georeference, None)
@@ -163,7 +163,12 @@ def _written(image: Path) -> tuple[int, int]:
     return about.st_size, about.st_mtime_ns
 
 
-def _check_size(image: Path, windows: Windows) -> None:
+def check_size(image: Path, windows: Windows) -> None:
+    """Refuse an image of which run lengths cannot be stored.
+
+    Raises:
+        ImageError: it has too many pixels.
+    """
     height, width = windows.size_hw
     if height * width >= _MOST_PIXELS:
         raise ImageError(f"{image} has {width} x {height} pixels; masks of more than 4,294,967,295 cannot be stored")
