@@ -15,7 +15,7 @@ _INSTEAD = {"geojson": "pixel_geojson", "geotiff": "label_map", "cog": "label_ma
 """Formats in pixels."""
 _MEASURED = ("id", "label", "score", "area_m2", "perimeter_m", "outline_error")
 _OWN = {*_MEASURED, "fid", "geom", "geometry"}
-"""Names that no column may have: besides ours those of the columns of numbers and outlines in GeoPackage and GeoParquet."""
+"""Names that no column may have: ours, and those of numbers and outlines in GeoPackage and GeoParquet."""
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class InstanceOutputs:
         """Return the masks as SAM's mask generator does: a dict each, which JSON can hold.
 
         The keys are segmentation (COCO's run lengths), bbox (x, y, width, height), area, predicted_iou if the score is
-        known, label if the class is, and all columns by their names; one that is named as such a key gets `_given` added.
+        known, label if the class is, and all columns by their names; one that is named as a key gets `_given` added.
         """
         return [self._record(row) for row in range(len(self))]
 
@@ -73,7 +73,7 @@ class InstanceOutputs:
 
         Args:
             row: the mask.
-            own: fields of a file, in small letters; a column of such a name gets another, see `masks.columns.free_name`.
+            own: fields of a file, in small letters; a column named so gets another name, see `masks.columns.free_name`.
         """
         values = {free_name(name, own): to_plain(column[row]) for name, column in self.columns.items()}
         return {name: value for name, value in values.items() if value is not None}

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from hqsam.errors import OptionError
-from hqsam.images.reading import ImageLike, name_of, read_placed
 from hqsam.images.read_options import ReadOptions
+from hqsam.images.reading import ImageLike, name_of, read_placed
 from hqsam.masks.instances import Instances
 from hqsam.predict.image_reference import ImageReference
 from hqsam.predict.on_map import on_map
