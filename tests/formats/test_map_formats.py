@@ -1,6 +1,7 @@
 """Results on maps, opened again by GDAL's own readers."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -146,6 +147,19 @@ def test_what_is_written_is_read_back_with_its_place(tmp_path, name):
         assert [int(one) for one in again.columns["floors"]] == [2, 5]
         assert [int(one) for one in again.columns["id"]] == [77, 78]
     write(again, tmp_path / "again", [name])  # and can be written as it was
+
+
+@pytest.mark.parametrize("name", ["gpkg", "geoparquet", "geojson"])
+def test_no_attribute_hides_a_column_that_such_files_have_of_their_own(tmp_path, name):
+    if name == "geoparquet":
+        pytest.importorskip("pyarrow.parquet")
+    columns = {"fid": ("a", None), "Geom": (1, 2), "geometry": ("x", "y"), "name": ("n", "m"), "Name": ("N", "M")}
+    columns |= {"name_given": ("g", "h"), "rowid": (3, 3)}
+    found = replace(discs(), columns=columns)
+    [path] = write(found, tmp_path, [name])
+    [again] = read(path, name)
+    np.testing.assert_array_equal(np.asarray(again.masks), np.asarray(found.masks))
+    assert {name: tuple(values) for name, values in again.columns.items()} == columns
 
 
 @pytest.mark.parametrize("name", READ_BACK)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hqsam.errors import DataWarning
-from hqsam.formats import sam, write
+from hqsam.formats import coco, sam, write
 from hqsam.formats.coco import to_coco
 from hqsam.masks.instances import Instances
 from tests.formats.samples import everything_of, named, trip
@@ -36,6 +36,25 @@ def test_records_come_back_with_all_that_was_known(tmp_path):
 def test_coco_has_what_is_known_beside_its_own_keys():
     first, second = to_coco([CUPS])["annotations"]
     assert first["stability_score"] == 0.97 and first["bbox"] == [2, 3, 6, 4] and "stability_score" not in second
+
+
+FIELDS = {"id": ("A7", None), "image_id": (9, 10), "Area": (812.5, 1.0), "bbox": ("b", "c"), "score": (3, 4)}
+FIELDS |= {"segmentation": ("s", None), "category_id": (5, 6), "label": ("x", "y"), "predicted_iou": (7, 8)}
+OF_A_FIELD = named(SQUARE, SQUARE[::-1], labels="house", scores=[0.9, None], columns={**FIELDS, "id_given": (1, 2)})
+
+
+@pytest.mark.parametrize("module", [coco, sam])
+def test_no_attribute_hides_what_a_format_needs(tmp_path, module):
+    assert everything_of(trip(module, OF_A_FIELD, tmp_path)) == everything_of(OF_A_FIELD)
+
+
+def test_no_attribute_hides_a_column_of_the_table(tmp_path):
+    columns = {"Number": (7, 8), "area": (9, 9), "x0": (1, 1), "height": (3, 4)}
+    (path,) = write(named(SQUARE, SQUARE, columns=columns), tmp_path, ["csv"])
+    with path.open(newline="") as file:
+        first, _ = csv.DictReader(file)
+    assert (first["number"], first["area"], first["x0"]) == ("1", "24", "2")
+    assert (first["Number_given"], first["area_given"], first["x0_given"], first["height"]) == ("7", "9", "1", "3")
 
 
 def test_the_table_has_a_line_an_object_and_a_column_for_each_number(tmp_path):

@@ -1,10 +1,12 @@
 """Semantic maps: numbers of classes as pixels, and their colours."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from hqsam.errors import OptionError
+from hqsam.errors import OptionError, OutputError
 from hqsam.formats import semantic_map, write
 from hqsam.masks.instances import Instances
 
@@ -32,6 +34,23 @@ def test_without_a_list_classes_are_in_alphabetical_order_and_a_label_beyond_a_l
     assert [line.split(",")[:2] for line in table.read_text().splitlines()[1:]] == [["1", "cup"], ["2", "spoon"]]
     with pytest.raises(OptionError, match="'cup'"):
         write(instances, tmp_path, ["semantic_map"], classes=["spoon"])
+
+
+def test_images_of_a_folder_share_their_numbers_and_colours_of_classes(instances, tmp_path):
+    write(instances, tmp_path, ["semantic_map"], classes=["cup", "spoon"], colours=[(1, 2, 3), (4, 5, 6)])
+    other = replace(instances.with_labels(["spoon", "fork", "spoon"]), image_name="kitchen.jpg")
+    picture, table = write(other, tmp_path, ["semantic_map"])
+    first, second, third = table.read_text().splitlines()[1:]
+    assert (first, second) == ("1,cup,#010203", "2,spoon,#040506") and third.startswith("3,fork,")
+    with Image.open(picture) as image:
+        assert set(np.unique(image).tolist()) == {2, 3}
+
+
+def test_a_table_of_something_else_is_left_as_it_is(instances, tmp_path):
+    (tmp_path / "classes.csv").write_text("pupil;mark\nEva;1\n")
+    with pytest.raises(OutputError, match="no table of classes"):
+        write(instances, tmp_path, ["semantic_map"])
+    assert (tmp_path / "classes.csv").read_text().startswith("pupil")
 
 
 def test_more_than_255_classes_are_16_bits(instances, tmp_path):

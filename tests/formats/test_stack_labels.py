@@ -9,14 +9,19 @@ import numpy as np
 import pytest
 
 from hqsam import storage
-from hqsam.errors import OptionError, OutputError
+from hqsam.errors import ImageError, OptionError, OutputError
 from hqsam.formats import zarr_labels
 from hqsam.formats.nifti_labels import write_nifti_labels
 from hqsam.formats.ome_tiff_labels import write_ome_tiff_labels
+from hqsam.formats.stack_labels import place_in_stack
 from hqsam.formats.zarr_labels import write_zarr_labels
+from hqsam.images.read_options import ReadOptions
 from hqsam.images.stacks.open_stack import open_stack
+from hqsam.images.stacks.plane import open_plane
 from hqsam.images.walk import is_own_result
+from hqsam.masks.instances import Instances
 from hqsam.masks.label_blocks import LabelBlock
+from hqsam.predict.image_reference import ImageReference
 from tests.images.stacks.files import OBLIQUE, numbered, write_dicom_series, write_nifti, write_ome_tiff, write_ome_zarr
 
 zarr = pytest.importorskip("zarr", reason="needs hqsam[science]")
@@ -223,3 +228,16 @@ def test_rows_are_written_in_parts(cells, monkeypatch):
     group = zarr.open_group(str(cells / "labels" / "nuclei"), mode="r")
     np.testing.assert_array_equal(group["0"][:], LABELS)
     np.testing.assert_array_equal(group["1"][:], LABELS[..., ::2, ::2])
+
+
+def test_masks_of_a_page_are_of_no_plane_of_the_stack(tmp_path):
+    path = tmp_path / "stack.tif"
+    pytest.importorskip("tifffile").imwrite(
+        path, np.zeros((7, 20, 30), np.uint8), imagej=True, metadata={"axes": "ZYX"}
+    )
+    for page, is_plane in ((5, False), (None, True)):
+        image = ImageReference(path, np.zeros((20, 30, 3), np.uint8), ReadOptions(page=page))
+        with place_in_stack(replace(Instances.empty((20, 30)), image=image)) as place:
+            assert (place is not None) == is_plane
+    with pytest.raises(ImageError, match="instead of bands"), open_plane(path, ReadOptions(bands=(9,))):
+        pass

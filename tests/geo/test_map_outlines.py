@@ -57,6 +57,11 @@ def test_simplified_outlines_are_within_the_error_that_is_stated(simplify):
     assert exact.geometry.hausdorff_distance(outline.geometry) <= outline.error + 1e-9
 
 
+def test_an_empty_mask_has_no_outline_orthogonal_or_not():
+    for orthogonal in (False, True):
+        assert outline_of(np.zeros((4, 5), bool), orthogonal=orthogonal).geometry.is_empty
+
+
 def test_a_length_below_zero_is_an_error():
     with pytest.raises(OptionError, match="units of the map"):
         outline_of(blob(), simplify=-1)
@@ -114,3 +119,10 @@ def test_feet_are_made_metres():
     place = Georeference((1, 0, 6_000_000, 0, -1, 2_100_000), "EPSG:2227")
     area, _ = area_and_perimeter(outline_of(mask, place).geometry, place.crs)
     assert area == pytest.approx(100 * 0.3048006**2, rel=2e-4)
+
+
+def test_a_crs_whose_angles_are_grads_is_measured_in_metres():
+    shapely = pytest.importorskip("shapely")
+    area, perimeter = area_and_perimeter(shapely.box(600_000, 2_200_000, 601_000, 2_201_000), "EPSG:27572")
+    scale = 0.99987742  # of the projection at its origin, by its definition
+    assert area == pytest.approx(1e6 / scale**2, rel=1e-6) and perimeter == pytest.approx(4000 / scale, rel=1e-6)

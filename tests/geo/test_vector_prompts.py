@@ -7,7 +7,7 @@ import pytest
 
 from hqsam.errors import DataError, DataWarning
 from hqsam.geo.georeference import Georeference
-from hqsam.geo.vector_prompts import attribute_columns, pixel_prompts, read_vector_prompts
+from hqsam.geo.vector_prompts import VectorPrompts, attribute_columns, pixel_prompts, read_vector_prompts
 from tests.geo.rasters import NORTH_UP, UTM
 
 raw = pytest.importorskip("pyogrio.raw", reason="needs hqsam[geo]")
@@ -80,3 +80,29 @@ def test_another_file_is_an_error_that_names_it(tmp_path, content):
         read_vector_prompts(tmp_path / "odd.gpkg")
     with pytest.raises(DataError, match="no such file"):
         read_vector_prompts(tmp_path / "missing.gpkg")
+
+
+def test_a_feature_too_far_away_for_the_crs_of_the_image_is_left_out(tmp_path):
+    pyproj = pytest.importorskip("pyproj")
+    x, y = pyproj.Transformer.from_crs(UTM, "EPSG:4326", always_xy=True).transform(
+        *PLACE.to_map(np.array([[50.0, 60]])).T
+    )
+    near, far = shapely.Point(x[0], y[0]), shapely.Point(-170, 500)
+    vector = VectorPrompts("world", (near, far), ({}, {}), "EPSG:4326")
+    with pytest.warns(DataWarning, match="1 outside of the image"):
+        assert len(pixel_prompts(vector, PLACE, SIZE)) == 1
+
+
+def test_a_rectangle_is_a_box_also_as_the_only_part_of_a_multipolygon():
+    shape = shapely.transform(shapely.MultiPolygon([shapely.box(5, 6, 25, 36)]), PLACE.to_map)
+    [prompt] = pixel_prompts(VectorPrompts("a", (shape,), ({},)), PLACE, SIZE)
+    np.testing.assert_allclose(prompt.box, [5, 6, 25, 36])
+    assert not prompt.polygons
+
+
+def test_a_list_among_the_attributes_is_kept_as_text(tmp_path):
+    point = {"type": "Point", "coordinates": [1, 2]}
+    features = [{"type": "Feature", "properties": {"tags": [1, 2]}, "geometry": point}]
+    path = tmp_path / "a.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    assert read_vector_prompts(path).attributes == ({"tags": "[1, 2]"},)

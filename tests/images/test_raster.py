@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 
 from hqsam.errors import ImageError, ImageWarning
+from hqsam.geo.vector_prompts import VectorPrompts
 from hqsam.images.raster import open_raster
 from hqsam.images.raster_source import gdal_name, is_raster
 from hqsam.images.read_options import DEFAULTS, ReadOptions
 from hqsam.images.reading import read_image, read_placed
+from hqsam.images.value_range import ValueRange
 from hqsam.images.windows import open_windows
+from hqsam.predict.tiles.features_in_tiles import features_in_tiles
 from tests.geo.rasters import NORTH_UP, UTM, random_bands, rasterio, write_raster
+from tests.tiny import tiny_segmenter
 
 ALL = slice(0, 300), slice(0, 200)
 
@@ -244,3 +248,24 @@ def test_windows_are_read_from_an_object_store(web, tmp_path, monkeypatch):
     with open_raster("s3://bucket/field.tif") as raster:
         np.testing.assert_array_equal(raster.read(slice(0, 90), slice(0, 80)), bands[:, :90, :80].transpose(1, 2, 0))
     assert any("/bucket/field.tif" in path for _, path, _ in asked)
+
+
+def test_another_page_than_the_first_is_refused(rgb):
+    path = rgb[0] if isinstance(rgb, tuple) else rgb
+    with pytest.raises(ImageError, match="page 5 was asked for"), open_raster(path, ReadOptions(page=5)):
+        pass
+
+
+def test_a_range_beyond_a_type_scales_its_values():
+    values = np.array([[[0], [255]]], np.uint8)
+    assert ValueRange(0, 4095).to_8_bit(values).ravel().tolist() == [0, 16]
+
+
+def test_features_of_an_image_whose_masks_cannot_be_stored_are_refused_at_once(tmp_path):
+    path = tmp_path / "huge.tif"
+    side = {"width": 100_000, "height": 100_000, "count": 1, "dtype": "uint8", "tiled": True, "sparse_ok": True}
+    transform = rasterio.Affine(*NORTH_UP)
+    with rasterio.open(path, "w", driver="GTiff", crs=UTM, transform=transform, bigtiff="yes", **side):
+        pass
+    with pytest.raises(ImageError, match="cannot be stored"):
+        features_in_tiles(tiny_segmenter(), path, VectorPrompts("none", (), ()), tmp_path)

@@ -105,3 +105,10 @@ def test_a_pipe_among_the_images_is_named_and_never_opened(tmp_path):
     found = images_in(tmp_path)
     assert names(found, tmp_path) == ["a.jpg"]
     assert describe_skipped(found.skipped) == ["left out: 1 x pipe, socket or device (camera.jpg)"]
+
+
+def test_a_large_result_is_known_for_one(tmp_path, monkeypatch):
+    path = tmp_path / "map_labels.tif"
+    tifffile.imwrite(path, np.zeros((20, 30), np.uint32), software="hqsam")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert is_own_result(path)

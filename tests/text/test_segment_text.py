@@ -49,6 +49,16 @@ def test_nothing_found_is_no_mask(segmenter):
     assert found.metadata["source"] == "sum"
 
 
+def test_nothing_found_on_a_map_has_its_place_and_its_image(segmenter, tmp_path):
+    pytest.importorskip("rasterio")
+    from tests.geo.rasters import UTM, write_raster
+
+    path = write_raster(tmp_path / "field.tif", PHOTO.transpose(2, 0, 1))
+    found = segmenter.segment_text(path, ["a"], detector=FixedBoxes(np.zeros((0, 4))))
+    assert len(found) == 0 and found.metadata["georeference"].crs == UTM
+    found.save(tmp_path / "out", "gpkg", "overlay")
+
+
 def test_without_words_nothing_is_loaded(segmenter):
     with pytest.raises(PromptError, match="what to look for"):
         segmenter.segment_text(PHOTO, [], detector="no/where")

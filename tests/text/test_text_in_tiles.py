@@ -6,7 +6,9 @@ import pytest
 from hqsam.errors import OptionError, OutputError, PromptError
 from hqsam.formats import coco
 from hqsam.masks.boundary import iou
+from hqsam.masks.instances import Instances
 from hqsam.text.detector import Detections
+from hqsam.text.everything_by_text import everything_by_text
 from hqsam.text.text_in_tiles import segment_text_in_tiles
 from tests.predict.seeing import discs, seeing_segmenter
 from tests.text.seeing_detector import BrightThings
@@ -63,6 +65,16 @@ def test_an_object_with_two_names_keeps_that_of_the_higher_score(picture, tmp_pa
 def test_nothing_of_that_name_is_an_empty_result(picture, tmp_path):
     result = run(picture, tmp_path, threshold=1.0)
     assert result.count == 0 and not tifffile.imread(result.label_map).any()
+
+
+def test_masks_without_pixels_are_left_out(picture, tmp_path, monkeypatch):
+    def with_an_empty_mask(*args, **how):
+        found = everything_by_text(*args, **how)
+        return Instances.join([found, Instances.from_masks([np.zeros(found.image_size_hw, bool)], labels="a disc",
+            scores=[0.5], columns={"prompt_score": (0.5,)})])  # fmt: skip
+
+    monkeypatch.setattr("hqsam.text.text_in_tiles.everything_by_text", with_an_empty_mask)
+    assert run(picture, tmp_path).count == len(CIRCLES)
 
 
 class Killed(BaseException):

@@ -12,6 +12,7 @@ from hqsam.formats.file_names import OutputPaths
 from hqsam.formats.files import size_of_picture, write_json
 from hqsam.formats.image_lookup import ImageLookup, folders_around
 from hqsam.formats.left_out import LeftOut, warn_of
+from hqsam.masks.columns import given_name
 from hqsam.masks.instances import Instances
 from hqsam.masks.polygons import as_one_ring, to_polygons
 
@@ -20,6 +21,8 @@ Outlines = Literal["runs", "polygons"]
 
 
 _KNOWN = {"id", "image_id", "category_id", "segmentation", "area", "bbox", "iscrowd", "score"}
+_OWN = _KNOWN - {"iscrowd"}
+"""Keys that no column may hide; the column `iscrowd` is what `read` makes of crowds."""
 
 
 def write(instances: Instances, paths: OutputPaths, outlines: Outlines = "runs", tolerance: float = 0) -> list[Path]:
@@ -117,7 +120,7 @@ def _with_facts(instances: Instances, annotations: Mapping[int | str, Entry]) ->
     names = dict.fromkeys(
         name for row in rows for name, value in row.items() if name not in _KNOWN or (name == "iscrowd" and value)
     )
-    return replace(instances, columns={name: tuple(row.get(name) for row in rows) for name in names})
+    return replace(instances, columns={given_name(name, _OWN): tuple(row.get(name) for row in rows) for name in names})
 
 
 def image_entry(number: int, name: str, size_hw: tuple[int, int]) -> dict[str, Any]:
@@ -133,7 +136,7 @@ def annotation_of(instances: Instances, row: int, outlines: Outlines = "runs", t
         "area": int(instances.areas[row]),
         "bbox": [x0, y0, x1 - x0, y1 - y0],
         "iscrowd": 0,
-        **instances.column_values(row),
+        **instances.column_values(row, _OWN),
     }
     return content if score is None else content | {"score": score}
 

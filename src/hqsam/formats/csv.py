@@ -28,6 +28,8 @@ _EMPTY = dict.fromkeys(("number", "label", "score", "area", "x0", "y0", "x1", "y
 def _row(instances: Instances, row: int) -> dict[str, Any]:
     box = dict(zip(("x0", "y0", "x1", "y1"), instances.boxes[row].tolist(), strict=True))
     score = instances.known_score(row)
-    numbers = {name: value for name, value in instances.column_values(row).items() if isinstance(value, int | float)}
+    numbers = {
+        name: value for name, value in instances.column_values(row, _EMPTY).items() if isinstance(value, int | float)
+    }
     about = {"label": instances.labels[row], "score": "" if score is None else round(score, 6)}
     return {**about, "area": int(instances.areas[row]), **box, **numbers}

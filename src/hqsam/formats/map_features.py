@@ -1,6 +1,6 @@
 """Masks as features of a map: outlines in the CRS of their image, with attributes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,11 +8,14 @@ from hqsam.errors import OptionError
 from hqsam.geo.georeference import Georeference
 from hqsam.geo.map_outlines import map_outlines
 from hqsam.geo.measures import area_and_perimeter, longest_edge_for
+from hqsam.masks.columns import free_name, given_name
 from hqsam.masks.instances import Instances
 
 _INSTEAD = {"geojson": "pixel_geojson", "geotiff": "label_map", "cog": "label_map"}
 """Formats in pixels."""
-_OWN = ("id", "label", "score", "area_m2", "perimeter_m", "outline_error")
+_MEASURED = ("id", "label", "score", "area_m2", "perimeter_m", "outline_error")
+_OWN = {*_MEASURED, "fid", "geom", "geometry"}
+"""Names that no column may have: ours, and those of numbers and outlines in GeoPackage and GeoParquet."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def place_of(instances: Instances, format_name: str) -> Georeference:
 
 def map_features(instances: Instances, place: Georeference, **outlines: Any) -> Iterator[MapFeature]:
     """Yield each mask as a feature, one at a time; `outlines` are the options of `map_outlines`."""
-    longest_edge = longest_edge_for(place.transform)
+    longest_edge, names = longest_edge_for(place.transform), _free_names(instances.columns)
     for row, outline in enumerate(map_outlines(instances, place, **outlines)):
         measured = area_and_perimeter(outline.geometry, place.crs, longest_edge)
         score = instances.known_score(row)
@@ -52,18 +55,23 @@ def map_features(instances: Instances, place: Georeference, **outlines: Any) -> 
         attributes |= dict(zip(("area_m2", "perimeter_m"), measured, strict=True)) if measured else {}
         attributes["outline_error"] = outline.error
         more = {name: value for name, value in instances.column_values(row).items() if is_single(value)}
-        yield MapFeature(outline.geometry, attributes | {_free_name(name): value for name, value in more.items()})
+        yield MapFeature(outline.geometry, attributes | {names[name]: value for name, value in more.items()})
 
 
 def is_measured(name: str) -> bool:
     """Return True for an attribute that is no column of the masks: their number, label, score and measures."""
-    return name in _OWN
+    return name in _MEASURED
 
 
-def attribute_named(name: str) -> str:
-    """Return the name of the column that an attribute was, undoing what kept it from hiding one of ours."""
-    own = name.removesuffix("_given")
-    return own if own.lower() in _OWN else name
+def columns_named(attributes: Iterable[str]) -> dict[str, str]:
+    """Return the name of the column that each attribute was, undoing what kept it from hiding another."""
+    names: dict[str, str] = {}
+    for attribute in attributes:
+        name, short = given_name(attribute, _OWN), attribute.removesuffix("_given")
+        if short.lower() in {other.lower() for other in names} and short not in names.values():
+            name = short  # another has the same letters, with capitals elsewhere
+        names[attribute] = name
+    return names
 
 
 def is_single(value: Any) -> bool:
@@ -71,6 +79,12 @@ def is_single(value: Any) -> bool:
     return isinstance(value, str | int | float | bool)
 
 
-def _free_name(name: str) -> str:
-    """Return the name of a column that does not hide an attribute of ours."""
-    return f"{name}_given" if name.lower() in _OWN else name
+def _free_names(columns: Iterable[str]) -> dict[str, str]:
+    """Return the name of the attribute that each column becomes; SQL does not tell capitals from small letters."""
+    names: dict[str, str] = {}
+    for column in columns:
+        name, taken = free_name(column, _OWN), {other.lower() for other in names.values()}
+        while name.lower() in taken:
+            name += "_given"
+        names[column] = name
+    return names

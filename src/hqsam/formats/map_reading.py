@@ -8,7 +8,7 @@ from typing import Any
 from hqsam import optional
 from hqsam.errors import DataError, PromptError
 from hqsam.formats.left_out import take_each, warn_of
-from hqsam.formats.map_features import attribute_named, is_measured
+from hqsam.formats.map_features import columns_named, is_measured
 from hqsam.geo.georeference import Georeference
 from hqsam.geo.map_outlines import pixel_polygons
 from hqsam.masks.columns import DEFAULT_LABEL
@@ -73,14 +73,14 @@ def instances_on_map(features: Iterable[tuple[str, Feature]], image: MapImage, p
     taken, left_out = take_each(features, lambda feature: _row(feature, image, crs), "damaged features")
     warn_of(left_out, path)
     attributes = [attributes for _, attributes in taken]
-    names = dict.fromkeys(name for each in attributes for name in each if not is_measured(name))
+    names = columns_named(dict.fromkeys(name for each in attributes for name in each if not is_measured(name)))
     scores = [each.get("score") for each in attributes]
     return Instances.from_rle(
         [rle for rle, _ in taken],
         image.size_hw,
         scores=[None if score is None else float(score) for score in scores],
         labels=[str(each.get("label") or DEFAULT_LABEL) for each in attributes],
-        columns={attribute_named(name): tuple(each.get(name) for each in attributes) for name in names},
+        columns={column: tuple(each.get(name) for each in attributes) for name, column in names.items()},
         metadata={"georeference": image.place},
         image_name=image.name,
     )

@@ -9,9 +9,9 @@ from hqsam.formats.file_names import OutputPaths
 from hqsam.formats.files import read_json, write_json
 from hqsam.formats.left_out import take_each, warn_of
 from hqsam.masks import rle
+from hqsam.masks.columns import given_name
+from hqsam.masks.instance_outputs import RECORD_KEYS
 from hqsam.masks.instances import Instances
-
-_KNOWN = {"id", "segmentation", "bbox", "area", "predicted_iou", "label"}
 
 
 def write(instances: Instances, paths: OutputPaths) -> list[Path]:
@@ -40,13 +40,13 @@ def read(path: Path) -> list[Instances]:
     taken, left_out = take_each(entries, lambda record: _masked(record, size_hw), "damaged records")
     warn_of(left_out, path)
     records = [record for record, _ in taken]
-    names = dict.fromkeys(name for record in records for name in record if name not in _KNOWN)
+    names = dict.fromkeys(name for record in records for name in record if name not in RECORD_KEYS)
     instances = Instances.from_rle(
         (mask for _, mask in taken),
         size_hw,
         scores=[record["predicted_iou"] for record in records],
         labels=[str(record.get("label", "object")) for record in records],
-        columns={name: tuple(record.get(name) for record in records) for name in names},
+        columns={given_name(name, RECORD_KEYS): tuple(record.get(name) for record in records) for name in names},
         image_name=name,
     )
     return [instances]

@@ -35,21 +35,25 @@ def write(
     Args:
         instances: the masks.
         paths: where to write.
-        classes: the names of class 1, 2, ...; by default those of the image in alphabetical order.
-        colours: their colours, red, green and blue; by default those of `images.palette`.
+        classes: the names of class 1, 2, ...; By default the names in the folder's `classes.csv`, then the new ones in
+            alphabetical order, so that images written one after another agree.
+        colours: their colours, red, green and blue; by default those in `classes.csv`, else of `images.palette`.
         order: the mask that gets a pixel which several claim.
 
     Raises:
         OptionError: a label is not among `classes`.
-        OutputError: there are more than 65535 classes.
+        OutputError: there are more than 65535 classes, or `classes.csv` is no such table.
     """
-    names = sorted(set(instances.labels)) if classes is None else list(classes)
+    known = _known_classes(paths.folder / _TABLE) if classes is None else []
+    names = _with_new([name for name, _ in known], instances.labels) if classes is None else list(classes)
     if len(names) > _MAX_CLASSES:
         raise OutputError(f"a semantic map counts to {_MAX_CLASSES}, and there are {len(names)} classes; use coco")
     missing = sorted(set(instances.labels) - set(names))
     if missing:
         raise OptionError(f"the label {missing[0]!r} is none of the classes {names}; add it to them")
     shown = [colour_of(place) for place in range(len(names))] if colours is None else list(colours)
+    if colours is None:
+        shown[: len(known)] = [colour for _, colour in known]
     numbers = np.array([0, *(names.index(label) + 1 for label in instances.labels)])
     pixels = numbers[instances.label_map(order)].astype(np.uint8 if len(names) < 256 else np.uint16)
     table = write_class_table(paths.folder / _TABLE, list(zip(range(1, len(names) + 1), names, shown, strict=True)))
@@ -74,6 +78,32 @@ def read(path: Path) -> list[Instances]:
             image_name=path.name,
         )
     ]
+
+
+def _known_classes(table: Path) -> list[tuple[str, Rgb]]:
+    """Return name and colour of class 1, 2, ... of a table; nothing where there is none.
+
+    Raises:
+        OutputError: it is no table as `write_class_table` writes it.
+    """
+    try:
+        rows = list(csv.DictReader(io.StringIO(read_text(table)))) if table.exists() else []
+        classes = {int(row["number"]): (row["name"], _colour(row["colour"])) for row in rows}
+        if not set(classes) <= set(range(1, _MAX_CLASSES + 1)):
+            raise ValueError(f"numbers are not from 1 to {_MAX_CLASSES}")
+    except (DataError, LookupError, TypeError, ValueError) as error:
+        raise OutputError(f"{table} is no table of classes to go on with ({error}); choose another folder") from error
+    numbers = range(1, max(classes, default=0) + 1)
+    return [classes.get(number, (f"unused {number}", colour_of(number - 1))) for number in numbers]
+
+
+def _colour(text: str) -> Rgb:
+    red, green, blue = bytes.fromhex(text.removeprefix("#"))
+    return red, green, blue
+
+
+def _with_new(names: list[str], labels: Sequence[str]) -> list[str]:
+    return names + sorted(set(labels) - set(names))
 
 
 def _names(path: Path) -> dict[int, str]:

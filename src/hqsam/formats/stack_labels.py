@@ -33,6 +33,8 @@ class PlaceInStack:
 def place_in_stack(instances: Instances) -> Iterator[PlaceInStack | None]:
     """Open the stack that masks were made from, to read its values; None for masks of another image.
 
+    A page of a TIFF is another image as well: it was read by its number, not by its place in the stack.
+
     Raises:
         ImageError: it cannot be read any more.
     """
@@ -41,6 +43,9 @@ def place_in_stack(instances: Instances) -> Iterator[PlaceInStack | None]:
         yield None
         return
     options: ReadOptions = getattr(instances.image, "options", DEFAULTS)
+    if options.page is not None:
+        yield None
+        return
     with open_stack(path) as stack:
         yield PlaceInStack(stack, *chosen_place(stack, options))
 

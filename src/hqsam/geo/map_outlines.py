@@ -52,7 +52,7 @@ def map_outlines(
         outline = exact if tolerance == 0 else _on_map(outline_in_pixels(instances, row, tolerance), place)
         if simplify > 0:
             outline = _valid(shapely.simplify(outline, simplify, preserve_topology=True))
-        if orthogonal:
+        if orthogonal and not outline.is_empty:
             outline = _valid(shapely.multipolygons([orthogonal_outline(part, place) for part in outline.geoms]))
         yield MapOutline(outline, 0.0 if outline is exact else _distance(exact, outline))
 

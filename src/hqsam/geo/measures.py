@@ -1,6 +1,7 @@
 """Areas and lengths of outlines in metres, on the ellipsoid and so without the distortion of a projection."""
 
 from functools import lru_cache
+from math import degrees
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,8 @@ def area_and_perimeter(geometry: Any, crs: str, longest_edge: float = 0) -> tupl
         return float(geometry.area * metres**2), float(outer * metres)
     if longest_edge > 0:
         geometry = shapely.segmentize(geometry, longest_edge)
-    geodetic = _geodetic(crs)
-    on_ellipsoid = shapely.transform(geometry, lambda points: transform_points(points, crs, geodetic))
+    geodetic, in_degrees = _geodetic(crs), degrees(system.geodetic_crs.axis_info[0].unit_conversion_factor)
+    on_ellipsoid = shapely.transform(geometry, lambda points: transform_points(points, crs, geodetic) * in_degrees)
     area, perimeter = system.get_geod().geometry_area_perimeter(shapely.orient_polygons(on_ellipsoid))
     return float(abs(area)), float(perimeter)
 

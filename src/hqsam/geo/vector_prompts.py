@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from hqsam import optional
-from hqsam.errors import DataError, DataWarning
+from hqsam.errors import DataError, DataWarning, PromptError
 from hqsam.geo.georeference import Georeference
 from hqsam.geo.map_outlines import pixel_polygons
 from hqsam.masks.polygons import Polygon, from_polygons
@@ -125,7 +125,10 @@ def pixel_prompts(
         if kind not in ("Point", "MultiPoint", "Polygon", "MultiPolygon"):
             left_out["neither a point nor a polygon"] += 1
             continue
-        prompt = _on_image(_prompt(geometry, attributes, place, crs), size_hw)
+        try:
+            prompt = _on_image(_prompt(geometry, attributes, place, crs), size_hw)
+        except PromptError:  # so far away that the image's CRS has no coordinates there
+            prompt = None
         if prompt is None:
             left_out["outside of the image"] += 1
         else:
@@ -148,6 +151,8 @@ def _prompt(geometry: Any, attributes: dict[str, Any], place: Georeference, crs:
     shapely = optional.require("shapely", extra="geo")
     if geometry.geom_type in ("Point", "MultiPoint"):
         return PixelPrompt(attributes, points=place.to_pixels(shapely.get_coordinates(geometry), crs))
+    if geometry.geom_type == "MultiPolygon" and len(geometry.geoms) == 1:
+        geometry = geometry.geoms[0]
     if geometry.geom_type == "Polygon" and geometry.equals(shapely.box(*geometry.bounds)):
         return PixelPrompt(attributes, box=place.box_to_pixels(geometry.bounds, crs))
     polygons = tuple(pixel_polygons(geometry, place, crs))
@@ -167,7 +172,9 @@ def _on_image(prompt: PixelPrompt, size_hw: tuple[int, int]) -> PixelPrompt | No
 
 
 def _plain(value: Any) -> Any:
-    """Return an attribute as Python has it; None for NULL, NaN and NaT."""
+    """Return an attribute as Python has it, a list as text; None for NULL, NaN and NaT."""
+    if isinstance(value, np.ndarray):
+        return str(value.tolist())
     if value is None or value != value:
         return None
     if isinstance(value, np.datetime64):

@@ -39,9 +39,14 @@ def open_raster(source: str | os.PathLike[str], options: ReadOptions = DEFAULTS)
         options: `bands` and `stretch` or `value_range`.
 
     Raises:
-        ImageError: it cannot be opened, or has no such band.
+        ImageError: it cannot be opened, or has no such band, or a page but the first was asked for.
         MissingExtra: rasterio is not installed.
     """
+    if options.page not in (None, 1):
+        raise ImageError(
+            f"{source} is read by GDAL, which opens its page 1 alone, and page {options.page} was asked for; save that "
+            "page as a file of its own"
+        )
     with _open_dataset(source) as dataset:
         yield RasterWindows(str(source), dataset, options)
 

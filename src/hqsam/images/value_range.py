@@ -42,6 +42,7 @@ class ValueRange:
         scaled = np.empty(values.shape, np.uint8)
         bits = int(self.high).bit_length()
         is_shift = values.dtype.kind == "u" and self.low == 0 and bits >= 8 and self.high == 2**bits - 1
+        is_shift = is_shift and self.high <= np.iinfo(values.dtype).max  # NumPy has no such number of this type
         for chunk in row_chunks((values.shape[0], values.shape[1])):
             part = values[chunk.rows]
             if is_shift:  # the high byte, as Pillow takes it of 16-bit RGB

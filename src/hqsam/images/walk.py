@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL import Image
-
 from hqsam import optional
+from hqsam.errors import ImageError
 from hqsam.images.image_info import HEIF_SUFFIXES, is_image_name, tags_of
+from hqsam.images.open_image import open_image
 from hqsam.images.stacks.nifti_stack import is_nifti
 from hqsam.images.stacks.open_stack import is_stack_folder
 from hqsam.storage.result_folders import holds_results
@@ -41,6 +41,7 @@ _OUR_ENDINGS = re.compile(
 _OUR_MARKS = (b"Software\0hqsam", b"iTXthqsam:", b"\x08\0\x70\0LO\x06\0hqsam ")
 """Bytes near the start of files that we write: two of PNG, and DICOM's manufacturer."""
 _START = 1024
+_ANY_NUMBER = 1 << 62
 _NAMED = 3
 """Names of what was left out that a line has."""
 
@@ -94,11 +95,11 @@ def is_own_result(path: Path) -> bool:
             with gzip.open(path) as file:
                 return file.read(348)[148:].startswith(b"hqsam")  # its description
         if path.suffix == ".tif":
-            with Image.open(path) as image:
+            with open_image(path, max_pixels=_ANY_NUMBER) as image:  # its tags alone are read
                 return tags_of(image)(305) == "hqsam"
         with path.open("rb") as file:
             start = file.read(_START)
-    except (OSError, EOFError):
+    except (OSError, EOFError, ImageError):
         return False
     return any(mark in start for mark in _OUR_MARKS)
 

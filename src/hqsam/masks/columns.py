@@ -1,6 +1,6 @@
 """Columns of `Instances`: arrays or sequences with a row for each mask."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from hqsam.masks.runs import runs_from_rle
 
 DEFAULT_LABEL = "object"
 """The class of a mask that nobody named."""
+_GIVEN = "_given"
+"""What is added to the name of a column that would hide a field of a file format."""
 
 
 def labels_for(labels: str | Sequence[str], count: int) -> tuple[str, ...]:
@@ -65,6 +67,29 @@ def rows_of_gaps(name: str, column: Any, masks: LazyMasks) -> Any:
     if isinstance(column, np.ndarray):
         return np.zeros((len(masks), *column.shape[1:]), column.dtype)
     return (None,) * len(masks)
+
+
+def free_name(name: str, own: Collection[str]) -> str:
+    """Return the name of a column in a file with fields of its own, none of which it hides.
+
+    `id` becomes `id_given`, and `id_given` in turn `id_given_given`, so that `given_name` can undo it.
+
+    Args:
+        name: the name of the column.
+        own: the format's own fields, in small letters; capitals make no difference.
+    """
+    return name + _GIVEN if _without_given(name) in own else name
+
+
+def given_name(name: str, own: Collection[str]) -> str:
+    """Return the name of the column that `free_name` named so."""
+    return name.removesuffix(_GIVEN) if _without_given(name) in own else name
+
+
+def _without_given(name: str) -> str:
+    while name.endswith(_GIVEN):
+        name = name.removesuffix(_GIVEN)
+    return name.lower()
 
 
 def to_plain(value: Any) -> Any:

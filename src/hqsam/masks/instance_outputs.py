@@ -3,7 +3,7 @@
 Files and pictures are made in rooms above this one, see `masks.outputs`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from hqsam.masks.columns import DEFAULT_LABEL, to_plain
+from hqsam.masks.columns import DEFAULT_LABEL, free_name, to_plain
 from hqsam.masks.outputs import provided
 from hqsam.masks.polygons import Corners, Polygon, to_polygons
 from hqsam.masks.rle import Rle
 
 Self = TypeVar("Self", bound="InstanceOutputs")
+
+RECORD_KEYS = frozenset({"id", "segmentation", "bbox", "area", "predicted_iou", "label"})
+"""Keys of SAM's records that are no columns."""
 
 
 class InstanceOutputs:
@@ -61,13 +64,18 @@ class InstanceOutputs:
         """Return the masks as SAM's mask generator does: a dict each, which JSON can hold.
 
         The keys are segmentation (COCO's run lengths), bbox (x, y, width, height), area, predicted_iou if the score is
-        known, label if the class is, and all columns by their names.
+        known, label if the class is, and all columns by their names; one that is named as a key gets `_given` added.
         """
         return [self._record(row) for row in range(len(self))]
 
-    def column_values(self, row: int) -> dict[str, Any]:
-        """Return the further columns of one mask as JSON can hold them, without those that are None."""
-        values = {name: to_plain(column[row]) for name, column in self.columns.items()}
+    def column_values(self, row: int, own: Collection[str] = ()) -> dict[str, Any]:
+        """Return the further columns of one mask as JSON can hold them, without those that are None.
+
+        Args:
+            row: the mask.
+            own: fields of a file, in small letters; a column named so gets another name, see `masks.columns.free_name`.
+        """
+        values = {free_name(name, own): to_plain(column[row]) for name, column in self.columns.items()}
         return {name: value for name, value in values.items() if value is not None}
 
     def known_score(self, row: int) -> float | None:
@@ -152,4 +160,4 @@ class InstanceOutputs:
         score, label = self.known_score(row), self.labels[row]
         record |= {} if score is None else {"predicted_iou": score}
         record |= {} if label == DEFAULT_LABEL else {"label": label}
-        return record | self.column_values(row)
+        return record | self.column_values(row, RECORD_KEYS)

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 
 from hqsam.errors import OptionError
-from hqsam.images.reading import ImageLike, name_of, read_image
+from hqsam.images.read_options import ReadOptions
+from hqsam.images.reading import ImageLike, name_of, read_placed
 from hqsam.masks.instances import Instances
+from hqsam.predict.image_reference import ImageReference
+from hqsam.predict.on_map import on_map
 from hqsam.predict.segmenter import Segmenter
 from hqsam.predict.sources import check_source
 from hqsam.text.crops import detect_in_crops
@@ -42,12 +45,15 @@ def segment_text(
     chosen = check_source(source, segmenter.config)
     reading: dict[str, Any] = {"max_pixels": max_pixels, "value_range": value_range, "page": page}
     reading |= {"bands": bands, "stretch": stretch, "channels": channels, "z": z, "t": t}
-    pixels = read_image(image, **reading)
+    options = ReadOptions(**reading)
+    placed = read_placed(image, options)
+    pixels = placed.pixels
     boxes = find_boxes(detector_of(detector, str(segmenter.device)), pixels, words, threshold, max_overlap, crops)
     about: dict[str, Any] = {"metadata": {"source": chosen}, "image_name": name_of(image)}
     if not len(boxes):
         empty = Instances.empty((pixels.shape[0], pixels.shape[1]))
-        return replace(empty, columns={"prompt_score": np.zeros(0)}, **about)
+        about |= {"columns": {"prompt_score": np.zeros(0)}, "image": ImageReference(image, pixels, options)}
+        return on_map(replace(empty, **about), placed.georeference, None)
     session = segmenter.open(image, **reading)
     found = session.segment(boxes=boxes.boxes, source=source, detail=detail, snap=snap)
     about["metadata"] = found.metadata | about["metadata"]  # with the place of a map

@@ -94,10 +94,12 @@ def choose_plane(stack: Stack, options: ReadOptions, along: str = "") -> Plane:
         along: "z" or "t", if all planes along it will be looked at, about which nothing has to be said.
 
     Raises:
-        ImageError: there is no such slice, timepoint or channel, or a page was asked for.
+        ImageError: there is no such slice, timepoint or channel, or a page or bands were asked for.
     """
     if options.page is not None:
         raise ImageError(f"{stack.path} is a stack with axes; choose z=N, t=N or channels=(N,) instead of a page")
+    if options.bands is not None:
+        raise ImageError(f"{stack.path} is a stack with axes; choose channels=(N,), counted from 0, instead of bands")
     t, z = chosen_place(stack, options)
     for axis, place in (("z", z), ("t", t)):
         if getattr(options, axis) is None and axis != along:

@@ -19,6 +19,7 @@ from hqsam.predict.segmenter import Segmenter
 from hqsam.predict.sources import check_source
 from hqsam.predict.tiles.results import TiledResult, write_results
 from hqsam.predict.tiles.tile_grid import TileGrid
+from hqsam.predict.tiles.tile_run import check_size
 
 _MARGIN = 0.25
 """What is seen around a feature that is larger than a tile, as a share of its longer side."""
@@ -63,6 +64,7 @@ def features_in_tiles(
     """
     path = Path(image)
     with open_windows(path, reading) as windows:
+        check_size(path, windows)
         TileGrid(windows.size_hw, tile, overlap)  # checks both
         prompts = pixel_prompts(vector, windows.georeference, windows.size_hw, path.name)
         rles, scores = _in_windows(segmenter, windows, prompts, (tile, overlap), how, progress)

@@ -69,7 +69,7 @@ def run_tiles(image: Path, folder: Path, look: Look, about: Mapping[str, Any], o
     journal_path = folder / f"{image.stem}_tiles.journal"
     with open_windows(image, options.reading) as windows, Journal(journal_path) as journal:
         grid = TileGrid(windows.size_hw, options.side, options.overlap)
-        _check_size(image, windows)
+        check_size(image, windows)
         done = {tuple(record["tile"]) for record in journal.resume(heading(image, grid, about))}
         _look_at_the_rest(look, windows, grid, journal, done, options.progress or (lambda done, total: None))
         found = on_map(_joined(image, list(_parts(journal)), grid), windows.georeference, None)
@@ -110,7 +110,7 @@ def _look_at_the_rest(
         if valid is None or valid.any():  # a tile without data is not looked at
             found = look(np.ascontiguousarray(windows.read(*grid.window(tile))))
         kept = (one for each in found for one in on_map(each, None, valid))
-        journal.append({"tile": tile, "objects": [_to_json(one) for one in kept]})
+        journal.append({"tile": tile, "objects": [_to_json(one) for one in kept if one.areas[0]]})
         progress(len(grid.tiles) - left, len(grid.tiles))
 
 
@@ -130,7 +130,9 @@ def _parts(journal: Journal) -> Iterator[Part]:
         down, across = record["tile"]
         size_hw = list(grid.tile_size_hw((down, across)))
         for counts, score, *words in record["objects"]:
-            yield Part((down, across), {"size": size_hw, "counts": counts}, score, *words)
+            part = Part((down, across), {"size": size_hw, "counts": counts}, score, *words)
+            if part.area:  # journals of older versions may have masks without pixels
+                yield part
 
 
 def _joined(image: Path, parts: list[Part], grid: TileGrid) -> Instances:
@@ -161,7 +163,12 @@ def _written(image: Path) -> tuple[int, int]:
     return about.st_size, about.st_mtime_ns
 
 
-def _check_size(image: Path, windows: Windows) -> None:
+def check_size(image: Path, windows: Windows) -> None:
+    """Refuse an image of which run lengths cannot be stored.
+
+    Raises:
+        ImageError: it has too many pixels.
+    """
     height, width = windows.size_hw
     if height * width >= _MOST_PIXELS:
         raise ImageError(f"{image} has {width} x {height} pixels; masks of more than 4,294,967,295 cannot be stored")
