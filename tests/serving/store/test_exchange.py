@@ -315,3 +315,15 @@ def test_masks_of_an_image_that_was_replaced_are_exported_and_the_image_is_named
     alone.ask("DELETE", f"/v1/annotations/{alone.client.annotations(image)[1]['id']}")
     with pytest.raises(ServerError, match="coffee 2.jpg cannot be drawn: the file is gone"):
         alone.client.export(tmp_path / "out.png", "overlay")
+
+
+def test_a_name_that_two_images_have_is_ambiguous_to_an_import(alone, tmp_path):
+    image = image_called(alone, "coffee 2.jpg")
+    alone.client.annotate(image, a_mask(), "cup")
+    path = alone.client.export(tmp_path / "coco.json")
+    photo = io.BytesIO()
+    Image.new("RGB", (600, 400), "red").save(photo, "PNG")
+    second = alone.upload(photo.getvalue(), "coffee 2.jpg").json["id"]
+    said = alone.client.import_file(path)
+    assert (said["annotations"], said["unmatched"]) == (0, ["coffee 2.jpg"])
+    assert alone.client.annotations(second) == []
