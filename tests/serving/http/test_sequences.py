@@ -146,7 +146,12 @@ def test_a_renamed_object_stays_followed_and_a_changed_mask_does_not(site, ids, 
     follow(site, ids[0], frames=1)
     here = site.ask("GET", f"/v1/images/{ids[1]}/annotations").json[0]
     renamed = {"version": here["version"], "class_name": "ball", "rle": here["rle"]}
-    assert site.ask("PATCH", f"/v1/annotations/{here['id']}", renamed).json["tracked"] is True
+    there = site.ask("PATCH", f"/v1/annotations/{here['id']}", renamed).json
+    assert there["tracked"] is True
+    for rle, is_tracked in ((encode(truth[1][1]), False), (here["rle"], True)):  # corrected, and taken back
+        change = {"version": there["version"], "rle": rle, "prompts": [{"tracked": True}]}
+        there = site.ask("PATCH", f"/v1/annotations/{here['id']}", change).json
+        assert there["tracked"] is is_tracked
 
 
 def test_against_time_and_chosen_objects_alone(site, ids, truth):

@@ -1,6 +1,8 @@
 """Whose turn it is."""
 
+import gc
 import threading
+import weakref
 
 import pytest
 
@@ -66,6 +68,19 @@ def test_work_knows_whom_it_is_for(queue):
     context = RequestContext("a")
     assert queue.submit(context, current_context).result(5) is context
     assert current_context().client == "none"
+
+
+def test_results_are_let_go_though_the_context_stays(queue):
+    class Result:
+        """Something large."""
+
+    context = RequestContext("job")
+    gc.disable()  # not even for a while
+    try:
+        result = weakref.ref(queue.submit(context, Result).result(5))
+        wait_until(lambda: result() is None)
+    finally:
+        gc.enable()
 
 
 def test_what_work_raises_is_raised_where_it_was_asked(queue):

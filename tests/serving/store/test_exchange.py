@@ -296,3 +296,34 @@ def test_several_files_are_one_import(alone, tmp_path):
     said = alone.ask("POST", "/v1/import", b"\r\n".join(parts) + b"\r\n--x--\r\n", kind).json
     assert said["annotations"] == 2
     assert alone.ask("POST", f"/v1/batches/{said['batch']}/undo").json["undone"] == 2
+
+
+def test_masks_of_an_image_that_was_replaced_are_exported_and_the_image_is_named_where_it_is_needed(alone, tmp_path):
+    image = image_called(alone, "coffee 2.jpg")
+    alone.client.annotate(image, a_mask(), "cup")
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "photos" / "coffee 2.jpg")
+    for name in ("coco", "label_map"):
+        path = alone.client.export(tmp_path / "out", name)
+        (found,) = [one for one in FORMATS[name].read(path) for one in one]
+        assert np.array_equal(found.mask(0), a_mask())
+    with pytest.raises(ServerError, match="coffee 2.jpg cannot be drawn: its masks are of an image of 600 x 400"):
+        alone.client.export(tmp_path / "out.png", "cutout")
+    alone.client.annotate(image, np.ones((20, 30), bool), "cup")
+    with pytest.raises(ServerError, match="coffee 2.jpg has masks of 30 x 20 and 600 x 400"):
+        alone.client.export(tmp_path / "out.json", "coco")
+    (tmp_path / "photos" / "coffee 2.jpg").unlink()
+    alone.ask("DELETE", f"/v1/annotations/{alone.client.annotations(image)[1]['id']}")
+    with pytest.raises(ServerError, match="coffee 2.jpg cannot be drawn: the file is gone"):
+        alone.client.export(tmp_path / "out.png", "overlay")
+
+
+def test_a_name_that_two_images_have_is_ambiguous_to_an_import(alone, tmp_path):
+    image = image_called(alone, "coffee 2.jpg")
+    alone.client.annotate(image, a_mask(), "cup")
+    path = alone.client.export(tmp_path / "coco.json")
+    photo = io.BytesIO()
+    Image.new("RGB", (600, 400), "red").save(photo, "PNG")
+    second = alone.upload(photo.getvalue(), "coffee 2.jpg").json["id"]
+    said = alone.client.import_file(path)
+    assert (said["annotations"], said["unmatched"]) == (0, ["coffee 2.jpg"])
+    assert alone.client.annotations(second) == []

@@ -179,3 +179,29 @@ def test_a_click_whose_answer_is_on_its_way_is_part_of_what_is_kept(annotator, s
     assert np.array_equal(
         annotator.mask("(await import('/web/state/object_masks.js')).objectMask(app.store.objects[0])"), kept
     )
+
+
+def test_what_a_busy_server_refused_is_sent_again_and_an_export_says_what_is_missing(annotator, site):
+    answers = [{"status": 502, "headers": {"Retry-After": "3"}}]
+
+    def refuse_once(route):
+        route.fulfill(**answers.pop()) if is_post(route) and answers else route.continue_()
+
+    annotator.page.route("**/annotations", refuse_once)
+    paint(annotator, 100)
+    annotator.until("document.querySelector('#failures li')")
+    annotator.look("app.saveQueue.flush()")
+    assert "502" in annotator.failures and "not in the file" in annotator.failures
+    annotator.settle()
+    assert len(site.client.annotations(annotator.look("app.store.image.id"))) == 1
+
+
+def test_an_object_that_was_deleted_elsewhere_comes_back_with_the_change_that_is_made_here(annotator, site):
+    paint(annotator, 100)
+    annotator.settle()
+    image = annotator.look("app.store.image.id")
+    [stored] = site.client.annotations(image)
+    site.ask("DELETE", f"/v1/annotations/{stored['id']}")
+    annotator.look("app.store.rename([app.store.objects[0].key], 'mug')")
+    annotator.settle()
+    assert [(one["id"], one["class_name"]) for one in site.client.annotations(image)] == [(stored["id"], "mug")]

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from hqsam.serving.scheduler.errors import ClientDisconnected, QueueFullError
@@ -69,9 +70,11 @@ class FairQueue:
             QueueFullError: too many tasks are waiting.
         """
         task = self._enqueue(context, in_context(context, work))
-        context.on_cancel(lambda: self._remove(task))
+        remove = partial(self._remove, task.number)
+        context.on_cancel(remove)
+        task.future.add_done_callback(lambda _: context.forget(remove))  # a job's context outlives thousands of tasks
         if context.is_cancelled:
-            self._remove(task)
+            remove()
         return task.future
 
     def close(self) -> None:
@@ -80,7 +83,7 @@ class FairQueue:
             self._closed = True
             self._changed.notify_all()
         for task in list(self._waiting):
-            self._remove(task)
+            self._remove(task.number)
 
     def join(self, until: float) -> None:
         """Wait for the running tasks, at most until this time of the monotonic clock.
@@ -103,9 +106,11 @@ class FairQueue:
             self._changed.notify()
             return task
 
-    def _remove(self, task: _Task) -> None:
+    def _remove(self, number: int) -> None:
+        """Take a task out of the queue, unless it was begun; by its number, so that nothing holds what it returns."""
         with self._changed:
-            if task not in self._waiting:
+            task = next((one for one in self._waiting if one.number == number), None)
+            if task is None:
                 return
             self._waiting.remove(task)
         task.future.set_exception(ClientDisconnected())

@@ -7,6 +7,7 @@ engine can be fair to clients, and can drop work that no client waits for any mo
 import contextvars
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -42,6 +43,11 @@ class RequestContext:
     def on_cancel(self, callback: Callable[[], None]) -> None:
         """Call this function when it is cancelled."""
         self._callbacks.append(callback)
+
+    def forget(self, callback: Callable[[], None]) -> None:
+        """Call this function no longer when it is cancelled."""
+        with suppress(ValueError):
+            self._callbacks.remove(callback)
 
     def raise_if_cancelled(self) -> None:
         """Raise `ClientDisconnected` if no client waits for it any more."""

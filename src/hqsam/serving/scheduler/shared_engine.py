@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from jaxtyping import Bool, Float
@@ -51,7 +52,8 @@ class SharedEngine(Engine):
             fresh = self._encoder.run(lambda: self._engine.encode([images[number] for number in new]))
             for number, one in zip(new, fresh, strict=True):
                 encoded[number] = one
-                self._writer.submit(self._write_features, keys[number], one)
+                with suppress(RuntimeError):  # closed: other models came into memory while this work went on
+                    self._writer.submit(self._write_features, keys[number], one)
         return [one for one in encoded if one is not None]
 
     def decode(self, image: EncodedImage, prompts: PromptBatch, source: Source, candidates: Any) -> MaskPrediction:
@@ -64,7 +66,7 @@ class SharedEngine(Engine):
         return self._engine.decode_selected(*arguments, **named)
 
     def close(self) -> None:
-        """Finish writing features to disk."""
+        """Finish writing features to disk; work that goes on keeps no further ones."""
         self._writer.shutdown(cancel_futures=True)
 
     def _give_way(self) -> None:

@@ -88,6 +88,8 @@ class AnnotationTable:
     def change(self, annotation_id: int, version: int, **changes: Any) -> StoredAnnotation:
         """Add a version with other values, made from the newest version.
 
+        A mask that was followed from another frame counts as followed again when a correction of it is taken back.
+
         Raises:
             NotFoundError: there is no annotation of that number.
             ConflictError: `version` is not the newest.
@@ -96,7 +98,8 @@ class AnnotationTable:
             row = _newest(session, annotation_id, version)
             before = AnnotationContent.from_json(row.content)
             after = replace(before, **changes)
-            add_version(session, row, replace(after, tracked=after.tracked and after.rle == before.rle), "changed")
+            tracked = after.tracked if after.rle == before.rle else after.rle == _last_tracked_mask(session, row.id)
+            add_version(session, row, replace(after, tracked=tracked), "changed")
             ensure_classes(session, [row.class_name])
             return stored(row)
 
@@ -188,6 +191,14 @@ def _get(
     if row is None or (row.deleted and not with_deleted):
         raise NotFoundError(f"there is no annotation {annotation_id}")
     return row
+
+
+def _last_tracked_mask(session: Session, annotation_id: int) -> Rle | None:
+    """Return the mask that following made last, or None if it made none."""
+    chosen = select(VersionRow.content).where(VersionRow.annotation_id == annotation_id)
+    likely = chosen.where(VersionRow.content.contains('"tracked":true')).order_by(VersionRow.version.desc())
+    contents = map(AnnotationContent.from_json, session.scalars(likely))
+    return next((content.rle for content in contents if content.tracked), None)
 
 
 def _newest(session: Session, annotation_id: int, version: int | None) -> AnnotationRow:

@@ -12,14 +12,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hqsam import storage
+from hqsam.errors import DataError, ImageError
 from hqsam.formats import coco, format_named, write
 from hqsam.formats.semantic_map import write_class_table
 from hqsam.images.palette import Rgb
-from hqsam.images.reading import read_image
+from hqsam.images.reading import RgbImage, read_image
 from hqsam.masks.instances import Instances
+from hqsam.masks.rle import Rle
 from hqsam.serving.store.annotations import AnnotationTable
 from hqsam.serving.store.classes import ClassInfo
-from hqsam.serving.store.errors import NotFoundError
+from hqsam.serving.store.errors import FileGoneError, NotFoundError
 from hqsam.serving.store.image_library import ImageLibrary
 from hqsam.serving.store.tables import ImageRow
 from hqsam.storage.file_names import comparable_name, portable_name
@@ -57,6 +59,7 @@ class Exporter:
         Raises:
             OptionError: there is no such format.
             NotFoundError: there is nothing to write.
+            DataError: masks do not fit their image, or it cannot be read; the message names it.
         """
         asked, format_name = format_name, _OLD_NAMES.get(format_name, format_name)
         chosen = format_named(format_name)
@@ -72,7 +75,7 @@ class Exporter:
             instances = self._instances(row)
             if "order" in chosen.options:
                 options["order"] = "last_on_top" if instances.metadata["layered"] else "small_on_top"
-            image = read_image(self._library.get(row.id).path, self._library.max_pixels) if chosen.needs_image else None
+            image = self._pixels(row, instances, format_name) if chosen.needs_image else None
             written = write(instances, folder / place, [format_name], image=image, **options)
             if asked != format_name:  # files have their old names, too
                 written = [file.rename(file.with_name(file.name.replace("_pixels.", "."))) for file in written]
@@ -94,12 +97,28 @@ class Exporter:
             contents.sort(key=lambda content: (content.z, -content.area))
         return Instances.from_rle(
             [content.rle for content in contents],
-            (row.height, row.width),
+            _size_of_masks(row, [content.rle for content in contents]),
             scores=[content.score for content in contents],
             labels=[content.class_name for content in contents],
             image_name=row.name,
             metadata={"layered": is_layered},
         )
+
+    def _pixels(self, row: ImageRow, instances: Instances, format_name: str) -> RgbImage:
+        """Return the image that the masks are drawn on.
+
+        Raises:
+            DataError: it is gone, damaged or of another size than the masks.
+        """
+        try:
+            pixels = read_image(self._library.get(row.id).path, self._library.max_pixels)
+        except (FileGoneError, ImageError) as error:
+            why = str(error).removeprefix(f"{row.name}: ")
+            raise DataError(_cannot_draw(row, format_name, why)) from error
+        if pixels.shape[:2] != instances.image_size_hw:
+            height, width = instances.image_size_hw
+            raise DataError(_cannot_draw(row, format_name, f"its masks are of an image of {width} x {height}"))
+        return pixels
 
     def _tables(self, folder: Path, objects: list[list[Any]]) -> list[Path]:
         numbers = {one.name: one.number for one in self._classes}
@@ -110,6 +129,29 @@ class Exporter:
         storage.write_text(folder / "objects.csv", text.getvalue())
         classes = [(one.number, one.name, _rgb(one.colour)) for one in self._classes]
         return [write_class_table(folder / "classes.csv", classes), folder / "objects.csv"]
+
+
+def _size_of_masks(row: ImageRow, rles: Sequence[Rle]) -> tuple[int, int]:
+    """Return height and width of an image's masks: those of the file that they were made on, though it was replaced.
+
+    Raises:
+        DataError: they are of several sizes, because it was replaced between them.
+    """
+    sizes = sorted({(height, width) for height, width in (rle["size"] for rle in rles)})
+    if len(sizes) > 1:
+        named = " and ".join(f"{width} x {height}" for height, width in sizes)
+        raise DataError(
+            f"{row.name} has masks of {named}, because its file was replaced by one of another size; delete those that "
+            "do not fit it, or export the other images alone"
+        )
+    return sizes[0] if sizes else (row.height, row.width)
+
+
+def _cannot_draw(row: ImageRow, format_name: str, why: str) -> str:
+    return (
+        f"{row.name} cannot be drawn: {why}; put the file back, export the other images alone, or take a format that "
+        f"needs no images, as png or coco, instead of {format_name}"
+    )
 
 
 def _object_rows(format_name: str, instances: Instances, files: Sequence[Path]) -> list[list[Any]]:

@@ -47,7 +47,7 @@ class ImportResult:
     images: list[int] = field(default_factory=list)
     """Images that got annotations."""
     unmatched: list[str] = field(default_factory=list)
-    """Images of the file that are not here, or are of another size."""
+    """Images of the file that are not here, are of another size, or have the name of several that are here."""
     left_out: list[LeftOut] = field(default_factory=list)
     """Further entries that could not be taken."""
 
@@ -56,6 +56,8 @@ class Importer:
     """Reads files about some images, and adds their masks to the annotations."""
 
     def __init__(self, rows: Sequence[ImageRow], batches: BatchTable, max_pixels: int) -> None:
+        counts = Counter(row.name for row in {row.id: row for row in rows}.values())
+        self._ambiguous = {name for name, count in counts.items() if count > 1}
         self._by_name = {row.name: row for row in rows}
         self._names = NameIndex(self._by_name)
         self._by_id = {row.id: row for row in rows}
@@ -122,19 +124,22 @@ class Importer:
 
     def _find(self, name: str, content: dict[str, object], image: int | None) -> ImageRow | None:
         """Return the image that a labelme file is about, if it is of the size that the file says."""
-        known = self._names.find(name)
-        row = self._by_id[image] if image is not None else self._by_name[known] if known else None
+        row = self._by_id[image] if image is not None else self._named(name)
         stated = (content.get("imageHeight"), content.get("imageWidth"))
         fits = row is not None and (not all(stated) or stated == (row.height, row.width))
         return row if fits else None
+
+    def _named(self, name: str) -> ImageRow | None:
+        """Return the image that a file's name means, or None if it means none, or several equally."""
+        known = self._names.find(name)
+        return None if known is None or known in self._ambiguous else self._by_name[known]
 
     def _read_coco(self, path: Path, result: ImportResult) -> Iterator[tuple[ImageRow, Instances]]:
         file = read_coco(path)
         by_image = file.by_image("with crowds")  # CVAT calls every mask that was painted a crowd
         result.left_out += file.left_out
         for image in file.images:
-            known = self._names.find(image["file_name"])
-            row = self._by_name[known] if known else None
+            row = self._named(image["file_name"])
             size_hw = (0, 0) if row is None else (row.height, row.width)
             if row is None or (image["height"] is not None and (image["height"], image["width"]) != size_hw):
                 result.unmatched.append(image["file_name"])

@@ -28,7 +28,7 @@ class ImportResult(Schema):
     images: list[Id]
     """Images that got some."""
     unmatched: list[str]
-    """Images of the file that are not here, or are of another size."""
+    """Images of the file that are not here, are of another size, or have the name of several that are here."""
     left_out: list[LeftOut]
     """Further entries that could not be taken."""
 

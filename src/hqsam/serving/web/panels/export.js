@@ -45,7 +45,7 @@ export class ExportDialog {
     const chosen = { this: store.image && { images: String(store.image.id) }, filter: gallery.query }[which];
     const done = notices.begin("Exporting");
     try {
-      await saveQueue.send();
+      await saveQueue.flush();
       save(await api.exportFile({ format, ...chosen }));
     } catch (error) {
       notices.fail(error.message);

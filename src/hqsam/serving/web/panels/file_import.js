@@ -98,7 +98,7 @@ function summary(results, origin) {
     `${sum("annotations")} objects came from ${origin}.`,
     duplicates && `${duplicates} were here already.`,
     ...left.map(({ reason, count, examples }) => `${count} left out: ${reason} (${some(examples)}).`),
-    unmatched.length && `Not here, or of another size: ${some(unmatched)}.`,
+    unmatched.length && `Not here, of another size, or several of one name: ${some(unmatched)}.`,
     sum("annotations") && "Ctrl Z takes it back.",
   ]
     .filter(Boolean)

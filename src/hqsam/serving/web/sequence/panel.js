@@ -216,7 +216,7 @@ class SequencePanel {
     const { store, saveQueue, notices } = this.#app;
     const done = notices.begin("Exporting");
     try {
-      await saveQueue.send();
+      await saveQueue.flush();
       save(await download(`/images/${store.image.id}/sequence/export?format=${this.#format.value}`));
     } catch (error) {
       notices.fail(error.message);

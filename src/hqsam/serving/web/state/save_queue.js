@@ -26,6 +26,8 @@ import { readJson } from "../settings.js";
 const STORAGE_KEY = "hqsam.unsent";
 const FULL =
   "This browser's storage is full: what was not sent yet is lost if this page is closed.";
+const LEFT = "Some objects have not reached the server: they are not in the file.";
+const RETRY_SECONDS = 5;
 const FIELDS = ["class_name", "colour", "rle", "visible", "locked", "z", "source", "model", "score", "prompts"];
 
 /** Emits "change" when something was sent or is to be sent, and "problem" with words when the server refuses. */
@@ -36,6 +38,8 @@ export class SaveQueue extends Emitter {
   #saved = new Map([...this.#unsent].flatMap(([key, { saved }]) => (saved ? [[key, saved]] : [])));
   /** Changes that are not sent for now: refused ones, or those for other images than the server has. */
   #suspended = new WeakSet();
+  /** Changes of which people know that the server refused them. */
+  #told = new WeakSet();
   #imagesThatAreHere = new Set();
   /** What was ever in `#unsent`: other windows store theirs beside it. @type {Set<string>} */
   #own = new Set(this.#unsent.keys());
@@ -74,10 +78,16 @@ export class SaveQueue extends Emitter {
     this.send();
   }
 
-  /** Sends what is to be sent. @returns {Promise<void>} when the server has it, or cannot be reached */
+  /** Sends what is to be sent. @returns {Promise<void>} when the server has it, refuses it, or cannot be reached */
   send() {
     this.#sending ??= this.#sendAll().finally(() => (this.#sending = null));
     return this.#sending;
+  }
+
+  /** Sends what is to be sent before an export, and says so if some of it will be missing. */
+  async flush() {
+    await this.send();
+    if (this.count) this.emit("problem", LEFT);
   }
 
   async #sendAll() {
@@ -98,11 +108,22 @@ export class SaveQueue extends Emitter {
       this.#saved.set(key, await sent(key, entry, this.#saved.get(key) ?? null));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.#suspended.add(entry);
-      return this.emit("problem", error.message);
+      return this.#suspend(entry, error);
     }
     if (this.#unsent.get(key) === entry) this.#unsent.delete(key);
     this.#changed();
+  }
+
+  /** Keeps back what the server refuses: where it may take it later, only for a while. @param {Unsent} entry @param {ApiError} error */
+  #suspend(entry, { status, message, retryAfter }) {
+    this.#suspended.add(entry);
+    if (!this.#told.has(entry)) this.emit("problem", message);
+    this.#told.add(entry);
+    const retry = () => {
+      this.#suspended.delete(entry);
+      this.send();
+    };
+    if (status >= 500 || status === 408 || status === 429) setTimeout(retry, 1000 * (retryAfter || RETRY_SECONDS));
   }
 
   /** After another start the server may work on another folder: what is not for it waits for its own. */
@@ -149,8 +170,8 @@ async function sent(key, { image, wanted }, saved) {
     const there = await api.createAnnotation(image.id, { ...content, key });
     return isAsWanted(there, content) ? asSaved(there) : asSaved(await changed(there, content));
   }
-  const there = saved.isGone ? asSaved(await api.restoreAnnotation(saved.id, saved.version)) : saved;
-  return asSaved(await changed(there, content));
+  const there = saved.isGone ? null : await changed(saved, content).catch(unless(404)); // 404: another window deleted it
+  return asSaved(there ?? (await changed(await api.restoreAnnotation(saved.id, saved.version), content)));
 }
 
 /** What was saved without an answer. @returns {Promise<Saved | null>} */
