@@ -67,6 +67,18 @@ def test_a_class_with_annotations_stays_and_a_number_is_never_given_twice(own):
     assert own.ask("PUT", "/v1/classes", [{"name": "cup"}, {"name": "cup"}]).status == 422
 
 
+def test_a_class_is_added_or_changed_without_the_rest_of_the_list(own):
+    own.ask("PUT", "/v1/classes", [{"name": "knife"}, {"name": "cup"}, {"name": "spoon"}])
+    own.ask("POST", "/v1/classes", {"name": "cup", "colour": "#112233", "key": "3"})
+    answer = own.ask("POST", "/v1/classes", {"name": "fork", "key": "3"})
+    assert answer.json == classes(own) and answer.json[1]["colour"] == "#112233"
+    assert told(own) == [(3, "knife", "3", 0), (1, "cup", "1", 3), (2, "spoon", "2", 1), (4, "fork", "4", 0)]
+    own.ask("DELETE", "/v1/classes/3")
+    own.ask("POST", "/v1/classes", {"name": "knife", "key": "k"})
+    assert told(own)[-1] == (3, "knife", "k", 0)
+    assert own.ask("POST", "/v1/classes", {"name": "plate", "number": 1}).code == "conflict"
+
+
 def test_a_class_is_renamed_everywhere_and_back_by_undo(own):
     change = own.ask("PATCH", "/v1/classes/1", {"name": "mug"}).json
     assert change["changed"] == 3 and names(own)[0] == ["mug", "mug", "spoon"] and names(own)[1] == ["mug"]

@@ -306,14 +306,14 @@ def test_masks_of_an_image_that_was_replaced_are_exported_and_the_image_is_named
         path = alone.client.export(tmp_path / "out", name)
         (found,) = [one for one in FORMATS[name].read(path) for one in one]
         assert np.array_equal(found.mask(0), a_mask())
-    with pytest.raises(ServerError, match="coffee 2.jpg cannot be drawn: its masks are of an image of 600 x 400"):
+    with pytest.raises(ServerError, match=r"coffee 2\.jpg cannot be drawn: its masks are of an image of 600 x 400"):
         alone.client.export(tmp_path / "out.png", "cutout")
     alone.client.annotate(image, np.ones((20, 30), bool), "cup")
-    with pytest.raises(ServerError, match="coffee 2.jpg has masks of 30 x 20 and 600 x 400"):
+    with pytest.raises(ServerError, match=r"coffee 2\.jpg has masks of 30 x 20 and 600 x 400"):
         alone.client.export(tmp_path / "out.json", "coco")
     (tmp_path / "photos" / "coffee 2.jpg").unlink()
     alone.ask("DELETE", f"/v1/annotations/{alone.client.annotations(image)[1]['id']}")
-    with pytest.raises(ServerError, match="coffee 2.jpg cannot be drawn: the file is gone"):
+    with pytest.raises(ServerError, match=r"coffee 2\.jpg cannot be drawn: the file is gone"):
         alone.client.export(tmp_path / "out.png", "overlay")
 
 

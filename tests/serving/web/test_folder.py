@@ -163,6 +163,21 @@ def test_classes_are_added_renamed_merged_and_removed_everywhere(annotator, site
     assert annotator.names == ["herb", "grass"]
 
 
+def test_a_new_name_or_colour_leaves_alone_what_others_did_to_the_classes_meanwhile(annotator, site):
+    annotator.look("app.classes.add('bowl')")
+    annotator.until("app.classes.find('bowl').number")
+    number = annotator.look("app.classes.find('bowl').number")
+    site.ask("PATCH", f"/v1/classes/{number}", {"name": "dish"})
+    site.ask("POST", "/v1/classes", {"name": "jug"})
+    annotator.look(
+        "app.classes.recolour('bowl', '#010203'), app.classes.add('pan'), app.classes.recolour('pan', '#0a0b0c')"
+    )
+    annotator.until("app.classes.find('pan').number && app.classes.find('pan').colour === '#0a0b0c'")
+    listed = {one["name"]: one["colour"] for one in site.ask("GET", "/v1/classes").json}
+    assert {"dish", "jug"} <= set(listed) and "bowl" not in listed and listed["dish"] == "#010203"
+    assert annotator.look("Boolean(app.classes.find('jug')) && !app.classes.find('bowl')")
+
+
 def test_a_class_that_exists_is_merged_with_only_when_asked_and_keys_move(annotator):
     draw(annotator, 100, "one")
     draw(annotator, 200, "two")

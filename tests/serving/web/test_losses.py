@@ -205,3 +205,20 @@ def test_an_object_that_was_deleted_elsewhere_comes_back_with_the_change_that_is
     annotator.look("app.store.rename([app.store.objects[0].key], 'mug')")
     annotator.settle()
     assert [(one["id"], one["class_name"]) for one in site.client.annotations(image)] == [(stored["id"], "mug")]
+
+
+def test_objects_that_are_being_fetched_are_shown_though_the_image_gets_a_note_meanwhile(annotator, site):
+    image, held = annotator.look("app.store.image.id"), []
+    paint(annotator, 100)
+    annotator.settle()
+    annotator.page.route("**/annotations", lambda route: held.append(route))
+    annotator.look("void app.navigation.show(app.store.image)")
+    annotator.page.click("[popovertarget='state-panel']")
+    annotator.page.locator("#note").fill("blurred")
+    annotator.page.locator("#note").press("Tab")
+    annotator.until("app.store.image.note === 'blurred'")
+    for route in held:
+        route.continue_()
+    annotator.page.unroute("**/annotations")
+    annotator.until("app.store.objects.length === 1")
+    site.ask("PATCH", f"/v1/images/{image}", {"note": ""})

@@ -84,6 +84,24 @@ class ClassTable:
             rest = [one if one.name in used else removed_class(one) for one in known if one.name not in named]
             write_classes(session, [*_placed(entries, known), *rest])
 
+    def add(self, entry: ClassEntry) -> None:
+        """Put one class at the end of the list, or change it where it is; all others stay as they are.
+
+        A key that another class has is not taken.
+
+        Raises:
+            ConflictError: the number belongs to another name.
+        """
+        with self._database.writing() as session:
+            known = read_classes(session, for_update=True)
+            if entry.key in {one.key for one in known if one.name != entry.name}:
+                entry = replace(entry, key=None)
+            (added,) = _placed([entry], known)
+            listed = any(one.name == entry.name and not one.removed for one in known)
+            others = [one for one in known if one.name != entry.name]
+            changed = [added if one.name == entry.name else one for one in known]
+            write_classes(session, changed if listed else [*others, added])
+
 
 _NEXT_POSITION = select(func.coalesce(func.max(ClassRow.position), -1) + 1)
 _IN_USE = AnnotationRow.deleted.is_(False)

@@ -64,7 +64,7 @@ export const api = {
   deleteAnnotation: (id) => send("DELETE", `/annotations/${id}`),
 
   classes: () => get("/classes"),
-  setClasses: (classes) => send("PUT", "/classes", classes),
+  addClass: (one) => send("POST", "/classes", one),
   importClasses: (file) => send("POST", "/classes/file", form({ file })),
   changeClass: (number, change) => send("PATCH", `/classes/${number}`, change),
   mergeClass: (number, into) => send("POST", `/classes/${number}/merge`, { into }),

@@ -47,6 +47,13 @@ def replace_classes(
     return list_classes(service)
 
 
+@routes.post("/classes")
+def add_class(entry: schemas.ClassEntry, service: ServiceDep) -> list[schemas.ObjectClass]:
+    """Add one class at the end of the list, or change it if it is there; a key that another class has is not taken."""
+    service.classes.add(ClassEntry(**entry.model_dump()))
+    return list_classes(service)
+
+
 @routes.post("/classes/file")
 async def read_class_list(
     service: ServiceDep,

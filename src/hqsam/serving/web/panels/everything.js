@@ -39,7 +39,7 @@ export class EverythingDialog {
       const { masks, model } = await waitForJob(await this.#job, (job) => this.#showProgress(job));
       this.#job = null;
       const origin = { ...models.selection, model };
-      if (image === store.image) propose(this.#app, masks.map(({ rle, score }) => ({ rle, score, ...origin })));
+      if (image.id === store.image?.id) propose(this.#app, masks.map(({ rle, score }) => ({ rle, score, ...origin })));
     } catch (error) {
       notices.failed(error);
     }

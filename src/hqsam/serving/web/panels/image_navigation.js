@@ -68,7 +68,7 @@ export class ImageNavigation {
       return notices.say(`${previous.name} has another size: its objects do not fit.`);
     try {
       const objects = await this.#app.saveQueue.objectsOf(previous);
-      if (image !== store.image) return;
+      if (image.id !== store.image?.id) return;
       const here = new Set(store.objects.map(({ rle }) => rle.counts));
       const copies = objects.filter(({ rle }) => !here.has(rle.counts));
       store.add(copies.map((object) => ({ ...object, key: newKey(), locked: false })), "Copy");

@@ -77,7 +77,7 @@ export class AnnotationStore extends Emitter {
   async fetchObjects() {
     const image = this.image;
     const objects = await this.#saveQueue.objectsOf(image);
-    if (image !== this.image) return;
+    if (image.id !== this.image?.id) return;
     this.#places.clear();
     this.objects = this.#inOrder(objects);
     this.emit("objects");

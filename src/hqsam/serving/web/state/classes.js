@@ -1,5 +1,5 @@
 /** The project's classes, with fixed numbers, colours and keys. Emits "change". */
-import { api } from "../api.js";
+import { ApiError, api, connection } from "../api.js";
 import { Emitter } from "../events.js";
 
 /**
@@ -22,10 +22,17 @@ export const CLASS_KEYS = KEYS.map(keyName);
 export class Classes extends Emitter {
   /** @type {ObjectClass[]} */
   list = [];
-  #saving = Promise.resolve();
+  /** Changes that the server has not got yet, oldest first. @type {(() => Promise<ObjectClass[]>)[]} */
+  #unsent = [];
+  #isSending = false;
+
+  constructor() {
+    super();
+    connection.on("online", () => this.#send());
+  }
 
   async fetch() {
-    this.set(await api.classes());
+    this.#take(await api.classes());
   }
 
   /** @param {ObjectClass[]} list as the server has it */
@@ -61,24 +68,49 @@ export class Classes extends Emitter {
     if (name === UNNAMED || this.find(name)) return;
     const used = [...taken, ...this.list.map(({ colour }) => colour)];
     const free = PALETTE.find((colour) => !used.includes(colour));
-    this.#save([...this.list, { name, colour: free ?? this.paletteColour(this.list.length), key: null }]);
+    this.set([...this.list, { name, colour: free ?? this.paletteColour(this.list.length), key: null }]);
+    const { key, colour } = this.find(name);
+    this.#save(() => api.addClass({ name, colour, key }));
   }
 
   recolour(name, colour) {
-    this.#save(this.list.map((one) => (one.name === name ? { ...one, colour } : one)));
+    this.set(this.list.map((one) => (one.name === name ? { ...one, colour } : one)));
+    this.#save(async () => (await api.changeClass(this.find(name)?.number, { colour })).classes);
   }
 
-  /** Shows a list at once, and sends it. Should that fail, the names are in the objects, and the next change sends all. */
-  #save(list) {
-    this.set(list);
-    this.#saving = this.#saving.then(() => this.#send()).catch(() => {}); // in order, or an older list would be the last
+  /** Sends a change that is shown already, after those before it. @param {() => Promise<ObjectClass[]>} change */
+  #save(change) {
+    this.#unsent.push(change);
+    this.#send();
   }
 
+  /** What cannot be sent now is sent when the server is back; what it refuses is shown as others have it. */
   async #send() {
-    const sent = this.list.map(({ annotation_count, ...one }) => one);
-    const saved = await api.setClasses(sent);
-    if (sent.length === this.list.length) this.set(saved);
+    if (this.#isSending) return;
+    this.#isSending = true;
+    try {
+      while (this.#unsent.length) {
+        const list = await this.#unsent[0]().catch(listInstead);
+        this.#unsent.shift();
+        this.#take(list);
+      }
+    } catch {
+      // Not reachable: "online" calls again.
+    }
+    this.#isSending = false;
   }
+
+  /** Takes the server's list, with the classes that it has not got yet. @param {ObjectClass[]} list */
+  #take(list) {
+    const isNew = (one) => !one.number && !list.some(({ name }) => name === one.name);
+    this.set(this.#unsent.length ? [...list, ...this.list.filter(isNew)] : list);
+  }
+}
+
+/** @param {Error} error @returns {Promise<ObjectClass[]>} the list, after a change that was refused */
+function listInstead(error) {
+  if (!(error instanceof ApiError)) throw error;
+  return api.classes();
 }
 
 /** Shows a class's key to people. @param {string | null} key */

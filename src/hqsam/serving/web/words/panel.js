@@ -39,7 +39,7 @@ export function openWords(app) {
         const prompts = [{ text: label, score: prompt_score }];
         return { ...models.selection, model, rle, score, class_name: label, colour: null, prompts };
       };
-      if (image === store.image) propose(app, masks.map(offer));
+      if (image.id === store.image?.id) propose(app, masks.map(offer));
     } catch (error) {
       notices.failed(error);
     }
