@@ -139,6 +139,7 @@ def test_broken_images_are_left_out_and_a_resumed_run_goes_by_the_same_report(tm
     assert (data_split.images, len(data_split.validation)) == (3, 1)
     assert len(data_split.check.broken_names) == 2
     (data / "images" / "3.png").write_bytes((data / "images" / "1.png").read_bytes())
+    (tmp_path / "run" / "run.json").write_text("{}")  # it has begun
     assert open_data_split(data, tmp_path / "run", ALONE, hold_out=0.25, seed=0).images == 3
 
 

@@ -77,11 +77,12 @@ def evaluate(
     opened, part = _check(suite, data, only, shard, prompts, split_words(source))
     storage.check_folder(out or Path("runs") / "evaluate")
 
-    from hqsam.cli.models import fetch_model, load_fetched
+    from hqsam.cli.models import check_hardware, fetch_model, load_fetched
     from hqsam.cli.progress import progress_bar
     from hqsam.evaluation.run import EvaluationConfig, evaluate
 
-    name = fetch_model(model, device, precision)
+    check_hardware(device, precision)
+    name = fetch_model(model)
     folder = out or Path("runs") / "evaluate" / _folder_name(suite, name)
     segmenter = load_fetched(name, device, precision)
     config = EvaluationConfig(

@@ -12,7 +12,15 @@ if TYPE_CHECKING:
 
 def load_segmenter(model: str, device: str = "auto", precision: str = "auto") -> "Segmenter":
     """Load a model, downloaded first if need be; prints on stderr which it is and, for `auto`, why."""
-    return load_fetched(fetch_model(model, device, precision), device, precision)
+    check_hardware(device, precision)
+    return load_fetched(fetch_model(model), device, precision)
+
+
+def check_hardware(device: str, precision: str) -> None:
+    """Refuse a device or a precision that is not here, before a model is downloaded for it."""
+    from hqsam import hardware
+
+    hardware.pick_precision(precision, hardware.pick_device(device))
 
 
 def load_fetched(name: str, device: str, precision: str) -> "Segmenter":
@@ -24,15 +32,9 @@ def load_fetched(name: str, device: str, precision: str) -> "Segmenter":
     return load(name, device=device, precision=precision)
 
 
-def fetch_model(model: str, device: str = "auto", precision: str = "auto") -> str:
-    """Make sure that a model is on this machine, printing which it is on stderr; return the name to load it by.
-
-    A device or precision that is not here is refused before the download.
-    """
-    from hqsam import hardware
+def fetch_model(model: str) -> str:
+    """Make sure that a model is on this machine, printing which it is on stderr; return the name to load it by."""
     from hqsam.weights.load import locate
-
-    hardware.pick_precision(precision, hardware.pick_device(device))
 
     model, reason = _choose() if model == "auto" else (model, "")
     with download_bar(model) as on_progress:

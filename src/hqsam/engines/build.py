@@ -207,8 +207,9 @@ def device_for(name_or_path: str | Path, device: str | torch.device, backend: st
     """Return the device for a model: "auto" is the best of this machine that the backend, or a path's own, runs on.
 
     Raises:
-        OptionError: there is no such device.
+        OptionError: there is no such device, or the name is none.
     """
+    check_name(name_or_path)
     picked = pick_device(device)
     row = _row_of_path(name_or_path, backend) or BACKENDS.get(backend)
     if str(device) != "auto" or row is None or row.devices is None or row.runs_on(picked):

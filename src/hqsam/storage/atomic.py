@@ -158,11 +158,12 @@ def path_beside(path: Path) -> Path:
 @functools.lru_cache(maxsize=256)
 def sweep(folder: Path) -> None:
     """Remove the temporary files of processes that no longer run."""
-    with suppress(OSError):
-        for entry in os.scandir(folder):
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
             name = _TEMPORARY_NAME.match(entry.name)
-            if name and _is_abandoned(Path(entry.path), name["host"], int(name["process"])):
-                remove_tree(Path(entry.path))
+            with suppress(OSError):  # another process has just put it in its place
+                if name and _is_abandoned(Path(entry.path), name["host"], int(name["process"])):
+                    remove_tree(Path(entry.path))
 
 
 def remove_tree(path: Path) -> None:
