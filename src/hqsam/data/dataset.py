@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
 
-from hqsam.data.fingerprint import fingerprint
+from hqsam.data.fingerprint import DataFiles, fingerprint
 from hqsam.data.issues import DataIssue
 from hqsam.data.sample import Sample
 
@@ -16,23 +16,8 @@ else:
 
 
 @runtime_checkable
-class DatasetItem(Protocol):
-    """One sample of a dataset as files on disk, in any layout."""
-
-    @property
-    def name(self) -> str:
-        """The sample's name, unique within its dataset."""
-        ...
-
-    @property
-    def image(self) -> Path:
-        """The image's file."""
-        ...
-
-    @property
-    def truth_files(self) -> tuple[Path, ...]:
-        """The files that hold its masks, and no other sample's."""
-        ...
+class DatasetItem(DataFiles, Protocol):
+    """One sample of a dataset as files on disk, in any layout; its name is unique within the dataset."""
 
     def read(self, longest_side: int | None = None) -> Sample:
         """Read the sample, scaled down so that its long side has at most `longest_side` pixels.

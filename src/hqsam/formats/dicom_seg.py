@@ -21,7 +21,7 @@ _MAY_BE_EMPTY = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime"),
     *("AccessionNumber", "ReferringPhysicianName"),
 )
-"""What the standard wants in each file, if only as an empty value; series that were made anonymous may lack it."""
+"""Attributes that every DICOM file has to have, if only with an empty value; anonymous series may lack them."""
 _WANTED = ("StudyInstanceUID", "FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 
 

@@ -14,7 +14,7 @@ from hqsam.masks.runs import runs_from_rle
 DEFAULT_LABEL = "object"
 """The class of a mask that nobody named."""
 _GIVEN = "_given"
-"""What is added to the name of a column that would hide a field of a file format."""
+"""Suffix for the name of a column that would hide a field of a file format."""
 
 
 def labels_for(labels: str | Sequence[str], count: int) -> tuple[str, ...]:
