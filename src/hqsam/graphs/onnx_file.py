@@ -127,7 +127,7 @@ def write_program(program: Any, path: Path, metadata: Mapping[str, str], weight_
         OutputError: it cannot be written; nothing half-written is left.
     """
     program.model.metadata_props.update(metadata)
-    outside = weight_bytes > EXTERNAL_DATA_BYTES
+    outside = max(weight_bytes, _constant_bytes(program)) > EXTERNAL_DATA_BYTES
     if outside:  # the graph names the file with the weights, so both are written where they stay
         try:
             with _quiet():
@@ -139,6 +139,12 @@ def write_program(program: Any, path: Path, metadata: Mapping[str, str], weight_
     with storage.replacing(path) as temporary, _quiet():
         program.save(temporary, external_data=False)
         _check(temporary)
+
+
+def _constant_bytes(program: Any) -> int:
+    """Return the bytes of all constants, which are more than the weights where the exporter has expanded some."""
+    constants = (value.const_value for value in program.model.graph.initializers.values())
+    return sum(constant.nbytes for constant in constants if constant is not None)
 
 
 def write_proto(proto: Any, path: Path, metadata: Mapping[str, str]) -> None:
