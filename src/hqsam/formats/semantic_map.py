@@ -35,7 +35,7 @@ def write(
     Args:
         instances: the masks.
         paths: where to write.
-        classes: the names of class 1, 2, ...; By default the names in the folder's `classes.csv`, then the new ones in
+        classes: the names of class 1, 2, ...; by default the names in the folder's `classes.csv`, then the new ones in
             alphabetical order, so that images written one after another agree.
         colours: their colours, red, green and blue; by default those in `classes.csv`, else of `images.palette`.
         order: the mask that gets a pixel which several claim.
