@@ -23,9 +23,10 @@ from hqsam.errors import OptionError
 from hqsam.export import export_model as export_model_module
 from hqsam.export import transformers_js
 from hqsam.export.export_model import export_model
+from hqsam.graphs import onnx_file
 from hqsam.graphs.folder import GraphOptions
 from tests.export.running import CPU, hqsam_export, prompts_of, random_image
-from tests.tiny import tiny_config
+from tests.tiny import tiny_config, tiny_model
 
 for package in ("onnx", "onnxscript", "onnxruntime"):
     pytest.importorskip(package)
@@ -50,6 +51,29 @@ def test_a_graph_says_what_it_is(exported):
         assert metadata["model"] == tiny_config().name
         assert metadata["version"] == hqsam.__version__
         assert metadata["weights"] and metadata["preprocess"]
+
+
+def test_what_depends_on_weights_alone_makes_no_graph_much_larger_than_they_are(exported):
+    import onnx
+
+    graph = onnx.load(exported[0] / "encoder.onnx").graph
+    model = tiny_model()
+    weights = 4 * sum(weight.numel() for part in (model.image_encoder, model.hq) for weight in part.parameters())
+    assert 0.9 * weights < sum(len(constant.raw_data) for constant in graph.initializer) < 1.05 * weights
+
+
+def test_weights_that_one_file_cannot_hold_lie_beside_the_graph(tmp_path, monkeypatch):
+    import onnx
+    import onnxruntime
+
+    monkeypatch.setattr(onnx_file, "EXTERNAL_DATA_BYTES", 4000)
+    module, given = torch.nn.Linear(32, 32), torch.rand(2, 32)
+    program = onnx_file.trace(module, (given,), ["given"], ["made"], None)
+    onnx_file.write_program(program, tmp_path / "large.onnx", {"model": "linear"})
+    assert (tmp_path / "large.onnx").stat().st_size < 4096 <= (tmp_path / "large.onnx.data").stat().st_size
+    assert {each.key: each.value for each in onnx.load(tmp_path / "large.onnx").metadata_props}["model"] == "linear"
+    session = onnxruntime.InferenceSession(tmp_path / "large.onnx")
+    torch.testing.assert_close(torch.from_numpy(session.run(None, {"given": given.numpy()})[0]), module(given).detach())
 
 
 def test_an_exported_model_goes_to_another_process(exported):

@@ -18,7 +18,7 @@ from hqsam.graphs.decoder import Candidates, DecoderGraph
 from hqsam.graphs.description import Description, ImageInput, Names
 from hqsam.graphs.encoder import EncoderGraph, feature_names, feature_shapes
 from hqsam.graphs.image_ops import masks_graph, prepare_graph
-from hqsam.graphs.onnx_file import prepend, trace, weight_bytes, write_program, write_proto
+from hqsam.graphs.onnx_file import prepend, trace, write_program, write_proto
 from hqsam.graphs.openvino_file import convert_graph
 from hqsam.graphs.segment_anything import write_segment_anything
 from hqsam.model.config import ModelConfig
@@ -152,7 +152,7 @@ def _write_encoder(graph: EncoderGraph, path: Path, description: Description) ->
     program = trace(graph, (pixels,), ["pixels"], feature_names(config), graph.dynamic_shapes())
     if description.image_input == "image":
         prepend(program, prepare_graph(config, graph.any_size))
-    write_program(program, path, description.to_metadata(), weight_bytes(graph))
+    write_program(program, path, description.to_metadata())
     return [torch.zeros(shape) for shape in _feature_shapes(config, height)]
 
 
@@ -189,7 +189,7 @@ def _write_decoder(
     outputs = ["logits", "scores", *(["object_scores"] if model.config.decoder.object_score else [])]
     shapes = _decoder_shapes(features, any_size, with_source=source is None)
     program = trace(graph, arguments, inputs, outputs, shapes)
-    write_program(program, path, description.to_metadata(), weight_bytes(graph))
+    write_program(program, path, description.to_metadata())
 
 
 def _decoder_shapes(features: list[torch.Tensor], any_size: bool, with_source: bool) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from hqsam import storage
 from hqsam.graphs.image_ops import OPSET
@@ -120,16 +120,15 @@ def append(program: Any, after: Any) -> None:
         graph.outputs.insert(0, value)
 
 
-def write_program(program: Any, path: Path, metadata: Mapping[str, str], weight_bytes: int) -> None:
+def write_program(program: Any, path: Path, metadata: Mapping[str, str]) -> None:
     """Write a program with its description and check it: ONNX's own checker, with shape inference.
 
     Raises:
         OutputError: it cannot be written; nothing half-written is left.
     """
     program.model.metadata_props.update(metadata)
-    outside = max(weight_bytes, _constant_bytes(program)) > EXTERNAL_DATA_BYTES
-    if outside:  # the graph names the file with the weights, so both are written where they stay
-        try:
+    if _constant_bytes(program) > EXTERNAL_DATA_BYTES:
+        try:  # the graph names the file with the weights, so both are written where they stay
             with _quiet():
                 program.save(path, external_data=True)
         except OSError as error:
@@ -142,7 +141,7 @@ def write_program(program: Any, path: Path, metadata: Mapping[str, str], weight_
 
 
 def _constant_bytes(program: Any) -> int:
-    """Return the bytes of all constants, which are more than the weights where the exporter has expanded some."""
+    """Return the bytes of weights and of what was computed from them."""
     constants = (value.const_value for value in program.model.graph.initializers.values())
     return sum(constant.nbytes for constant in constants if constant is not None)
 
@@ -174,9 +173,3 @@ def _quiet() -> Iterator[None]:
         finally:
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
-
-
-def weight_bytes(module: nn.Module) -> int:
-    """Return the bytes of a module's weights in float32."""
-    tensors: list[Tensor] = [*module.parameters(), *module.buffers()]
-    return 4 * sum(tensor.numel() for tensor in tensors)

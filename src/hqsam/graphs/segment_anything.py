@@ -19,7 +19,7 @@ from hqsam.graphs.decoder import Candidates, DecoderGraph
 from hqsam.graphs.description import Description
 from hqsam.graphs.encoder import EMBEDDING, HQ_FEATURES, SKIP, EncoderGraph, feature_names
 from hqsam.graphs.image_ops import image_logits_graph, prepare_graph
-from hqsam.graphs.onnx_file import append, prepend, trace, weight_bytes, write_program
+from hqsam.graphs.onnx_file import append, prepend, trace, write_program
 from hqsam.model.config import ModelConfig
 from hqsam.model.hq_sam import HQSam, Source
 
@@ -133,7 +133,7 @@ def _write_encoder(model: HQSam, path: Path, description: Description) -> None:
     if description.image_input == "image":
         image = "float[image_height, image_width, 3] input_image"
         prepend(program, prepare_graph(model.config, any_size=False, image=image))
-    write_program(program, path, description.to_metadata(), weight_bytes(graph))
+    write_program(program, path, description.to_metadata())
 
 
 def _write_decoder(model: HQSam, path: Path, description: Description) -> None:
@@ -153,7 +153,7 @@ def _write_decoder(model: HQSam, path: Path, description: Description) -> None:
     masks, *outputs = DECODER_OUTPUTS
     program = trace(graph, example, inputs, outputs, shapes)
     append(program, image_logits_graph(config, "low_res_masks", size, masks))
-    write_program(program, path, description.to_metadata(), weight_bytes(graph))
+    write_program(program, path, description.to_metadata())
 
 
 def _anylabeling(config: ModelConfig, encoder: str, decoder: str) -> str:

@@ -51,8 +51,8 @@ class AttentionOps:
         windows = to_windows(qkv, layout.window_hw)
         if not layout.fits(size_hw):
             assert padding is not None
-            outside = 1 - to_windows(qkv.new_ones(1, *size_hw, 1), layout.window_hw).repeat(len(qkv), 1, 1, 1)
-            windows = windows.addcmul(outside, padding.to(windows.dtype))
+            inside = to_windows(qkv.new_ones(1, *size_hw, 1), layout.window_hw).repeat(len(qkv), 1, 1, 1) > 0
+            windows = torch.where(inside, windows, padding.to(windows.dtype))
         tokens = windows.flatten(1, 2)
         if layout.qkv_order == "by_head":
             parts = tokens.unflatten(-1, (layout.heads, 3, -1)).permute(3, 0, 2, 1, 4)

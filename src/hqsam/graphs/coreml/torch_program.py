@@ -12,8 +12,8 @@ _ATEN: Any = torch.ops.aten
 def trace_for_coreml(module: nn.Module, example: tuple[Any, ...], dynamic_shapes: Any) -> Any:
     """Return a module as an exported program in which nothing is left that depends on weights alone.
 
-    coremltools 9 knows no bicubic resizing, no tensors of ones by another's type and no `addcmul`. The first two are
-    about tables of positions and padding, which are constants here; the rest is rewritten.
+    coremltools 9 knows no bicubic resizing and no tensors of ones by another's type. Both are about tables of positions
+    and padding, which are constants here; other calls are rewritten.
     """
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.export warns of its own insides
@@ -69,10 +69,6 @@ def _ones(like: Tensor, size: list[int], **_: Any) -> Tensor:
     return torch.ones(size, dtype=like.dtype)
 
 
-def _added_product(x: Tensor, one: Tensor, other: Tensor, value: float = 1) -> Tensor:
-    return x + value * one * other
-
-
 def _where_number_else(condition: Tensor, number: float, other: Tensor) -> Tensor:
     return torch.where(condition, torch.full((), number, dtype=other.dtype), other)
 
@@ -83,7 +79,6 @@ def _where_else_number(condition: Tensor, one: Tensor, number: float) -> Tensor:
 
 _REWRITTEN = {
     _ATEN.new_ones.default: _ones,
-    _ATEN.addcmul.default: _added_product,
     _ATEN.alias.default: torch.clone,
     _ATEN.where.ScalarSelf: _where_number_else,
     _ATEN.where.ScalarOther: _where_else_number,
