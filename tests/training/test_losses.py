@@ -5,7 +5,14 @@ import math
 import torch
 from torch.nn import functional as F
 
-from hqsam.training.losses import overlap_losses, sample_at, true_iou, uncertain_point_losses, uncertain_points
+from hqsam.training.losses import (
+    overlap_losses,
+    sample_at,
+    score_losses,
+    true_iou,
+    uncertain_point_losses,
+    uncertain_points,
+)
 
 
 def test_focal_loss_and_dice_of_undecided_logits():
@@ -27,6 +34,21 @@ def test_the_true_iou_counts_pixels():
 
 def test_an_empty_prediction_of_an_empty_truth_has_no_overlap_and_no_nan():
     assert true_iou(-torch.ones(1, 1, 2, 2), torch.zeros(1, 2, 2)).item() == 0
+
+
+def test_predicted_ious_are_held_to_the_value_and_to_the_order():
+    iou = torch.tensor([[0.5, 0.9, 0.6, 0.6]])
+    exact, swapped = score_losses(iou, iou), score_losses(torch.tensor([[0.5, 0.6, 0.9, 0.6]]), iou)
+    ahead = 2 * 0.3 * math.log1p(math.exp(-0.3 / 0.05))  # the first candidate beside the second and the third
+    assert math.isclose(exact.item(), ahead, rel_tol=1e-5)
+    behind = 0.3 * (math.log1p(math.exp(0.3 / 0.05)) + math.log(2))
+    assert math.isclose(swapped.item(), 2 * 0.3**2 / 4 + behind, rel_tol=1e-5)
+
+
+def test_mask_0_is_no_candidate_and_equal_ones_have_no_order():
+    iou = torch.tensor([[0.9, 0.4, 0.4, 0.4]])
+    loss = score_losses(torch.tensor([[0.9, 0.7, 0.4, 0.1]]), iou)
+    assert math.isclose(loss.item(), 2 * 0.3**2 / 4, rel_tol=1e-5)
 
 
 def test_points_are_sampled_at_pixel_centres():

@@ -44,7 +44,7 @@ def losses(tmp_path_factory):
     """The losses of some 150 steps, by stage."""
     losses: dict[str, list[float]] = {}
     train(
-        miniature((90, 0, 20, 50)),
+        miniature((90, 0, 20, 50, 0)),
         DATA,
         RunOptions(
             folder=tmp_path_factory.mktemp("run"),
@@ -63,7 +63,7 @@ def test_the_loss_falls_in_the_sam_stages_and_in_the_hq_stage(losses):
 
 def test_above_a_coarse_sam_the_hq_masks_have_better_edges(tmp_path):
     """The paper's claim is about a SAM whose masks are coarse; here it is one that has hardly learnt."""
-    model = train(miniature((40, 0, 20, 80)), DATA, RunOptions(folder=tmp_path / "run", workers=0))
+    model = train(miniature((40, 0, 20, 80, 0)), DATA, RunOptions(folder=tmp_path / "run", workers=0))
     save_model(model, tmp_path / "mini.safetensors")
     reloaded = load_model(tmp_path / "mini.safetensors")
     segmenter = Segmenter(TorchEngine(reloaded, torch.device("cpu"), torch.float32))
@@ -80,7 +80,7 @@ def test_above_a_coarse_sam_the_hq_masks_have_better_edges(tmp_path):
 
 
 def test_a_run_that_is_stopped_goes_on_to_where_the_unbroken_one_ends(tmp_path, one_thread):
-    recipe = miniature((4, 2, 0, 0))
+    recipe = miniature((4, 2, 0, 0, 0))
 
     def stop_at_third(stage: str, step: int, *_: object) -> None:
         if stage == "sam-192" and step == 3:
@@ -95,14 +95,30 @@ def test_a_run_that_is_stopped_goes_on_to_where_the_unbroken_one_ends(tmp_path, 
 
 
 def test_the_sam_part_is_untouched_by_the_hq_stage(tmp_path, one_thread):
-    before = train(miniature((2, 0, 0, 0)), DATA, RunOptions(folder=tmp_path / "sam", workers=0)).state_dict()
-    after = train(miniature((2, 0, 0, 3)), DATA, RunOptions(folder=tmp_path / "both", workers=0)).state_dict()
+    before = train(miniature((2, 0, 0, 0, 0)), DATA, RunOptions(folder=tmp_path / "sam", workers=0)).state_dict()
+    after = train(miniature((2, 0, 0, 3, 0)), DATA, RunOptions(folder=tmp_path / "both", workers=0)).state_dict()
     changed = {name.split(".")[0] for name, value in after.items() if not torch.equal(before[name], value)}
     assert changed == {"hq"}
 
 
+def test_the_last_stage_learns_to_predict_ious_and_nothing_else(tmp_path, one_thread):
+    seen = []
+
+    def watch(stage, _step, _steps, metrics):
+        if stage == "iou-512":
+            seen.append(metrics)
+
+    before = train(miniature((2, 0, 0, 0, 0)), DATA, RunOptions(folder=tmp_path / "sam", workers=0)).state_dict()
+    options = RunOptions(folder=tmp_path / "both", workers=0, on_progress=watch)
+    after = train(miniature((2, 0, 0, 0, 60)), DATA, options).state_dict()
+    changed = {".".join(name.split(".")[:2]) for name, value in after.items() if not torch.equal(before[name], value)}
+    assert changed == {"mask_decoder.iou_head"}
+    errors = [metrics["iou_error_0"] for metrics in seen]
+    assert np.mean(errors[-10:]) < 0.5 * np.mean(errors[:10])
+
+
 def test_only_the_last_checkpoints_are_kept_and_each_is_whole(tmp_path):
-    train(miniature((7, 0, 0, 0)), DATA, RunOptions(folder=tmp_path, workers=0, save_every=2))
+    train(miniature((7, 0, 0, 0, 0)), DATA, RunOptions(folder=tmp_path, workers=0, save_every=2))
     kept = sorted(path.name for path in (tmp_path / "0-sam-192").glob("*.ckpt"))
     assert kept == ["step-0000006.ckpt", "step-0000007.ckpt"]
     assert all(torch.load(tmp_path / "0-sam-192" / name, weights_only=True)["step"] for name in kept)

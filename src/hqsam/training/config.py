@@ -11,9 +11,10 @@ from hqsam.training.distributed import ProcessGroup, SingleProcess
 OnProgress = Callable[[str, int, int, Mapping[str, float]], None]
 """Called with a stage's name (or "features", "validation"), its step, its number of steps, and metrics of that step."""
 
-Trainable = Literal["hq", "decoder", "lora", "sam"]
+Trainable = Literal["hq", "decoder", "lora", "sam", "iou"]
 """The parts that are trained. hq: the HQ part with SAM frozen, as in the paper; decoder: SAM's mask decoder as well;
-lora: low-rank additions to the encoder as well; sam: all of SAM but the HQ part, with clicks over several rounds."""
+lora: low-rank additions to the encoder as well; sam: all of SAM but the HQ part, with clicks over several rounds; iou:
+the head that predicts each mask's IoU, by which one of several candidates is chosen. It changes no mask."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,6 +35,27 @@ def true_iou(
     return shared / either.clamp(min=1)
 
 
+_SURE = 0.05
+"""Difference of two predicted IoUs from which their order is all but decided."""
+
+
+def score_losses(predicted: Float[Tensor, "prompt mask"], iou: Float[Tensor, "prompt mask"]) -> Float[Tensor, "prompt"]:
+    """Return the loss of each prompt's predicted IoUs: their squared errors, and the order of the candidates.
+
+    Of each two candidates (all masks but mask 0) the better one should have the higher prediction (RankNet, Burges et
+    al., 2005), and counts by how much better it is: a wrong choice between equals costs nothing.
+
+    Args:
+        predicted: predicted IoUs of mask 0 and of the candidates.
+        iou: their IoUs with the true mask, 0 to 1.
+    """
+    value = (predicted - iou).square().mean(dim=1)
+    better = (iou[:, 1:, None] - iou[:, None, 1:]).clamp(min=0)
+    ahead = predicted[:, 1:, None] - predicted[:, None, 1:]
+    order = (better * F.softplus(-ahead / _SURE)).sum(dim=(1, 2))
+    return value + order
+
+
 POINTS = 112 * 112
 """Number of points of a mask at which the HQ loss is taken (official training)."""
 

@@ -20,7 +20,7 @@ from hqsam.prompts import BOX_END
 from hqsam.training.config import Trainable
 from hqsam.training.distil.answers import TaughtMasks
 from hqsam.training.distil.losses import agreement, taught_losses
-from hqsam.training.losses import overlap_losses, true_iou, uncertain_point_losses
+from hqsam.training.losses import overlap_losses, score_losses, true_iou, uncertain_point_losses
 from hqsam.training.prompt_rng import PromptRng
 
 Metrics = dict[str, Tensor]
@@ -51,7 +51,7 @@ def training_loss(
         rng: random numbers of the batch's prompts.
         taught: a teacher's masks for the first round's prompts, all of which SAM's part then learns.
     """
-    hq_features = None if trainable == "sam" else model.hq_features(features)
+    hq_features = model.hq_features(features) if _learns_hq(trainable) else None
     loss, metrics = torch.zeros((), device=batch.points.device), dict[str, Tensor]()
     for group in _groups(batch, rng, taught, apart=model.config.pad_boxes):
         of_group = None if hq_features is None else group.per_prompt(hq_features)
@@ -110,8 +110,10 @@ class _Answer(NamedTuple):
 
 
 def _answer(context: ImageContext, group: PromptGroup, trainable: Trainable) -> _Answer:
-    with_hq = trainable != "sam" and context.model.hq is not None
+    with_hq = _learns_hq(trainable) and context.model.hq is not None
     mask_inputs = context.mask_inputs(group.prompts, with_hq)
+    if trainable == "iou":
+        return _by_scores(context.model, mask_inputs, group)
     if not with_hq:
         return _by_sam(context.model, mask_inputs, group)
     answer = _by_hq(context, mask_inputs, group)
@@ -120,6 +122,10 @@ def _answer(context: ImageContext, group: PromptGroup, trainable: Trainable) -> 
     # Where SAM's weights are trained, its own masks are held to the truth as well, or they would drift.
     sam = _by_sam(context.model, mask_inputs, group)
     return _Answer(answer.loss + sam.loss, answer.logits, sam.metrics | answer.metrics)
+
+
+def _learns_hq(trainable: Trainable) -> bool:
+    return trainable not in ("sam", "iou")
 
 
 def _by_sam(model: HQSam, mask_inputs: MaskInputs, group: PromptGroup) -> _Answer:
@@ -134,6 +140,21 @@ def _by_sam(model: HQSam, mask_inputs: MaskInputs, group: PromptGroup) -> _Answe
     iou_loss = (mask_inputs.iou_predictions.float() - iou).square().mean()
     metrics = {"iou": iou[:, 0].mean(), "best_iou": iou[:, 1:].amax(dim=1).mean()}
     return _Answer(mask_loss + iou_loss, logits[:, 0].detach(), metrics)
+
+
+def _by_scores(model: HQSam, mask_inputs: MaskInputs, group: PromptGroup) -> _Answer:
+    """Compute the loss of the predicted IoUs alone, beside masks that are as they are."""
+    with torch.no_grad():
+        logits = model.mask_decoder.masks(mask_inputs, 0, model.config.decoder.candidates).float()
+        iou = true_iou(logits, group.truth_at(logits.shape[-1]))
+    scores = mask_inputs.iou_predictions.float()
+    chosen = iou[:, 1:].gather(1, scores[:, 1:].argmax(dim=1, keepdim=True))
+    metrics = {
+        "chosen_iou": chosen.mean(),
+        "best_iou": iou[:, 1:].amax(dim=1).mean(),
+        "iou_error": (scores.detach() - iou).abs().mean(),
+    }
+    return _Answer(score_losses(scores, iou).mean(), logits[:, 0], metrics)
 
 
 def _by_teacher(logits: Tensor, scores: Tensor, taught: TaughtMasks) -> _Answer:

@@ -24,7 +24,8 @@ def with_trainable(recipe: Recipe, trainable: Trainable) -> Recipe:
     """
     if trainable == "lora" and recipe.cached_views and not recipe.teacher:
         raise OptionError("LoRA changes the encoder, so its features cannot be computed once; leave the cache out")
-    stages = tuple(stage if stage.trainable == "sam" else _changed(stage, trainable) for stage in recipe.stages)
+    about_hq = ("hq", "decoder", "lora")
+    stages = tuple(_changed(stage, trainable) if stage.trainable in about_hq else stage for stage in recipe.stages)
     return replace(recipe, stages=stages)
 
 
@@ -43,6 +44,8 @@ def set_trainable(model: HQSam, stage: StageConfig) -> nn.ModuleList:
         parts = model.hq_parts()
     elif stage.trainable == "decoder":
         parts = [*model.hq_parts(), model.mask_decoder]
+    elif stage.trainable == "iou":
+        parts = [model.mask_decoder.iou_head]
     else:
         parts = [*model.hq_parts(), *_lora_parts(model, stage.lora_rank)]
     if not parts:

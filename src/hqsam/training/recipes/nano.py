@@ -1,5 +1,6 @@
 """Recipe `nano`: the bundled model, from an encoder trained on ImageNet."""
 
+from dataclasses import replace
 from typing import Any
 
 from hqsam.data.augment import AugmentConfig
@@ -63,18 +64,18 @@ _HQ_SETS = (
 _UNIONS = (("ccp-fashion", 0.5), ("feral-cats", 0.1), ("crackforest", 1.0))
 
 
-def nano(steps: tuple[int, int, int, int] = (3000, 3000, 1500, 800)) -> Recipe:
-    """Return the recipe of `nano`: SAM at 192, 256 and 512 pixels, then the HQ part with SAM frozen.
+def nano(steps: tuple[int, int, int, int, int] = (3000, 3000, 1500, 800, 400)) -> Recipe:
+    """Return the recipe of `nano`: SAM at 192, 256 and 512 pixels, then the HQ part, and last the choice of candidates.
 
     The backbone starts from weights trained on ImageNet (`encoder_weights`), keeps the statistics of its norms, and
     learns a third as fast as the rest. Most is learnt at small sizes, where a step costs a fraction; the last SAM stage
     only gets used to the full size. The HQ stage is the paper's: its loss and its frozen SAM, with boxes and clicks as
-    prompts.
+    prompts. In the last stage all masks stay as they are, and the head learns that predicts their IoUs.
 
     Args:
-        steps: steps of the four stages.
+        steps: steps of the five stages.
     """
-    tiny, small, large, hq = steps
+    tiny, small, large, hq, iou = steps
     return Recipe(
         model="nano",
         notice=_NOTICE,
@@ -91,6 +92,18 @@ def nano(steps: tuple[int, int, int, int] = (3000, 3000, 1500, 800)) -> Recipe:
                 weight_decay=0,
                 warmup_steps=50,
                 decay_share=0.5,
+                ema_decay=0.99,
+            ),
+            StageConfig(
+                name="iou-512",
+                trainable="iou",
+                steps=iou,
+                sampling=_IOU,
+                optimiser="adamw",
+                weight_decay=0,
+                warmup_steps=20,
+                decay_share=0.8,
+                rounds=(0.7, 0.3),
                 ema_decay=0.99,
             ),
         ),
@@ -124,6 +137,11 @@ _HQ = SamplingConfig(
     batch_size=4, objects=4, size=512, truth_stride=1, weights=_HQ_SETS, unions=_UNIONS, first=_FIRST,
     augment=AugmentConfig(fit=0.5, around=0.6),
 )  # fmt: skip
+
+_IOU = replace(
+    _HQ, batch_size=8, weights=_ALL_SETS, truth_stride=4, first=FirstPrompt(several=0.1, mask=0.05, box=0.25)
+)
+"""Single clicks most: they are what several candidates are for."""
 
 _NOTICE = (
     "Trained on photos and masks of public research data sets, some of which (BSDS500, CamVid, CrackForest, CWFID, "
