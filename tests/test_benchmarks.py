@@ -13,7 +13,7 @@ from benchmarks.measure import Setup, WorkerProcess, measure_in_turns
 from benchmarks.sizes import size_of
 
 
-@pytest.mark.parametrize("command", ["__main__", "detail", "experiments", "page", "quality", "training"])
+@pytest.mark.parametrize("command", ["__main__", "choosing", "detail", "experiments", "page", "quality", "training"])
 def test_every_command_says_how_it_is_used(command, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [command, "--help"])
     with pytest.raises(SystemExit) as left:
