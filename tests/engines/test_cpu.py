@@ -121,6 +121,16 @@ def test_the_tuned_engine_is_what_a_cpu_gets():
         build_engine(tiny_model(), torch.device("cuda"), torch.float32, "cpu")
 
 
+def test_a_digest_is_of_weights_and_precision_and_not_of_the_kernels_that_packed_them():
+    model = tiny_model("tiny_vit")
+    digests = {CpuEngine(model, torch.float32, kernels_named(name)).digest() for name in KERNELS}
+    half = CpuEngine(model, torch.bfloat16, Kernels()).digest()
+    with torch.no_grad():
+        next(model.image_encoder.parameters()).flatten()[0] += 1
+    other = CpuEngine(model, torch.float32, Kernels()).digest()
+    assert len(digests) == 1 and len({*digests, half, other}) == 3
+
+
 @pytest.mark.parametrize(("precision", "most"), [("bfloat16", 0.98), ("int8", 0.9)])
 def test_less_precision_gives_the_masks_of_float32(precision, most):
     """On real photos, for objects as people ask for them: IoU of 0.99 on average, `most` for all but one in twenty."""

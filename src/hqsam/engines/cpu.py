@@ -39,6 +39,8 @@ class CpuEngine(RemembersVideos, LoadedEngine):
         self.freed = FreedMemory()
         use_one_thread_after_forks()
         self.config, self.precision, self.kernels = model.config, precision, kernels
+        # Of the weights as they were given: how they are packed depends on the machine's kernels.
+        self._digest = f"cpu {'int8 ' * int8}{precision} {digest_of_model(model)}".replace("torch.", "")
         model = inference_copy(model)
         self.decoder = FusedDecoder(model, precision, kernels)
         fuse_encoder(model.image_encoder, self.config, precision, kernels, int8)
@@ -49,7 +51,7 @@ class CpuEngine(RemembersVideos, LoadedEngine):
             set_attention_ops(self.model.memory, CPU_OPS)
 
     def digest(self) -> str:
-        return f"cpu {digest_of_model(self.model)}"
+        return self._digest
 
     @inference_state()
     def encode(self, images: Sequence[Pixels]) -> list[EncodedImage]:

@@ -36,8 +36,7 @@ def sha256_of_tensors(tensors: Mapping[str, Tensor]) -> str:
 def digest_of_model(model: nn.Module) -> str:
     """Return a short digest of a model's weights as they are in memory, from a sample of their values.
 
-    The same weights in another precision have another digest. Weights that an engine has packed are not seen; the
-    decoder's, which it never packs, always are.
+    The same weights in another precision have another digest.
     """
     digest = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):

@@ -16,6 +16,7 @@ from hqsam.integrations.segment_anything.modeling.sam import Sam
 from hqsam.model.hq_sam import Candidates, Source
 from hqsam.model.preprocess import Pixels, normalise_and_pad
 from hqsam.model.prompt_encoder import PromptBatch
+from hqsam.weights.digest import digest_of_model
 
 
 def engine_for(sam: Sam, multimask_output: bool) -> Engine:
@@ -42,6 +43,9 @@ class _SamCpuEngine(CpuEngine):
         self.sam, self.config = sam, sam.model.config
         self.model, self.precision = sam.model, next(sam.model.parameters()).dtype
         self.decoder = FusedDecoder(sam.model, self.precision, best_kernels(self.precision))
+
+    def digest(self) -> str:
+        return f"cpu {digest_of_model(self.model)}"
 
     def encode(self, images: Sequence[Pixels]) -> list[EncodedImage]:
         return _encode(self.sam, images)
