@@ -36,6 +36,8 @@ def test_words_need_no_quotes():
         ("stages.9.steps=1", "nothing is called '9'"),
         ("seed=many", "give a int"),
         ("stages.0.steps=1.5", "give a int"),
+        ("stages.0.trainable=head", "got 'head'; choose one of hq, decoder, lora, sam, iou"),
+        ("stages.0.optimiser=sgd", "choose one of muon, adamw, adam"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_words(assignment, complaint):

@@ -13,7 +13,7 @@ import pytest
 import torch
 from filelock import FileLock
 
-from hqsam.errors import OutputError, TrainingError
+from hqsam.errors import DataError, OutputError, TrainingError
 from hqsam.training import checkpoint, trainer
 from hqsam.training.config import RENAMED_SETTINGS, RunOptions
 from hqsam.training.data_split import DataSplit
@@ -147,6 +147,36 @@ def test_running_out_of_memory_says_what_to_do(stopped, start, monkeypatch, erro
     with pytest.raises(TrainingError, match=r"out of memory at step 5 of stage 'hq'.*stages\.0\.micro_batch=1"):
         train(small_recipe(start), drawn(), options(stopped))
     assert checkpoint.latest(stopped / "0-hq")["step"] == 4
+    monkeypatch.undo()
+    train(small_recipe(start, micro_batch=1), drawn(), options(stopped))  # as the error says
+
+
+def test_settings_that_failed_before_the_first_checkpoint_can_be_mended(tmp_path, start):
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(small_recipe(start, learning_rate=100.0), drawn(), options(tmp_path / "run", on_progress=stop))
+    train(small_recipe(start), drawn(), options(tmp_path / "run"))
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["recipe"]["stages"][0]["learning_rate"] == 0.001
+
+
+def test_another_number_of_stages_is_told_as_a_number(stopped, start):
+    recipe = small_recipe(start)
+    with pytest.raises(TrainingError, match=r"recipe\.stages had 1 entries and has 2\."):
+        train(replace(recipe, stages=recipe.stages * 2), drawn(), options(stopped))
+
+
+def test_sets_are_looked_for_before_the_first_stage(tmp_path, start):
+    recipe, said = small_recipe(start), []
+    named = replace(recipe.stages[0], sampling=replace(recipe.stages[0].sampling, weights=(("others", 1.0),)))
+    with pytest.raises(DataError, match=r"none of the sets \['others'\] is among \['drawn'\].*weights=\(\)"):
+        train(replace(recipe, stages=(*recipe.stages, named)), drawn(), options(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+    data = DataSplit({**drawn().training, "others": drawn(2).training["drawn"]})
+    one_step = replace(recipe, stages=(replace(named, steps=1),))
+    train(one_step, data, options(tmp_path / "run", on_message=said.append))
+    assert said == ["the recipe names its sets, and leaves these out: drawn"]
 
 
 def test_other_errors_keep_their_words(stopped, start, monkeypatch):

@@ -154,8 +154,8 @@ def test_tensorboard_has_the_loss_the_scores_and_the_pictures(tmp_path, start):
     events = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
     assert len(events.Scalars("hq/loss")) == 2
     for prompt in ("box", "click"):
-        assert 0 <= events.Scalars(f"validation/{prompt}_hq_iou")[0].value <= 1
-        assert [event.step for event in events.Scalars(f"validation/{prompt}_hq_iou")] == [0, 2], "before and after"
+        assert 0 <= events.Scalars(f"hq/validation/{prompt}_hq_iou")[0].value <= 1
+        assert [event.step for event in events.Scalars(f"hq/validation/{prompt}_hq_iou")] == [0, 2], "before and after"
     assert set(events.Tags()["images"]) == {"hq/worst", "hq/best"}
 
 

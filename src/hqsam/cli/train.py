@@ -56,10 +56,17 @@ def train(
     validation: Annotated[Path | None, typer.Option(help="Images and masks to validate on.")] = None,
     hold_out: Annotated[
         float | None,
-        typer.Option(min=0, max=0.9, help="Or a share of the data for that. Default: 0.2 for finetune, else none."),
+        typer.Option(
+            min=0,
+            max=0.9,
+            help="Or a share of the data for that. Default: 0.2 for finetune, 0.1 for distil, else none.",
+        ),
     ] = None,
     cache: Annotated[
-        Path | None, typer.Option(help="Compute SAM's features once and keep them here; its size is said first.")
+        Path | None,
+        typer.Option(
+            help="Compute SAM's features (distil: the teacher's answers) once and keep them here; the size is said."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. Default: runs/RECIPE")] = None,
     settings: Annotated[
@@ -209,7 +216,7 @@ def _show(config: "Recipe") -> None:
 
 
 def _introduce(say: Callable[[str], None], data: "DataSplit", config: "Recipe", cache: Path | None) -> None:
-    held_out = f", {len(data.validation)} held out" if data.validation else ""
+    held_out = f", {len(data.validation) or 'none'} held out"
     say(f"{data.images} images in {len(data.training)} sets{held_out}")
     if data.check.issues:
         broken = len(data.check.broken_names)

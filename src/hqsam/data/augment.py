@@ -42,7 +42,7 @@ class AugmentConfig:
 
 
 _MEAN_COLOUR = (124, 116, 104)
-"""The colour that is zero after normalising, as the encoder's padding is at inference."""
+"""SAM's mean colour, which is zero after normalising, as padding is at inference; all but zero for `nano`, too."""
 
 
 def augment(sample: Sample, other: Sample, size: int, config: AugmentConfig, random: np.random.Generator) -> Sample:

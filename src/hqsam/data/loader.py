@@ -70,10 +70,15 @@ class PromptedDataset(Dataset[Batch]):
         """Take the sets, how rows are made of them, and the fingerprint of their files, by which caches know them."""
         self.config, self.seed, self.fingerprint = config, seed, fingerprint
         weights = dict(config.weights) or {name: float(len(samples)) for name, samples in sets.items()}
-        self.sets = [sets[name] for name in weights if len(sets.get(name, ()))]
+        self.names = [name for name in weights if len(sets.get(name, ()))]
+        """Names of the sets that images are drawn from."""
+        self.sets = [sets[name] for name in self.names]
         if not self.sets:
-            raise DataError(f"none of the sets {sorted(weights)} is among {sorted(sets)}, or they hold no images")
-        shares = np.array([weight for name, weight in weights.items() if len(sets.get(name, ()))])
+            raise DataError(
+                f"none of the sets {sorted(weights)} is among {sorted(sets)}, or they hold no images. To train on all "
+                "that are there: --set stages.N.sampling.weights=() for each stage, N from 0"
+            )
+        shares = np.array([weights[name] for name in self.names])
         self._shares = shares / shares.sum()
         self._ends = np.cumsum([len(samples) for samples in self.sets])
 

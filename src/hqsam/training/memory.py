@@ -8,8 +8,12 @@ from hqsam.hardware import is_out_of_memory
 
 
 @contextmanager
-def explain_out_of_memory(doing: str) -> Iterator[None]:
+def explain_out_of_memory(doing: str, stage: int) -> Iterator[None]:
     """Turn the many ways in which memory runs out into one error.
+
+    Args:
+        doing: what needed the memory.
+        stage: number of the stage, for the advice.
 
     Raises:
         TrainingError: it ran out.
@@ -21,5 +25,5 @@ def explain_out_of_memory(doing: str) -> Iterator[None]:
             raise
         raise TrainingError(
             f"out of memory at {doing}. Compute fewer images at a time, with the same batch: "
-            "--set stages.0.micro_batch=1; the last checkpoint is intact"
+            f"--set stages.{stage}.micro_batch=1; the last checkpoint is intact"
         ) from error

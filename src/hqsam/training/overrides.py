@@ -2,7 +2,7 @@
 
 import ast
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from hqsam.errors import OptionError
 from hqsam.training.config import RENAMED_SETTINGS
@@ -40,6 +40,8 @@ def _replaced(config: Any, keys: list[str], value: Any, path: str) -> Any:
         if key not in names:
             raise OptionError(f"{path!r} names no setting: there is no {key!r}; choose one of {', '.join(names)}")
         changed = {key: _replaced(getattr(config, key), rest, value, path)}
+        if not rest:
+            _check_choice(config, key, changed[key], path)
         if key == "epochs" and value and "steps" in names:
             changed["steps"] = 0  # which would count instead
         return replace(config, **changed)
@@ -48,6 +50,13 @@ def _replaced(config: Any, keys: list[str], value: Any, path: str) -> Any:
         items[int(key)] = _replaced(items[int(key)], rest, value, path)
         return tuple(items)
     raise OptionError(f"{path!r} names no setting: nothing is called {key!r} there")
+
+
+def _check_choice(config: Any, key: str, value: Any, path: str) -> None:
+    """Check a word against those that the field is declared with."""
+    kind = get_type_hints(type(config))[key]
+    if get_origin(kind) is Literal and value not in get_args(kind):
+        raise OptionError(f"{path} got {value!r}; choose one of {', '.join(map(str, get_args(kind)))}")
 
 
 def _fitting(old: Any, value: Any, path: str) -> Any:

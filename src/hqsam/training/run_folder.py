@@ -44,6 +44,8 @@ def locked(folder: Path, identity: Mapping[str, Any], defaults: Mapping[str, Any
 def claim(folder: Path, name: str, identity: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> None:
     """Write into the file `name` whose the folder is; or if that is written already, check that it is this one's.
 
+    A folder where nothing was made yet is anyone's: settings that were refused can be mended.
+
     Args:
         folder: the folder.
         name: the file's name.
@@ -59,8 +61,10 @@ def claim(folder: Path, name: str, identity: Mapping[str, Any], defaults: Mappin
         _require_empty(folder, name)
         write_text(path, json.dumps(wanted, indent=2) + "\n")
         return
-    differing = list(_differences({**(defaults or {}), **_read(path)}, wanted))
-    if differing:
+    differing = list(_differences({**(defaults or {}), **_read(path)}, _without_micro_batches(wanted)))
+    if differing and not _holds_work(folder):
+        write_text(path, json.dumps(wanted, indent=2) + "\n")
+    elif differing:
         raise TrainingError(
             f"{folder} is another's: {'; '.join(differing[:4])}. Give the same settings to go on with it, "
             "or choose another folder"
@@ -83,6 +87,12 @@ def _require_empty(folder: Path, name: str) -> None:
         raise TrainingError(f"{folder} holds {', '.join(strangers[:3])} and no {name}; choose a folder that is empty")
 
 
+def _holds_work(folder: Path) -> bool:
+    """Return whether a kill would cost something: checkpoints, cached features, or a teacher's answers."""
+    names = ("*.ckpt", "*.safetensors", "held_out.jsonl")
+    return any(next(folder.rglob(name), None) is not None for name in names)
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -92,7 +102,17 @@ def _read(path: Path) -> dict[str, Any]:
         return found
     recipe = NEW_SETTINGS | _with_new_names(found["recipe"])
     stages = [NEW_STAGE_SETTINGS | stage for stage in recipe["stages"]]
-    return {**found, "recipe": {**recipe, "stages": stages}}
+    return _without_micro_batches({**found, "recipe": {**recipe, "stages": stages}})
+
+
+def _without_micro_batches(identity: dict[str, Any]) -> dict[str, Any]:
+    """Return what tells runs apart: how many images are computed at a time is for the machine to say."""
+    if "recipe" not in identity:
+        return identity
+    stages = [
+        {name: value for name, value in one.items() if name != "micro_batch"} for one in identity["recipe"]["stages"]
+    ]
+    return {**identity, "recipe": {**identity["recipe"], "stages": stages}}
 
 
 def _with_new_names(settings: Any) -> Any:
@@ -109,5 +129,7 @@ def _differences(was: Any, now: Any, where: str = "") -> Iterator[str]:
     elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
         for index, pair in enumerate(zip(was, now, strict=True)):
             yield from _differences(*pair, f"{where}.{index}")
+    elif isinstance(was, list) and isinstance(now, list):
+        yield f"{where} had {len(was)} entries and has {len(now)}"
     elif was != now:
         yield f"{where} was {was!r} and is {now!r}"

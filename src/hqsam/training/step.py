@@ -51,7 +51,7 @@ def training_loss(
         rng: random numbers of the batch's prompts.
         taught: a teacher's masks for the first round's prompts, all of which SAM's part then learns.
     """
-    hq_features = model.hq_features(features) if _learns_hq(trainable) else None
+    hq_features = None if trainable == "sam" else model.hq_features(features)
     loss, metrics = torch.zeros((), device=batch.points.device), dict[str, Tensor]()
     for group in _groups(batch, rng, taught, apart=model.config.pad_boxes):
         of_group = None if hq_features is None else group.per_prompt(hq_features)
@@ -110,10 +110,10 @@ class _Answer(NamedTuple):
 
 
 def _answer(context: ImageContext, group: PromptGroup, trainable: Trainable) -> _Answer:
-    with_hq = _learns_hq(trainable) and context.model.hq is not None
+    with_hq = trainable != "sam" and context.model.hq is not None
     mask_inputs = context.mask_inputs(group.prompts, with_hq)
     if trainable == "iou":
-        return _by_scores(context.model, mask_inputs, group)
+        return _by_scores(context, mask_inputs, group)
     if not with_hq:
         return _by_sam(context.model, mask_inputs, group)
     answer = _by_hq(context, mask_inputs, group)
@@ -122,10 +122,6 @@ def _answer(context: ImageContext, group: PromptGroup, trainable: Trainable) -> 
     # Where SAM's weights are trained, its own masks are held to the truth as well, or they would drift.
     sam = _by_sam(context.model, mask_inputs, group)
     return _Answer(answer.loss + sam.loss, answer.logits, sam.metrics | answer.metrics)
-
-
-def _learns_hq(trainable: Trainable) -> bool:
-    return trainable not in ("sam", "iou")
 
 
 def _by_sam(model: HQSam, mask_inputs: MaskInputs, group: PromptGroup) -> _Answer:
@@ -142,10 +138,13 @@ def _by_sam(model: HQSam, mask_inputs: MaskInputs, group: PromptGroup) -> _Answe
     return _Answer(mask_loss + iou_loss, logits[:, 0].detach(), metrics)
 
 
-def _by_scores(model: HQSam, mask_inputs: MaskInputs, group: PromptGroup) -> _Answer:
-    """Compute the loss of the predicted IoUs alone, beside masks that are as they are."""
+def _by_scores(context: ImageContext, mask_inputs: MaskInputs, group: PromptGroup) -> _Answer:
+    """Compute the loss of the predicted IoUs alone. The masks are as they are: with an HQ part, its sums with SAM's."""
+    model = context.model
     with torch.no_grad():
         logits = model.mask_decoder.masks(mask_inputs, 0, model.config.decoder.candidates).float()
+        if model.hq is not None:
+            logits = logits + model.hq_masks(mask_inputs, context.hq_features).float()
         iou = true_iou(logits, group.truth_at(logits.shape[-1]))
     scores = mask_inputs.iou_predictions.float()
     chosen = iou[:, 1:].gather(1, scores[:, 1:].argmax(dim=1, keepdim=True))

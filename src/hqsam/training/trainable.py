@@ -1,7 +1,7 @@
 """Trainable parts of a model: what a stage trains, and what it leaves frozen."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from torch import Tensor, nn
 
@@ -46,8 +46,10 @@ def set_trainable(model: HQSam, stage: StageConfig) -> nn.ModuleList:
         parts = [*model.hq_parts(), model.mask_decoder]
     elif stage.trainable == "iou":
         parts = [model.mask_decoder.iou_head]
-    else:
+    elif stage.trainable == "lora":
         parts = [*model.hq_parts(), *_lora_parts(model, stage.lora_rank)]
+    else:
+        raise OptionError(f"got trainable={stage.trainable!r}; choose one of {', '.join(get_args(Trainable))}")
     if not parts:
         raise OptionError(f"{model.config.name} has no HQ part to train; start from an HQ-SAM or train its decoder")
     return nn.ModuleList(parts).requires_grad_(True)

@@ -70,6 +70,12 @@ def train(recipe: Recipe, data: DataSplit, options: RunOptions) -> HQSam:
     if options.cache is None and not recipe.teacher:
         recipe = replace(recipe, cached_views=0)  # so that a run is the same one, however its recipe was made
     model = initial_model(recipe)
+    _check_sets(recipe, data, options)
+    if not (recipe.start or recipe.encoder_weights) and any(stage.frozen_norms for stage in recipe.stages):
+        options.on_message(
+            "the encoder starts from random weights, and the recipe is for a pretrained one, whose norms it keeps; "
+            "give --encoder-weights FILE (docs/nano.md says which), or --set stages.N.frozen_norms=False in each stage"
+        )
     with _open_run(recipe, model, data, options) as log:
         distillation = distillation_of(recipe, model, data, options) if recipe.teacher else None
         if distillation is not None:
@@ -81,6 +87,18 @@ def train(recipe: Recipe, data: DataSplit, options: RunOptions) -> HQSam:
             provenance = {"recipe": asdict(recipe), "images": data.counts}
             save_model(model, options.model_path, provenance=provenance, notice=recipe.notice)
     return model
+
+
+def _check_sets(recipe: Recipe, data: DataSplit, options: RunOptions) -> None:
+    """Check before the first stage that each finds images, and name the sets that none looks at.
+
+    Raises:
+        DataError: a stage names no set that is there.
+    """
+    used = {name for stage in recipe.stages for name in PromptedDataset(data.training, stage.sampling, 0).names}
+    left_out = sorted(set(data.training) - used)
+    if left_out:
+        options.on_message(f"the recipe names its sets, and leaves these out: {', '.join(left_out)}")
 
 
 @contextmanager
@@ -111,7 +129,7 @@ def _train_stage(
 ) -> HQSam:
     """Train one stage, from its last checkpoint to its end, and return a model with the averaged weights."""
     processes, checkpoints = options.processes, _checkpoints_of(recipe, number, options)
-    stage = _fitted(recipe.stages[number], model, processes.world_size)
+    stage = _fitted(recipe.stages[number], number, model, processes.world_size)
     batch_size = stage.sampling.batch_size
     seed = derived_seed(recipe.seed, "training.stage", number) if number else recipe.seed
     dataset = PromptedDataset(data.training, stage.sampling, seed, data.fingerprint)
@@ -134,7 +152,7 @@ def _train_stage(
         return trainer.ema_model()
 
     def validated() -> None:
-        if data.validation:
+        if data.validation and stage.trainable != "iou":  # which changes no mask
             log.validation(
                 trainer.steps_done,
                 validate(trainer.ema_model(), data.validation, processes, max_images=recipe.validation_images),
@@ -153,7 +171,7 @@ def _train_stage(
     began = time.monotonic()
     for of_step in micro_batches:
         started = time.monotonic()
-        with explain_out_of_memory(f"step {trainer.steps_done + 1} of stage {stage.name!r}"):
+        with explain_out_of_memory(f"step {trainer.steps_done + 1} of stage {stage.name!r}", number):
             metrics = trainer.step(islice(inputs, len(of_step)))
         now, done = time.monotonic(), trainer.steps_done
         log.step(done, {**metrics, "images_per_s": batch_size / (now - started), "seconds": now - began})
@@ -164,13 +182,13 @@ def _train_stage(
     return trainer.ema_model()
 
 
-def _fitted(stage: StageConfig, model: HQSam, processes: int) -> StageConfig:
+def _fitted(stage: StageConfig, number: int, model: HQSam, processes: int) -> StageConfig:
     """Return the stage with the model's own image size where it names none."""
     config, sampling = model.config, stage.sampling
     if sampling.batch_size < processes:
         raise OptionError(
             f"{processes} processes cannot share a batch of {sampling.batch_size}; start fewer, or give a larger "
-            f"batch: --set stages.0.sampling.batch_size={processes}"
+            f"batch: --set stages.{number}.sampling.batch_size={processes}"
         )
     sized = replace(sampling, size=sampling.size or config.image_size, stride=config.stride // 4)
     return replace(stage, sampling=sized)
@@ -316,7 +334,8 @@ class Trainer:
         if not math.isfinite(loss) or not math.isfinite(norm):
             raise TrainingError(
                 f"the loss is {loss} and its gradient {norm} at step {self.steps_done + 1} of stage "
-                f"{self.stage.name!r}; a lower learning rate may help: --set stages.0.learning_rate=..."
+                f"{self.stage.name!r}; a lower learning rate may help: in another --out, with "
+                "--set stages.N.learning_rate=..., N being the stage's number, from 0"
             )
         rate = self.stage.learning_rate * learning_rate_share(self.steps_done, self.stage, self.steps)
         for optimiser in self.optimisers:

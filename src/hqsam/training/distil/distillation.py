@@ -88,8 +88,13 @@ def views_of(recipe: Recipe) -> int:
 
 def _plan(recipe: Recipe, student: ModelConfig, teacher: ModelConfig, data: DataSplit) -> AnswerPlan:
     augment, objects = recipe.stages[0].sampling.augment, {stage.sampling.objects for stage in recipe.stages}
-    if not isinstance(augment, AugmentConfig) or len(objects) != 1:
-        raise OptionError("a recipe with a teacher needs the same number of objects in all stages, and AugmentConfig")
+    if not isinstance(augment, AugmentConfig):
+        raise OptionError(f"views for a teacher are made by AugmentConfig, and stage 0 has {type(augment).__name__}")
+    if len(objects) != 1:
+        raise OptionError(
+            f"a teacher's answers are shared by all stages, which ask for {sorted(objects)} objects a view; give the "
+            "same in each: --set stages.N.sampling.objects=4"
+        )
     sizes = [stage.sampling.size or student.image_size for stage in recipe.stages]
     return AnswerPlan(
         photos=data.training,
