@@ -120,7 +120,8 @@ def measure_in_turns(
     times: dict[str, Seconds] = {name: {} for name in runners}
     for number in range(rounds + warm):
         order = list(runners)
-        order = order[number % len(order) :] + order[: number % len(order)]
+        first = number % len(order) if order else 0
+        order = order[first:] + order[:first]
         for name in order:
             for task, settings in tasks.items():
                 if task in IMPLEMENTATIONS[name].tasks:

@@ -25,6 +25,8 @@ from hqsam.export import transformers_js
 from hqsam.export.export_model import export_model
 from hqsam.graphs import onnx_file
 from hqsam.graphs.folder import GraphOptions
+from hqsam.model.config import MODELS
+from hqsam.model.hq_sam import HQSam
 from tests.export.running import CPU, hqsam_export, prompts_of, random_image
 from tests.tiny import tiny_config, tiny_model
 
@@ -137,13 +139,19 @@ def test_what_a_killed_export_left_does_not_stop_the_next(checkpoint, tmp_path, 
 
 
 @pytest.mark.parametrize(
-    "words", [["--format", "browser", "--input", "tensor"], ["--names", "transformers.js", "--candidates", "1"],
-              ["--runtime", "node_modules"]]
-)  # fmt: skip
-def test_options_without_effect_are_refused(words, tmp_path, capsys):
+    ("words", "advice"),
+    [
+        (["--format", "browser", "--input", "tensor"], "leave out --input"),
+        (["--names", "transformers.js", "--candidates", "1", "--verify", "a.jpg"], "leave out --candidates, --verify"),
+        (["--runtime", "node_modules"], "for --format browser; leave it out"),
+        (["--calibrate", "a.jpg"], "give both, or leave both out"),
+    ],
+)
+def test_options_without_effect_are_refused(words, advice, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["export", "nano", "--out", str(tmp_path / "out"), *words])
-    assert "leave" in capsys.readouterr().err and not (tmp_path / "out").exists()
+    assert advice in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_with_other_files_is_left_alone(checkpoint, tmp_path):
@@ -153,16 +161,62 @@ def test_a_folder_with_other_files_is_left_alone(checkpoint, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_a_folder_with_graphs_and_something_else_is_left_alone(checkpoint, exported, tmp_path):
+    folder = shutil.copytree(exported[0], tmp_path / "graphs")
+    (folder / "mask.png").write_text("mine")
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    with pytest.raises(OptionError, match=r"holds other files \(mask\.png\)"):
+        export_model(checkpoint, folder)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_an_export_takes_the_place_of_all_that_an_earlier_one_wrote(checkpoint, tmp_path, monkeypatch):
+    folder = tmp_path / "graphs"
+    folder.mkdir()
+    for name in ("encoder.onnx", "encoder.onnx.data", "config.yaml"):
+        (folder / name).write_text("old")
+
+    def write(_model, fresh, *_):
+        assert (folder / "encoder.onnx").read_text() == "old", "until all is made"
+        (fresh / "encoder.onnx").write_text("new")
+        if interrupted:
+            raise KeyboardInterrupt
+        return export_model_module.Exported([], None)
+
+    monkeypatch.setattr(export_model_module, "_written", write)
+    interrupted = True
+    with pytest.raises(KeyboardInterrupt):
+        export_model(checkpoint, folder)
+    assert sorted(file.name for file in folder.iterdir()) == ["config.yaml", "encoder.onnx", "encoder.onnx.data"]
+    interrupted = False
+    export_model(checkpoint, folder)
+    assert {file.name: file.read_text() for file in folder.iterdir()} == {"encoder.onnx": "new"}
+
+
+@pytest.mark.parametrize(("form", "model"), [("onnx", "vit_h"), ("transformers.js", "sam_vit_h")])
+def test_encoders_that_need_two_files_are_refused_where_one_is_wanted(form, model, tmp_path, monkeypatch):
+    with torch.device("meta"):
+        large = HQSam(MODELS[model])
+    for module in (export_model_module, transformers_js):
+        monkeypatch.setattr(module, "load_model", lambda _name: large)
+    with pytest.raises(OptionError, match="too large for"):
+        if form == "onnx":
+            export_model(model, tmp_path / "out", calibrate=[tmp_path])
+        else:
+            transformers_js.export_transformers_js(model, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.slow
 def test_a_fixed_source_and_one_mask_are_all_that_such_graphs_give(checkpoint, tmp_path):
-    hqsam_export(checkpoint, "--out", tmp_path / "graphs", "--source", "hq", "--candidates", "1")
+    hqsam_export(checkpoint, "--out", tmp_path / "graphs", "--source", "sum", "--candidates", "1")
     engine = load_engine(tmp_path / "graphs", CPU, torch.float32)
     [image] = engine.encode([random_image(60, 128)])
-    assert engine.decode(image, prompts_of(2, 1), "hq", 1).logits.shape[:2] == (2, 1)
-    with pytest.raises(OptionError, match="exported with --source hq"):
-        engine.decode(image, prompts_of(2, 1), "sum", 1)
-    with pytest.raises(OptionError, match="exported with --candidates 1"):
-        engine.decode(image, prompts_of(2, 1), "hq", 3)
+    assert engine.decode(image, prompts_of(2, 1), "sum", 1).logits.shape[:2] == (2, 1)
+    with pytest.raises(OptionError, match="exported with --source sum and cannot give 'hq'; take source='sum'"):
+        engine.decode(image, prompts_of(2, 1), "hq", 1)
+    with pytest.raises(OptionError, match="exported with --candidates 1 and cannot give 3; take candidates=1"):
+        engine.decode(image, prompts_of(2, 1), "sum", 3)
 
 
 @pytest.mark.slow

@@ -95,18 +95,26 @@ def export(
     """Write a model as graphs that other runtimes, and `hqsam --model DIR`, can run; or as a page for the browser."""
     from hqsam.errors import OptionError
 
-    if (quantize is None) != (not calibrate):
+    if quantize and not calibrate:
         raise OptionError("--quantize int8 needs photos of the kind that the model is for: --calibrate PHOTOS")
-    about_graphs = [source, quantize, image_input != ImageInput.image, candidates != Candidates.all]
+    if calibrate and not quantize:
+        raise OptionError("--calibrate names photos for --quantize int8; give both, or leave both out")
+    given = {
+        "--source": source,
+        "--quantize": quantize,
+        "--input": image_input != ImageInput.image,
+        "--candidates": candidates != Candidates.all,
+    }
     if names == Names.transformers_js:
-        _check_alone(names.value, format_ == ExportFormat.onnx, verify, runtime, *about_graphs)
+        others = {"--format": format_ != ExportFormat.onnx, "--verify": verify, "--runtime": runtime}
+        _check_alone(f"--names {names.value}", given | others)
         from hqsam.export.transformers_js import export_transformers_js
 
         export_transformers_js(model, out)
         typer.echo(out)
         return
     if format_ == ExportFormat.browser:
-        _check_alone(format_.value, names == Names.hqsam, *about_graphs)
+        _check_alone(f"--format {format_.value}", given | {"--names": names != Names.hqsam})
         from hqsam.export.browser.export_browser import export_browser
 
         _print(export_browser(model, out, runtime=runtime, verify=verify or ()), out)
@@ -129,11 +137,12 @@ def export(
     _print(done.differences, out)
 
 
-def _check_alone(what: str, fits: bool, *others: Any) -> None:
+def _check_alone(what: str, others: dict[str, Any]) -> None:
     from hqsam.errors import OptionError
 
-    if not fits or any(others):
-        raise OptionError(f"{what} has graphs of its own kind: leave out --format, --names and options about graphs")
+    given = [name for name, value in others.items() if value]
+    if given:
+        raise OptionError(f"{what} has graphs of its own kind: leave out {', '.join(given)}")
 
 
 def _print(differences: list["PhotoDifference"], out: Path) -> None:

@@ -49,6 +49,10 @@ class Backend:
     is_ready: Callable[[HQSam], bool] = lambda model: True
     """Returns True for a model that it can build without exporting it first."""
 
+    def can_build(self, model: HQSam) -> bool:
+        """Return True if what it needs is installed, also for the export where that is still to be made."""
+        return is_installed(self.package) and (self.is_ready(model) or is_installed("onnxscript"))
+
     def runs_on(self, device: torch.device) -> bool:
         """Return True if it runs on a device."""
         return self.devices is None or device.type in self.devices
@@ -157,7 +161,7 @@ def build_engine(model: HQSam, device: torch.device, precision: torch.dtype, bac
 def _quickest(model: HQSam, device: torch.device, precision: torch.dtype) -> Engine:
     """Build the quickest engine, by the timing that is kept, or by a new one."""
     usual, *others = [name for name, row in BACKENDS.items() if row.runs_on(device)]
-    others = [name for name in others if name != "torch" and is_installed(BACKENDS[name].package)]
+    others = [name for name in others if name != "torch" and BACKENDS[name].can_build(model)]
     if precision == torch.int8 or not others or _needs_memory(model):
         return BACKENDS[usual].build(model, device, precision)
     seconds = kept_timing(model.config, precision)

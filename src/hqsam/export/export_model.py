@@ -16,6 +16,8 @@ from hqsam.export.segment_anything_readme import segment_anything_readme
 from hqsam.export.verify import PhotoDifference, compare_engines
 from hqsam.graphs.description import Description
 from hqsam.graphs.folder import ROLES, SUFFIXES, FileFormat, GraphOptions, write_graphs
+from hqsam.graphs.onnx_file import fits_one_file
+from hqsam.graphs.segment_anything import ANYLABELING
 from hqsam.images.reading import ImageLike
 from hqsam.model.hq_sam import HQSam
 from hqsam.weights.load import load_model
@@ -58,7 +60,8 @@ def export_model(
 
     Raises:
         OptionError: the folder holds other files; or the model has no such source, or no place in the names that
-            were asked for; or graphs of other names than ours are to be compared or quantised.
+            were asked for; or graphs of other names than ours are to be compared or quantised; or the encoder is too
+            large to be quantised by onnxruntime.
         CheckpointError: the model cannot be loaded.
         OutputError: a file cannot be written.
         MissingExtra: the packages of hqsam[export], of hqsam[openvino] or of hqsam[coreml] are not installed.
@@ -73,6 +76,21 @@ def export_model(
     _check_free(folder, options.file_format)
     storage.check_folder(folder)
     model = load_model(name_or_path)
+    if calibrate and options.file_format == "onnx" and not fits_one_file(model.image_encoder):
+        raise OptionError(
+            f"the encoder of {model.config.name} is too large for onnxruntime's quantisation, which wants it in one "
+            "file; take --format openvino, or leave --quantize out"
+        )
+    with storage.scratch_folder(folder / "graphs") as fresh:
+        exported = _written(model, fresh, options, calibrate, verify)
+        _publish(fresh, folder)
+    return exported
+
+
+def _written(
+    model: HQSam, folder: Path, options: GraphOptions, calibrate: Sequence[Path], verify: Sequence[ImageLike]
+) -> Exported:
+    """Write graphs and page into an empty folder."""
     description = write_graphs(model, folder, options)
     if options.names == "segment-anything":
         storage.write_text(folder / README, segment_anything_readme(description))
@@ -86,12 +104,19 @@ def export_model(
     return Exported(differences, int8)
 
 
+def _publish(fresh: Path, folder: Path) -> None:
+    """Move what was made to its place; all of an earlier export goes first, so that nothing is a mixture of both."""
+    for name in _files_of_exports():
+        storage.remove_tree(folder / name)
+    for made in sorted(fresh.iterdir()):
+        storage.move_into_place(made, folder / made.name)
+
+
 def _compared(
     model: HQSam, folder: Path, description: Description, file_format: FileFormat, photos: Sequence[ImageLike]
 ) -> list[PhotoDifference]:
     if not photos:
         return []
-    model.config = description.config  # the square or part of it that the graph sees, too
     cpu = torch.device("cpu")
     ours = build_engine(model, cpu, torch.float32)
     theirs = load_engine(folder, cpu, torch.float32, _RUNTIMES[file_format])
@@ -101,10 +126,20 @@ def _compared(
 def _check_free(folder: Path, file_format: FileFormat) -> None:
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"{folder} is a file; name a folder for the graphs")
-    visible = [file for file in folder.iterdir() if not file.name.startswith(".")] if folder.is_dir() else []
-    if not visible:  # an export that was killed leaves hidden files
+    visible = {file.name for file in folder.iterdir() if not file.name.startswith(".")} if folder.is_dir() else set()
+    there = {each for each, suffix in SUFFIXES.items() if visible & {f"{role}{suffix}" for role in ROLES}}
+    strangers = sorted(visible - _files_of_exports() if there else visible)
+    if strangers:
+        held = f"other files ({', '.join(strangers[:3])})"
+    elif there - {file_format}:
+        held = f"graphs for {' and '.join(sorted(there))}"
+    else:
         return
-    there = {each for each, suffix in SUFFIXES.items() if any((folder / f"{role}{suffix}").exists() for role in ROLES)}
-    if there != {file_format}:
-        held = f"graphs for {' and '.join(sorted(there))}" if there else "other files"
-        raise OptionError(f"{folder} holds {held}; name an empty folder, or one that the same export wrote")
+    raise OptionError(f"{folder} holds {held}; name an empty folder, or one that the same export wrote")
+
+
+def _files_of_exports() -> set[str]:
+    """Return the names of all files that an export may write into its folder."""
+    beside = (".bin", ".onnx.data")  # weights of OpenVINO's graphs, and of large ones for ONNX
+    graphs = {f"{role}{suffix}" for role in ROLES for suffix in (*SUFFIXES.values(), *beside)}
+    return {*graphs, README, ANYLABELING}

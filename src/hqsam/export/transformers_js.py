@@ -8,9 +8,11 @@ from typing import Any
 from hqsam import storage
 from hqsam.errors import OptionError
 from hqsam.graphs.description import Description
+from hqsam.graphs.onnx_file import fits_one_file
 from hqsam.graphs.stored_weights import store_weights
 from hqsam.graphs.transformers_js import DECODER, ENCODER, write_transformers_js_graphs
 from hqsam.model.config import ModelConfig
+from hqsam.model.hq_sam import HQSam
 from hqsam.version import __version__
 from hqsam.weights.digest import digest_of_model
 from hqsam.weights.load import load_model
@@ -37,7 +39,7 @@ def export_transformers_js(name_or_path: str | Path, folder: str | Path) -> None
         raise OptionError(f"{folder} is no empty folder, nor one that hqsam export wrote; name another")
     storage.check_folder(folder)
     model = load_model(name_or_path)
-    _check(model.config)
+    _check(model)
     row = CHECKPOINTS.get(model.config.name)
     description = Description(
         role="encoder",
@@ -68,7 +70,13 @@ def _is_ours(folder: Path) -> bool:
     return not files or (folder / "onnx" / f"{ENCODER}.onnx") in files
 
 
-def _check(config: ModelConfig) -> None:
+def _check(model: HQSam) -> None:
+    config = model.config
+    if not fits_one_file(model.image_encoder):
+        raise OptionError(
+            f"the encoder of {config.name} is too large for one file, and transformers.js reads no other; take a "
+            "smaller model, such as vit_l"
+        )
     if config.fit != "pad":
         raise OptionError(
             f"{config.name} squashes images into its square, which this export cannot do; it is for nano, "

@@ -27,11 +27,6 @@ def takes_any_size(config: ModelConfig, encoder: ImageEncoder) -> bool:
     return config.padding is not None and (has_even_windows or isinstance(encoder, PyramidEncoder))
 
 
-def traces_slowly(encoder: ImageEncoder) -> bool:
-    """Return True if tracing an encoder for all shapes takes a minute, and for the whole square seconds."""
-    return isinstance(encoder, PyramidEncoder)
-
-
 def with_any_size(encoder: ImageEncoder) -> ImageEncoder:
     """Return a copy of an encoder, one of those that `takes_any_size` knows, to be traced once for all shapes."""
     copied = deepcopy(encoder)

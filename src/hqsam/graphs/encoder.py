@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.export import Dim
 
-from hqsam.graphs.any_size import takes_any_size, traces_slowly, with_any_size
+from hqsam.graphs.any_size import takes_any_size, with_any_size
 from hqsam.model.config import ModelConfig
 from hqsam.model.hq_sam import HQSam
 
@@ -16,11 +16,10 @@ EMBEDDING, HQ_FEATURES, SKIP = "image_embedding", "hq_features", "skip_"
 class EncoderGraph(nn.Module):
     """Encodes one normalised image; returns the tensors of `feature_names`."""
 
-    def __init__(self, model: HQSam, whole_square: bool | None = None) -> None:
-        """With `whole_square` the image is one, also where the encoder could take less; None: where that is quicker."""
+    def __init__(self, model: HQSam, whole_square: bool = False) -> None:
+        """With `whole_square` the image is one, also where the encoder could take less."""
         super().__init__()
         self.config = model.config
-        whole_square = traces_slowly(model.image_encoder) if whole_square is None else whole_square
         self.any_size = not whole_square and takes_any_size(model.config, model.image_encoder)
         self.image_encoder = with_any_size(model.image_encoder) if self.any_size else model.image_encoder
         self.hq = model.hq

@@ -47,9 +47,9 @@ class GraphOptions:
     candidates: Candidates = "all"
     names: Names = "hqsam"
     file_format: FileFormat = "onnx"
-    whole_square: bool | None = None
-    """Images are padded to the whole square, also where the encoder could do with less; None: where tracing it for all
-    shapes is slow."""
+    whole_square: bool = False
+    """Images are padded to the whole square, also where the encoder could do with less. Tracing is quicker, and the
+    masks of an encoder that sees how far its padding goes are a little different."""
 
 
 def write_graphs(model: HQSam, folder: Path, options: GraphOptions | None = None) -> Description:

@@ -123,8 +123,10 @@ def append(program: Any, after: Any) -> None:
 def write_program(program: Any, path: Path, metadata: Mapping[str, str]) -> None:
     """Write a program with its description and check it: ONNX's own checker, with shape inference.
 
+    Weights that one file cannot hold are written in place: a kill may leave a part of them, without a graph.
+
     Raises:
-        OutputError: it cannot be written; nothing half-written is left.
+        OutputError: it cannot be written.
     """
     program.model.metadata_props.update(metadata)
     if _constant_bytes(program) > EXTERNAL_DATA_BYTES:
@@ -138,6 +140,11 @@ def write_program(program: Any, path: Path, metadata: Mapping[str, str]) -> None
     with storage.replacing(path) as temporary, _quiet():
         program.save(temporary, external_data=False)
         _check(temporary)
+
+
+def fits_one_file(module: nn.Module) -> bool:
+    """Return whether a graph of a module holds its weights itself."""
+    return 4 * sum(weight.numel() for weight in module.parameters()) <= EXTERNAL_DATA_BYTES
 
 
 def _constant_bytes(program: Any) -> int:

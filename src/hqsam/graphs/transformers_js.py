@@ -41,7 +41,7 @@ def write_transformers_js_graphs(model: HQSam, folder: Path, description: Descri
         MissingExtra: the packages of hqsam[export] are not installed.
     """
     config = model.config
-    encoder = _FineFirst(EncoderGraph(model, whole_square=False))
+    encoder = _FineFirst(EncoderGraph(model))
     any_size = encoder.encoder.any_size
     # No square, so that no side is taken for another.
     pixels = torch.zeros(1, 3, config.image_size - (config.stride if any_size else 0), config.image_size)

@@ -141,12 +141,13 @@ def draw_prompts(prompts: PromptBatch, image_size: int, size: int) -> Float[Tens
     inside = torch.minimum(end[..., None], edges[1:]) - torch.maximum(start[..., None], edges[:-1])
     columns, rows = inside.clamp(0, 1).unbind(dim=1)
     drawn = [rows[:, :, None] * columns[:, None, :]]
+    nothing = torch.zeros_like(drawn[0])[:, None]  # where there are no points: a condition would be lost in a graph
     centres = edges[:-1] + 0.5
     for label in (POSITIVE, NEGATIVE):
         spots = torch.exp(-(((at[..., None] - centres) / _SPREAD).square()) / 2) * (kind == label)[..., None]
         columns, rows = spots.unbind(dim=2)
         spot = rows[..., :, None] * columns[..., None, :]
-        drawn.append(spot.amax(dim=1) if spot.shape[1] else torch.zeros_like(drawn[0]))
+        drawn.append(torch.cat([spot, nothing], dim=1).amax(dim=1))
     return torch.stack(drawn, dim=1)
 
 

@@ -93,10 +93,10 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def move_into_place(finished: Path, path: Path) -> None:
-    """Rename a finished file, such as a download, to its final name in the same folder, durably.
+    """Rename a finished file, such as a download, or a folder to its final name on the same disk, durably.
 
     Raises:
-        OutputError: it cannot be renamed; both files are as they were.
+        OutputError: it cannot be renamed, or takes the place of a folder that is not empty; both are as they were.
     """
     try:
         _publish(finished, path)
@@ -187,8 +187,10 @@ def _publish(finished: Path, path: Path) -> None:
 
 
 def _flush_to_disk(path: Path) -> None:
-    with path.open("r+b") as file:
-        os.fsync(file.fileno())
+    for each in path.rglob("*") if path.is_dir() else (path,):
+        if each.is_file():
+            with each.open("r+b") as file:
+                os.fsync(file.fileno())
 
 
 def _flush_folder_to_disk(folder: Path) -> None:

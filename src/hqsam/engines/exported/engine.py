@@ -1,5 +1,6 @@
 """The engine of an exported folder: graphs encode and decode, in whatever runtime loaded them."""
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,7 +28,10 @@ class ExportedEngine(LoadedEngine):
 
     def digest(self) -> str:
         description = self._graphs.description
-        return f"{self._runtime} {description.precision} {description.weights}"
+        whole = "".join(sorted(f"{name} {value}" for name, value in description.to_metadata().items()))
+        size = self._graphs.encoder.path.stat().st_size  # layers that stay float depend on the photos of calibration
+        made = hashlib.sha256(f"{whole} {size}".encode()).hexdigest()[:8]
+        return f"{self._runtime} {description.precision} {description.weights} {made}"
 
     def encode(self, images: Sequence[Pixels]) -> list[EncodedImage]:
         return [self._encode(image) for image in images]
@@ -46,7 +50,7 @@ class ExportedEngine(LoadedEngine):
     def decode(
         self, image: EncodedImage, prompts: PromptBatch, source: Source = "sum", candidates: Candidates = 1
     ) -> MaskPrediction:
-        rows, decoder = self._rows(candidates), self._graphs.decoder
+        rows, decoder = self._rows(candidates, source), self._graphs.decoder
         feeds = {name: tensor.numpy() for name, tensor in image.tensors.items()}
         feeds |= self._prompt_feeds(prompts) | self._source_feed(source)
         wanted = [name for name in ("logits", "scores", "object_scores") if name in decoder.outputs]
@@ -76,11 +80,12 @@ class ExportedEngine(LoadedEngine):
         fixed = self._graphs.description.source
         if fixed not in ("input", source):
             raise OptionError(
-                f"this model was exported with --source {fixed} and cannot give {source!r}; export it without --source"
+                f"this model was exported with --source {fixed} and cannot give {source!r}; take source={fixed!r} "
+                f"(--source {fixed}), or export it without --source"
             )
         return {"source": np.array([SOURCES.index(source)])}
 
-    def _rows(self, candidates: Candidates) -> slice:
+    def _rows(self, candidates: Candidates, source: Source) -> slice:
         if candidates == "first":
             if self.config.decoder.least_stability:
                 raise OptionError(
@@ -89,10 +94,10 @@ class ExportedEngine(LoadedEngine):
                 )
             candidates = 1
         exported = self._graphs.description.candidates
-        if exported not in ("all", str(candidates)):
+        if exported not in ("all", str(candidates)) and source != "hq":  # of whose masks all are the same
             raise OptionError(
-                f"this model was exported with --candidates {exported} and cannot give {candidates}; export it without "
-                "--candidates"
+                f"this model was exported with --candidates {exported} and cannot give {candidates}; take "
+                f"candidates={exported}, or export it without --candidates"
             )
         if exported != "all":
             return slice(None)

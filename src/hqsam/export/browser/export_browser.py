@@ -116,7 +116,7 @@ def _write_model(model: HQSam, folder: Path) -> Description:
     """Write the two graphs with weights in float16: in int8 they are half as large, but masks differ too much."""
     with tempfile.TemporaryDirectory() as temporary:
         source = "sum" if model.config.hq else None
-        options = GraphOptions(image_input="tensor", source=source, candidates="1", whole_square=False)
+        options = GraphOptions(image_input="tensor", source=source, candidates="1")
         description = write_graphs(model, Path(temporary), options)
         for name in (ENCODER, DECODER):
             store_weights(Path(temporary) / name, "float16")

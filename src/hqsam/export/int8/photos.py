@@ -38,7 +38,8 @@ class MeasuredPhoto:
 def choices_of(description: Description) -> dict[str, Any]:
     """Return the source and the candidates that `Session.segment` takes from graphs; of three the first counts."""
     source = None if description.source == "input" else description.source
-    return {"source": source, "candidates": 3 if description.candidates == "3" else 1}
+    several = description.candidates == "3" and source != "hq"  # of which there is one mask a prompt in any case
+    return {"source": source, "candidates": 3 if several else 1}
 
 
 def measured_photos(
