@@ -30,8 +30,8 @@ def speed(setup: Setup, names: list[str], rounds: int, asked: Sequence[str] = TA
 
 
 def engines(setup: Setup, names: list[str], rounds: int) -> Part:
-    """Time the network's encoder and decoder in each engine, in turns."""
-    names = _able(names, ["encode"])
+    """Time the network's encoder and decoder in each engine, in turns. All of them run on the processor."""
+    names = _able(names, ["encode"]) if setup.device == "cpu" else []
     with worker_processes(names, setup) as runners:
         return {"seconds": measure_in_turns(dict(runners), {"encode": {}, "decode": {"count": 10}}, rounds)}
 

@@ -15,7 +15,7 @@ from hqsam.engines.build import build_engine, load_engine
 from hqsam.engines.exported.engine import ExportedEngine
 from hqsam.engines.exported.graph_file import open_folder
 from hqsam.engines.exported.openvino import SUFFIX, OpenVinoGraph
-from hqsam.graphs.folder import SUFFIXES, FileFormat, GraphOptions, write_graphs
+from hqsam.graphs.folder import SUFFIXES, FileFormat, GraphOptions, cached_graphs, write_graphs
 from hqsam.graphs.openvino_file import save_ir
 from hqsam.hardware import pick_precision
 from hqsam.model.encoders.efficientnet_lite.config import EfficientNetLiteConfig
@@ -30,18 +30,14 @@ _FORMATS: dict[str, FileFormat] = {"onnxruntime": "onnx", "openvino": "openvino"
 
 
 class EngineAlone:
-    """An engine in one precision; graphs are kept beside the checkpoint, as tracing takes minutes."""
+    """An engine in one precision; graphs are kept, as tracing takes minutes."""
 
     def __init__(self, model: str, device: str, file: Path, precision: str, backend: str) -> None:
         source = "nano" if model == "nano" else file
         if backend == "cpu":
             self.engine: Engine = build_engine(load_model(source), _CPU, pick_precision(precision, _CPU), "cpu")
             return
-        self._folder = TemporaryDirectory()
-        beside = Path(self._folder.name) if model == "nano" else file.parent
-        folder = beside / f"{model}-{_FORMATS[backend]}"
-        if not (folder / f"masks{SUFFIXES[_FORMATS[backend]]}").exists():
-            write_graphs(load_model(source), folder, GraphOptions(image_input="tensor", file_format=_FORMATS[backend]))
+        folder = _graphs(source, _FORMATS[backend])
         if precision == "int8":
             self.engine = _openvino_int8(folder)
         else:
@@ -58,6 +54,16 @@ class EngineAlone:
         points = torch.tensor([[[each * self._scale for each in point], [0.0, 0.0]]])
         prompts = PromptBatch(points, torch.tensor([[POSITIVE, PADDING]]))
         return self.engine.decode(image, prompts, self.engine.config.sources[0], 1).logits
+
+
+def _graphs(source: str | Path, file_format: FileFormat) -> Path:
+    """Return a folder of graphs: a checkpoint's lie beside it, those of the bundled model in hqsam's cache."""
+    if not isinstance(source, Path):
+        return cached_graphs(load_model(source), file_format)
+    folder = source.parent / f"{source.stem}-{file_format}"
+    if not (folder / f"masks{SUFFIXES[file_format]}").exists():
+        write_graphs(load_model(source), folder, GraphOptions(image_input="tensor", file_format=file_format))
+    return folder
 
 
 def _openvino_int8(folder: Path) -> Engine:

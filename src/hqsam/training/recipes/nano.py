@@ -144,7 +144,9 @@ _IOU = replace(
 """Single clicks most: they are what several candidates are for."""
 
 _NOTICE = (
-    "Trained on photos and masks of public research data sets, some of which (BSDS500, CamVid, CrackForest, CWFID, "
-    "carrot-weed) allow non-commercial use only and most of which state no terms for the photos. The code's licence "
-    "does not cover these weights: use them for research and evaluation. See docs/nano.md."
+    "Made by hqsam's recipe nano, from a backbone trained on ImageNet where one was given. Of the recipe's data sets "
+    "BSDS500, CamVid, CrackForest, CWFID and carrot-weed allow non-commercial use only, ECSSD, foot-ulcer, Penn-Fudan, "
+    "sky, WBC and Weizmann horses are for research as far as is known, Oxford-IIIT Pets and peanut are CC BY-SA 4.0, "
+    "and for most the rights in the photos were not verified. The code's licence does not cover these weights: use "
+    "them for research and evaluation. See docs/nano.md."
 )
