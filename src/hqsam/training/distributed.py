@@ -9,6 +9,7 @@ gained from sending them piece by piece while others are still computed.
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -58,12 +59,18 @@ class SingleProcess:
         work()
 
 
+_PATIENCE = timedelta(hours=12)
+"""How long processes wait for one another: the first one checks all images, or lets a teacher answer, while the others
+wait; by themselves those on GPUs would give up after ten minutes."""
+
+
 class AccelerateGroup:
     """One of many processes, which accelerate connects."""
 
     def __init__(self, device: str) -> None:
         accelerate: Any = require("accelerate", extra="train")
-        self._accelerator = accelerate.Accelerator(cpu=device == "cpu")
+        patient = accelerate.utils.InitProcessGroupKwargs(timeout=_PATIENCE)
+        self._accelerator = accelerate.Accelerator(cpu=device == "cpu", kwargs_handlers=[patient])
         self.device = self._accelerator.device
         self.rank, self.world_size = self._accelerator.process_index, self._accelerator.num_processes
 
