@@ -13,13 +13,14 @@ import torch
 from PIL import Image
 
 import hqsam
+from hqsam import storage
 from hqsam.cli import main
 from hqsam.engines import build
 from hqsam.engines.build import load_engine
 from hqsam.engines.exported.engine import ExportedEngine
 from hqsam.engines.exported.graph_file import open_folder
 from hqsam.engines.exported.onnxruntime import OnnxRuntimeGraph
-from hqsam.errors import OptionError
+from hqsam.errors import OptionError, OutputError
 from hqsam.export import export_model as export_model_module
 from hqsam.export import transformers_js
 from hqsam.export.export_model import export_model
@@ -170,27 +171,52 @@ def test_a_folder_with_graphs_and_something_else_is_left_alone(checkpoint, expor
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
-def test_an_export_takes_the_place_of_all_that_an_earlier_one_wrote(checkpoint, tmp_path, monkeypatch):
+@pytest.fixture
+def earlier(tmp_path, monkeypatch):
+    """A folder that an export wrote, and exports that write one new graph."""
     folder = tmp_path / "graphs"
     folder.mkdir()
-    for name in ("encoder.onnx", "encoder.onnx.data", "config.yaml"):
+    for name in ("encoder.onnx", "encoder.onnx.data", "README.md"):
         (folder / name).write_text("old")
 
     def write(_model, fresh, *_):
         assert (folder / "encoder.onnx").read_text() == "old", "until all is made"
         (fresh / "encoder.onnx").write_text("new")
-        if interrupted:
-            raise KeyboardInterrupt
         return export_model_module.Exported([], None)
 
     monkeypatch.setattr(export_model_module, "_written", write)
-    interrupted = True
-    with pytest.raises(KeyboardInterrupt):
-        export_model(checkpoint, folder)
-    assert sorted(file.name for file in folder.iterdir()) == ["config.yaml", "encoder.onnx", "encoder.onnx.data"]
-    interrupted = False
-    export_model(checkpoint, folder)
-    assert {file.name: file.read_text() for file in folder.iterdir()} == {"encoder.onnx": "new"}
+    return folder
+
+
+def texts(folder):
+    return {file.name: file.read_text() for file in folder.iterdir()}
+
+
+def test_an_export_takes_the_place_of_all_that_an_earlier_one_wrote(checkpoint, earlier):
+    export_model(checkpoint, earlier)
+    assert texts(earlier) == {"encoder.onnx": "new"}
+
+
+def test_an_export_that_fails_leaves_the_earlier_one(checkpoint, earlier, monkeypatch):
+    before, move = texts(earlier), storage.move_into_place
+
+    def fails(finished, path):
+        if finished.read_text() == "new":
+            raise OutputError("the disk is gone")
+        move(finished, path)
+
+    monkeypatch.setattr(storage, "move_into_place", fails)
+    with pytest.raises(OutputError):
+        export_model(checkpoint, earlier)
+    assert texts(earlier) == before
+
+
+def test_a_file_that_only_other_names_write_is_the_user_s(checkpoint, earlier):
+    (earlier / "config.yaml").write_text("mine")
+    with pytest.raises(OptionError, match=r"holds other files \(config\.yaml\)"):
+        export_model(checkpoint, earlier)
+    export_model(checkpoint, earlier, options=GraphOptions(names="segment-anything"))
+    assert texts(earlier) == {"encoder.onnx": "new"}
 
 
 @pytest.mark.parametrize(("form", "model"), [("onnx", "vit_h"), ("transformers.js", "sam_vit_h")])

@@ -76,7 +76,7 @@ class PromptedDataset(Dataset[Batch]):
         if not self.sets:
             raise DataError(
                 f"none of the sets {sorted(weights)} is among {sorted(sets)}, or they hold no images. To train on all "
-                "that are there: --set stages.N.sampling.weights=() for each stage, N from 0"
+                "that are there: --set 'stages.N.sampling.weights=()' for each stage, N from 0"
             )
         shares = np.array([weights[name] for name in self.names])
         self._shares = shares / shares.sum()

@@ -73,7 +73,7 @@ def export_model(
         raise OptionError("--verify and --quantize run the graphs, which Core ML does on Apple's systems alone")
     if options.names == "segment-anything" and options.file_format != "onnx":
         raise OptionError("programs that know the names of segment-anything read ONNX; take --format onnx")
-    _check_free(folder, options.file_format)
+    _check_free(folder, options)
     storage.check_folder(folder)
     model = load_model(name_or_path)
     if calibrate and options.file_format == "onnx" and not fits_one_file(model.image_encoder):
@@ -105,11 +105,18 @@ def _written(
 
 
 def _publish(fresh: Path, folder: Path) -> None:
-    """Move what was made to its place; all of an earlier export goes first, so that nothing is a mixture of both."""
-    for name in _files_of_exports():
-        storage.remove_tree(folder / name)
-    for made in sorted(fresh.iterdir()):
-        storage.move_into_place(made, folder / made.name)
+    """Move what was made to its place. All of an earlier export goes first, and comes back if that cannot be done."""
+    with storage.scratch_folder(folder / "before") as before:
+        try:
+            for old in sorted(file for file in folder.iterdir() if not file.name.startswith(".")):
+                storage.move_into_place(old, before / old.name)
+            for made in sorted(fresh.iterdir(), key=lambda file: (file.name == README, file.name)):
+                storage.move_into_place(made, folder / made.name)
+        except BaseException:
+            for old in before.iterdir():
+                storage.remove_tree(folder / old.name)
+                storage.move_into_place(old, folder / old.name)
+            raise
 
 
 def _compared(
@@ -123,23 +130,23 @@ def _compared(
     return [compare_engines(ours, theirs, photo, description) for photo in photos]
 
 
-def _check_free(folder: Path, file_format: FileFormat) -> None:
+def _check_free(folder: Path, options: GraphOptions) -> None:
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"{folder} is a file; name a folder for the graphs")
     visible = {file.name for file in folder.iterdir() if not file.name.startswith(".")} if folder.is_dir() else set()
     there = {each for each, suffix in SUFFIXES.items() if visible & {f"{role}{suffix}" for role in ROLES}}
-    strangers = sorted(visible - _files_of_exports() if there else visible)
+    strangers = sorted(visible - _files_of_exports(options) if there else visible)
     if strangers:
         held = f"other files ({', '.join(strangers[:3])})"
-    elif there - {file_format}:
+    elif there - {options.file_format}:
         held = f"graphs for {' and '.join(sorted(there))}"
     else:
         return
     raise OptionError(f"{folder} holds {held}; name an empty folder, or one that the same export wrote")
 
 
-def _files_of_exports() -> set[str]:
-    """Return the names of all files that an export may write into its folder."""
+def _files_of_exports(options: GraphOptions) -> set[str]:
+    """Return the names of all files that exports like this one may have written into their folder."""
     beside = (".bin", ".onnx.data")  # weights of OpenVINO's graphs, and of large ones for ONNX
     graphs = {f"{role}{suffix}" for role in ROLES for suffix in (*SUFFIXES.values(), *beside)}
-    return {*graphs, README, ANYLABELING}
+    return {*graphs, README, *([ANYLABELING] if options.names == "segment-anything" else [])}

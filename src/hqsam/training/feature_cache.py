@@ -94,8 +94,8 @@ def _prepare(folder: Path, dataset: PromptedDataset, views: int, model: HQSam, m
     later, path = {"random_streams": random_streams.VERSION, "data": dataset.fingerprint}, folder / "cache.json"
     if missing_shards and path.exists() and "random_streams" not in path.read_text("utf-8"):
         raise TrainingError(f"{folder} was begun by hqsam 0.1.0 and not completed; remove it to have it made again")
-    run_folder.claim(folder, path.name, identity | later, defaults=later)
     require_room(folder, bytes_of(model.config, missing_shards * _SHARD))
+    run_folder.claim(folder, path.name, identity | later, defaults=later)
 
 
 def _tensors(views: Sequence[View], encode: Encode, processes: ProcessGroup) -> dict[str, Tensor]:

@@ -35,22 +35,29 @@ def locked(folder: Path, identity: Mapping[str, Any], defaults: Mapping[str, Any
     except OSError as error:
         raise output_error(folder, error) from error
     try:
-        claim(folder, RUN, identity, defaults)
+        claim(folder, RUN, identity, defaults, mendable=True)
         yield
     finally:
         lock.release()
 
 
-def claim(folder: Path, name: str, identity: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> None:
+def claim(
+    folder: Path,
+    name: str,
+    identity: Mapping[str, Any],
+    defaults: Mapping[str, Any] | None = None,
+    *,
+    mendable: bool = False,
+) -> None:
     """Write into the file `name` whose the folder is; or if that is written already, check that it is this one's.
-
-    A folder where nothing was made yet is anyone's: settings that were refused can be mended.
 
     Args:
         folder: the folder.
         name: the file's name.
         identity: whose it is: anything that JSON can hold.
         defaults: values of entries that files of earlier versions do not have.
+        mendable: the caller has it to itself, so that it is anyone's while nothing was made there: settings that failed
+            can be mended.
 
     Raises:
         TrainingError: it is another's, or holds files and does not say whose.
@@ -62,7 +69,7 @@ def claim(folder: Path, name: str, identity: Mapping[str, Any], defaults: Mappin
         write_text(path, json.dumps(wanted, indent=2) + "\n")
         return
     differing = list(_differences({**(defaults or {}), **_read(path)}, _without_micro_batches(wanted)))
-    if differing and not _holds_work(folder):
+    if differing and mendable and not _holds_work(folder):
         write_text(path, json.dumps(wanted, indent=2) + "\n")
     elif differing:
         raise TrainingError(
@@ -89,8 +96,8 @@ def _require_empty(folder: Path, name: str) -> None:
 
 def _holds_work(folder: Path) -> bool:
     """Return whether a kill would cost something: checkpoints, cached features, or a teacher's answers."""
-    names = ("*.ckpt", "*.safetensors", "held_out.jsonl")
-    return any(next(folder.rglob(name), None) is not None for name in names)
+    made = (file for file in folder.rglob("*") if not file.name.startswith("."))  # as temporary files do
+    return any(file.suffix in (".ckpt", ".safetensors") or file.name == "held_out.jsonl" for file in made)
 
 
 def _read(path: Path) -> dict[str, Any]:

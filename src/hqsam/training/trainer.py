@@ -218,7 +218,7 @@ def _batch_source(
     recipe: Recipe, stage: StageConfig, dataset: PromptedDataset, trainer: "Trainer", options: RunOptions
 ) -> BatchSource:
     """Return where a stage's batches come from; features can be computed once only where the encoder is frozen."""
-    if not recipe.cached_views or options.cache is None or stage.trainable not in ("hq", "decoder"):
+    if not recipe.cached_views or options.cache is None or stage.trainable not in ("hq", "decoder", "iou"):
         return ImageSource(dataset)
     return feature_cache.fill(
         options.cache,

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -25,13 +26,10 @@ class ExportedEngine(LoadedEngine):
         """`runtime` names the runtime, and its precision where it has a choice."""
         self._graphs, self._runtime = graphs, runtime
         self.config = graphs.description.config
+        self._digest = f"{runtime} {graphs.description.precision} {graphs.description.weights} {_made_how(graphs)}"
 
     def digest(self) -> str:
-        description = self._graphs.description
-        whole = "".join(sorted(f"{name} {value}" for name, value in description.to_metadata().items()))
-        size = self._graphs.encoder.path.stat().st_size  # layers that stay float depend on the photos of calibration
-        made = hashlib.sha256(f"{whole} {size}".encode()).hexdigest()[:8]
-        return f"{self._runtime} {description.precision} {description.weights} {made}"
+        return self._digest
 
     def encode(self, images: Sequence[Pixels]) -> list[EncodedImage]:
         return [self._encode(image) for image in images]
@@ -50,7 +48,7 @@ class ExportedEngine(LoadedEngine):
     def decode(
         self, image: EncodedImage, prompts: PromptBatch, source: Source = "sum", candidates: Candidates = 1
     ) -> MaskPrediction:
-        rows, decoder = self._rows(candidates, source), self._graphs.decoder
+        rows, decoder = self._rows(candidates), self._graphs.decoder
         feeds = {name: tensor.numpy() for name, tensor in image.tensors.items()}
         feeds |= self._prompt_feeds(prompts) | self._source_feed(source)
         wanted = [name for name in ("logits", "scores", "object_scores") if name in decoder.outputs]
@@ -85,7 +83,7 @@ class ExportedEngine(LoadedEngine):
             )
         return {"source": np.array([SOURCES.index(source)])}
 
-    def _rows(self, candidates: Candidates, source: Source) -> slice:
+    def _rows(self, candidates: Candidates) -> slice:
         if candidates == "first":
             if self.config.decoder.least_stability:
                 raise OptionError(
@@ -94,7 +92,7 @@ class ExportedEngine(LoadedEngine):
                 )
             candidates = 1
         exported = self._graphs.description.candidates
-        if exported not in ("all", str(candidates)) and source != "hq":  # of whose masks all are the same
+        if exported not in ("all", str(candidates)):
             raise OptionError(
                 f"this model was exported with --candidates {exported} and cannot give {candidates}; take "
                 f"candidates={exported}, or export it without --candidates"
@@ -102,3 +100,12 @@ class ExportedEngine(LoadedEngine):
         if exported != "all":
             return slice(None)
         return slice(0, 1) if candidates == 1 else slice(1, None)
+
+
+def _made_how(graphs: GraphFolder) -> str:
+    """Return a short digest of the choices that graphs of the same weights differ by."""
+    described = sorted(replace(graphs.description, version="", licence="", notice="").to_metadata().items())
+    # Which layers of int8 stay float depends on the photos of calibration, and shows in the size.
+    path, is_int8 = graphs.encoder.path, graphs.description.precision == "int8"
+    size = path.stat().st_size if is_int8 and path.exists() else 0
+    return hashlib.sha256(f"{described} {size}".encode()).hexdigest()[:8]

@@ -6,7 +6,7 @@ import numpy as np
 
 from hqsam.engines.exported.engine import ExportedEngine
 from hqsam.engines.exported.graph_file import GraphFile, GraphFolder
-from hqsam.export.int8.photos import MeasuredPhoto, choices_of
+from hqsam.export.int8.photos import MeasuredPhoto, choices_of, first_of_each
 from hqsam.masks.boundary import iou
 from hqsam.predict.segmenter import Segmenter
 
@@ -27,7 +27,8 @@ def photo_ious(graphs: GraphFolder, encoder: GraphFile, photos: Iterable[Measure
     choices = choices_of(description)
     found: list[float] = []
     for photo in photos:
-        masks = segmenter.open(photo.image).segment(boxes=photo.boxes, **choices).masks[:: choices["candidates"]]
+        every = segmenter.open(photo.image).segment(boxes=photo.boxes, **choices).masks
+        masks = first_of_each(every, len(photo.boxes))
         found.append(float(np.mean([iou(mask, right) for mask, right in zip(masks, photo.masks, strict=True)])))
     return found
 

@@ -38,8 +38,12 @@ class MeasuredPhoto:
 def choices_of(description: Description) -> dict[str, Any]:
     """Return the source and the candidates that `Session.segment` takes from graphs; of three the first counts."""
     source = None if description.source == "input" else description.source
-    several = description.candidates == "3" and source != "hq"  # of which there is one mask a prompt in any case
-    return {"source": source, "candidates": 3 if several else 1}
+    return {"source": source, "candidates": 3 if description.candidates == "3" else 1}
+
+
+def first_of_each(masks: Any, prompts: int) -> Any:
+    """Return the first of each prompt's masks, or of what else there is one of for each: with "hq" there is one."""
+    return masks[:: len(masks) // prompts]
 
 
 def measured_photos(
@@ -95,13 +99,13 @@ def _without_masks(path: Path, segmenter: Segmenter, choices: Mapping[str, Any])
     height, width = session.image_size_hw
     steps = (np.arange(_CLICKS_PER_SIDE) + 0.5) / _CLICKS_PER_SIDE
     clicks = np.stack(np.meshgrid(steps * width, steps * height), axis=-1).reshape(-1, 1, 2)
-    found = session.segment(points=clicks, labels=np.ones((len(clicks), 1)), **choices)[:: choices["candidates"]]
+    found = first_of_each(session.segment(points=clicks, labels=np.ones((len(clicks), 1)), **choices), len(clicks))
     kept = box_nms(found.boxes, found.scores, _SAME_OBJECT)[:_MOST_OBJECTS]
     objects = _measured(image, [found.masks[number] for number in kept])
     if objects is None:
         return None
-    boxed = session.segment(boxes=objects.boxes, **choices).masks[:: choices["candidates"]]
-    return MeasuredPhoto(image, objects.boxes, boxed)
+    boxed = session.segment(boxes=objects.boxes, **choices).masks
+    return MeasuredPhoto(image, objects.boxes, first_of_each(boxed, len(objects.boxes)))
 
 
 def _measured(image: np.ndarray, masks: Sequence[np.ndarray]) -> MeasuredPhoto | None:

@@ -83,7 +83,7 @@ def _names(samples: Sequence[Sample]) -> list[str]:
     return samples.names if isinstance(samples, MaskDataset) else [sample.name for sample in samples]
 
 
-def claim(folder: Path, plan: AnswerPlan, teacher: ModelConfig, teacher_sha256: str) -> None:
+def claim(folder: Path, plan: AnswerPlan, teacher: ModelConfig, teacher_sha256: str, *, mendable: bool = False) -> None:
     """Make sure that a folder is free or holds these answers, and that its disk has room for those that are missing.
 
     Raises:
@@ -91,9 +91,9 @@ def claim(folder: Path, plan: AnswerPlan, teacher: ModelConfig, teacher_sha256: 
         OutputError: the disk has no room for them.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    run_folder.claim(folder, "answers.json", plan.identity(teacher_sha256))
     shards = Shards(folder, len(plan.photo_views()), _SHARD)
     require_room(folder, bytes_of(teacher, plan.objects, sum(len(shards.views_of(shard)) for shard in shards.missing)))
+    run_folder.claim(folder, "answers.json", plan.identity(teacher_sha256), mendable=mendable)
 
 
 def missing_shards(folder: Path, plan: AnswerPlan) -> list[int]:

@@ -59,7 +59,7 @@ def distillation_of(recipe: Recipe, student: HQSam, data: DataSplit, options: Ru
     plan = _plan(recipe, student.config, teacher.config, data)
     folder, processes = options.cache or options.folder / "teacher", options.processes
     missing = answer_cache.missing_shards(folder, plan)  # before any process writes one
-    processes.run_on_first(lambda: answer_cache.claim(folder, plan, teacher.config, digest))
+    processes.run_on_first(lambda: answer_cache.claim(folder, plan, teacher.config, digest, mendable=not options.cache))
     precision = hardware.pick_precision(recipe.precision, processes.device)
     if missing:
         answer_cache.fill(
