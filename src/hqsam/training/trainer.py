@@ -70,13 +70,13 @@ def train(recipe: Recipe, data: DataSplit, options: RunOptions) -> HQSam:
     if options.cache is None and not recipe.teacher:
         recipe = replace(recipe, cached_views=0)  # so that a run is the same one, however its recipe was made
     model = initial_model(recipe)
-    _check_sets(recipe, data, options)
     if not (recipe.start or recipe.encoder_weights) and any(stage.frozen_norms for stage in recipe.stages):
         options.on_message(
             "the encoder starts from random weights, and the recipe is for a pretrained one, whose norms it keeps; "
             "give --encoder-weights FILE (docs/nano.md says which), or --set stages.N.frozen_norms=False in each stage"
         )
     with _open_run(recipe, model, data, options) as log:
+        _check_sets(recipe, data, options)
         distillation = distillation_of(recipe, model, data, options) if recipe.teacher else None
         if distillation is not None:
             data = replace(data, validation=distillation.validation)
