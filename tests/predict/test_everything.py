@@ -67,7 +67,7 @@ def test_of_a_photo_of_nothing_nothing_is_found():
 LENIENT = {"pred_iou_thresh": 0.1, "stability_score_thresh": 0.4}
 AGREEING = [
     ("coffee", {"source": "sum", "candidates": 1}),
-    ("photographer", {"source": "sam", "candidates": 3}),
+    ("photographer", {"source": "sam", "candidates": 3, **LENIENT}),
     ("cat", {"source": "hq", "candidates": 1, "crop_n_layers": 1, "points_per_side": 6, **LENIENT}),
 ]
 
