@@ -235,14 +235,14 @@ def test_encoders_that_need_two_files_are_refused_where_one_is_wanted(form, mode
 
 @pytest.mark.slow
 def test_a_fixed_source_and_one_mask_are_all_that_such_graphs_give(checkpoint, tmp_path):
-    hqsam_export(checkpoint, "--out", tmp_path / "graphs", "--source", "sum", "--candidates", "1")
+    hqsam_export(checkpoint, "--out", tmp_path / "graphs", "--source", "hq", "--candidates", "1")
     engine = load_engine(tmp_path / "graphs", CPU, torch.float32)
     [image] = engine.encode([random_image(60, 128)])
-    assert engine.decode(image, prompts_of(2, 1), "sum", 1).logits.shape[:2] == (2, 1)
-    with pytest.raises(OptionError, match="exported with --source sum and cannot give 'hq'; take source='sum'"):
-        engine.decode(image, prompts_of(2, 1), "hq", 1)
+    assert engine.decode(image, prompts_of(2, 1), "hq", 1).logits.shape[:2] == (2, 1)
+    with pytest.raises(OptionError, match="exported with --source hq and cannot give 'sum'; take source='hq'"):
+        engine.decode(image, prompts_of(2, 1), "sum", 1)
     with pytest.raises(OptionError, match="exported with --candidates 1 and cannot give 3; take candidates=1"):
-        engine.decode(image, prompts_of(2, 1), "sum", 3)
+        engine.decode(image, prompts_of(2, 1), "hq", 3)
 
 
 @pytest.mark.slow

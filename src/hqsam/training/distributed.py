@@ -60,8 +60,8 @@ class SingleProcess:
 
 
 _PATIENCE = timedelta(hours=12)
-"""How long processes wait for one another: the first one checks all images, or lets a teacher answer, while the others
-wait; by themselves those on GPUs would give up after ten minutes."""
+"""Longest time that a process waits for another in a collective operation. PyTorch's own, ten minutes on GPUs, is less
+than the first process takes to check a large data set, or a teacher to answer held-out photos."""
 
 
 class AccelerateGroup:

@@ -38,16 +38,12 @@ class RunLog:
     def step(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log a step's metrics."""
         self._record(step, metrics)
-        self.options.on_progress(self._place["stage"], step, self._steps, metrics)
-        if self._board:
-            self._board.scalars(self._place["stage"], step, metrics)
+        self._show(self._place["stage"], self._place["stage"], step, metrics)
 
     def validation(self, step: int, result: ValidationResult) -> None:
         """Log a validation: its scores, and its images as files of the folder `validation`."""
         self._record(step, {"validation": result.scores})
-        self.options.on_progress("validation", step, self._steps, result.scores)
-        if self._board:
-            self._board.scalars(f"{self._place['stage']}/validation", step, result.scores)
+        self._show("validation", f"{self._place['stage']}/validation", step, result.scores)
         for name, image in result.images.items():
             if self.options.writes:
                 _write_jpeg(self.options.folder / "validation" / f"{self._place['stage']}-{step:07d}-{name}.jpg", image)
@@ -62,6 +58,11 @@ class RunLog:
     def _record(self, step: int, entry: Mapping[str, Any]) -> None:
         if self._journal:
             self._journal.append({**self._place, "step": step, **entry})
+
+    def _show(self, what: str, curves: str, step: int, metrics: Mapping[str, float]) -> None:
+        self.options.on_progress(what, step, self._steps, metrics)
+        if self._board:
+            self._board.scalars(curves, step, metrics)
 
     def __enter__(self) -> "RunLog":
         return self

@@ -6,7 +6,7 @@ from typing import Any
 from hqsam.data.augment import AugmentConfig
 from hqsam.data.prompting import FirstPrompt
 from hqsam.data.sampling import SamplingConfig
-from hqsam.training.config import Recipe, StageConfig
+from hqsam.training.config import Recipe, StageConfig, Trainable
 
 _ALL_SETS = (
     ("ecssd", 0.16),
@@ -83,29 +83,8 @@ def nano(steps: tuple[int, int, int, int, int] = (3000, 3000, 1500, 800, 400)) -
             _sam(192, 16, steps=tiny, decay_share=0.0),
             _sam(256, 16, steps=small, decay_share=0.3, warmup_steps=50),
             _sam(512, 8, steps=large, learning_rate=4e-4, warmup_steps=50, decay_share=0.7, ema_decay=0.995),
-            StageConfig(
-                name="hq-512",
-                trainable="hq",
-                steps=hq,
-                sampling=_HQ,
-                optimiser="adamw",
-                weight_decay=0,
-                warmup_steps=50,
-                decay_share=0.5,
-                ema_decay=0.99,
-            ),
-            StageConfig(
-                name="iou-512",
-                trainable="iou",
-                steps=iou,
-                sampling=_IOU,
-                optimiser="adamw",
-                weight_decay=0,
-                warmup_steps=20,
-                decay_share=0.8,
-                rounds=(0.7, 0.3),
-                ema_decay=0.99,
-            ),
+            _above_sam("hq", steps=hq, sampling=_HQ, warmup_steps=50, decay_share=0.5),
+            _above_sam("iou", steps=iou, sampling=_IOU, warmup_steps=20, decay_share=0.8, rounds=(0.7, 0.3)),
         ),
     )
 
@@ -128,6 +107,13 @@ def _sam(size: int, batch_size: int, **settings: Any) -> StageConfig:
         frozen_norms=True,
         rounds=(0.45, 0.35, 0.2),
         **settings,
+    )
+
+
+def _above_sam(trainable: Trainable, **settings: Any) -> StageConfig:
+    """Return a stage at the full size that trains a small part, with SAM's masks as they are."""
+    return StageConfig(
+        name=f"{trainable}-512", trainable=trainable, optimiser="adamw", weight_decay=0, ema_decay=0.99, **settings
     )
 
 
