@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -16,7 +16,7 @@ from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import HQSam
 from hqsam.model.mask_decoder import MaskInputs
 from hqsam.model.prompt_encoder import PromptBatch
-from hqsam.prompts import BOX_END
+from hqsam.prompts import BOX_END, PADDING, POSITIVE
 from hqsam.training.config import Trainable
 from hqsam.training.distil.answers import TaughtMasks
 from hqsam.training.distil.losses import agreement, taught_losses
@@ -85,6 +85,15 @@ class PromptGroup:
         """Return rows of images as rows of prompts, or as they are where the decoder does that itself."""
         return rows if self.images is None else rows[self.images]
 
+    @property
+    def is_single_click(self) -> Bool[Tensor, "prompt"]:
+        """True for prompts of one click on the object and no mask, which may mean a part or the whole."""
+        labels = self.prompts.labels
+        alone = ((labels == POSITIVE) | (labels == PADDING)).all(dim=1) & ((labels == POSITIVE).sum(dim=1) == 1)
+        if self.prompts.mask_logits is None:
+            return alone
+        return torch.zeros_like(alone) if self.prompts.has_mask is None else alone & ~self.prompts.has_mask
+
     def truth_at(self, size: int) -> Float[Tensor, "prompt height width"]:
         """Return the true masks where logits have `size` pixels a side."""
         return self.truth if self.truth.shape[-1] == size else F.adaptive_avg_pool2d(self.truth, size)
@@ -131,8 +140,10 @@ def _by_sam(model: HQSam, mask_inputs: MaskInputs, group: PromptGroup) -> _Answe
     if group.taught is not None:
         return _by_teacher(logits, mask_inputs.iou_predictions, group.taught)
     losses, iou = overlap_losses(logits, truth), true_iou(logits.detach(), truth)
-    # Mask 0 answers clear prompts; of the candidates only the best learns, so that they come to differ.
-    mask_loss = losses[:, 0].mean() + losses[:, 1:].amin(dim=1).mean()
+    # Mask 0 answers every prompt. Candidates are for single clicks, learn from these alone, and only the best of them:
+    # clear prompts, which are most, would make them all alike (SAM, section 3 and appendix A).
+    best = losses[:, 1:].amin(dim=1) * group.is_single_click
+    mask_loss = losses[:, 0].mean() + best.mean()
     iou_loss = (mask_inputs.iou_predictions.float() - iou).square().mean()
     metrics = {"iou": iou[:, 0].mean(), "best_iou": iou[:, 1:].amax(dim=1).mean()}
     return _Answer(mask_loss + iou_loss, logits[:, 0].detach(), metrics)
