@@ -14,6 +14,7 @@ from hqsam.prompts import BOX_END, BOX_START, NEGATIVE, PADDING, POSITIVE
 from hqsam.training.encoding import frozen_encoder, normalised
 from hqsam.training.losses import uncertain_points
 from hqsam.training.prompt_rng import PromptRng
+from hqsam.training.recipes.nano import nano
 from hqsam.training.recipes.paper import PAPER_SAMPLING
 from hqsam.training.step import PromptGroup, training_loss
 from tests.tiny import tiny_model
@@ -31,13 +32,13 @@ def batch() -> Batch:
     return PromptedDataset(drawn(9).training, SAMPLING, 3)[range(9)]
 
 
-def loss_of(model, batch, rows=None, trainable="hq", rounds=1):
+def loss_of(model, batch, rows=None, trainable="hq", rounds=1, **settings):
     rows = list(range(len(batch.images)) if rows is None else rows)
     some = Batch(*(None if part is None else part[rows] for part in batch))
     with torch.no_grad():
         features = model.encode_image(normalised(some.images, model))
     rng = PromptRng.for_rows(0, rows, some.tokens.shape[1], CPU)
-    return training_loss(model, features, some, trainable=trainable, rounds=rounds, rng=rng)
+    return training_loss(model, features, some, trainable=trainable, rounds=rounds, rng=rng, **settings)
 
 
 @pytest.mark.parametrize("kind", ["vit", "tiny_vit"])
@@ -83,15 +84,25 @@ def test_rounds_of_corrections_ask_again(batch):
     assert {name for name in metrics if name.startswith("iou")} == {"iou_0", "iou_1", "iou_2"}
 
 
-@pytest.mark.parametrize(("first", "learns"), [(SINGLE_CLICK, True), (BOX, False), (SEVERAL_CLICKS, False)])
-def test_candidates_learn_from_single_clicks_alone_and_mask_0_from_every_prompt(first, learns):
+@pytest.mark.parametrize(
+    ("first", "single_clicks", "learns"),
+    [(SINGLE_CLICK, True, True), (BOX, True, False), (SEVERAL_CLICKS, True, False), (BOX, False, True)],
+)
+def test_candidates_learn_from_single_clicks_alone_where_asked_and_mask_0_from_every_prompt(
+    first, single_clicks, learns
+):
     sampling = replace(SAMPLING, prompts="clicks", first=first, batch_size=4)
     batch = PromptedDataset(drawn(4).training, sampling, 1)[range(4)]
     model = tiny_model()
     model.mask_decoder.filters.requires_grad_(True)
-    loss_of(model, batch, trainable="sam")[0].backward()
+    loss_of(model, batch, trainable="sam", single_clicks=single_clicks)[0].backward()
     moved = [any(weight.grad.abs().max() > 0 for weight in each.parameters()) for each in model.mask_decoder.filters]
     assert moved[0] and any(moved[1:]) == learns
+
+
+def test_the_recipe_of_nano_draws_single_clicks_and_the_paper_s_prompts_have_none():
+    assert nano().stages[0].sampling.has_single_clicks
+    assert not PAPER_SAMPLING.has_single_clicks
 
 
 def test_a_click_with_a_mask_is_no_single_click():
