@@ -15,7 +15,7 @@ from hqsam.engines.build import build_engine, load_engine
 from hqsam.engines.exported.engine import ExportedEngine
 from hqsam.engines.exported.graph_file import open_folder
 from hqsam.engines.exported.openvino import SUFFIX, OpenVinoGraph
-from hqsam.graphs.folder import SUFFIXES, FileFormat, GraphOptions, cached_graphs, write_graphs
+from hqsam.graphs.folder import FileFormat, cached_graphs
 from hqsam.graphs.openvino_file import save_ir
 from hqsam.hardware import pick_precision
 from hqsam.model.encoders.efficientnet_lite.config import EfficientNetLiteConfig
@@ -58,12 +58,8 @@ class EngineAlone:
 
 def _graphs(source: str | Path, file_format: FileFormat) -> Path:
     """Return a folder of graphs: a checkpoint's lie beside it, those of the bundled model in hqsam's cache."""
-    if not isinstance(source, Path):
-        return cached_graphs(load_model(source), file_format)
-    folder = source.parent / f"{source.stem}-{file_format}"
-    if not (folder / f"masks{SUFFIXES[file_format]}").exists():
-        write_graphs(load_model(source), folder, GraphOptions(image_input="tensor", file_format=file_format))
-    return folder
+    beside = source.parent / f"{source.stem}-{file_format}" if isinstance(source, Path) else None
+    return cached_graphs(load_model(source), file_format, beside)
 
 
 def _openvino_int8(folder: Path) -> Engine:

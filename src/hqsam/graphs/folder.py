@@ -103,17 +103,21 @@ def _write_onnx(model: HQSam, folder: Path, options: GraphOptions) -> Descriptio
     return description
 
 
-def cached_graphs(model: HQSam, file_format: FileFormat) -> Path:
-    """Return the folder in the cache with a model's graphs, which are exported if they are not there yet."""
-    folder = _cache_folder(model)
-    if not has_cached_graphs(model, file_format):
+def cached_graphs(model: HQSam, file_format: FileFormat, folder: Path | None = None) -> Path:
+    """Return the folder with a model's graphs, in the cache or as given; they are exported if they are not there."""
+    folder = folder or _cache_folder(model)
+    if not _has_graphs(folder, file_format):
         write_graphs(model, folder, GraphOptions(image_input="tensor", file_format=file_format))
     return folder
 
 
 def has_cached_graphs(model: HQSam, file_format: FileFormat) -> bool:
     """Return True if `cached_graphs` has nothing to export."""
-    return (_cache_folder(model) / f"masks{SUFFIXES[file_format]}").exists()  # the last that is written
+    return _has_graphs(_cache_folder(model), file_format)
+
+
+def _has_graphs(folder: Path, file_format: FileFormat) -> bool:
+    return (folder / f"masks{SUFFIXES[file_format]}").exists()  # the last that is written
 
 
 def _cache_folder(model: HQSam) -> Path:
