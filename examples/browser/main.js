@@ -3,7 +3,7 @@ import { ClickTool } from "./click_tool.js";
 import { cutoutPng, maskPng, save, svg } from "./downloads.js";
 import { listenToKeys } from "./keys.js";
 import { maskOf } from "./masks/full_size.js";
-import { startServiceWorker } from "./offline.js";
+import { offline, startServiceWorker } from "./offline.js";
 import { PhotoError, fileIn, pixelsOf, readPhoto } from "./photo.js";
 import { Prompt } from "./prompt.js";
 import { Renderer } from "./renderer.js";
@@ -31,6 +31,7 @@ export class App {
   gestures = new Gestures(find("#canvas"), /** @type {any} */ (this));
   keyboardPointer = new KeyboardPointer(find("#canvas"), /** @type {any} */ (this));
   #modelLoaded = null;
+  #isStarted = false;
   #hovered = "";
 
   /** The annotator's keyboard pointer asks for the photo by this name. */
@@ -45,16 +46,29 @@ export class App {
     this.#listen();
     listenToKeys(this);
     this.#promptChanged();
-    const worksOffline = await startServiceWorker();
-    const device = new URL(location.href).searchParams.get("device") ?? "auto";
-    this.#modelLoaded = this.model.start({ device });
+    this.#modelLoaded = this.#load();
     await this.#modelLoaded;
     find("#loading").hidden = true;
-    showAbout(this.model, worksOffline);
+    showAbout(this.model, await offline(this.model.files));
+  }
+
+  /** Loads the model. Until the service worker is there, the page may load itself again, which forgets a photo. */
+  async #load() {
+    this.#mayOpen(false);
+    await startServiceWorker();
+    this.#mayOpen(true);
+    const device = new URL(location.href).searchParams.get("device") ?? "auto";
+    await this.model.start({ device });
+  }
+
+  #mayOpen(may) {
+    this.#isStarted = may;
+    for (const button of findAll(".open, #example", HTMLButtonElement)) button.disabled = !may;
   }
 
   /** Opens a photo, and lets the model look at it. @param {Blob} file @param {string} name */
   async open(file, name) {
+    if (!this.#isStarted) return this.notices.say("The page is still starting: open the photo in a moment.");
     const done = this.notices.begin("Opening the photo …");
     try {
       const photo = await readPhoto(file, name);
@@ -251,14 +265,18 @@ function toolboxOf(tool) {
   };
 }
 
-function showAbout({ about, device, threads }, worksOffline) {
+const OFFLINE = {
+  kept: "This page works without a network from now on.",
+  "not yet": "Load this page once more, and it works without a network.",
+  never: "This page cannot work offline here: browsers allow that on https and on localhost only.",
+};
+
+function showAbout({ about, device, threads }, offline) {
   const many = threads === 1 ? "one thread" : `${threads} threads`;
   const by = device === "webgpu" ? "your graphics processor (WebGPU)" : `your processor, with ${many}`;
   find("#device").textContent = device === "webgpu" ? "WebGPU" : many;
   find("#computes").textContent = `Masks are computed by ${by}.`;
-  find("#offline").textContent = worksOffline
-    ? "This page works without a network from now on."
-    : "This page cannot work offline here: browsers allow that on https and on localhost only.";
+  find("#offline").textContent = OFFLINE[offline];
   find("#model-name").textContent = `${about.name}, hqsam ${about.version}`;
   find("#licence").textContent = `Licence of its weights: ${about.licence || "as you know it"}. ${about.notice}`;
 }

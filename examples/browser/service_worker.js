@@ -42,7 +42,8 @@ async function answer(request) {
   const kept = await cache.match(request, { ignoreSearch: true });
   if (kept) return withHeaders(kept);
   const found = await fetch(request);
-  if (found.status === 200) await cache.put(request.url, found.clone());
+  // Without room for it the page works all the same, but not offline.
+  if (found.status === 200) await cache.put(request.url, found.clone()).catch((error) => console.info(error.message));
   return withHeaders(found);
 }
 

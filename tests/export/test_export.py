@@ -123,8 +123,7 @@ def test_what_a_killed_export_left_does_not_stop_the_next(checkpoint, tmp_path, 
     def load_model(name):
         raise AcceptedError
 
-    for module in (export_model_module, transformers_js):
-        monkeypatch.setattr(module, "load_model", load_model)
+    monkeypatch.setattr(export_model_module, "load_model", load_model)
     (tmp_path / ".encoder.0-1-2.partial.onnx").touch()
     with pytest.raises(AcceptedError):
         export_model(checkpoint, tmp_path)
@@ -133,10 +132,6 @@ def test_what_a_killed_export_left_does_not_stop_the_next(checkpoint, tmp_path, 
         export_model(checkpoint, tmp_path)
     with pytest.raises(OptionError, match="holds graphs for onnx"):
         export_model(checkpoint, tmp_path, options=GraphOptions(file_format="openvino"))
-    (tmp_path / "js" / "onnx").mkdir(parents=True)
-    (tmp_path / "js" / "onnx" / "vision_encoder.onnx").touch()
-    with pytest.raises(AcceptedError):
-        transformers_js.export_transformers_js(checkpoint, tmp_path / "js")
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,11 @@ export class Model extends Emitter {
     Object.assign(this, await this.#ask("start", { device, threads }));
   }
 
+  /** The large files that were loaded, relative to the page. */
+  get files() {
+    return [...this.#progress.keys()];
+  }
+
   /** Looks at a photo; prompts are about the last one. @param {ImageData} pixels that the page no longer needs */
   encode({ data, width, height }) {
     return this.#ask("encode", { rgba: data, width, height }, [data.buffer]);

@@ -7,14 +7,19 @@ const BOX_START = 2;
 const BOX_END = 3;
 const PADDING = -1;
 const GPU_PATIENCE_MS = 60_000;
+const MODULES = {
+  webgpu: "runtime/ort-wasm-simd-threaded.asyncify.wasm",
+  wasm: "runtime/ort-wasm-simd-threaded.wasm",
+};
 
 /** @type {import("./frame.js").About} */
 let about;
-let ort;
-let encoder;
-let decoder;
+/** @type {Runtime} */
+let runtime;
 let features = null; // of the photo that was encoded last
 let photo = null;
+
+/** @typedef {{ort: any, encoder: any, decoder: any}} Runtime  onnxruntime with both graphs */
 
 const TASKS = { start, encode, decode };
 
@@ -39,20 +44,26 @@ async function work({ id, task, values }) {
  */
 async function start({ device, threads }) {
   about = await (await fetched("model/model.json")).json();
+  const [encoder, decoder] = await Promise.all(["model/encoder.onnx", "model/decoder.onnx"].map(withProgress));
+  const graphs = { encoder, decoder };
   if (device === "webgpu" || (device === "auto" && (await hasGpu()))) {
     try {
-      await withinTime(open("webgpu", threads));
+      const module = await withProgress(MODULES.webgpu);
+      runtime = await withinTime(open("webgpu", threads, graphs, module));
       return { about, device: "webgpu", threads };
     } catch (error) {
       if (device === "webgpu") throw error;
       console.info("WebGPU does not run the model:", error);
     }
   }
-  await open("wasm", threads);
+  runtime = await open("wasm", threads, graphs, await withProgress(MODULES.wasm));
   return { about, device: "wasm", threads };
 }
 
-/** A driver that never answers is no graphics processor. @param {Promise<void>} done */
+/**
+ * A driver that never answers is no graphics processor. Files are there already: a slow network is no slow driver.
+ * @param {Promise<Runtime>} done @returns {Promise<Runtime>}
+ */
 function withinTime(done) {
   const late = (_, fail) => setTimeout(fail, GPU_PATIENCE_MS, new Error("it did not answer in time"));
   return Promise.race([done, new Promise(late)]);
@@ -66,33 +77,32 @@ async function hasGpu() {
   return Boolean(adapter) && !isFallbackAdapter && architecture !== "swiftshader";
 }
 
-async function open(device, threads) {
-  const module = device === "webgpu" ? "ort-wasm-simd-threaded.asyncify.wasm" : "ort-wasm-simd-threaded.wasm";
-  const files = ["model/encoder.onnx", "model/decoder.onnx", `runtime/${module}`];
-  const [encoderFile, decoderFile, wasm] = await Promise.all(files.map(withProgress));
-  ort = await import(new URL(`runtime/ort.${device}.min.mjs`, ROOT).href);
-  Object.assign(ort.env.wasm, { wasmPaths: new URL("runtime/", ROOT).href, wasmBinary: wasm.buffer, numThreads: threads });
+/** Makes a runtime that works. It is used only if it is there in time, so nothing outside changes here. */
+async function open(device, threads, graphs, module) {
+  const ort = await import(new URL(`runtime/ort.${device}.min.mjs`, ROOT).href);
+  const wasmPaths = new URL("runtime/", ROOT).href;
+  Object.assign(ort.env.wasm, { wasmPaths, wasmBinary: module.buffer, numThreads: threads });
   const options = { executionProviders: [device], graphOptimizationLevel: "all" };
-  encoder = await ort.InferenceSession.create(encoderFile, options);
-  decoder = await ort.InferenceSession.create(decoderFile, options);
-  await warmUp();
+  const encoder = await ort.InferenceSession.create(graphs.encoder, options);
+  const decoder = await ort.InferenceSession.create(graphs.decoder, options);
+  await warmUp({ ort, encoder, decoder });
+  return { ort, encoder, decoder };
 }
 
-/** The first run of a graph is slow, and tells whether the device can do it at all. */
-async function warmUp() {
+/** The first run of a graph is slow, and tells whether the device can do it at all. @param {Runtime} opened */
+async function warmUp(opened) {
   const side = Math.min(about.imageSize, 4 * about.stride);
-  await encode({ rgba: new Uint8ClampedArray(4 * side * side), width: side, height: side });
-  await decode({ points: [[0, 0]], labels: [1], box: null, logits: null });
-  features = null;
+  const size = { width: side, height: side };
+  const found = await encoded(opened, new Uint8ClampedArray(4 * side * side), size);
+  await decoded(opened, found, size, { points: [[0, 0]], labels: [1], box: null, logits: null });
+  dispose(found);
 }
 
 /** @param {{rgba: Uint8ClampedArray, width: number, height: number}} pixels */
 async function encode({ rgba, width, height }) {
-  const { data, dims } = encoderInput(rgba, { width, height }, about);
   dispose(features);
   features = null;
-  const found = await encoder.run({ pixels: new ort.Tensor("float32", data, dims) });
-  features = found;
+  features = await encoded(runtime, rgba, { width, height });
   photo = { width, height };
 }
 
@@ -100,11 +110,20 @@ async function encode({ rgba, width, height }) {
  * @param {import("../prompt.js").Question} question  in the photo's pixels
  * @returns {Promise<{logits: Float32Array, score: number}>}
  */
-async function decode({ points, labels, box, logits }) {
+async function decode(question) {
   if (!features) throw new Error("there is no photo yet");
+  return decoded(runtime, features, photo, question);
+}
+
+function encoded({ ort, encoder }, rgba, size) {
+  const { data, dims } = encoderInput(rgba, size, about);
+  return encoder.run({ pixels: new ort.Tensor("float32", data, dims) });
+}
+
+async function decoded({ ort, decoder }, features, size, { points, labels, box, logits }) {
   const side = about.maskSize;
   const corners = box ? [[box[0], box[1]], [box[2], box[3]]] : [[0, 0]];
-  const places = [...points, ...corners].flatMap(inModel);
+  const places = [...points, ...corners].flatMap((point) => inModel(point, size));
   const kinds = [...labels, ...(box ? [BOX_START, BOX_END] : [PADDING])].map(BigInt);
   const feeds = {
     ...features,
@@ -122,9 +141,9 @@ async function decode({ points, labels, box, logits }) {
 }
 
 /** From the photo's pixels to the model's: here, where numbers have the precision for it. */
-function inModel([x, y]) {
-  const { width, height } = resizedSize(photo, about);
-  return [(x * width) / photo.width, (y * height) / photo.height];
+function inModel([x, y], size) {
+  const { width, height } = resizedSize(size, about);
+  return [(x * width) / size.width, (y * height) / size.height];
 }
 
 function dispose(tensors) {

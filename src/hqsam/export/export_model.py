@@ -11,6 +11,7 @@ from hqsam.engines.build import build_engine, load_engine
 from hqsam.errors import OptionError
 from hqsam.export.coreml_readme import coreml_readme
 from hqsam.export.int8.quantize import Int8Report, quantize_folder
+from hqsam.export.output_folder import README, export_folder, visible_names
 from hqsam.export.readme import readme
 from hqsam.export.segment_anything_readme import segment_anything_readme
 from hqsam.export.verify import PhotoDifference, compare_engines
@@ -21,8 +22,6 @@ from hqsam.graphs.segment_anything import ANYLABELING
 from hqsam.images.reading import ImageLike
 from hqsam.model.hq_sam import HQSam
 from hqsam.weights.load import load_model
-
-README = "README.md"
 
 _RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino"}
 
@@ -81,10 +80,8 @@ def export_model(
             f"the encoder of {model.config.name} is too large for onnxruntime's quantisation, which wants it in one "
             "file; take --format openvino, or leave --quantize out"
         )
-    with storage.scratch_folder(folder / "graphs") as fresh:
-        exported = _written(model, fresh, options, calibrate, verify)
-        _publish(fresh, folder)
-    return exported
+    with export_folder(folder, _files_of_exports(options)) as fresh:
+        return _written(model, fresh, options, calibrate, verify)
 
 
 def _written(
@@ -104,21 +101,6 @@ def _written(
     return Exported(differences, int8)
 
 
-def _publish(fresh: Path, folder: Path) -> None:
-    """Move what was made to its place. All of an earlier export goes first, and comes back if that cannot be done."""
-    with storage.scratch_folder(folder / "before") as before:
-        try:
-            for old in sorted(file for file in folder.iterdir() if not file.name.startswith(".")):
-                storage.move_into_place(old, before / old.name)
-            for made in sorted(fresh.iterdir(), key=lambda file: (file.name == README, file.name)):
-                storage.move_into_place(made, folder / made.name)
-        except BaseException:
-            for old in before.iterdir():
-                storage.remove_tree(folder / old.name)
-                storage.move_into_place(old, folder / old.name)
-            raise
-
-
 def _compared(
     model: HQSam, folder: Path, description: Description, file_format: FileFormat, photos: Sequence[ImageLike]
 ) -> list[PhotoDifference]:
@@ -133,7 +115,7 @@ def _compared(
 def _check_free(folder: Path, options: GraphOptions) -> None:
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"{folder} is a file; name a folder for the graphs")
-    visible = {file.name for file in folder.iterdir() if not file.name.startswith(".")} if folder.is_dir() else set()
+    visible = set(visible_names(folder))
     there = {each for each, suffix in SUFFIXES.items() if visible & {f"{role}{suffix}" for role in ROLES}}
     strangers = sorted(visible - _files_of_exports(options) if there else visible)
     if strangers:

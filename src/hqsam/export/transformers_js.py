@@ -7,6 +7,7 @@ from typing import Any
 
 from hqsam import storage
 from hqsam.errors import OptionError
+from hqsam.export.output_folder import README, check_free, export_folder
 from hqsam.graphs.description import Description
 from hqsam.graphs.onnx_file import fits_one_file
 from hqsam.graphs.stored_weights import store_weights
@@ -35,8 +36,7 @@ def export_transformers_js(name_or_path: str | Path, folder: str | Path) -> None
         MissingExtra: the packages of hqsam[export] are not installed.
     """
     folder = Path(folder)
-    if folder.exists() and not (folder.is_dir() and _is_ours(folder)):
-        raise OptionError(f"{folder} is no empty folder, nor one that hqsam export wrote; name another")
+    check_free(folder, f"onnx/{ENCODER}.onnx")
     storage.check_folder(folder)
     model = load_model(name_or_path)
     _check(model)
@@ -53,6 +53,12 @@ def export_transformers_js(name_or_path: str | Path, folder: str | Path) -> None
         notice=row.notice if row else "",
         version=__version__,
     )
+    with export_folder(folder) as fresh:
+        _write(model, fresh, description)
+
+
+def _write(model: HQSam, folder: Path, description: Description) -> None:
+    """Write graphs, configurations and page into an empty folder."""
     levels = write_transformers_js_graphs(model, folder / "onnx", description)
     for name in (ENCODER, DECODER):
         quantized = folder / "onnx" / f"{name}_quantized.onnx"
@@ -61,13 +67,7 @@ def export_transformers_js(name_or_path: str | Path, folder: str | Path) -> None
         store_weights(quantized, "int8")
     storage.write_text(folder / _CONFIG, _json(_config(levels)))
     storage.write_text(folder / _PREPROCESSOR, _json(_preprocessor(model.config)))
-    storage.write_text(folder / "README.md", _readme(description))
-
-
-def _is_ours(folder: Path) -> bool:
-    """Return True for an empty folder, and for one that an export wrote, if only in part."""
-    files = [file for file in folder.rglob("*") if file.is_file() and not file.name.startswith(".")]
-    return not files or (folder / "onnx" / f"{ENCODER}.onnx") in files
+    storage.write_text(folder / README, _readme(description))
 
 
 def _check(model: HQSam) -> None:
@@ -89,6 +89,8 @@ def _config(levels: int) -> dict[str, Any]:
         "model_type": "sam2",
         "architectures": ["Sam2Model"],
         "vision_config": {"model_type": "sam2_vision_model", "num_feature_levels": levels},
+        # Where nobody says which, WebAssembly takes int8, whose masks are worse.
+        "transformers.js_config": {"dtype": dict.fromkeys((ENCODER, DECODER), "fp32")},
     }
 
 
@@ -131,7 +133,7 @@ import {{ AutoProcessor, RawImage, Sam2Model, env }} from "@huggingface/transfor
 
 env.localModelPath = "/folder/above/this/one";
 env.allowRemoteModels = false;
-const model = await Sam2Model.from_pretrained("name-of-this-folder", {{ dtype: "fp32" }}); // or "q8": int8 weights
+const model = await Sam2Model.from_pretrained("name-of-this-folder", {{ dtype: "fp32" }});
 const processor = await AutoProcessor.from_pretrained("name-of-this-folder");
 
 const image = await RawImage.read("photo.jpg");
@@ -140,5 +142,12 @@ const {{ pred_masks, iou_scores }} = await model(inputs); // three candidates fo
 const masks = await processor.post_process_masks(pred_masks, inputs.original_sizes, inputs.reshaped_input_sizes);
 ```
 
-Boxes go in `input_boxes: [[[x0, y0, x1, y1], ...]]`. The masks are the sum of SAM's and the HQ mask.
+Boxes go in `input_boxes: [[[x0, y0, x1, y1], ...]]`.{_source(description)}
+
+`dtype: "q8"` takes the files with int8 weights, a quarter as large. Their masks are worse, most of all those of
+ambiguous clicks: try it on photos of yours.
 """
+
+
+def _source(description: Description) -> str:
+    return " The masks are the sum of SAM's and the HQ mask." if description.source == "sum" else ""

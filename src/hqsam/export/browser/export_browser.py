@@ -15,6 +15,7 @@ from hqsam.engines.build import build_engine, load_engine
 from hqsam.errors import OptionError
 from hqsam.export.browser.readme import readme
 from hqsam.export.browser.web_runtime import FILES, find_web_runtime
+from hqsam.export.output_folder import README, check_free, export_folder
 from hqsam.export.verify import PhotoDifference, compare_engines
 from hqsam.graphs.description import Description
 from hqsam.graphs.folder import DECODER, ENCODER, GraphOptions, write_graphs
@@ -76,17 +77,24 @@ def export_browser(
         MissingExtra: the packages of hqsam[export] are not installed.
     """
     folder = Path(folder)
-    _check_free(folder)
+    check_free(folder, FILE_LIST)
+    storage.check_folder(folder)
     runtime = find_web_runtime(runtime)
     model = load_model(name_or_path)
     _check_model(model.config)
+    with export_folder(folder) as fresh:
+        return _write(model, fresh, runtime, verify)
+
+
+def _write(model: HQSam, folder: Path, runtime: Path, verify: Sequence[ImageLike]) -> list[PhotoDifference]:
+    """Write model, page and runtime into an empty folder."""
     description = _write_model(model, folder / "model")
     copy_page(folder)
     for name in FILES:
         _copy(runtime / name, folder / "runtime" / name)
     storage.write_text(folder / "model" / "model.json", _about(folder, description))
     differences = _compare(model, folder / "model", description, verify)
-    storage.write_text(folder / "README.md", readme(folder, description, differences))
+    storage.write_text(folder / README, readme(folder, description, differences))
     storage.write_text(folder / FILE_LIST, _file_list(folder))
     return differences
 
@@ -94,14 +102,6 @@ def export_browser(
 def page_folder() -> Path:
     """Return the folder with the page's own files, in the installed package or in a clone."""
     return examples_folder() / "browser"
-
-
-def _check_free(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise OptionError(f"{folder} is a file; name a folder for the page")
-    marks = (FILE_LIST, f"model/{ENCODER}")
-    if folder.is_dir() and any(folder.iterdir()) and not any((folder / mark).exists() for mark in marks):
-        raise OptionError(f"{folder} holds other files; name an empty folder, or one that hqsam export wrote")
 
 
 def _check_model(config: ModelConfig) -> None:
@@ -169,7 +169,7 @@ def _compare(
 
 def _file_list(folder: Path) -> str:
     """Return the script that tells the service worker which files are the page, and their version."""
-    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name not in (FILE_LIST, "README.md"))
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name not in (FILE_LIST, README))
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.relative_to(folder).as_posix().encode() + file.read_bytes())
