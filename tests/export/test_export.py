@@ -20,16 +20,21 @@ from hqsam.engines.build import load_engine
 from hqsam.engines.exported.engine import ExportedEngine
 from hqsam.engines.exported.graph_file import open_folder
 from hqsam.engines.exported.onnxruntime import OnnxRuntimeGraph
-from hqsam.errors import OptionError, OutputError
+from hqsam.errors import CheckpointError, OptionError, OutputError
 from hqsam.export import export_model as export_model_module
 from hqsam.export import transformers_js
 from hqsam.export.export_model import export_model
+from hqsam.graphs import folder as folder_module
 from hqsam.graphs import onnx_file
-from hqsam.graphs.folder import GraphOptions
+from hqsam.graphs.folder import GraphOptions, cached_graphs
 from hqsam.model.config import MODELS
 from hqsam.model.hq_sam import HQSam
+from hqsam.weights.save import save_model
 from tests.export.running import CPU, hqsam_export, prompts_of, random_image
 from tests.tiny import tiny_config, tiny_model
+
+FLOAT32, FLOAT16 = 1, 10
+"""ONNX's numbers of the types."""
 
 for package in ("onnx", "onnxscript", "onnxruntime"):
     pytest.importorskip(package)
@@ -103,6 +108,75 @@ def test_a_model_s_name_is_no_folder_and_a_folder_may_be_called_as_a_file(export
     monkeypatch.chdir(tmp_path)
     assert hqsam.load("nano").name == "nano"
     assert hqsam.load("tiny.onnx").name == tiny_config().name
+
+
+def test_graphs_of_another_backend_or_for_another_program_are_named(exported, tmp_path):
+    folder = exported[0]
+    for backend in ("cpu", "torch", "openvino"):
+        with pytest.raises(CheckpointError, match=f'backend "{backend}" does not run; take backend="onnxruntime"'):
+            load_engine(folder, CPU, torch.float32, backend)
+    shutil.copytree(folder, tmp_path / "page" / "model")
+    with pytest.raises(CheckpointError, match=r"its graphs are in .*model: give that folder"):
+        hqsam.load(tmp_path / "page")
+    shutil.copytree(folder, tmp_path / "js" / "onnx")
+    with pytest.raises(CheckpointError, match=r"graphs for transformers\.js"):
+        hqsam.load(tmp_path / "js")
+    save_model(tiny_model(), tmp_path / "js" / "model.safetensors")
+    assert hqsam.load(tmp_path / "js").name == tiny_config().name
+
+
+def test_a_graph_that_another_program_changed_is_refused(exported, tmp_path):
+    import onnx
+
+    folder = shutil.copytree(exported[0], tmp_path / "graphs")
+    decoder = onnx.load(folder / "decoder.onnx")
+    next(each for each in decoder.graph.input if each.name == "points").type.tensor_type.elem_type = FLOAT16
+    decoder.graph.node.insert(0, onnx.helper.make_node("Cast", ["points"], ["points32"], to=FLOAT32))
+    for node in decoder.graph.node[1:]:
+        node.input[:] = ["points32" if name == "points" else name for name in node.input]
+    onnx.save(decoder, folder / "decoder.onnx")
+    with pytest.raises(CheckpointError, match=r"was changed since hqsam export wrote it: it has input points of .*16"):
+        hqsam.load(folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+def test_a_forked_process_is_told_to_load_the_graphs_itself(exported):
+    engine = load_engine(exported[0], CPU, torch.float32)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            engine.encode([random_image(60, 128)])
+        except OptionError as error:
+            os.write(writer, str(error).encode())
+        os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    assert "was forked" in os.read(reader, 1000).decode()
+    os.close(reader)
+
+
+def test_graphs_compute_with_torch_s_threads(exported, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    graph = OnnxRuntimeGraph(exported[0] / "encoder.onnx")
+    assert graph._session.get_session_options().intra_op_num_threads == 3
+
+
+def test_damaged_graphs_in_the_cache_are_exported_again(tmp_path, monkeypatch):
+    written = []
+
+    def write_graphs(model, folder, options):
+        written.append(folder)
+        for name in ("encoder.onnx", "masks.onnx"):
+            storage.write_text(folder / name, "graph")
+
+    monkeypatch.setattr(folder_module, "write_graphs", write_graphs)
+    model = tiny_model()
+    for damage in (None, lambda file: file.unlink(), lambda file: os.truncate(file, 2), None):
+        folder = cached_graphs(model, "onnx", tmp_path / "graphs")
+        if damage:
+            damage(folder / "encoder.onnx")
+    assert len(written) == 3
 
 
 def test_first_is_mask_0_and_is_not_in_graphs_of_sam_2(exported):

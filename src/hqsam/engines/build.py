@@ -27,6 +27,7 @@ from hqsam.hardware import pick_device, pick_precision
 from hqsam.model.hq_sam import HQSam
 from hqsam.optional import is_installed
 from hqsam.weights.load import check_name, load_model
+from hqsam.weights.read import SUFFIXES
 from hqsam.weights.registry import CHECKPOINTS
 
 
@@ -195,12 +196,9 @@ def _load(name_or_path: str | Path, device: torch.device, precision: torch.dtype
     if row is not None and row.open is not None:
         _check_graphs(path, row, device, precision)
         return row.open(path, device, precision)
-    if path.is_dir() and any(path.glob(f"*{COREML}")):
-        raise CheckpointError(
-            f"{path} holds packages for Core ML, which hqsam writes and does not run; export with --format onnx or "
-            "openvino"
-        )
     check_backend(backend, device, precision)
+    if str(name_or_path) not in CHECKPOINTS and path.is_dir():
+        _check_no_graphs(path, backend)
     model = load_model(name_or_path)
     if backend == "auto":
         backend = _by_kept_timing(model, device, precision)
@@ -228,6 +226,32 @@ def _row_of_path(name_or_path: str | Path, backend: str) -> Backend | None:
     path = Path(name_or_path).expanduser()
     rows = [row for name, row in BACKENDS.items() if row.open and backend in ("auto", "quickest", name)]
     return next((row for row in rows if row.recognises(path)), None)
+
+
+def _check_no_graphs(path: Path, backend: str) -> None:
+    """Say what a folder of graphs is that this backend does not open; a checkpoint's is none.
+
+    Raises:
+        CheckpointError: it holds graphs of another backend, of other names, or for another program.
+    """
+    if any(path.glob(f"*{COREML}")):
+        raise CheckpointError(
+            f"{path} holds packages for Core ML, which hqsam writes and does not run; export with --format onnx or "
+            "openvino"
+        )
+    able = next((name for name, row in BACKENDS.items() if row.recognises(path)), None)
+    if able is not None:
+        raise CheckpointError(
+            f'{path} holds graphs, which backend "{backend}" does not run; take backend="{able}", or leave it out'
+        )
+    if any(file.suffix in SUFFIXES for file in path.iterdir()):
+        return
+    if looks_exported(path / "onnx", ONNX):
+        raise CheckpointError(
+            f"{path} holds graphs for transformers.js, which hqsam does not run; export without --names transformers.js"
+        )
+    if looks_exported(path / "model", ONNX):
+        raise CheckpointError(f"{path} is a page for browsers; its graphs are in {path / 'model'}: give that folder")
 
 
 def _check_graphs(path: Path, row: Backend, device: torch.device, precision: torch.dtype) -> None:

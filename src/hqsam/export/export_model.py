@@ -66,6 +66,8 @@ def export_model(
         MissingExtra: the packages of hqsam[export], of hqsam[openvino] or of hqsam[coreml] are not installed.
     """
     folder, options = Path(folder), options or GraphOptions()
+    if options.names == "transformers.js":
+        raise OptionError("graphs for transformers.js are written by export_transformers_js, or by the command")
     if options.names != "hqsam" and (verify or calibrate):
         raise OptionError(f"--verify and --quantize work on graphs with --names hqsam, not with {options.names}")
     if options.file_format == "coreml" and (verify or calibrate):

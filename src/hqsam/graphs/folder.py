@@ -3,6 +3,7 @@
 They are ONNX, OpenVINO or Core ML files.
 """
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -108,6 +109,8 @@ def cached_graphs(model: HQSam, file_format: FileFormat, folder: Path | None = N
     folder = folder or _cache_folder(model)
     if not _has_graphs(folder, file_format):
         write_graphs(model, folder, GraphOptions(image_input="tensor", file_format=file_format))
+        sizes = {file.name: file.stat().st_size for file in _files(folder, file_format)}
+        storage.write_text(folder / f"{file_format}.json", json.dumps(sizes, indent=1) + "\n")
     return folder
 
 
@@ -117,7 +120,19 @@ def has_cached_graphs(model: HQSam, file_format: FileFormat) -> bool:
 
 
 def _has_graphs(folder: Path, file_format: FileFormat) -> bool:
-    return (folder / f"masks{SUFFIXES[file_format]}").exists()  # the last that is written
+    """Return True if all files that were written are there, as large as they were."""
+    try:
+        sizes = json.loads((folder / f"{file_format}.json").read_text(encoding="utf-8"))
+        return bool(sizes) and all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _files(folder: Path, file_format: FileFormat) -> list[Path]:
+    """Return the files of graphs, with the weights that lie beside them."""
+    suffixes = {"onnx": (".onnx", ".onnx.data"), "openvino": (".xml", ".bin")}[file_format]
+    files = [folder / f"{role}{suffix}" for role in ROLES for suffix in suffixes]
+    return [file for file in files if file.exists()]
 
 
 def _cache_folder(model: HQSam) -> Path:

@@ -1,6 +1,7 @@
 """The engine of an exported folder: graphs encode and decode, in whatever runtime loaded them."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -26,6 +27,7 @@ class ExportedEngine(LoadedEngine):
         """`runtime` names the runtime, and its precision where it has a choice."""
         self._graphs, self._runtime = graphs, runtime
         self.config = graphs.description.config
+        self._process = os.getpid()
         self._digest = f"{runtime} {graphs.description.precision} {graphs.description.weights} {_made_how(graphs)}"
 
     def digest(self) -> str:
@@ -41,6 +43,7 @@ class ExportedEngine(LoadedEngine):
         return {"pixels": normalise_and_pad([image], self.config).numpy()}
 
     def _encode(self, image: Pixels) -> EncodedImage:
+        self._check_process()
         encoder = self._graphs.encoder
         found = encoder.run(encoder.outputs, self.encoder_feeds(image))
         return EncodedImage({name: torch.from_numpy(x) for name, x in zip(encoder.outputs, found, strict=True)})
@@ -48,6 +51,7 @@ class ExportedEngine(LoadedEngine):
     def decode(
         self, image: EncodedImage, prompts: PromptBatch, source: Source = "sum", candidates: Candidates = 1
     ) -> MaskPrediction:
+        self._check_process()
         rows, decoder = self._rows(candidates), self._graphs.decoder
         feeds = {name: tensor.numpy() for name, tensor in image.tensors.items()}
         feeds |= self._prompt_feeds(prompts) | self._source_feed(source)
@@ -58,6 +62,13 @@ class ExportedEngine(LoadedEngine):
         if source == "hq":  # all are the HQ mask
             logits, scores = logits[:, :1], scores.amax(dim=1, keepdim=True)
         return MaskPrediction(logits, scores, *others)
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._process:
+            raise OptionError(
+                "this process was forked from the one that opened the graphs, whose threads a fork does not copy: the "
+                'runtime would wait for them for ever. Start processes by "spawn", or call hqsam.load in this one'
+            )
 
     def _prompt_feeds(self, prompts: PromptBatch) -> dict[str, np.ndarray]:
         points, labels = prompts.points.float().numpy(), prompts.labels.numpy().astype(np.int64)

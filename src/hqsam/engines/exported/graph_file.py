@@ -9,7 +9,12 @@ import numpy as np
 
 from hqsam.errors import CheckpointError
 from hqsam.graphs.description import Description
+from hqsam.graphs.encoder import feature_names
+from hqsam.graphs.folder import PROMPT_INPUTS
 from hqsam.weights.read import SUFFIXES
+
+_TYPES = {"image": "uint8", "labels": "int64", "image_size": "int64", "source": "int64"}
+"""Types of inputs that are not float32."""
 
 _Graph = TypeVar("_Graph", bound="GraphFile")
 
@@ -21,6 +26,8 @@ class GraphFile(Protocol):
     path: Path
     metadata: Mapping[str, str]
     inputs: Sequence[str]
+    input_types: Sequence[str]
+    """Types of the inputs, in their order, as numpy names them."""
     outputs: Sequence[str]
 
     def run(self, wanted: Sequence[str], feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
@@ -53,7 +60,7 @@ def open_folder(path: Path, suffix: str, load: Callable[[Path], GraphFile]) -> G
     """Load encoder and decoder of a folder.
 
     Raises:
-        CheckpointError: a graph is missing, damaged, foreign, in the other's place, or of another model.
+        CheckpointError: a graph is missing, damaged, foreign, in the other's place, of another model, or was changed.
     """
     if not path.is_dir():
         raise CheckpointError(f"{path} is one graph of several; give the folder that has them all: {path.parent}")
@@ -64,7 +71,22 @@ def open_folder(path: Path, suffix: str, load: Callable[[Path], GraphFile]) -> G
             f"{encoder.path} and {decoder.path} were not exported together: they are of {described.config.name} "
             f"({described.weights}) and {other.config.name} ({other.weights}); export the model again"
         )
+    features = feature_names(described.config)
+    _check_interface(encoder, {"image" if described.image_input == "image" else "pixels"}, {*features})
+    _check_interface(decoder, {*features, *PROMPT_INPUTS, "source"}, {"logits", "scores"})
     return GraphFolder(described, encoder, decoder)
+
+
+def _check_interface(graph: GraphFile, known: set[str], needed: set[str]) -> None:
+    """Check that a graph takes and gives what its description says: other programs may change it and keep that."""
+    taken = dict(zip(graph.inputs, graph.input_types, strict=True))
+    wrong = {name: kind for name, kind in taken.items() if name not in known or kind != _TYPES.get(name, "float32")}
+    missing = needed.difference(graph.outputs)
+    if wrong or missing:
+        found = [*(f"input {name} of {kind}" for name, kind in wrong.items()), *(f"no {name}" for name in missing)]
+        raise CheckpointError(
+            f"{graph.path} was changed since hqsam export wrote it: it has {', '.join(sorted(found))}; export it again"
+        )
 
 
 def _open(folder: Path, role: str, suffix: str, load: Callable[[Path], GraphFile]) -> tuple[GraphFile, Description]:

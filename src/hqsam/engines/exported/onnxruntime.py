@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from hqsam.errors import CheckpointError
-from hqsam.hardware import available_threads
 from hqsam.optional import require
 
 SUFFIX = ".onnx"
+
+_TYPES = {"tensor(float)": "float32", "tensor(int64)": "int64", "tensor(uint8)": "uint8"}
 
 
 class OnnxRuntimeGraph:
@@ -24,7 +26,7 @@ class OnnxRuntimeGraph:
         """
         runtime = require("onnxruntime", extra="export")
         options = runtime.SessionOptions()
-        options.intra_op_num_threads = available_threads()
+        options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3
         try:
             session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -34,6 +36,7 @@ class OnnxRuntimeGraph:
         self.path: Path = path
         self.metadata: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
         self.inputs: Sequence[str] = tuple(each.name for each in session.get_inputs())
+        self.input_types: Sequence[str] = tuple(_TYPES.get(each.type, each.type) for each in session.get_inputs())
         self.outputs: Sequence[str] = tuple(each.name for each in session.get_outputs())
         self._run_options = runtime.RunOptions()
         self._run_options.only_execute_path_to_fetches = True

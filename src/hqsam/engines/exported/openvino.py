@@ -10,7 +10,6 @@ import torch
 
 from hqsam.errors import CheckpointError
 from hqsam.graphs.openvino_file import description_of
-from hqsam.hardware import available_threads
 from hqsam.optional import require
 
 SUFFIX = ".xml"
@@ -49,6 +48,7 @@ class OpenVinoGraph:
         self.path: Path = path
         self.metadata: Mapping[str, str] = metadata
         self.inputs: Sequence[str] = tuple(_name(port) for port in compiled.inputs)
+        self.input_types: Sequence[str] = tuple(port.get_element_type().to_dtype().name for port in compiled.inputs)
         self.outputs: Sequence[str] = tuple(_name(port) for port in compiled.outputs)
 
     def run(self, wanted: Sequence[str], feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
@@ -68,7 +68,7 @@ def compile_options(precision: torch.dtype) -> dict[str, Any]:
     return {
         "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
         "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": available_threads(),
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
     }
 
 

@@ -54,7 +54,7 @@ def quantize_folder(folder: Path, file_format: FileFormat, paths: Sequence[Path]
         paths: photos, folders of photos, or data with masks; see `measured_photos`.
 
     Raises:
-        OptionError: there is no photo; or NNCF finds no int8 encoder that keeps the masks.
+        OptionError: there is no photo; or no int8 encoder is found that keeps the masks.
         OutputError: the encoder cannot be written.
         MissingExtra: NNCF is not installed, which OpenVINO's graphs need.
     """
@@ -92,7 +92,18 @@ def _write_onnx(
         onnx.save(model, str(temporary))
         onnx.checker.check_model(str(temporary), full_check=True)
     path.with_name(f"{path.name}.data").unlink(missing_ok=True)  # weights of a large encoder in float32
-    return measured(path), len(kept), _quantizable(model) + len(kept)
+    after = measured(path)
+    _check_enough(after, float_iou, "onnxruntime", "--format openvino chooses layers by another way")
+    return after, len(kept), _quantizable(model) + len(kept)
+
+
+def _check_enough(after: float, before: float, tool: str, other: str) -> None:
+    if after < before - MOST_LOST:
+        raise OptionError(
+            f"{tool} found no int8 encoder that keeps the masks: mean IoU {after:.4f} beside {before:.4f} in float32, "
+            f"and at most {MOST_LOST} may be lost. Nothing was exported. {other}, more photos may help, and without "
+            "--quantize the graphs are in float32"
+        )
 
 
 def _quantizable(model: Any) -> int:
@@ -115,12 +126,8 @@ def _write_openvino(
     with storage.scratch_folder(path) as scratch:
         save_ir(quantized, scratch / path.name, metadata)
         after = mean_iou(graphs, OpenVinoGraph(scratch / path.name, torch.float32), photos)
-    if after < float_iou - MOST_LOST:  # NNCF hands on what it has, also where it could not reach the limit
-        raise OptionError(
-            f"NNCF found no int8 encoder that keeps the masks: mean IoU {after:.4f} beside {float_iou:.4f} in float32. "
-            f"The graphs in {path.parent} are in float32; --format onnx chooses layers by another way, and more photos "
-            "may help"
-        )
+    # NNCF hands on what it has, also where it could not reach the limit.
+    _check_enough(after, float_iou, "NNCF", "--format onnx chooses layers by another way")
     save_ir(quantized, path, metadata)
     return after, None, None
 
