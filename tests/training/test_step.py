@@ -8,22 +8,16 @@ import torch
 
 from benchmarks.plain_step import plain_loss
 from hqsam.data.loader import Batch, PromptedDataset
-from hqsam.data.prompting import FirstPrompt
-from hqsam.model.prompt_encoder import PromptBatch
-from hqsam.prompts import BOX_END, BOX_START, NEGATIVE, PADDING, POSITIVE
 from hqsam.training.encoding import frozen_encoder, normalised
 from hqsam.training.losses import uncertain_points
 from hqsam.training.prompt_rng import PromptRng
-from hqsam.training.recipes.nano import nano
 from hqsam.training.recipes.paper import PAPER_SAMPLING
-from hqsam.training.step import PromptGroup, training_loss
+from hqsam.training.step import training_loss
 from tests.tiny import tiny_model
 from tests.training.small import drawn, size_of_tests
 
 SAMPLING = replace(PAPER_SAMPLING, batch_size=9, size=size_of_tests())
 CPU = torch.device("cpu")
-SINGLE_CLICK, BOX = FirstPrompt(box=0), FirstPrompt(box=1)
-SEVERAL_CLICKS = FirstPrompt(several=1)
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +26,13 @@ def batch() -> Batch:
     return PromptedDataset(drawn(9).training, SAMPLING, 3)[range(9)]
 
 
-def loss_of(model, batch, rows=None, trainable="hq", rounds=1, **settings):
+def loss_of(model, batch, rows=None, trainable="hq", rounds=1):
     rows = list(range(len(batch.images)) if rows is None else rows)
-    some = Batch(*(None if part is None else part[rows] for part in batch))
+    some = Batch(*(part[rows] for part in batch))
     with torch.no_grad():
         features = model.encode_image(normalised(some.images, model))
     rng = PromptRng.for_rows(0, rows, some.tokens.shape[1], CPU)
-    return training_loss(model, features, some, trainable=trainable, rounds=rounds, rng=rng, **settings)
+    return training_loss(model, features, some, trainable=trainable, rounds=rounds, rng=rng)
 
 
 @pytest.mark.parametrize("kind", ["vit", "tiny_vit"])
@@ -80,44 +74,14 @@ def test_a_step_says_how_good_both_masks_are(batch):
 
 def test_rounds_of_corrections_ask_again(batch):
     clicks = PromptedDataset(drawn(4).training, replace(SAMPLING, prompts="clicks", batch_size=4), 1)[range(4)]
-    _, metrics = loss_of(tiny_model(), clicks, trainable="sam", rounds=3)
-    assert {name for name in metrics if name.startswith("iou")} == {"iou_0", "iou_1", "iou_2"}
-
-
-@pytest.mark.parametrize(
-    ("first", "single_clicks", "learns"),
-    [(SINGLE_CLICK, True, True), (BOX, True, False), (SEVERAL_CLICKS, True, False), (BOX, False, True)],
-)
-def test_candidates_learn_from_single_clicks_alone_where_asked_and_mask_0_from_every_prompt(
-    first, single_clicks, learns
-):
-    sampling = replace(SAMPLING, prompts="clicks", first=first, batch_size=4)
-    batch = PromptedDataset(drawn(4).training, sampling, 1)[range(4)]
+    clicks = Batch(*(part for part in clicks if part is not None))
     model = tiny_model()
-    model.mask_decoder.filters.requires_grad_(True)
-    loss_of(model, batch, trainable="sam", single_clicks=single_clicks)[0].backward()
-    moved = [any(weight.grad.abs().max() > 0 for weight in each.parameters()) for each in model.mask_decoder.filters]
-    assert moved[0] and any(moved[1:]) == learns
-
-
-def test_the_recipe_of_nano_draws_single_clicks_and_the_paper_s_prompts_have_none():
-    assert nano().stages[0].sampling.has_single_clicks
-    assert not PAPER_SAMPLING.has_single_clicks
-
-
-def test_a_click_with_a_mask_is_no_single_click():
-    click, two, box = [POSITIVE, PADDING], [POSITIVE, NEGATIVE], [BOX_START, BOX_END]
-    labels = torch.tensor([click, click, two, box])
-    prompts = PromptBatch(
-        points=torch.zeros(4, 2, 2),
-        labels=labels,
-        mask_logits=torch.zeros(4, 1, 4, 4),
-        has_mask=torch.tensor([False, True, False, False]),
+    with torch.no_grad():
+        features = model.encode_image(normalised(clicks.images, model))
+    _, metrics = training_loss(
+        model, features, clicks, trainable="sam", rounds=3, rng=PromptRng.for_rows(0, range(4), 1, CPU)
     )
-    group = PromptGroup(prompts, torch.zeros(4, 4, 4), PromptRng.for_rows(0, range(4), 1, CPU), None)
-    assert group.is_single_click.tolist() == [True, False, False, False]
-    without_masks = replace(group, prompts=PromptBatch(prompts.points, labels))
-    assert without_masks.is_single_click.tolist() == [True, True, False, False]
+    assert {name for name in metrics if name.startswith("iou")} == {"iou_0", "iou_1", "iou_2"}
 
 
 def test_each_prompt_draws_its_own_whatever_it_is_drawn_with():

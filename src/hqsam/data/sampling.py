@@ -34,8 +34,3 @@ class SamplingConfig:
     """First prompts of "clicks"; all prompts of a step have one form, so that they can be decoded together."""
     augment: AugmentConfig | JitterConfig = field(default_factory=AugmentConfig)
     """Strong augmentation, for a small model and few images; or the paper's jitter and flip."""
-
-    @property
-    def has_single_clicks(self) -> bool:
-        """True if some first prompts are one click, which may mean a part or the whole."""
-        return self.prompts == "clicks" and self.first.box < 1 and self.first.several + self.first.mask < 1

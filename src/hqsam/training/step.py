@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -16,7 +16,7 @@ from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import HQSam
 from hqsam.model.mask_decoder import MaskInputs
 from hqsam.model.prompt_encoder import PromptBatch
-from hqsam.prompts import BOX_END, PADDING, POSITIVE
+from hqsam.prompts import BOX_END
 from hqsam.training.config import Trainable
 from hqsam.training.distil.answers import TaughtMasks
 from hqsam.training.distil.losses import agreement, taught_losses
@@ -35,7 +35,6 @@ def training_loss(
     trainable: Trainable,
     rounds: int,
     rng: PromptRng,
-    single_clicks: bool = False,
     taught: TaughtMasks | None = None,
 ) -> tuple[Tensor, Metrics]:
     """Compute the loss of a batch, and how well its prompts were answered.
@@ -50,14 +49,13 @@ def training_loss(
         trainable: the parts that are trained, which decide what is in the loss.
         rounds: rounds of prompts.
         rng: random numbers of the batch's prompts.
-        single_clicks: SAM's candidates learn from prompts of one click alone; False: from all prompts.
         taught: a teacher's masks for the first round's prompts, all of which SAM's part then learns.
     """
     hq_features = None if trainable == "sam" else model.hq_features(features)
     loss, metrics = torch.zeros((), device=batch.points.device), dict[str, Tensor]()
     for group in _groups(batch, rng, taught, apart=model.config.pad_boxes):
         of_group = None if hq_features is None else group.per_prompt(hq_features)
-        context = ImageContext(model, features.map(group.per_prompt), of_group, single_clicks)
+        context = ImageContext(model, features.map(group.per_prompt), of_group)
         share = len(group.prompts) / len(rng)
         for number in range(rounds):
             answer = _answer(context, group, trainable)
@@ -87,15 +85,6 @@ class PromptGroup:
         """Return rows of images as rows of prompts, or as they are where the decoder does that itself."""
         return rows if self.images is None else rows[self.images]
 
-    @property
-    def is_single_click(self) -> Bool[Tensor, "prompt"]:
-        """True for prompts of one click on the object and no mask, which may mean a part or the whole."""
-        labels = self.prompts.labels
-        alone = ((labels == POSITIVE) | (labels == PADDING)).all(dim=1) & ((labels == POSITIVE).sum(dim=1) == 1)
-        if self.prompts.mask_logits is None:
-            return alone
-        return torch.zeros_like(alone) if self.prompts.has_mask is None else alone & ~self.prompts.has_mask
-
     def truth_at(self, size: int) -> Float[Tensor, "prompt height width"]:
         """Return the true masks where logits have `size` pixels a side."""
         return self.truth if self.truth.shape[-1] == size else F.adaptive_avg_pool2d(self.truth, size)
@@ -107,8 +96,6 @@ class ImageContext(NamedTuple):
     model: HQSam
     features: ImageFeatures
     hq_features: Tensor | None
-    single_clicks: bool
-    """SAM's candidates learn from prompts of one click alone."""
 
     def mask_inputs(self, prompts: PromptBatch, with_hq: bool) -> MaskInputs:
         """Run the decoder up to the masks."""
@@ -128,29 +115,24 @@ def _answer(context: ImageContext, group: PromptGroup, trainable: Trainable) -> 
     if trainable == "iou":
         return _by_scores(context, mask_inputs, group)
     if not with_hq:
-        return _by_sam(context, mask_inputs, group)
+        return _by_sam(context.model, mask_inputs, group)
     answer = _by_hq(context, mask_inputs, group)
     if trainable == "hq":
         return answer
     # Where SAM's weights are trained, its own masks are held to the truth as well, or they would drift.
-    sam = _by_sam(context, mask_inputs, group)
+    sam = _by_sam(context.model, mask_inputs, group)
     return _Answer(answer.loss + sam.loss, answer.logits, sam.metrics | answer.metrics)
 
 
-def _by_sam(context: ImageContext, mask_inputs: MaskInputs, group: PromptGroup) -> _Answer:
+def _by_sam(model: HQSam, mask_inputs: MaskInputs, group: PromptGroup) -> _Answer:
     """Compute SAM's own loss: cross entropy, Dice, and the error of the IoU that it predicts of itself."""
-    model = context.model
     logits = model.mask_decoder.masks(mask_inputs, 0, model.config.decoder.candidates).float()
     truth = group.truth_at(logits.shape[-1])
     if group.taught is not None:
         return _by_teacher(logits, mask_inputs.iou_predictions, group.taught)
     losses, iou = overlap_losses(logits, truth), true_iou(logits.detach(), truth)
-    # Mask 0 answers every prompt. Of the candidates only the best learns, so that they come to differ, and where there
-    # are single clicks, from these alone: clear prompts would make them alike (SAM, section 3 and appendix A).
-    best = losses[:, 1:].amin(dim=1)
-    if context.single_clicks:
-        best = best * group.is_single_click
-    mask_loss = losses[:, 0].mean() + best.mean()
+    # Mask 0 answers clear prompts; of the candidates only the best learns, so that they come to differ.
+    mask_loss = losses[:, 0].mean() + losses[:, 1:].amin(dim=1).mean()
     iou_loss = (mask_inputs.iou_predictions.float() - iou).square().mean()
     metrics = {"iou": iou[:, 0].mean(), "best_iou": iou[:, 1:].amax(dim=1).mean()}
     return _Answer(mask_loss + iou_loss, logits[:, 0].detach(), metrics)

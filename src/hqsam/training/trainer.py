@@ -307,7 +307,6 @@ class Trainer:
                 trainable=self.stage.trainable,
                 rounds=self._rounds(),
                 rng=PromptRng.for_rows(self.seed, rows, batch.tokens.shape[1], device),
-                single_clicks=self.stage.sampling.has_single_clicks,
                 taught=None if answers is None else answers.masks,
             )
             if answers is None or self.projection is None:

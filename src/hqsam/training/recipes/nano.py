@@ -117,7 +117,7 @@ def _above_sam(trainable: Trainable, **settings: Any) -> StageConfig:
     )
 
 
-_FIRST = FirstPrompt(several=0.1, mask=0.05, box=0.5)
+_FIRST = FirstPrompt(several=0.1, mask=0.05, box=0.55)
 
 _HQ = SamplingConfig(
     batch_size=4, objects=4, size=512, truth_stride=1, weights=_HQ_SETS, unions=_UNIONS, first=_FIRST,
