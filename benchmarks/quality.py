@@ -29,14 +29,24 @@ Masks = Iterator[tuple[str, np.ndarray, float]]
 
 def main() -> None:
     arguments = _arguments()
+    methods = _methods(arguments.models, arguments.grabcut, arguments.edges)
     with Journal(arguments.out) as journal:
-        done = {(record["who"], record["object"]) for record in journal}
-        for who, masks_of in _methods(arguments.models, arguments.grabcut, arguments.edges).items():
+        records = journal.resume(_heading(methods, arguments))
+        done = {(record["who"], record["object"]) for record in records}
+        for who, masks_of in methods.items():
             for set_name, samples in open_datasets(arguments.data).items():
                 for sample in samples[: arguments.photos]:
                     for record in _measure(who, set_name, sample, arguments.objects, masks_of, done):
                         journal.append(record)
-        print(table(list(journal)))
+                        records.append(record)
+        print(table(records))
+
+
+def _heading(methods: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what results that are kept must agree in: a model's name is the same when its weights change."""
+    who = {name: method.digest if isinstance(method, _Prompted) else "" for name, method in methods.items()}
+    data, photos, objects = str(arguments.data), arguments.photos, arguments.objects
+    return {"who": who, "data": data, "photos": photos, "objects": objects, "edges": arguments.edges}
 
 
 def _arguments() -> argparse.Namespace:
@@ -100,6 +110,10 @@ class _Prompted:
         self.segmenter = hqsam.load(name, precision="float32")
         self.edges = edges
 
+    @property
+    def digest(self) -> str:
+        return self.segmenter.engine.digest()
+
     def __call__(self, sample: Sample) -> Callable[[np.ndarray], Masks]:
         began = time.perf_counter()
         session = self.segmenter.open(sample.image)
@@ -116,7 +130,9 @@ class _Prompted:
                 yield f"1 click {source}", clicked[0].masks[0], np.nan
             if self.edges:
                 for words, how in _EDGES.items():
-                    yield f"box {words}", session.segment(box=box_of_mask(truth), **how).masks[0], np.nan
+                    began = time.perf_counter()
+                    mask = session.segment(box=box_of_mask(truth), **how).masks[0]
+                    yield f"box {words}", mask, opened + time.perf_counter() - began
 
         return answers
 

@@ -35,8 +35,13 @@ def blobs(seed, height, width, coarseness):
     return cv2.GaussianBlur(noise, (0, 0), coarseness) > 0.02
 
 
-def pieces(mask):
-    return cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)[0]
+def pieces(inside, neighbours):
+    return cv2.connectedComponents(inside.astype(np.uint8), connectivity=neighbours)
+
+
+def islands_and_holes(mask):
+    """Numbers of both, counting what is around; a hole is what no path along pixels' edges leads out of."""
+    return pieces(mask, 8)[0], pieces(~mask, 4)[0]
 
 
 def test_an_edge_that_is_some_pixels_off_finds_the_photo_s():
@@ -53,12 +58,24 @@ def test_outside_the_band_nothing_changes_and_no_piece_or_hole_is_new(mask, seed
     photo = np.random.default_rng(seed).integers(0, 256, (*mask.shape, 3), np.uint8)
     snapped = snap_mask(mask, photo, SnapConfig(band=band))
     assert snapped.shape == mask.shape and snapped.dtype == bool
-    assert pieces(snapped) <= pieces(mask) and pieces(~snapped) <= pieces(~mask)
+    assert np.less_equal(islands_and_holes(snapped), islands_and_holes(mask)).all()
+    for before, after, neighbours in ((mask, snapped, 8), (~mask, ~snapped, 4)):
+        count, labels = pieces(before, neighbours)
+        assert set(labels[after & before]) == set(range(1, count)), "an island or a hole is lost"
     reach = max(1.0, band * np.hypot(*mask.shape))
     for inside in (mask, ~mask):
         deep = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3) > reach
         assert (snapped[deep] == mask[deep]).all()
     np.testing.assert_array_equal(snap_mask(mask, photo, SnapConfig(band=band)), snapped)
+
+
+@pytest.mark.parametrize("thin", [disc((480, 640), (320, 240), 4), disc((480, 640), (320, 240), 90)])
+def test_where_the_photo_shows_no_edge_the_mask_s_stays(thin):
+    thin = thin.copy()
+    thin[100:103, 50:600] = True  # thinner than the band
+    snapped = snap_mask(thin, np.full((480, 640, 3), 128, np.uint8))
+    np.testing.assert_array_equal(snapped[:150], thin[:150])
+    assert boundary_iou(snapped, thin) > 0.9
 
 
 @pytest.mark.parametrize("size_hw", [(1, 1), (1, 9), (7, 1), (40, 30)])

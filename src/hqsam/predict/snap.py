@@ -48,7 +48,8 @@ def snap_masks(
 def snap_mask(mask: Mask, pixels: UInt8[np.ndarray, "height width 3"], config: SnapConfig | None = None) -> Mask:
     """Return a mask with its edge moved to edges of the photo nearby.
 
-    Pixels further from the edge than the band stay as they are, and no island or hole appears that was not there.
+    Pixels further from the edge than the band stay as they are. No island or hole appears that was not there, and none
+    is lost: where the photo shows no edge, the mask's stays.
 
     Args:
         mask: the mask.
@@ -67,40 +68,49 @@ def snap_mask(mask: Mask, pixels: UInt8[np.ndarray, "height width 3"], config: S
     fitted = guided_filter(pixels[window], part.astype(np.float32), radius, config.eps) > 0.5
     band = _distance_to_edge(part) <= reach
     snapped = mask.copy()
-    snapped[window] = without_new_pieces(part, np.where(band, fitted, part))
+    snapped[window] = without_new_pieces(part, np.where(band, fitted, part), band)
     return snapped
 
 
-def without_new_pieces(before: Mask, after: Mask) -> Mask:
-    """Return the changed mask without islands and holes that it did not have; where that cannot be, the mask before."""
-    for changed in (after, _without_new_islands(before, after), ~_without_new_islands(~before, ~after)):
-        cleaned = ~_without_new_islands(~before, ~_without_new_islands(before, changed))
-        if _pieces(cleaned) <= _pieces(before) and _pieces(~cleaned) <= _pieces(~before):
+def without_new_pieces(before: Mask, after: Mask, band: Mask) -> Mask:
+    """Return a mask that was changed in a band, with the islands and holes that it had; or else the mask before."""
+    for changed in (after, _same_pieces(before, after, band, _INSIDE), ~_same_pieces(~before, ~after, band, _OUTSIDE)):
+        inside = _same_pieces(before, changed, band, _INSIDE)
+        cleaned = ~_same_pieces(~before, ~inside, band, _OUTSIDE)
+        if _pieces(cleaned, _INSIDE) <= _pieces(before, _INSIDE) and (
+            _pieces(~cleaned, _OUTSIDE) <= _pieces(~before, _OUTSIDE)
+        ):
             return cleaned
     return before
 
 
-def _without_new_islands(before: Mask, after: Mask) -> Mask:
-    """Drop pieces of a mask that touch nothing of it before, and join again what was torn apart."""
-    result = after.copy()
-    count, labels = _numbered(after)
-    old_count, old = _numbered(before)
-    # The piece before that each piece overlaps; 0 for none.
+_INSIDE, _OUTSIDE = 8, 4
+"""Neighbours by which pixels are one piece: a hole is what no path along pixels' edges leads out of."""
+
+
+def _same_pieces(before: Mask, after: Mask, band: Mask, neighbours: int) -> Mask:
+    """Drop new pieces of a mask and crumbs of old ones; put back what was torn apart or is gone."""
+    count, labels = _numbered(after, neighbours)
+    old_count, old = _numbered(before, neighbours)
+    # The pieces of before that each piece overlaps. All but crumbs reach beyond the band, where nothing changes.
     pairs = np.unique(np.stack([labels[after & before], old[after & before]], axis=1), axis=0)
+    beyond = before & after & ~band
+    reaches, has_more = np.zeros(count, bool), np.zeros(old_count, bool)
+    reaches[labels[beyond]], has_more[old[beyond]] = True, True
+    pairs = pairs[reaches[pairs[:, 0]] | ~has_more[pairs[:, 1]]]
     kept = np.zeros(count, bool)
     kept[pairs[:, 0]] = True
-    result &= kept[labels]
-    torn = np.bincount(pairs[:, 1], minlength=old_count) > 1
-    return result | (torn[old] & before)
+    put_back = np.bincount(pairs[:, 1], minlength=old_count) != 1
+    return (after & kept[labels]) | (put_back[old] & before)
 
 
-def _pieces(mask: Mask) -> int:
-    return _numbered(mask)[0]
+def _pieces(mask: Mask, neighbours: int) -> int:
+    return _numbered(mask, neighbours)[0]
 
 
-def _numbered(mask: Mask) -> tuple[int, Int32[np.ndarray, "height width"]]:
+def _numbered(mask: Mask, neighbours: int) -> tuple[int, Int32[np.ndarray, "height width"]]:
     """Return the number of pieces, counting the outside, and the piece of each pixel."""
-    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=neighbours)
     return count, np.asarray(labels, np.int32)
 
 
