@@ -16,7 +16,7 @@ from hqsam.training.recipes import finetune
 from hqsam.training.trainable import with_trainable
 from hqsam.training.trainer import train
 from tests.tiny import tiny_model
-from tests.training.small import drawn, same_weights, size_of_tests, small_recipe
+from tests.training.small import drawn, model_file, same_weights, size_of_tests, small_recipe
 
 SAMPLING = replace(finetune(8).stages[0].sampling, size=size_of_tests())
 ALONE = SingleProcess(torch.device("cpu"))
@@ -174,3 +174,19 @@ def test_the_loop_learns_from_kept_features_and_resumes(tmp_path, start, one_thr
 def test_lora_changes_the_encoder_and_so_takes_no_kept_features(start):
     with pytest.raises(OptionError, match="leave the cache out"):
         with_trainable(replace(small_recipe(start), cached_views=2), "lora")
+
+
+def test_stages_of_one_run_keep_their_views_apart(tmp_path):
+    recipe = small_recipe(model_file(tmp_path), steps=1)
+    (hq,) = recipe.stages
+    iou = replace(hq, name="iou", trainable="iou", sampling=replace(hq.sampling, objects=3))
+    recipe = replace(recipe, stages=(hq, iou), cached_views=1)
+    for run in ("first", "second"):
+        told = []
+        train(recipe, drawn(), RunOptions(folder=tmp_path / run, cache=tmp_path / "cache", on_progress=told_to(told)))
+        assert {folder.name for folder in (tmp_path / "cache").iterdir()} == {"hq", "iou"}
+        assert ("features" in told) == (run == "first")
+
+
+def told_to(names):
+    return lambda name, *_: names.append(name)

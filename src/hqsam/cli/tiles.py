@@ -22,6 +22,7 @@ from hqsam.cli.arguments import (
     PrecisionOption,
     SimplifyOption,
     SliceOption,
+    SnapOption,
     SourceOption,
     StretchOption,
     TextOption,
@@ -60,6 +61,7 @@ def tiles(
     min_stability: MinStabilityOption = None,
     min_area: Annotated[int, typer.Option(metavar="PIXELS", help="Remove smaller pieces, fill smaller holes.")] = 0,
     detail: DetailOption = False,
+    snap: SnapOption = False,
     prompts: Annotated[
         Path | None,
         typer.Option(
@@ -101,7 +103,7 @@ def tiles(
     if text is not None:
         clicks = {"--points-per-side": points_per_side, "--min-stability": min_stability, "--prompts": prompts}
         refuse_with_text(clicks | {"--crs": crs or None})
-        words |= {"source": chosen, "detail": detail}
+        words |= {"source": chosen, "detail": detail, "snap": snap}
         words |= {"min_score": min_score, "min_area": min_area}
     config = MaskGeneratorConfig(
         points_per_side=32 if points_per_side is None else points_per_side,
@@ -110,6 +112,7 @@ def tiles(
         stability_score_thresh=min_stability,
         min_mask_region_area=min_area,
         detail=detail,
+        snap=snap,
     )
     optional.require("tifffile", extra="tiles")
     names = formats_from_option(formats, bool(formats))
@@ -131,7 +134,7 @@ def tiles(
             )
             return with_progress(task, "tiles")
         if vector is not None:
-            how = {"source": config.source, "detail": detail}
+            how = {"source": config.source, "detail": detail, "snap": snap}
             task = FeaturesInTilesTask(segmenter=segmenter, vector=vector, options=options | how, reading=reading)
             return with_progress(task, "tiles")
         task = TilesTask(segmenter=segmenter, options=options | {"config": config, "labels": labels}, reading=reading)

@@ -42,7 +42,7 @@ def augmented_view(sample: Sample, other: Sample, config: SamplingConfig, random
     """
     if isinstance(config.augment, JitterConfig):
         return jittered_view(_united(sample, config, random), config, config.augment, random)
-    changed = _united(augment(sample, other, config.size, config.augment, random), config, random)
+    changed = augment(_united(sample, config, random), other, config.size, config.augment, random)
     ids = [number for number, area in changed.areas.items() if area >= config.smallest * changed.labels.size]
     if not ids:
         return None

@@ -173,4 +173,5 @@ class CropMaskGenerator:
         for row, one in fine:
             self._may_stop()
             mask = one.mask(0)
-            yield row, snap_mask(mask, self._pixels) if self._config.snap else mask
+            diagonal = float(np.hypot(*self._image_size_hw))
+            yield row, snap_mask(mask, self._pixels, diagonal=diagonal) if self._config.snap else mask

@@ -45,7 +45,12 @@ def snap_masks(
     return replace(found, encoded=tuple(encode(mask) for mask in snapped))
 
 
-def snap_mask(mask: Mask, pixels: UInt8[np.ndarray, "height width 3"], config: SnapConfig | None = None) -> Mask:
+def snap_mask(
+    mask: Mask,
+    pixels: UInt8[np.ndarray, "height width 3"],
+    config: SnapConfig | None = None,
+    diagonal: float | None = None,
+) -> Mask:
     """Return a mask with its edge moved to edges of the photo nearby.
 
     Pixels further from the edge than the band stay as they are. No island or hole appears that was not there, and none
@@ -55,11 +60,12 @@ def snap_mask(mask: Mask, pixels: UInt8[np.ndarray, "height width 3"], config: S
         mask: the mask.
         pixels: the photo, RGB, of the same size.
         config: sizes of the band and of the filter.
+        diagonal: pixels of the whole photo's diagonal, where this is a part of it.
     """
     config = config or SnapConfig()
     if not mask.any() or mask.all():
         return mask
-    diagonal = float(np.hypot(*mask.shape))
+    diagonal = diagonal or float(np.hypot(*mask.shape))
     reach, radius = max(1.0, config.band * diagonal), max(1, round(config.radius * diagonal))
     x0, y0, x1, y1 = (int(value) for value in box_of_mask(mask))
     margin = int(reach) + 2 + radius

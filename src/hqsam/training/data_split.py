@@ -32,6 +32,8 @@ class DataSplit:
     """Issues that were found in the data; images with broken files are left out."""
     fingerprint: str = ""
     """16 hexadecimal digits that change with the data's files; "" for data that are no files."""
+    validation_fingerprint: str = ""
+    """The same of the held-out images."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -85,10 +87,11 @@ def open_data_split(
     fingerprint = _fingerprint(datasets, max_side)
     training = {name: list(one) if max_side else one for name, (one, _) in parts.items()}
     if validation is not None:
-        held_out = concatenated(_opened(validation, kind, split="validation").values())
+        apart = _opened(validation, kind, split="validation")
+        held_out, of_held_out = concatenated(apart.values()), _fingerprint(apart, 0)
     else:
-        held_out = concatenated(one for _, one in parts.values())
-    return DataSplit(training, held_out, check, fingerprint)
+        held_out, of_held_out = concatenated(one for _, one in parts.values()), fingerprint
+    return DataSplit(training, held_out, check, fingerprint, of_held_out)
 
 
 def _fingerprint(datasets: Mapping[str, MaskDataset], max_side: int) -> str:

@@ -214,14 +214,19 @@ def _micro_batches(step: int, stage: StageConfig, processes: ProcessGroup) -> li
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
+_FROZEN_ENCODER = ("hq", "decoder", "iou")
+"""What can be trained while the image encoder stays as it is."""
+
+
 def _batch_source(
     recipe: Recipe, stage: StageConfig, dataset: PromptedDataset, trainer: "Trainer", options: RunOptions
 ) -> BatchSource:
     """Return where a stage's batches come from; features can be computed once only where the encoder is frozen."""
-    if not recipe.cached_views or options.cache is None or stage.trainable not in ("hq", "decoder", "iou"):
+    if not recipe.cached_views or options.cache is None or stage.trainable not in _FROZEN_ENCODER:
         return ImageSource(dataset)
+    others = [one for one in recipe.stages if one.trainable in _FROZEN_ENCODER and one is not stage]
     return feature_cache.fill(
-        options.cache,
+        options.cache / stage.name if others else options.cache,  # each stage has views of its own
         dataset,
         views=recipe.cached_views,
         model=trainer.model,

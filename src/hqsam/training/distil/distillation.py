@@ -76,7 +76,8 @@ def distillation_of(recipe: Recipe, student: HQSam, data: DataSplit, options: Ru
         options.folder / "held_out.jsonl",
         lambda: Segmenter(build_engine(teacher, processes.device, precision)),
         processes,
-        lambda done, total: options.on_progress("held-out photos", done, total, {}),
+        fingerprint=data.validation_fingerprint,
+        on_photo=lambda done, total: options.on_progress("held-out photos", done, total, {}),
     )
     return Distillation(teacher.config, folder, plan, validation)
 

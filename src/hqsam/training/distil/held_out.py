@@ -51,6 +51,8 @@ def answer_held_out(
     path: Path,
     segmenter: Callable[[], Segmenter],
     processes: ProcessGroup,
+    *,
+    fingerprint: str = "",
     on_photo: Callable[[int, int], None] = lambda *_: None,
 ) -> TaughtPhotos:
     """Let the teacher make masks of some of the held-out photos, and keep them in a journal, so that a kill loses one.
@@ -61,14 +63,18 @@ def answer_held_out(
         path: the journal's file.
         segmenter: makes the teacher ready to open images; it is not called where nothing is missing.
         processes: the processes of the run; the first does the work.
+        fingerprint: changes with the photos' files; a journal of other photos is refused.
         on_photo: called with the number of photos that are done, and of all.
+
+    Raises:
+        OutputError: the journal is of other photos, or cannot be written.
     """
 
     def answer() -> None:
-        done = {record["number"] for record in Journal(path)}
-        missing = [number for number in numbers if number not in done]
-        teacher = segmenter() if missing else None
         with Journal(path) as journal:
+            done = {record["number"] for record in journal.resume({"photos": fingerprint})}
+            missing = [number for number in numbers if number not in done]
+            teacher = segmenter() if missing else None
             for count, number in enumerate(missing, start=len(numbers) - len(missing) + 1):
                 assert teacher is not None
                 masks = objects_of(teacher, photos[number].image, np.random.default_rng(number))
@@ -77,7 +83,7 @@ def answer_held_out(
 
     processes.run_on_first(answer)
     processes.barrier()
-    records: dict[int, Any] = {record["number"]: record["masks"] for record in Journal(path)}
+    records: dict[int, Any] = {record["number"]: record["masks"] for record in [*Journal(path)][1:]}
     return TaughtPhotos(photos, {number: records[number] for number in numbers if records[number]})
 
 
