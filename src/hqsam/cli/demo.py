@@ -28,30 +28,24 @@ class Example:
 
 
 EXAMPLES = (
-    Example(image="coffee.jpg", what="the top of the cup", how="a box", prompt={"box": (170, 15, 412, 210)}),
+    Example(image="coffee.jpg", what="the cup", how="a box", prompt={"box": (170, 15, 412, 308)}),
     Example(
         image="astronaut.jpg",
         what="head, patch and helmet",
         how="three boxes",
         prompt={"boxes": [(150, 12, 305, 195), (132, 348, 208, 424), (278, 342, 500, 512)]},
     ),
-    Example(
-        image="cat.jpg", what="an eye", how="two clicks", prompt={"points": [(172, 115), (150, 112)], "labels": [1, 1]}
-    ),
+    Example(image="cat.jpg", what="an eye", how="a click", prompt={"points": [(167, 116)], "labels": [1]}),
     Example(
         image="photographer.jpg",
-        what="the photographer",
-        how="four clicks",
-        prompt={"points": [(95, 270), (220, 140), (60, 440), (270, 450)], "labels": [1, 1, 1, 0]},
+        what="photographer and tripod",
+        how="a box and a correction",
+        prompt={"box": (0, 60, 402, 512)},
+        correction={"points": [(303, 430)], "labels": [0]},
     ),
-    Example(
-        image="rocket.jpg",
-        what="the rocket",
-        how="two clicks and two corrections",
-        prompt={"points": [(322, 152), (322, 300)], "labels": [1, 1]},
-        correction={"points": [(290, 250), (370, 250)], "labels": [0, 0]},
-    ),
+    Example(image="rocket.jpg", what="the rocket", how="a click", prompt={"points": [(322, 220)], "labels": [1]}),
 )
+"""Plain boxes around objects, and clicks at their middle."""
 
 
 def demo(
