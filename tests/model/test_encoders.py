@@ -1,6 +1,7 @@
 """Families of encoders: stored configs are read, and a new family is a folder's content and a row."""
 
-from dataclasses import dataclass, replace
+from dataclasses from dataclasses import replace
+import dataclass, replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ import torch
 from torch import nn
 
 import hqsam
+from hqsam.model.encoders.efficientnet_lite.config import EFFICIENTNET_LITES
+from hqsam.model.config import NANO
 from hqsam.model.config import MODELS, HqConfig, ModelConfig
 from hqsam.model.encoders import FAMILIES, family_of
 from hqsam.model.encoders.family import EncoderFamily, ImageEncoder, TensorNames
@@ -126,3 +129,12 @@ def test_a_new_family_has_official_names(toy):
     assert {"image_encoder.stem.conv.weight", "image_encoder.body.bn.running_mean"} <= set(official)
     ours = to_ours(official, "official")
     assert not ours.unknown and set(ours.ours) == set(toy.state_dict())
+
+
+@pytest.mark.parametrize(("size", "parameters"), [("lite0", 2_958_848), ("lite1", 3_723_520), ("lite2", 4_357_952)])
+def test_backbones_of_efficientnet_lite_have_the_sizes_of_those_that_are_published(size, parameters):
+    """Counted in the published files, without the classifier; all their tensors fit."""
+    with torch.device("meta"):
+        model = HQSam(replace(NANO, encoder=EFFICIENTNET_LITES[size]))
+    backbone = model.image_encoder.get_submodule("backbone")
+    assert sum(each.numel() for each in backbone.parameters()) == parameters

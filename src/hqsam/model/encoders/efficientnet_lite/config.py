@@ -40,3 +40,11 @@ class EfficientNetLiteConfig:
     @property
     def outline(self) -> Outline:
         return self.widths, self.depths
+
+
+EFFICIENTNET_LITES = {
+    "lite0": EfficientNetLiteConfig(),
+    "lite1": EfficientNetLiteConfig(depths=(1, 3, 3, 4, 4, 5, 1)),
+    "lite2": EfficientNetLiteConfig(widths=(16, 24, 48, 88, 120, 208, 352), depths=(1, 3, 3, 4, 4, 5, 1)),
+}
+"""The sizes that are published with weights of ImageNet, and fit: deeper, and then wider. `nano` has the first."""
