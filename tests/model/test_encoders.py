@@ -1,7 +1,6 @@
 """Families of encoders: stored configs are read, and a new family is a folder's content and a row."""
 
-from dataclasses from dataclasses import replace
-import dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -9,10 +8,9 @@ import torch
 from torch import nn
 
 import hqsam
-from hqsam.model.encoders.efficientnet_lite.config import EFFICIENTNET_LITES
-from hqsam.model.config import NANO
-from hqsam.model.config import MODELS, HqConfig, ModelConfig
+from hqsam.model.config import MODELS, NANO, HqConfig, ModelConfig
 from hqsam.model.encoders import FAMILIES, family_of
+from hqsam.model.encoders.efficientnet_lite.config import EFFICIENTNET_LITES
 from hqsam.model.encoders.family import EncoderFamily, ImageEncoder, TensorNames
 from hqsam.model.features import ImageFeatures
 from hqsam.model.hq_sam import HQSam
