@@ -32,15 +32,19 @@ from hqsam.storage import Journal
 def main() -> None:
     arguments = _arguments()
     segmenter = hqsam.load(arguments.model, precision=arguments.precision)
+    # What results that are kept must agree in; of several values of --shrink a file may have rows.
+    heading = {"model": segmenter.engine.digest(), "data": str(arguments.data), "objects": arguments.objects}
     with Journal(arguments.out) as journal:
-        done = {(record["object"], record["shrink"]) for record in journal}
+        records = journal.resume(heading)
+        done = {(record["object"], record["shrink"]) for record in records}
         for set_name, samples in open_datasets(arguments.data).items():
             if arguments.sets and set_name not in arguments.sets:
                 continue
             for sample in samples[: arguments.photos]:
                 for record in _measure(segmenter, sample, arguments.objects, arguments.shrink, done):
-                    journal.append({"set": set_name, "shrink": arguments.shrink} | record)
-        print(table(list(journal)))
+                    records.append({"set": set_name, "shrink": arguments.shrink} | record)
+                    journal.append(records[-1])
+        print(table(records))
 
 
 def _arguments() -> argparse.Namespace:

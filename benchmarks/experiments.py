@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,6 +46,7 @@ from hqsam.training.config import StageConfig, Trainable
 from hqsam.training.distributed import SingleProcess
 from hqsam.training.recipes import finetune
 from hqsam.training.trainer import Trainer
+from hqsam.weights.digest import digest_of_model
 from hqsam.weights.load import load_model
 
 CPU = torch.device("cpu")
@@ -89,15 +91,23 @@ def main() -> None:
     hardware.limit_torch_threads()
     keep_freed_memory()
     with storage.Journal(arguments.out / "answers.jsonl") as journal:
-        done = {(record["who"], record["object"]) for record in journal}
+        records = journal.resume(_heading(arguments))
+        done = {(record["who"], record["object"]) for record in records}
         for who, variant in VARIANTS.items():
             model = _trained(who, variant, arguments)
             for record in _answers(who, variant, model, arguments, done):
                 journal.append(record)
+                records.append(record)
             print(f"{who}: done", flush=True)
-        text = table(list(journal))
+        text = table(records)
     storage.write_text(arguments.out / "table.md", text + "\n")
     print(text)
+
+
+def _heading(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what a folder's models and answers must agree in with an earlier run's."""
+    settings = {name: str(value) for name, value in vars(arguments).items() if name != "out"}
+    return {"weights": digest_of_model(load_model(arguments.model)), **settings}
 
 
 def _arguments() -> argparse.Namespace:

@@ -1,3 +1,4 @@
+import pytest
 from PIL import Image
 
 import hqsam
@@ -38,9 +39,27 @@ def test_the_demo_writes_masks_overlays_cutouts_and_a_sheet_and_says_what_to_ope
     assert str(tmp_path / "out" / "contact_sheet.png") in finished.out
 
 
-def test_the_bundled_model_sees_the_rocket_better_after_the_corrections(tmp_path):
-    rocket = next(example for example in EXAMPLES if example.correction)
+@pytest.fixture(scope="module")
+def answers():
+    """The first and the last mask of each example, by the bundled model."""
     segmenter = hqsam.load("nano", device="cpu", precision="float32")
-    _, last = segment_example(segmenter, rocket, examples_folder() / rocket.image)
-    assert last.masks[0][120:415, 300:345].sum() / last.masks[0].sum() > 0.9
-    assert last.masks[0][300, 322] and not last.masks[0][250, 370]
+    found = {one.image: segment_example(segmenter, one, examples_folder() / one.image) for one in EXAMPLES}
+    return {image: [answer.masks[0] for answer in both] for image, both in found.items()}
+
+
+def test_the_bundled_model_sees_the_rocket_by_one_click(answers):
+    _, rocket = answers["rocket.jpg"]
+    assert rocket[120:415, 300:345].sum() / rocket.sum() > 0.9
+    assert rocket[150, 322] and rocket[300, 322] and not rocket[250, 370]
+
+
+def test_the_cup_has_its_lower_rim(answers):
+    _, cup = answers["coffee.jpg"]
+    assert cup[60, 290] and cup[235, 280] and not cup[330, 290]
+
+
+def test_a_correction_takes_the_lawn_from_between_the_tripod_s_legs_and_leaves_the_legs(answers):
+    before, after = answers["photographer.jpg"]
+    assert before[430, 303] and not after[430, 303]
+    for x, y in ((120, 300), (292, 280), (261, 420)):  # coat, post, leg
+        assert before[y, x] and after[y, x], (x, y)
