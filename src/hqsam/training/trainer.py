@@ -224,9 +224,9 @@ def _batch_source(
     """Return where a stage's batches come from; features can be computed once only where the encoder is frozen."""
     if not recipe.cached_views or options.cache is None or stage.trainable not in _FROZEN_ENCODER:
         return ImageSource(dataset)
-    others = [one for one in recipe.stages if one.trainable in _FROZEN_ENCODER and one is not stage]
+    several = sum(one.trainable in _FROZEN_ENCODER for one in recipe.stages) > 1
     return feature_cache.fill(
-        options.cache / stage.name if others else options.cache,  # each stage has views of its own
+        options.cache / stage.name if several else options.cache,  # each stage has views of its own
         dataset,
         views=recipe.cached_views,
         model=trainer.model,
