@@ -1,5 +1,6 @@
 import re
 import shutil
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hqsam.engines.build import load_engine
 from hqsam.engines.exported.graph_file import open_folder
 from hqsam.engines.exported.onnxruntime import OnnxRuntimeGraph
 from hqsam.errors import OptionError
+from hqsam.export.int8 import openvino_layers
 from hqsam.export.int8.onnx_layers import quantize_onnx
 from hqsam.export.int8.photos import measured_photos
 from hqsam.export.int8.quantize import quantize_folder
@@ -137,3 +139,13 @@ def test_nano_in_int8_by_the_command_keeps_its_masks(tmp_path):
     )
     assert int8 < size and int8_iou >= iou - 0.01  # by one photo, half of the weights stay float
     assert "int8" in load_engine(tmp_path / "graphs", CPU, torch.float32).digest()
+
+
+def test_an_error_of_nncf_s_own_says_what_else_would_do(monkeypatch):
+    def fails(*_, **__):
+        raise KeyError(227)
+
+    nncf = MagicMock(quantize_with_accuracy_control=fails)
+    monkeypatch.setattr(openvino_layers, "_nncf", lambda: nncf)
+    with pytest.raises(OptionError, match=r"NNCF fails on this model, by KeyError: 227.*--format onnx"):
+        openvino_layers.quantize_openvino(None, [], [], lambda *_: [], has_attention=False)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hqsam.errors import HqsamError, OptionError
 from hqsam.export.int8.measure import MOST_LOST
 from hqsam.export.int8.photos import MeasuredPhoto
 from hqsam.optional import require
@@ -32,9 +33,28 @@ def quantize_openvino(
         has_attention: whether the encoder is a transformer, of which NNCF keeps more in float.
 
     Raises:
+        OptionError: NNCF fails.
         MissingExtra: the packages of hqsam[openvino] are not installed.
     """
-    nncf = _nncf()
+    try:
+        return _quantize(_nncf(), model, feeds, photos, ious, has_attention)
+    except HqsamError:
+        raise
+    except Exception as error:  # its errors have no common base: a KeyError where it brings layers back to float
+        raise OptionError(
+            f"NNCF fails on this model, by {type(error).__name__}: {error}. Nothing was exported; --format onnx is "
+            "quantised by onnxruntime, and without --quantize the graphs are in float32"
+        ) from error
+
+
+def _quantize(
+    nncf: Any,
+    model: Any,
+    feeds: Sequence[Mapping[str, np.ndarray]],
+    photos: Sequence[MeasuredPhoto],
+    ious: Callable[[Any, Iterable[MeasuredPhoto]], list[float]],
+    has_attention: bool,
+) -> Any:
     return nncf.quantize_with_accuracy_control(
         model,
         calibration_dataset=nncf.Dataset([dict(each) for each in feeds]),
