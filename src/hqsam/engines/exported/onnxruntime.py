@@ -36,7 +36,9 @@ class OnnxRuntimeGraph:
         self.path: Path = path
         self.metadata: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
         self.inputs: Sequence[str] = tuple(each.name for each in session.get_inputs())
-        self.input_types: Sequence[str] = tuple(_TYPES.get(each.type, each.type) for each in session.get_inputs())
+        self.input_types: Sequence[str] = tuple(
+            _TYPES.get(str(each.type), str(each.type)) for each in session.get_inputs()
+        )
         self.outputs: Sequence[str] = tuple(each.name for each in session.get_outputs())
         self._run_options = runtime.RunOptions()
         self._run_options.only_execute_path_to_fetches = True
