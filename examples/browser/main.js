@@ -271,12 +271,12 @@ const OFFLINE = {
   never: "This page cannot work offline here: browsers allow that on https and on localhost only.",
 };
 
-function showAbout({ about, device, threads }, offline) {
+function showAbout({ about, device, threads }, works) {
   const many = threads === 1 ? "one thread" : `${threads} threads`;
   const by = device === "webgpu" ? "your graphics processor (WebGPU)" : `your processor, with ${many}`;
   find("#device").textContent = device === "webgpu" ? "WebGPU" : many;
   find("#computes").textContent = `Masks are computed by ${by}.`;
-  find("#offline").textContent = OFFLINE[offline];
+  find("#offline").textContent = OFFLINE[works];
   find("#model-name").textContent = `${about.name}, hqsam ${about.version}`;
   find("#licence").textContent = `Licence of its weights: ${about.licence || "as you know it"}. ${about.notice}`;
 }

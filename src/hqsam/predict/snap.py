@@ -80,7 +80,7 @@ def snap_mask(
 
 def without_new_pieces(before: Mask, after: Mask, band: Mask) -> Mask:
     """Return a mask that was changed in a band, with the islands and holes that it had; or else the mask before."""
-    for changed in (after, _same_pieces(before, after, band, _INSIDE), ~_same_pieces(~before, ~after, band, _OUTSIDE)):
+    for changed in _attempts(before, after, band):
         inside = _same_pieces(before, changed, band, _INSIDE)
         cleaned = ~_same_pieces(~before, ~inside, band, _OUTSIDE)
         if _pieces(cleaned, _INSIDE) <= _pieces(before, _INSIDE) and (
@@ -88,6 +88,13 @@ def without_new_pieces(before: Mask, after: Mask, band: Mask) -> Mask:
         ):
             return cleaned
     return before
+
+
+def _attempts(before: Mask, after: Mask, band: Mask) -> Iterator[Mask]:
+    """Yield what to clean, in order; the first is nearly always enough."""
+    yield after
+    yield _same_pieces(before, after, band, _INSIDE)
+    yield ~_same_pieces(~before, ~after, band, _OUTSIDE)
 
 
 _INSIDE, _OUTSIDE = 8, 4

@@ -215,7 +215,7 @@ def _micro_batches(step: int, stage: StageConfig, processes: ProcessGroup) -> li
 
 
 _FROZEN_ENCODER = ("hq", "decoder", "iou")
-"""What can be trained while the image encoder stays as it is."""
+"""Values of a stage's `trainable` with which the image encoder's weights do not change."""
 
 
 def _batch_source(

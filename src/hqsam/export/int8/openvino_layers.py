@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,32 @@ def quantize_openvino(
         OptionError: NNCF fails.
         MissingExtra: the packages of hqsam[openvino] are not installed.
     """
+    nncf = _nncf()
+    with _named_errors():
+        return nncf.quantize_with_accuracy_control(
+            model,
+            calibration_dataset=nncf.Dataset([dict(each) for each in feeds]),
+            validation_dataset=nncf.Dataset(list(photos)),
+            validation_fn=lambda compiled, some: _mean_and_each(ious(compiled, some)),
+            max_drop=MOST_LOST,
+            drop_type=nncf.DropType.ABSOLUTE,
+            preset=nncf.QuantizationPreset.MIXED,
+            # Layers that go back to float need their own biases, not such as were corrected for int8.
+            advanced_quantization_parameters=nncf.AdvancedQuantizationParameters(disable_bias_correction=True),
+            # It ranks the layers by measuring with each in float: some two hundred times.
+            advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(
+                ranking_subset_size=_RANKED_ON
+            ),
+            model_type=nncf.ModelType.TRANSFORMER if has_attention else None,
+            subset_size=len(feeds),
+        )
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    """Raise what fails in NNCF as an error that says what else would do."""
     try:
-        return _quantize(_nncf(), model, feeds, photos, ious, has_attention)
+        yield
     except HqsamError:
         raise
     except Exception as error:  # its errors have no common base: a KeyError where it brings layers back to float
@@ -45,31 +70,6 @@ def quantize_openvino(
             f"NNCF fails on this model, by {type(error).__name__}: {error}. Nothing was exported; --format onnx is "
             "quantised by onnxruntime, and without --quantize the graphs are in float32"
         ) from error
-
-
-def _quantize(
-    nncf: Any,
-    model: Any,
-    feeds: Sequence[Mapping[str, np.ndarray]],
-    photos: Sequence[MeasuredPhoto],
-    ious: Callable[[Any, Iterable[MeasuredPhoto]], list[float]],
-    has_attention: bool,
-) -> Any:
-    return nncf.quantize_with_accuracy_control(
-        model,
-        calibration_dataset=nncf.Dataset([dict(each) for each in feeds]),
-        validation_dataset=nncf.Dataset(list(photos)),
-        validation_fn=lambda compiled, some: _mean_and_each(ious(compiled, some)),
-        max_drop=MOST_LOST,
-        drop_type=nncf.DropType.ABSOLUTE,
-        preset=nncf.QuantizationPreset.MIXED,
-        # Layers that go back to float need their own biases, not such as were corrected for int8.
-        advanced_quantization_parameters=nncf.AdvancedQuantizationParameters(disable_bias_correction=True),
-        # It ranks the layers by measuring with each in float: some two hundred times.
-        advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(ranking_subset_size=_RANKED_ON),
-        model_type=nncf.ModelType.TRANSFORMER if has_attention else None,
-        subset_size=len(feeds),
-    )
 
 
 def _nncf() -> Any:
