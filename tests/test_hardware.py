@@ -35,16 +35,19 @@ def test_a_missing_accelerator_is_an_error_and_not_a_silent_cpu(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("features", "expected"),
+    ("name", "features", "expected"),
     [
-        (["avx2"], torch.float32),
-        (["avx2", "avx512_f"], torch.float32),
-        (["avx512_bf16"], torch.bfloat16),
-        (["amx_bf16"], torch.bfloat16),
+        ("AMD EPYC", ["avx2"], torch.float32),
+        ("AMD EPYC", ["avx2", "avx512_f"], torch.float32),
+        ("AMD EPYC", ["avx512_bf16"], torch.bfloat16),
+        ("Intel(R) Xeon(R) Processor", ["avx512_bf16", "amx_bf16"], torch.bfloat16),
+        ("Intel(R) Xeon(R) Processor", ["avx512_bf16"], torch.float32),
+        ("Intel64 Family 6 Model 207 Stepping 2, GenuineIntel", ["avx512_bf16"], torch.float32),
     ],
 )
-def test_auto_precision_is_bfloat16_only_where_the_cpu_computes_it(monkeypatch, features, expected):
+def test_auto_precision_is_bfloat16_only_where_the_cpu_is_faster_in_it(monkeypatch, name, features, expected):
     monkeypatch.setattr(hardware, "cpu_features", lambda: features)
+    monkeypatch.setattr(hardware, "cpu_name", lambda: name)
     assert hardware.pick_precision("auto", CPU) == expected
 
 

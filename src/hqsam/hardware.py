@@ -47,7 +47,7 @@ def pick_device(name: "str | torch.device" = "auto") -> "torch.device":
 
 
 def pick_precision(name: str, device: "torch.device") -> "torch.dtype":
-    """Return the number format to compute in; `auto` is bfloat16 where `device` computes it natively, else float32.
+    """Return the number format to compute in; `auto` is bfloat16 where `device` is faster in it, else float32.
 
     int8 is for the encoder's matrix products, on processors with VNNI; the rest is then computed as with `auto`.
 
@@ -59,12 +59,16 @@ def pick_precision(name: str, device: "torch.device") -> "torch.dtype":
     if name not in PRECISIONS:
         raise OptionError(f"unknown precision {name!r}; choose one of {', '.join(PRECISIONS)}")
     if name == "auto":
-        name = "bfloat16" if computes_bfloat16(device) else "float32"
+        name = "bfloat16" if is_faster_in_bfloat16(device) else "float32"
     return getattr(torch, name)
 
 
-def computes_bfloat16(device: "torch.device") -> bool:
-    """Return whether the device multiplies bfloat16 in hardware, rather than by way of float32."""
+def is_faster_in_bfloat16(device: "torch.device") -> bool:
+    """Return whether the device multiplies bfloat16 in hardware, and at least as fast as float32.
+
+    Intel's processors with AVX-512's bfloat16 do so in AMX. Where a virtual machine hides AMX, that of AVX-512 is left,
+    at half of float32's speed (measured: docs/benchmarks.md). AMD's multiply it twice as fast by AVX-512.
+    """
     import torch
 
     if device.type == "cuda":
@@ -72,7 +76,7 @@ def computes_bfloat16(device: "torch.device") -> bool:
         return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":
         features = cpu_features()
-        return "avx512_bf16" in features or "amx_bf16" in features
+        return "amx_bf16" in features or ("avx512_bf16" in features and "intel" not in cpu_name().lower())
     return False
 
 

@@ -131,16 +131,21 @@ def test_a_digest_is_of_weights_and_precision_and_not_of_the_kernels_that_packed
     assert len(digests) == 1 and len({*digests, half, other}) == 3
 
 
-@pytest.mark.parametrize(("precision", "most"), [("bfloat16", 0.94), ("int8", 0.9)])
-def test_less_precision_gives_the_masks_of_float32(precision, most):
-    """On real photos, for objects as people ask for them: a median IoU of 0.99, `most` for all but one in twenty."""
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_less_precision_gives_the_masks_of_float32(precision):
+    """On real photos. A single click at something small leaves much open, and rounding may decide what it means."""
     if precision == "int8" and "avx512_vnni" not in cpu_features():
         pytest.skip("this processor does not multiply bytes")
     exact, quick = (hqsam.load("nano", device="cpu", precision=precision) for precision in ("float32", precision))
-    agreements = [value for example in EXAMPLES for value in agreement(exact, quick, example)]
-    assert len(agreements) > 50
-    assert np.median(agreements) >= 0.99 and np.mean(agreements) >= 0.98
-    assert np.percentile(agreements, 5) >= most
+    by_box = [
+        value for example in EXAMPLES if "points" not in example.prompt for value in agreement(exact, quick, example)
+    ]
+    by_click = [
+        value for example in EXAMPLES if "points" in example.prompt for value in agreement(exact, quick, example)
+    ]
+    assert len(by_box) == 60 and len(by_click) == 24
+    assert np.mean(by_box) >= 0.99 and np.min(by_box) >= 0.98
+    assert np.median(by_click) >= 0.93
 
 
 @pytest.mark.parametrize("kind", ["hiera", "plain_hiera"])

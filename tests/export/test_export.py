@@ -27,6 +27,7 @@ from hqsam.export.export_model import export_model
 from hqsam.graphs import folder as folder_module
 from hqsam.graphs import onnx_file
 from hqsam.graphs.folder import GraphOptions, cached_graphs
+from hqsam.graphs.weights_beside import check_weights_beside
 from hqsam.model.config import MODELS
 from hqsam.model.hq_sam import HQSam
 from hqsam.weights.save import save_model
@@ -82,6 +83,10 @@ def test_weights_that_one_file_cannot_hold_lie_beside_the_graph(tmp_path, monkey
     assert {each.key: each.value for each in onnx.load(tmp_path / "large.onnx").metadata_props}["model"] == "linear"
     session = onnxruntime.InferenceSession(tmp_path / "large.onnx")
     torch.testing.assert_close(torch.from_numpy(session.run(None, {"given": given.numpy()})[0]), module(given).detach())
+    check_weights_beside(tmp_path / "large.onnx", session.get_modelmeta().custom_metadata_map)
+    (tmp_path / "large.onnx.data").write_bytes(bytes(4096))
+    with pytest.raises(CheckpointError, match=r"large\.onnx\.data does not hold the weights that large\.onnx"):
+        check_weights_beside(tmp_path / "large.onnx", session.get_modelmeta().custom_metadata_map)
 
 
 def test_an_exported_model_goes_to_another_process(exported):

@@ -13,7 +13,9 @@ from torch import nn
 
 from hqsam import storage
 from hqsam.graphs.image_ops import OPSET
+from hqsam.graphs.weights_beside import KEY, weights_beside
 from hqsam.optional import require
+from hqsam.weights.digest import sha256_of_file
 
 EXTERNAL_DATA_BYTES = 2_000_000_000
 """Weights of more than this lie in a file beside the graph: one file cannot hold them."""
@@ -133,6 +135,7 @@ def write_program(program: Any, path: Path, metadata: Mapping[str, str]) -> None
         try:  # the graph names the file with the weights, so both are written where they stay
             with _quiet():
                 program.save(path, external_data=True)
+                _name_weights(path)
         except OSError as error:
             raise storage.output_error(path, error) from error
         _check(path)
@@ -140,6 +143,14 @@ def write_program(program: Any, path: Path, metadata: Mapping[str, str]) -> None
     with storage.replacing(path) as temporary, _quiet():
         program.save(temporary, external_data=False)
         _check(temporary)
+
+
+def _name_weights(path: Path) -> None:
+    """Write into a graph which weights lie beside it."""
+    onnx = require("onnx", extra="export")
+    graph = onnx.load(str(path), load_external_data=False)
+    graph.metadata_props.add(key=KEY, value=sha256_of_file(weights_beside(path)))
+    path.write_bytes(graph.SerializeToString())
 
 
 def fits_one_file(module: nn.Module) -> bool:

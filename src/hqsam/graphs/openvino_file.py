@@ -8,10 +8,15 @@ import numpy as np
 
 from hqsam import storage
 from hqsam.errors import OutputError
+from hqsam.graphs.weights_beside import KEY, weights_beside
 from hqsam.optional import require
+from hqsam.weights.digest import sha256_of_file
 
 SECTION = "hqsam"
 """The place of a graph's description in the model's runtime information."""
+
+
+_UNKNOWN = "digest of the weights, which are not yet written"
 
 
 def convert_graph(source: Path, target: Path) -> None:
@@ -54,15 +59,17 @@ def save_ir(model: Any, target: Path, metadata: Mapping[str, str]) -> None:
         OutputError: it cannot be written.
     """
     openvino = require("openvino", extra="openvino")
-    for name, value in metadata.items():
+    for name, value in {**metadata, KEY: _UNKNOWN}.items():
         model.set_rt_info(value, [SECTION, name])
-    weights = target.with_suffix(".bin")
     with storage.replacing(target) as temporary:
         try:
             openvino.save_model(model, str(temporary), compress_to_fp16=False)
         except RuntimeError as error:  # of a full disk it says no more than that a stream failed
             raise OutputError(f"cannot write {target}: {error}; is the disk full?") from error
-        storage.move_into_place(temporary.with_suffix(".bin"), weights)
+        weights = weights_beside(temporary)
+        graph = temporary.read_text(encoding="utf-8")
+        temporary.write_text(graph.replace(_UNKNOWN, sha256_of_file(weights)), encoding="utf-8")
+        storage.move_into_place(weights, weights_beside(target))
 
 
 def description_of(model: Any) -> dict[str, str]:

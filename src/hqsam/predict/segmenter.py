@@ -36,8 +36,8 @@ def load(
         name: a name of `hqsam weights list`, such as "nano" (the bundled one), "vit_b", "vit_l" or "vit_h"; a path of a
             checkpoint, or of a folder that `hqsam export` wrote; or a repo id.
         device: "cuda", "mps", "cpu" or a torch.device; "auto" takes the first of these that is there.
-        precision: "float32", "bfloat16", "float16" or "int8"; "auto" is bfloat16 where the hardware computes it
-            natively, else float32. int8 is for processors with VNNI, and for the encoder's matrix products alone: the
+        precision: "float32", "bfloat16", "float16" or "int8"; "auto" is bfloat16 where the hardware is faster
+            in it, else float32. int8 is for processors with VNNI, and for the encoder's matrix products alone: the
             quickest, and a little less exact than bfloat16.
         backend: "torch", the plain model on any device, "cpu", the same tuned to processors, or "onnxruntime" or
             "openvino", for which a checkpoint is exported once into the cache. "quickest" exports it for both, times

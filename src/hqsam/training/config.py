@@ -47,6 +47,8 @@ class StageConfig:
     """Share of the steps after which the learning rate falls to a tenth."""
     rounds: tuple[float, ...] = (0.25, 0.45, 0.3)
     """Probabilities that a step has 1, 2, 3 ... rounds of prompts; each after the first corrects the one before."""
+    sum_loss: float = 0.0
+    """With `trainable` "hq": weight of a second loss, that of the sum of the HQ mask and SAM's; 0 in the paper."""
     ema_decay: float = 0.999
     """Decay of the exponential moving average of the weights, which is what is kept; 0 keeps the last weights."""
     clip_norm: float = 1.0
@@ -85,7 +87,7 @@ class Recipe:
     """Terms of the data, for whoever finds the weights; written into the file's header."""
     seed: int = 42
     precision: Literal["auto", "bfloat16", "float32"] = "bfloat16"
-    """Precision of the computation; the trained weights are float32. auto: bfloat16 where the hardware has it."""
+    """Precision of the computation; the trained weights are float32. auto: bfloat16 where it is faster."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,5 +139,5 @@ RENAMED_SETTINGS = {
 NEW_SETTINGS = {"encoder_weights": "", "decoder_weights": "", "teacher": ""}
 """Settings of a recipe that version 0.1 did not have, with the values that its runs had in effect."""
 
-NEW_STAGE_SETTINGS = {"encoder_learning_rate": 1.0, "frozen_norms": False}
+NEW_STAGE_SETTINGS = {"encoder_learning_rate": 1.0, "frozen_norms": False, "sum_loss": 0.0}
 """The same of a stage."""

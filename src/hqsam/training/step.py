@@ -35,6 +35,7 @@ def training_loss(
     trainable: Trainable,
     rounds: int,
     rng: PromptRng,
+    sum_loss: float = 0.0,
     taught: TaughtMasks | None = None,
 ) -> tuple[Tensor, Metrics]:
     """Compute the loss of a batch, and how well its prompts were answered.
@@ -49,13 +50,14 @@ def training_loss(
         trainable: the parts that are trained, which decide what is in the loss.
         rounds: rounds of prompts.
         rng: random numbers of the batch's prompts.
+        sum_loss: weight of the loss of the HQ mask's sum with SAM's, beside that of the HQ mask alone.
         taught: a teacher's masks for the first round's prompts, all of which SAM's part then learns.
     """
     hq_features = None if trainable == "sam" else model.hq_features(features)
     loss, metrics = torch.zeros((), device=batch.points.device), dict[str, Tensor]()
     for group in _groups(batch, rng, taught, apart=model.config.pad_boxes):
         of_group = None if hq_features is None else group.per_prompt(hq_features)
-        context = ImageContext(model, features.map(group.per_prompt), of_group)
+        context = ImageContext(model, features.map(group.per_prompt), of_group, sum_loss)
         share = len(group.prompts) / len(rng)
         for number in range(rounds):
             answer = _answer(context, group, trainable)
@@ -96,6 +98,7 @@ class ImageContext(NamedTuple):
     model: HQSam
     features: ImageFeatures
     hq_features: Tensor | None
+    sum_loss: float
 
     def mask_inputs(self, prompts: PromptBatch, with_hq: bool) -> MaskInputs:
         """Run the decoder up to the masks."""
@@ -164,14 +167,18 @@ def _by_teacher(logits: Tensor, scores: Tensor, taught: TaughtMasks) -> _Answer:
 
 
 def _by_hq(context: ImageContext, mask_inputs: MaskInputs, group: PromptGroup) -> _Answer:
-    """Compute HQ-SAM's loss (paper, section 3.3): that of the HQ mask alone."""
+    """Compute HQ-SAM's loss (paper, section 3.3): that of the HQ mask; and that of the sum with SAM's, if asked."""
+    truth = group.truth[:, None]
     logits = context.model.hq_masks(mask_inputs, context.hq_features).float()
-    loss = uncertain_point_losses(logits, group.truth[:, None], group.rng.points)
+    loss = uncertain_point_losses(logits, truth, group.rng.points)
     with torch.no_grad():
         sam_logits = context.model.mask_decoder.masks(mask_inputs, 0, 0).float()
-        both = torch.cat([sam_logits, logits], dim=1)
-        iou = true_iou(both, group.truth_at(logits.shape[-1])).mean(dim=0)
-    return _Answer(loss, logits[:, 0].detach(), {"sam_iou": iou[0], "hq_iou": iou[1]})
+        three = torch.cat([sam_logits, logits, sam_logits + logits], dim=1)
+        iou = true_iou(three, group.truth_at(logits.shape[-1])).mean(dim=0)
+    if context.sum_loss:
+        loss = loss + context.sum_loss * uncertain_point_losses(sam_logits + logits, truth, group.rng.points)
+    shown = three[:, 2] if context.sum_loss else logits[:, 0].detach()
+    return _Answer(loss, shown, {"sam_iou": iou[0], "hq_iou": iou[1], "sum_iou": iou[2]})
 
 
 def _groups(batch: Batch, rng: PromptRng, taught: TaughtMasks | None, apart: bool) -> Iterator[PromptGroup]:

@@ -312,6 +312,7 @@ class Trainer:
                 trainable=self.stage.trainable,
                 rounds=self._rounds(),
                 rng=PromptRng.for_rows(self.seed, rows, batch.tokens.shape[1], device),
+                sum_loss=self.stage.sum_loss,
                 taught=None if answers is None else answers.masks,
             )
             if answers is None or self.projection is None:

@@ -11,6 +11,7 @@ from hqsam.errors import CheckpointError
 from hqsam.graphs.description import Description
 from hqsam.graphs.encoder import feature_names
 from hqsam.graphs.folder import PROMPT_INPUTS
+from hqsam.graphs.weights_beside import check_weights_beside
 from hqsam.weights.read import SUFFIXES
 
 _TYPES = {"image": "uint8", "labels": "int64", "image_size": "int64", "source": "int64"}
@@ -105,4 +106,5 @@ def _open(folder: Path, role: str, suffix: str, load: Callable[[Path], GraphFile
         )
     if description.role != role:
         raise CheckpointError(f"{path} is a {description.role}, expected the {role}; were files renamed? Export again")
+    check_weights_beside(path, graph.metadata)
     return graph, description

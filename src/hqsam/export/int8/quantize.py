@@ -19,6 +19,7 @@ from hqsam.export.int8.openvino_layers import quantize_openvino
 from hqsam.export.int8.photos import MeasuredPhoto, choices_of, measured_photos
 from hqsam.graphs.folder import SUFFIXES, FileFormat
 from hqsam.graphs.openvino_file import save_ir
+from hqsam.graphs.weights_beside import weights_beside
 from hqsam.model.encoders.efficientnet_lite.config import EfficientNetLiteConfig
 from hqsam.model.preprocess import prepare_image
 from hqsam.optional import require
@@ -91,7 +92,7 @@ def _write_onnx(
         onnx.helper.set_model_props(model, _metadata(graphs))
         onnx.save(model, str(temporary))
         onnx.checker.check_model(str(temporary), full_check=True)
-    path.with_name(f"{path.name}.data").unlink(missing_ok=True)  # weights of a large encoder in float32
+    weights_beside(path).unlink(missing_ok=True)  # weights of a large encoder in float32
     after = measured(path)
     _check_enough(after, float_iou, "onnxruntime", "--format openvino chooses layers by another way")
     return after, len(kept), _quantizable(model) + len(kept)
@@ -138,5 +139,4 @@ def _metadata(graphs: GraphFolder) -> dict[str, str]:
 
 def _bytes(path: Path) -> int:
     """Return the size of a graph with the weights that lie beside it."""
-    beside = (path.with_suffix(".bin"), path.with_name(f"{path.name}.data"))
-    return sum(file.stat().st_size for file in (path, *beside) if file.exists())
+    return sum(file.stat().st_size for file in (path, weights_beside(path)) if file.exists())
