@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.coarse_masks import train_coarse_sam
 from hqsam import hardware, storage
 from hqsam.data.jitter import JitterConfig
 from hqsam.data.loader import PromptedDataset, rows_of
@@ -92,6 +93,8 @@ def main() -> None:
     keep_freed_memory()
     with storage.Journal(arguments.out / "answers.jsonl") as journal:
         records = journal.resume(_heading(arguments))
+        if arguments.coarse_steps:
+            arguments.model = _coarse_sam(arguments)
         done = {(record["who"], record["object"]) for record in records}
         for who, variant in VARIANTS.items():
             model = _trained(who, variant, arguments)
@@ -115,6 +118,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--train", type=Path, required=True, help="images and masks to train on")
     parser.add_argument("--val", type=Path, required=True, help="images and masks to score")
     parser.add_argument("--model", default="nano")
+    parser.add_argument("--coarse-steps", type=int, default=0, help="train --model first on coarse masks, for so long")
     parser.add_argument("--sets", nargs="*", help="of --train; by default all")
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--images", type=int, default=400, help="of each set to train on, at most")
@@ -122,6 +126,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--objects", type=int, default=2, help="of each image, the largest")
     parser.add_argument("--out", type=Path, default=Path("out/experiments"))
     return parser.parse_args()
+
+
+def _coarse_sam(arguments: argparse.Namespace) -> str:
+    """Return the file of a SAM that learnt from coarse masks; it is trained where it is not there."""
+    path = arguments.out / "coarse_sam.safetensors"
+    if not path.exists():
+        train_coarse_sam(arguments.model, arguments.train, arguments.coarse_steps, path)
+    return str(path)
 
 
 def _trained(who: str, variant: Variant, arguments: argparse.Namespace) -> HQSam:

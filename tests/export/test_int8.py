@@ -145,7 +145,7 @@ def test_an_error_of_nncf_s_own_says_what_else_would_do(monkeypatch):
     def fails(*_, **__):
         raise KeyError(227)
 
-    nncf = MagicMock(quantize_with_accuracy_control=fails)
+    nncf = MagicMock(quantize=fails)
     monkeypatch.setattr(openvino_layers, "_nncf", lambda: nncf)
     with pytest.raises(OptionError, match=r"NNCF fails on this model, by KeyError: 227.*--format onnx"):
-        openvino_layers.quantize_openvino(None, [], [], lambda *_: [], has_attention=False)
+        openvino_layers.quantize_openvino(MagicMock(), [], [], lambda *_: [], float_iou=1.0, has_attention=False)

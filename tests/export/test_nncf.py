@@ -53,7 +53,7 @@ def answers(compiled, photos):
 def quantized(model, measure):
     from hqsam.export.int8.openvino_layers import quantize_openvino
 
-    return quantize_openvino(model, FEEDS, PHOTOS, measure, has_attention=False)
+    return quantize_openvino(model, FEEDS, PHOTOS, measure, float_iou=1.0, has_attention=False)
 
 
 def layers_in_int8(model):

@@ -123,7 +123,7 @@ def _write_openvino(
 
     has_attention = not isinstance(graphs.description.config.encoder, EfficientNetLiteConfig)
     model = require("openvino", extra="openvino").Core().read_model(str(path))
-    quantized = quantize_openvino(model, feeds, photos, compiled_ious, has_attention)
+    quantized = quantize_openvino(model, feeds, photos, compiled_ious, float_iou, has_attention)
     with storage.scratch_folder(path) as scratch:
         save_ir(quantized, scratch / path.name, metadata)
         after = mean_iou(graphs, OpenVinoGraph(scratch / path.name, torch.float32), photos)
