@@ -96,7 +96,8 @@ def main() -> None:
         if arguments.coarse_steps:
             arguments.model = _coarse_sam(arguments)
         done = {(record["who"], record["object"]) for record in records}
-        for who, variant in VARIANTS.items():
+        for who in arguments.variants:
+            variant = VARIANTS[who]
             model = _trained(who, variant, arguments)
             for record in _answers(who, variant, model, arguments, done):
                 journal.append(record)
@@ -118,6 +119,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--train", type=Path, required=True, help="images and masks to train on")
     parser.add_argument("--val", type=Path, required=True, help="images and masks to score")
     parser.add_argument("--model", default="nano")
+    parser.add_argument("--variants", nargs="*", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--coarse-steps", type=int, default=0, help="train --model first on coarse masks, for so long")
     parser.add_argument("--sets", nargs="*", help="of --train; by default all")
     parser.add_argument("--steps", type=int, default=600)

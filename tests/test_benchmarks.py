@@ -4,13 +4,18 @@ import io
 import json
 import sys
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from benchmarks import page, parts, plot, report, system_load, tables
 from benchmarks.benchmark_image import benchmark_image, boxes_on, points_on
+from benchmarks.coarse_masks import CoarseMasks
 from benchmarks.measure import Setup, WorkerProcess, measure_in_turns
 from benchmarks.sizes import size_of
+from hqsam.data.sample import Sample
+from hqsam.masks.boundary import iou
+from hqsam.masks.polygons import to_polygons
 
 
 @pytest.mark.parametrize("command", ["__main__", "choosing", "detail", "experiments", "page", "quality", "training"])
@@ -47,6 +52,17 @@ def test_prompts_lie_within_the_photo_and_boxes_are_as_many_as_asked():
     assert boxes.shape == (64, 4)
     assert (boxes >= 0).all() and (boxes <= [300, 200, 300, 200]).all() and (boxes[:, 2:] > boxes[:, :2]).all()
     assert all(0 < x < 300 and 0 < y < 200 for x, y in points_on(photo, 10))
+
+
+def test_coarse_masks_have_few_corners_and_lie_where_the_true_ones_do():
+    y, x = np.mgrid[:120, :160]
+    labels = ((y - 60) ** 2 + (x - 80) ** 2 < 45**2).astype(np.uint16)
+    labels[:3, :3] = 2
+    [rough] = CoarseMasks([Sample(np.zeros((120, 160, 3), np.uint8), labels)])
+    [outline] = to_polygons(rough.mask(1), tolerance=1.5)
+    assert 4 <= len(outline.exterior) <= 12 < len(to_polygons(labels == 1, tolerance=1.5)[0].exterior)
+    assert 0.8 < iou(rough.mask(1), labels == 1) < 0.99
+    assert rough.mask(2).any()
 
 
 class Recorder:

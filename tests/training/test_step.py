@@ -26,13 +26,13 @@ def batch() -> Batch:
     return PromptedDataset(drawn(9).training, SAMPLING, 3)[range(9)]
 
 
-def loss_of(model, batch, rows=None, trainable="hq", rounds=1):
+def loss_of(model, batch, rows=None, trainable="hq", rounds=1, sum_loss=0.0):
     rows = list(range(len(batch.images)) if rows is None else rows)
     some = Batch(*(part[rows] for part in batch))
     with torch.no_grad():
         features = model.encode_image(normalised(some.images, model))
     rng = PromptRng.for_rows(0, rows, some.tokens.shape[1], CPU)
-    return training_loss(model, features, some, trainable=trainable, rounds=rounds, rng=rng)
+    return training_loss(model, features, some, trainable=trainable, rounds=rounds, rng=rng, sum_loss=sum_loss)
 
 
 @pytest.mark.parametrize("kind", ["vit", "tiny_vit"])
@@ -65,11 +65,24 @@ def test_metrics_are_means_over_all_prompts(batch):
         assert float(value) == pytest.approx(np.mean([float(each[name]) for each in singly]), abs=1e-5)
 
 
-def test_a_step_says_how_good_both_masks_are(batch):
+def test_the_sum_s_loss_is_that_of_both_masks_added_and_teaches_the_hq_part_alone(batch):
+    model = tiny_model()
+    model.requires_grad_(False)
+    model.hq.requires_grad_(True)
+    alone, _ = loss_of(model, batch)
+    halves = [loss_of(model, batch, sum_loss=weight)[0] - alone for weight in (1.0, 0.5)]
+    assert halves[0].item() > 0
+    torch.testing.assert_close(halves[0], 2 * halves[1])
+    halves[0].backward()
+    assert model.hq.token.grad.abs().sum() > 0
+    assert all(weight.grad is None for part in model.sam_parts() for weight in part.parameters())
+
+
+def test_a_step_says_how_good_both_masks_and_their_sum_are(batch):
     model = tiny_model()
     _, metrics = loss_of(model, batch)
     assert all(0 <= value <= 1 for value in metrics.values())
-    assert set(metrics) == {"hq_iou_0", "sam_iou_0"}
+    assert set(metrics) == {"hq_iou_0", "sam_iou_0", "sum_iou_0"}
 
 
 def test_rounds_of_corrections_ask_again(batch):
