@@ -15,6 +15,7 @@ from hqsam.engines.build import build_engine, load_engine
 from hqsam.engines.exported.engine import ExportedEngine
 from hqsam.engines.exported.graph_file import open_folder
 from hqsam.engines.exported.openvino import SUFFIX, OpenVinoGraph
+from hqsam.export.int8.openvino_layers import quantize_all
 from hqsam.graphs.folder import FileFormat, cached_graphs
 from hqsam.graphs.openvino_file import save_ir
 from hqsam.hardware import pick_precision
@@ -64,20 +65,13 @@ def _graphs(source: str | Path, file_format: FileFormat) -> Path:
 
 def _openvino_int8(folder: Path) -> Engine:
     """Quantise all layers, on noise: masks of such weights mean nothing, and speed does not depend on them."""
-    nncf, openvino = require("nncf", extra="openvino"), require("openvino", extra="openvino")
+    openvino = require("openvino", extra="openvino")
     graphs = open_folder(folder, SUFFIX, lambda path: OpenVinoGraph(path, torch.float32))
     path, description = graphs.encoder.path, graphs.description
     side = description.config.image_size
     pixels = np.random.default_rng(0).standard_normal((1, 3, side, side), np.float32)
-    quantized = nncf.quantize(
-        openvino.Core().read_model(str(path)),
-        nncf.Dataset([{"pixels": pixels}]),
-        preset=nncf.QuantizationPreset.MIXED,
-        model_type=None
-        if isinstance(description.config.encoder, EfficientNetLiteConfig)
-        else nncf.ModelType.TRANSFORMER,
-        subset_size=1,
-    )
+    has_attention = not isinstance(description.config.encoder, EfficientNetLiteConfig)
+    quantized = quantize_all(openvino.Core().read_model(str(path)), [{"pixels": pixels}], has_attention)
     with TemporaryDirectory() as scratch:
         save_ir(quantized, Path(scratch) / path.name, description.to_metadata())
         encoder = OpenVinoGraph(Path(scratch) / path.name, torch.float32)

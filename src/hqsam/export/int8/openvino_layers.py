@@ -55,22 +55,14 @@ def quantize_openvino(
         MissingExtra: the packages of hqsam[openvino] are not installed.
     """
     openvino, nncf = require("openvino", extra="openvino"), _nncf()
-    others = {node.get_type_name() for node in model.get_ordered_ops()} - _PRODUCTS
-    settings: dict[str, Any] = {
-        "calibration_dataset": nncf.Dataset([dict(each) for each in feeds]),
-        "preset": nncf.QuantizationPreset.MIXED,
-        "model_type": nncf.ModelType.TRANSFORMER if has_attention else None,
-        "ignored_scope": nncf.IgnoredScope(types=sorted(others), validate=False),
-        "subset_size": len(feeds),
-    }
     with _named_errors():
-        every = nncf.quantize(model.clone(), **settings)
+        every = quantize_all(model, feeds, has_attention)
         compiled = openvino.compile_model(every, "CPU", compile_options(torch.float32))
         if np.mean(ious(compiled, photos)) >= float_iou - MOST_LOST:
             return every
         return nncf.quantize_with_accuracy_control(
             model,
-            **settings,
+            **_settings(model, feeds, has_attention),
             validation_dataset=nncf.Dataset(list(photos)),
             validation_fn=lambda compiled, some: _mean_and_each(ious(compiled, some)),
             max_drop=MOST_LOST,
@@ -82,6 +74,24 @@ def quantize_openvino(
                 ranking_subset_size=_RANKED_ON
             ),
         )
+
+
+def quantize_all(model: Any, feeds: Sequence[Mapping[str, np.ndarray]], has_attention: bool) -> Any:
+    """Return a copy of an OpenVINO model with all convolutions and matrix products in int8, their biases corrected."""
+    return _nncf().quantize(model.clone(), **_settings(model, feeds, has_attention))
+
+
+def _settings(model: Any, feeds: Sequence[Mapping[str, np.ndarray]], has_attention: bool) -> dict[str, Any]:
+    """Return what NNCF is told, with and without accuracy control."""
+    nncf = _nncf()
+    others = {node.get_type_name() for node in model.get_ordered_ops()} - _PRODUCTS
+    return {
+        "calibration_dataset": nncf.Dataset([dict(each) for each in feeds]),
+        "preset": nncf.QuantizationPreset.MIXED,
+        "model_type": nncf.ModelType.TRANSFORMER if has_attention else None,
+        "ignored_scope": nncf.IgnoredScope(types=sorted(others), validate=False),
+        "subset_size": len(feeds),
+    }
 
 
 @contextmanager
