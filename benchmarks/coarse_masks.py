@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import overload
 
+import numpy as np
 import torch
 
 from hqsam import hardware
 from hqsam.data.loader import PromptedDataset, rows_of
 from hqsam.data.open_dataset import open_datasets
 from hqsam.data.sample import Sample
-from hqsam.masks import rle
 from hqsam.masks.polygons import from_polygons, to_polygons
 from hqsam.training.batch_source import ImageSource
 from hqsam.training.distributed import SingleProcess
@@ -49,18 +49,17 @@ class CoarseMasks(Sequence[Sample]):
 
 
 def coarse(sample: Sample) -> Sample:
-    """Return a sample with each mask as polygons of few corners; what has no area then stays as it is."""
-    whole = dict(sample.whole)
-    for number, area in sample.areas.items():
+    """Return a sample whose label map has polygons of few corners; what has no area then keeps its own pixels."""
+    labels = np.zeros_like(sample.labels)
+    for number, area in sorted(sample.areas.items(), key=lambda one: -one[1]):
         mask = sample.mask(number)
         rough = from_polygons(to_polygons(mask, tolerance=COARSENESS * area**0.5), (mask.shape[0], mask.shape[1]))
-        if rough.any():
-            whole[number] = rle.encode(rough)
-    return replace(sample, whole=whole)
+        labels[rough if rough.any() else mask] = number
+    return replace(sample, labels=labels, whole={})
 
 
 def train_coarse_sam(start: str, train: Path, steps: int, path: Path) -> None:
-    """Train all of a model's SAM part on coarse masks, at its full size, and write it as `path`.
+    """Train all of a model's SAM part on coarse masks of `nano`'s sets, at its full size, and write it as `path`.
 
     Args:
         start: the model to start from.
@@ -68,11 +67,13 @@ def train_coarse_sam(start: str, train: Path, steps: int, path: Path) -> None:
         steps: steps of eight images with four objects each.
         path: the file to write.
     """
-    device = torch.device("cpu")
-    stage = replace(nano().stages[2], steps=steps, warmup_steps=20, ema_decay=0.98)
+    device, model = torch.device("cpu"), load_model(start)
+    stage = nano().stages[2]
+    sampling = replace(stage.sampling, size=model.config.image_size, stride=model.config.stride // 4)
+    stage = replace(stage, steps=steps, warmup_steps=20, ema_decay=0.98, sampling=sampling)
     sets = {name: CoarseMasks(samples) for name, samples in open_datasets(train).items()}
     precision = hardware.pick_precision("auto", device)
-    trainer = Trainer(load_model(start), stage, steps=steps, seed=0, precision=precision, processes=SingleProcess())
+    trainer = Trainer(model, stage, steps=steps, seed=0, precision=precision, processes=SingleProcess())
     rows = [rows_of(step, stage.sampling.batch_size) for step in range(steps)]
     for step, given in enumerate(ImageSource(PromptedDataset(sets, stage.sampling, 0)).inputs(rows, 1)):
         metrics = trainer.step([given])

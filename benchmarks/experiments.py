@@ -96,7 +96,7 @@ def main() -> None:
         if arguments.coarse_steps:
             arguments.model = _coarse_sam(arguments)
         done = {(record["who"], record["object"]) for record in records}
-        for who in arguments.variants:
+        for who in ("SAM as it is", *arguments.variants):
             variant = VARIANTS[who]
             model = _trained(who, variant, arguments)
             for record in _answers(who, variant, model, arguments, done):
@@ -110,7 +110,7 @@ def main() -> None:
 
 def _heading(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return what a folder's models and answers must agree in with an earlier run's."""
-    settings = {name: str(value) for name, value in vars(arguments).items() if name != "out"}
+    settings = {name: str(value) for name, value in vars(arguments).items() if name not in ("out", "variants")}
     return {"weights": digest_of_model(load_model(arguments.model)), **settings}
 
 
@@ -119,8 +119,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--train", type=Path, required=True, help="images and masks to train on")
     parser.add_argument("--val", type=Path, required=True, help="images and masks to score")
     parser.add_argument("--model", default="nano")
-    parser.add_argument("--variants", nargs="*", choices=VARIANTS, default=list(VARIANTS))
-    parser.add_argument("--coarse-steps", type=int, default=0, help="train --model first on coarse masks, for so long")
+    trained = [name for name, variant in VARIANTS.items() if variant.trainable]
+    parser.add_argument("--variants", nargs="+", choices=trained, default=trained)
+    parser.add_argument(
+        "--coarse-steps", type=int, default=0, help="train --model's SAM first on coarse masks of all of --train"
+    )
     parser.add_argument("--sets", nargs="*", help="of --train; by default all")
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--images", type=int, default=400, help="of each set to train on, at most")
@@ -132,7 +135,8 @@ def _arguments() -> argparse.Namespace:
 
 def _coarse_sam(arguments: argparse.Namespace) -> str:
     """Return the file of a SAM that learnt from coarse masks; it is trained where it is not there."""
-    path = arguments.out / "coarse_sam.safetensors"
+    start = digest_of_model(load_model(arguments.model))
+    path = arguments.out / f"coarse_sam_{start}_{arguments.coarse_steps}.safetensors"
     if not path.exists():
         train_coarse_sam(arguments.model, arguments.train, arguments.coarse_steps, path)
     return str(path)

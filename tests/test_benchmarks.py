@@ -63,6 +63,7 @@ def test_coarse_masks_have_few_corners_and_lie_where_the_true_ones_do():
     assert 4 <= len(outline.exterior) <= 12 < len(to_polygons(labels == 1, tolerance=1.5)[0].exterior)
     assert 0.8 < iou(rough.mask(1), labels == 1) < 0.99
     assert rough.mask(2).any()
+    assert not rough.whole, "training reads label maps"
 
 
 class Recorder:

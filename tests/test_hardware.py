@@ -34,20 +34,25 @@ def test_a_missing_accelerator_is_an_error_and_not_a_silent_cpu(monkeypatch):
         hardware.pick_device("cuda")
 
 
+_AMD, _INTEL = (f"vendor_id\t: {vendor}\nmodel name\t: unknown\n" for vendor in ("AuthenticAMD", "GenuineIntel"))
+
+
 @pytest.mark.parametrize(
-    ("name", "features", "expected"),
+    ("cpuinfo", "name", "features", "expected"),
     [
-        ("AMD EPYC", ["avx2"], torch.float32),
-        ("AMD EPYC", ["avx2", "avx512_f"], torch.float32),
-        ("AMD EPYC", ["avx512_bf16"], torch.bfloat16),
-        ("Intel(R) Xeon(R) Processor", ["avx512_bf16", "amx_bf16"], torch.bfloat16),
-        ("Intel(R) Xeon(R) Processor", ["avx512_bf16"], torch.float32),
-        ("Intel64 Family 6 Model 207 Stepping 2, GenuineIntel", ["avx512_bf16"], torch.float32),
+        (_AMD, "", ["avx2"], torch.float32),
+        (_AMD, "", ["avx2", "avx512_f"], torch.float32),
+        (_AMD, "", ["avx512_bf16"], torch.bfloat16),
+        (_INTEL, "", ["avx512_bf16", "amx_bf16"], torch.bfloat16),
+        (_INTEL, "", ["avx512_bf16"], torch.float32),
+        ("", "Intel64 Family 6 Model 207 Stepping 2, GenuineIntel", ["avx512_bf16"], torch.float32),
+        ("", "AMD64 Family 25 Model 17 Stepping 1, AuthenticAMD", ["avx512_bf16"], torch.bfloat16),
     ],
 )
-def test_auto_precision_is_bfloat16_only_where_the_cpu_is_faster_in_it(monkeypatch, name, features, expected):
+def test_auto_precision_is_bfloat16_only_where_the_cpu_is_faster_in_it(monkeypatch, cpuinfo, name, features, expected):
     monkeypatch.setattr(hardware, "cpu_features", lambda: features)
-    monkeypatch.setattr(hardware, "cpu_name", lambda: name)
+    monkeypatch.setattr(hardware, "_read", lambda path: cpuinfo)
+    monkeypatch.setattr(hardware.platform, "processor", lambda: name)
     assert hardware.pick_precision("auto", CPU) == expected
 
 

@@ -66,8 +66,8 @@ def pick_precision(name: str, device: "torch.device") -> "torch.dtype":
 def is_faster_in_bfloat16(device: "torch.device") -> bool:
     """Return whether the device multiplies bfloat16 in hardware, and at least as fast as float32.
 
-    Intel's processors with AVX-512's bfloat16 do so in AMX. Where a virtual machine hides AMX, that of AVX-512 is left,
-    at half of float32's speed (measured: docs/benchmarks.md). AMD's multiply it twice as fast by AVX-512.
+    AVX-512's instructions for bfloat16 are quick on AMD's processors. On Intel's with AMX they have half of float32's
+    speed, which counts where a virtual machine hides AMX (docs/benchmarks.md). Intel's of before AMX were not measured.
     """
     import torch
 
@@ -76,7 +76,7 @@ def is_faster_in_bfloat16(device: "torch.device") -> bool:
         return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":
         features = cpu_features()
-        return "amx_bf16" in features or ("avx512_bf16" in features and "intel" not in cpu_name().lower())
+        return "amx_bf16" in features or ("avx512_bf16" in features and not _is_intel())
     return False
 
 
@@ -187,6 +187,11 @@ def cpu_name() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def _is_intel() -> bool:
+    vendors = [line for line in _read("/proc/cpuinfo").splitlines() if line.startswith("vendor_id")]
+    return "intel" in (vendors[0] if vendors else cpu_name()).lower()
 
 
 def _cgroup_cpus() -> float | None:

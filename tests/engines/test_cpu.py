@@ -145,7 +145,7 @@ def test_less_precision_gives_the_masks_of_float32(precision):
     ]
     assert len(by_box) == 60 and len(by_click) == 24
     assert np.mean(by_box) >= 0.99 and np.min(by_box) >= 0.98
-    assert np.median(by_click) >= 0.93
+    assert np.median(by_click) >= 0.93 and np.mean(by_click) >= 0.9
 
 
 @pytest.mark.parametrize("kind", ["hiera", "plain_hiera"])

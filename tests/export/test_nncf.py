@@ -1,4 +1,4 @@
-"""Accuracy control by NNCF, which is no part of the tests' environment: pip install "hqsam[openvino]"."""
+"""Quantisation by NNCF, which is no part of the tests' environment: pip install "hqsam[openvino]"."""
 
 import re
 

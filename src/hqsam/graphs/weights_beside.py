@@ -16,14 +16,14 @@ def weights_beside(graph: Path) -> Path:
 
 
 def check_weights_beside(graph: Path, metadata: Mapping[str, str]) -> None:
-    """Check that the weights beside a graph are those that it was written with.
+    """Check that the weights beside a graph, if there are any, are those that it was written with.
 
     Raises:
         CheckpointError: they are others.
     """
-    expected = metadata.get(KEY)
-    if expected and sha256_of_file(weights_beside(graph)) != expected:
+    expected, weights = metadata.get(KEY), weights_beside(graph)
+    if expected and weights.exists() and sha256_of_file(weights) != expected:
         raise CheckpointError(
-            f"{weights_beside(graph)} does not hold the weights that {graph.name} was exported with; was it taken from "
-            "another folder, or copied in part? Copy both files again, or export the model again"
+            f"{weights} does not hold the weights that {graph.name} was exported with; was it taken from another "
+            "folder, copied in part, or changed by another program? Copy both files again, or export the model again"
         )

@@ -48,7 +48,8 @@ class StageConfig:
     rounds: tuple[float, ...] = (0.25, 0.45, 0.3)
     """Probabilities that a step has 1, 2, 3 ... rounds of prompts; each after the first corrects the one before."""
     sum_loss: float = 0.0
-    """With `trainable` "hq": weight of a second loss, that of the sum of the HQ mask and SAM's; 0 in the paper."""
+    """Weight of a second loss of the HQ part, that of its mask's sum with SAM's, where the HQ part is trained; further
+    rounds then correct the sum. 0 in the paper."""
     ema_decay: float = 0.999
     """Decay of the exponential moving average of the weights, which is what is kept; 0 keeps the last weights."""
     clip_norm: float = 1.0

@@ -36,7 +36,7 @@ class Int8Report:
     float_iou: float
     int8_iou: float
     float_layers: int | None
-    """Layers that stay float, of those that could be int8; None where NNCF chose them."""
+    """Layers that stay float, of those that could be int8; None for OpenVINO."""
     layers: int | None
 
     def __str__(self) -> str:
