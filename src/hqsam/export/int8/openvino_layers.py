@@ -26,8 +26,8 @@ _PRODUCTS = {
     "GroupConvolutionBackpropData",
     "MatMul",
 }
-"""Operations that gain by int8. NNCF would have others in int8, too: coordinates and resizing, which cost `nano` 0.24 of
-mean IoU."""
+"""Operations that gain by int8. NNCF would have others in int8, too: coordinates and resizing, which costs `nano` 0.24
+of mean IoU."""
 
 
 def quantize_openvino(
