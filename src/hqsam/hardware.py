@@ -183,15 +183,17 @@ def _device_name(device: "torch.device") -> str:
 
 def cpu_name() -> str:
     """Return the name of this processor, as the system has it."""
-    for line in _read("/proc/cpuinfo").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 
 def _is_intel() -> bool:
-    vendors = [line for line in _read("/proc/cpuinfo").splitlines() if line.startswith("vendor_id")]
-    return "intel" in (vendors[0] if vendors else cpu_name()).lower()
+    return "intel" in (_cpuinfo("vendor_id") or cpu_name()).lower()
+
+
+def _cpuinfo(name: str) -> str:
+    """Return what Linux says of the first processor under a name; empty where it says nothing."""
+    lines = (line for line in _read("/proc/cpuinfo").splitlines() if line.startswith(name))
+    return next(lines, "").partition(":")[2].strip()
 
 
 def _cgroup_cpus() -> float | None:

@@ -22,6 +22,7 @@ from hqsam.graphs.image_ops import masks_graph, prepare_graph
 from hqsam.graphs.onnx_file import prepend, trace, write_program, write_proto
 from hqsam.graphs.openvino_file import convert_graph
 from hqsam.graphs.segment_anything import write_segment_anything
+from hqsam.graphs.weights_beside import weights_beside
 from hqsam.model.config import ModelConfig
 from hqsam.model.hq_sam import HQSam, Source
 from hqsam.paths import user_cache_folder
@@ -130,9 +131,8 @@ def _has_graphs(folder: Path, file_format: FileFormat) -> bool:
 
 def _files(folder: Path, file_format: FileFormat) -> list[Path]:
     """Return the files of graphs, with the weights that lie beside them."""
-    suffixes = {"onnx": (".onnx", ".onnx.data"), "openvino": (".xml", ".bin")}[file_format]
-    files = [folder / f"{role}{suffix}" for role in ROLES for suffix in suffixes]
-    return [file for file in files if file.exists()]
+    graphs = [folder / f"{role}{SUFFIXES[file_format]}" for role in ROLES]
+    return [file for graph in graphs for file in (graph, weights_beside(graph)) if file.exists()]
 
 
 def _cache_folder(model: HQSam) -> Path:

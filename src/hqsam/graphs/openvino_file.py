@@ -15,7 +15,6 @@ from hqsam.weights.digest import sha256_of_file
 SECTION = "hqsam"
 """The place of a graph's description in the model's runtime information."""
 
-
 _UNKNOWN = "digest of the weights, which are not yet written"
 
 

@@ -18,7 +18,6 @@ from hqsam.optional import require
 _RANKED_ON = 4
 """Photos on which NNCF ranks layers by what they cost: those that lost most."""
 
-
 _PRODUCTS = {
     "Convolution",
     "ConvolutionBackpropData",
